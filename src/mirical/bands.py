@@ -1,0 +1,102 @@
+"""The fourteen MIRI imaging and coronagraph bands, and the subarrays, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mirical.errors import InputError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Band:
+    """One filter of the MIRI imager.
+
+    Attributes
+    ----------
+    name : str
+        Filter name as in the ``FILTER`` keyword.
+    pivot : float
+        Pivot wavelength in micron, sqrt(c F_nu / F_lambda) of the paper's Table 6.
+    kind : str
+        ``"imaging"``, ``"neutral density"`` or ``"coronagraph"``.
+    mask : str or None
+        The coronagraph mask it is observed in; None for the other bands.
+    """
+
+    name: str
+    pivot: float
+    kind: str = "imaging"
+    mask: str | None = None
+
+
+BANDS: dict[str, Band] = {
+    band.name: band
+    for band in (
+        Band("F560W", 5.635),
+        Band("F770W", 7.639),
+        Band("F1000W", 9.954),
+        Band("F1065C", 10.595, "coronagraph", "MASK1065"),
+        Band("F1140C", 11.304, "coronagraph", "MASK1140"),
+        Band("F1130W", 11.309),
+        Band("F1280W", 12.810),
+        Band("FND", 12.900, "neutral density"),
+        Band("F1500W", 15.062),
+        Band("F1550C", 15.511, "coronagraph", "MASK1550"),
+        Band("F1800W", 17.981),
+        Band("F2100W", 20.794),
+        Band("F2300C", 22.675, "coronagraph", "MASKLYOT"),
+        Band("F2550W", 25.362),
+    )
+}
+"""All bands by name, in order of pivot wavelength."""
+
+IMAGING_BANDS: tuple[str, ...] = tuple(b.name for b in BANDS.values() if b.kind == "imaging")
+
+SUBARRAYS: tuple[str, ...] = ("FULL", "BRIGHTSKY", "SUB256", "SUB128", "SUB64")
+"""The imager's subarrays; their throughput relative to FULL is a term of the model."""
+
+UNIT_SUBARRAYS: tuple[str, ...] = ("MASK1065", "MASK1140", "MASK1550", "MASKLYOT", "SLITLESSPRISM")
+"""Readouts with D = 1: mask and band are one thing, so FULL says the same."""
+
+
+def find_band(name: str, where: str) -> Band:
+    """Return the band of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none; `where` begins the sentence.
+    """
+    if name not in BANDS:
+        raise InputError(f"{where}: band {name!r} is not a MIRI band{did_you_mean(name, BANDS)}")
+    return BANDS[name]
+
+
+def subarray_term(name: str, where: str) -> str:
+    """Return the subarray whose D applies: the name itself, or FULL where D = 1.
+
+    Raises
+    ------
+    InputError
+        If there is no such subarray.
+    """
+    if name in UNIT_SUBARRAYS:
+        return "FULL"
+    if name not in SUBARRAYS:
+        known = SUBARRAYS + UNIT_SUBARRAYS
+        raise InputError(f"{where}: subarray {name!r} is unknown{did_you_mean(name, known)}")
+    return name
+
+
+def imaging_neighbours(name: str) -> tuple[str, str]:
+    """Return the imaging bands on either side of a non-imaging band in pivot wavelength.
+
+    Parameters
+    ----------
+    name : str
+        FND or a coronagraph band.
+    """
+    pivot = BANDS[name].pivot
+    below = [b for b in IMAGING_BANDS if BANDS[b].pivot <= pivot]
+    above = [b for b in IMAGING_BANDS if BANDS[b].pivot > pivot]
+    return below[-1], above[0]

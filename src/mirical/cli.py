@@ -1,0 +1,234 @@
+"""The command line: ``mirical COMMAND``.
+
+Exit status 0 on success, 1 if a result must not be believed, 2 for a user's mistake.
+
+Nothing heavy is imported until a command needs it, so ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mirical
+from mirical.errors import InputError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from rich.console import Console
+
+    from mirical.products.calibration import Query
+
+SUCCESS, NOT_BELIEVABLE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except InputError as error:
+        sys.stderr.write(f"mirical: {error}\n")
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        sys.stderr.write("mirical: interrupted before there was anything to keep.\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; keep Python from complaining at exit.
+        sys.stderr.close()
+        return SUCCESS
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mirical", description="Bayesian flux calibration of MIRI imaging and coronagraphy."
+    )
+    parser.add_argument("--version", action="version", version=f"mirical {mirical.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_factors(commands)
+    _add_compare(commands)
+    _add_fluxes(commands)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction) -> None:
+    run = commands.add_parser("run", help="fit a job and write its folder of tables and report")
+    run.add_argument("job", nargs="?", default="table5", help="a job's name or file [table5]")
+    run.add_argument("--photometry", metavar="FILE", help="photometry table instead of the job's")
+    run.add_argument("--model", metavar="CARD", help="model card instead of the job's")
+    run.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
+    for name in ("seed", "chains", "warmup", "draws"):
+        run.add_argument(f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's")
+    run.set_defaults(command=_run)
+
+
+def _add_factors(commands: argparse._SubParsersAction) -> None:
+    factors = commands.add_parser(
+        "factors", help="calibration factors for bands, subarrays and dates"
+    )
+    factors.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    factors.add_argument("--filter", metavar="F", help="band, such as F770W")
+    factors.add_argument("--subarray", metavar="S", default="FULL", help="subarray [FULL]")
+    factors.add_argument("--mjd", metavar="T", type=float, help="epoch, MJD in days")
+    factors.add_argument(
+        "--at", metavar="GRID.ecsv", type=Path, help="table with filter, subarray and mjd"
+    )
+    factors.add_argument(
+        "--covariance", metavar="FILE.npy", type=Path, help="write the points' covariance"
+    )
+    factors.add_argument("--out", metavar="C.ecsv", type=Path, help="write the answer as a table")
+    factors.set_defaults(command=_factors)
+
+
+def _add_compare(commands: argparse._SubParsersAction) -> None:
+    compare = commands.add_parser("compare", help="one calibration against another")
+    compare.add_argument("run", metavar="RUN", help="a run's folder")
+    compare.add_argument(
+        "--with", dest="other", metavar="OTHER", default="published", help="run, or [published]"
+    )
+    compare.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epochs to compare at")
+    compare.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the factors compared")
+    compare.set_defaults(command=_compare)
+
+
+def _add_fluxes(commands: argparse._SubParsersAction) -> None:
+    fluxes = commands.add_parser("fluxes", help="predicted fluxes from a folder of CALSPEC spectra")
+    fluxes.add_argument("folder", metavar="FOLDER", type=Path, help="folder of CALSPEC files")
+    fluxes.add_argument(
+        "--star", metavar="NAME=FILE", action="append", default=[], help="a star of your own"
+    )
+    fluxes.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the table")
+    fluxes.set_defaults(command=_fluxes)
+
+
+def _consoles() -> tuple[Console, Console]:
+    """Return the consoles of results (stdout) and of progress and cautions (stderr)."""
+    from rich.console import Console
+
+    return Console(highlight=False), Console(stderr=True, highlight=False)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from mirical.inference import runtime
+    from mirical.inference.jobs import load_job, resolve_job, with_options
+
+    runtime.configure()
+    numbers = {name: getattr(options, name) for name in ("seed", "chains", "warmup", "draws")}
+    texts = {"photometry": options.photometry, "model": options.model}
+    job = with_options(load_job(options.job), texts, numbers)
+    folder = options.out or Path("reports") / job.name
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; --out needs a folder.")
+    inputs = resolve_job(job)
+
+    from mirical.inference.watching import ChainWatch
+    from mirical.products.runs import run_job, write_run
+    from mirical.products.summary import print_run
+
+    results, progress = _consoles()
+    with ChainWatch(job.sampler, progress) as watch:
+        run = run_job(job, inputs, watch)
+    write_run(run, folder)
+    print_run(run, folder, results)
+    return SUCCESS if run.verdict.believable else NOT_BELIEVABLE
+
+
+def _factors(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from mirical.products.calibration import Query
+    from mirical.products.runs import open_calibration
+    from mirical.products.summary import print_table
+
+    grid = None
+    if options.at is not None:
+        grid, query = _read_grid(options.at)
+    elif options.filter is None or options.mjd is None:
+        raise InputError("factors: give --filter and --mjd (and --subarray), or --at GRID.ecsv.")
+    else:
+        query = Query.of(options.filter, options.subarray, options.mjd)
+    calibration = open_calibration(options.run)
+    answer = calibration.at(query)
+    table = answer.table()
+    if grid is not None:
+        for name in ("c_mean", "c_std", "c_q16", "c_q84"):
+            grid[name] = table[name]
+        table = grid
+    results, cautions = _consoles()
+    if options.out is not None:
+        _write_table(table, options.out)
+    if options.covariance is not None:
+        with _refusing(options.covariance), options.covariance.open("wb") as file:
+            np.save(file, answer.covariance)
+    if options.out is None:
+        print_table(table, results)
+    for sentence in calibration.cautions(query):
+        cautions.print(f"note: {sentence}")
+    return SUCCESS
+
+
+def _read_grid(path: Path) -> tuple[Table, Query]:
+    from mirical.observations.formats import read_columns
+    from mirical.products.calibration import Query
+
+    grid = read_columns(path, ("filter", "subarray", "mjd"))
+    try:
+        return grid, Query.of(grid["filter"], grid["subarray"], grid["mjd"], path.name)
+    except ValueError as error:
+        raise InputError(f"{path.name}: column 'mjd' is not numeric ({error}).") from error
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from mirical.products.comparison import compare_factors, default_query
+    from mirical.products.runs import open_calibration
+    from mirical.products.summary import print_comparison
+
+    ours, theirs = open_calibration(options.run), open_calibration(options.other)
+    table = compare_factors(ours, theirs, default_query(ours, options.mjd))
+    if options.out is not None:
+        _write_table(table, options.out)
+    print_comparison(table, _consoles()[0])
+    return SUCCESS
+
+
+def _fluxes(options: argparse.Namespace) -> int:
+    from mirical.observations.fluxes import differences, shipped_fluxes
+    from mirical.observations.spectra import predict
+    from mirical.products.summary import print_flux_differences
+
+    extra = {}
+    for entry in options.star:
+        name, separator, file = entry.partition("=")
+        if not separator or not name or not file:
+            raise InputError(f"fluxes: --star {entry!r}; expected NAME=FILE.")
+        extra[name] = Path(file)
+    new = predict(options.folder, extra)
+    if options.out is not None:
+        _write_table(new, options.out)
+    print_flux_differences(differences(new, shipped_fluxes()), _consoles()[0])
+    return SUCCESS
+
+
+class _refusing:
+    """Turn a file that cannot be written into a user's mistake."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise InputError(
+                f"{self.path}: cannot be written ({error.strerror}); choose another path."
+            ) from error
+
+
+def _write_table(table: Table, path: Path) -> None:
+    with _refusing(path):
+        table.write(path, format="ascii.ecsv", overwrite=True)

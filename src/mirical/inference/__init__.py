@@ -1,0 +1,1 @@
+"""Jobs, sampling, diagnostics and predictive checks."""

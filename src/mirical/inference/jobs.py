@@ -1,0 +1,167 @@
+"""Job files: which data, which card, which sampler settings (TOML), and what they resolve to."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from mirical.errors import InputError, refuse_unknown_keys
+from mirical.model.cards import Card, load_card
+from mirical.model.design import Design, make_design
+from mirical.observations.encircled import published_apertures
+from mirical.observations.factors import CalibrationFactors, calibration_factors
+from mirical.observations.fluxes import (
+    by_star_band,
+    read_fluxes,
+    shipped_fluxes,
+    with_own_stars,
+)
+from mirical.observations.tables import load_photometry
+from mirical.shipped import find_file, resolve
+
+SHIPPED_FLUXES = "shipped"
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Settings of the sampler.
+
+    Attributes
+    ----------
+    chains, warmup, draws : int
+        Number of chains, and of warm-up steps and kept draws in each.
+    seed : int
+        Fixes every random number of the job.
+    target_accept : float
+        Acceptance NUTS adapts its step size to; nearer 1 is slower and safer.
+    """
+
+    chains: int = 4
+    warmup: int = 500
+    draws: int = 1000
+    seed: int = 59720
+    target_accept: float = 0.9
+
+
+_AT_LEAST = {"chains": 1, "warmup": 100, "draws": 4, "seed": 0}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as its file states it.
+
+    Attributes
+    ----------
+    name : str
+        File name without ``.toml``; the run's folder is ``reports/<name>``.
+    photometry : str
+        An embedded table or a path.
+    model : str
+        A shipped card or a path.
+    predicted_fluxes : str
+        ``"shipped"`` or the path of an ECSV table by star and band.
+    sampler : Sampler
+        Settings of the sampler.
+    folder : Path or None
+        Folder of the file, in which its relative paths are tried first.
+    """
+
+    name: str
+    photometry: str
+    model: str
+    predicted_fluxes: str = SHIPPED_FLUXES
+    sampler: Sampler = Sampler()
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a job resolves to: the card, the rows with their factors, and the design."""
+
+    card: Card
+    factors: CalibrationFactors
+    design: Design
+
+
+def load_job(name: str) -> Job:
+    """Read a shipped job by name, or a job file by path.
+
+    Raises
+    ------
+    InputError
+        If it is missing, is not TOML, or has an unknown key or a bad value.
+    """
+    path = resolve("inference", name, "job")
+    where = path.name
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{where}: not valid TOML: {error}.") from error
+    # A run's own job.toml records where its numbers came from; that table instructs nothing.
+    content.pop("provenance", None)
+    texts = ("photometry", "model", "predicted_fluxes")
+    refuse_unknown_keys(where, content, (*texts, "sampler"))
+    for key in texts:
+        value = content.get(key, SHIPPED_FLUXES if key == "predicted_fluxes" else None)
+        if not isinstance(value, str):
+            got = "is missing" if value is None else f"is {value!r}"
+            raise InputError(f"{where}: {key!r} {got}; expected a name or a path in quotes.")
+    return Job(
+        name=path.stem,
+        **{key: content[key] for key in texts if key in content},
+        sampler=_sampler(content.get("sampler", {}), where),
+        folder=path.parent,
+    )
+
+
+def with_options(job: Job, texts: dict[str, str | None], numbers: dict[str, int | None]) -> Job:
+    """Return the job with command-line options in place of what its file says.
+
+    Options that are None leave the file's value. Paths given as options are
+    relative to the working folder, those in the file to the file.
+    """
+    given = {key: str(_absolute(value)) for key, value in texts.items() if value is not None}
+    settings = {key: value for key, value in numbers.items() if value is not None}
+    stated = {f.name: getattr(job.sampler, f.name) for f in fields(Sampler)}
+    return replace(job, **given, sampler=_sampler(stated | settings, "options"))
+
+
+def _absolute(value: str) -> Path | str:
+    return Path(value).resolve() if Path(value).exists() else value
+
+
+def _sampler(content: object, where: str) -> Sampler:
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: sampler is {content!r}; expected a table.")
+    refuse_unknown_keys(f"{where}: sampler", content, [f.name for f in fields(Sampler)])
+    for key, least in _AT_LEAST.items():
+        value = content.get(key, least)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(
+                f"{where}: sampler {key} is {value!r}; expected a whole number >= {least}."
+            )
+    accept = content.get("target_accept", 0.9)
+    if not isinstance(accept, float) or not 0.5 <= accept < 1:
+        raise InputError(f"{where}: sampler target_accept is {accept!r}; expected 0.5 to 1.")
+    return Sampler(**content)
+
+
+def resolve_job(job: Job) -> Inputs:
+    """Read everything a job names and return what is to be fitted.
+
+    Raises
+    ------
+    InputError
+        For the first thing in the card or the tables that cannot be used.
+    """
+    where = f"{job.name}.toml"
+    card = load_card(job.model, where, job.folder)
+    predicted = by_star_band(shipped_fluxes())
+    if job.predicted_fluxes != SHIPPED_FLUXES:
+        path = find_file(job.predicted_fluxes, job.folder)
+        own = read_fluxes(path or Path(job.predicted_fluxes))
+        predicted = with_own_stars(own, shipped_fluxes())
+    observations = load_photometry(job.photometry, where, job.folder)
+    factors = calibration_factors(observations, predicted, published_apertures())
+    return Inputs(card, factors, make_design(factors))

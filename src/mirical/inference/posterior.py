@@ -1,0 +1,140 @@
+"""The posterior as a DataTree in ArviZ's schema: named dims, every group other programs expect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import arviz_base
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from mirical.conventions import REFERENCE_MJD, T0_MJD
+from mirical.errors import InputError
+from mirical.inference.sampling import Arrays, Chains
+from mirical.model.design import Design
+from mirical.model.timelaw import amplitude, log_relative_factor
+
+DIMS: dict[str, list[str]] = {
+    "A": ["band"],
+    "B": ["band"],
+    "tau": ["band"],
+    "loss": ["band"],
+    "C_ref": ["band"],
+    "D": ["subarray"],
+    "D_band": ["band", "subarray"],
+    "star_offset": ["star"],
+    "star_band_offset": ["star", "band"],
+    "type_offset": ["srctype"],
+    "visit_offset": ["visit"],
+    "repeatability": ["band"],
+}
+"""Variables of the posterior with named dims; the card's scales are scalars beside them."""
+
+REPORTED: tuple[str, ...] = tuple(DIMS)
+"""What tables and report quote, and what the verdict is about."""
+
+_ROW_SITES = ("expected", "sigma")
+
+
+def quantities(sites: Arrays) -> Arrays:
+    """Return the named quantities of draws of the model's sites, derived ones included.
+
+    Parameters
+    ----------
+    sites : dict of {str : (..., site) array}
+        Draws as the model names them, with any leading sample axes.
+    """
+    asymptote, loss, tau = (jnp.asarray(sites[name]) for name in ("A", "loss", "tau"))
+    at_reference = log_relative_factor(jnp.asarray(REFERENCE_MJD - T0_MJD), loss, tau)
+    derived = {
+        "B": np.asarray(amplitude(asymptote, loss)),
+        "C_ref": np.asarray(asymptote * jnp.exp(at_reference)),
+    }
+    lead = sites["tau"].ndim - 1
+    scalars = {
+        name: value
+        for name, value in sites.items()
+        if value.ndim == lead and not name.startswith("log_factor")
+    }
+    return {name: sites[name] for name in DIMS if name not in derived} | derived | scalars
+
+
+def build_posterior(
+    chains: Chains, prior: Arrays, checks: dict[str, Arrays], design: Design, attrs: dict[str, Any]
+) -> xr.DataTree:
+    """Return everything a run knows as one DataTree.
+
+    Parameters
+    ----------
+    chains : Chains
+        Draws and sampler statistics.
+    prior : dict of {str : (draw, ...) array}
+        Draws of the sites from the prior.
+    checks : dict
+        Groups ``posterior_predictive`` and ``log_likelihood`` of ``log_factor``.
+    design : Design
+        What was fitted.
+    attrs : dict
+        Provenance, stored at the root.
+    """
+    rows = {name: chains.sites[name] for name in _ROW_SITES}
+    constant = {
+        name: np.asarray(getattr(design, name))
+        for name in ("elapsed", "log_factor_unc", "band", "subarray", "star", "visit")
+    }
+    groups = {
+        "posterior": quantities(chains.sites) | rows,
+        "prior": {name: value[None] for name, value in quantities(prior).items()},
+        **checks,
+        "sample_stats": chains.stats,
+        "observed_data": {"log_factor": np.asarray(design.log_factor)},
+        # An index and a dim may not share a name, so the rows' indices end in _index.
+        "constant_data": {
+            f"{k}_index" if v.dtype.kind == "i" else k: v for k, v in constant.items()
+        },
+    }
+    row_names = (*_ROW_SITES, "log_factor", "elapsed", "log_factor_unc")
+    indices = [k for k in groups["constant_data"] if k.endswith("_index")]
+    return arviz_base.from_dict(
+        groups,
+        coords={
+            "band": list(design.bands),
+            "subarray": list(design.subarrays),
+            "star": list(design.stars),
+            "srctype": list(design.types),
+            "visit": list(design.visits),
+            "row": list(design.rows),
+        },
+        dims=DIMS | {name: ["row"] for name in (*row_names, *indices)},
+        attrs={"/": attrs},
+    )
+
+
+def write_posterior(posterior: xr.DataTree, path: Path) -> None:
+    """Write the DataTree as netCDF, whole or not at all."""
+    partial = path.with_suffix(".partial")
+    posterior.to_netcdf(partial, engine="h5netcdf")
+    partial.replace(path)
+
+
+def read_posterior(folder: Path) -> xr.DataTree:
+    """Read the posterior of a run's folder into memory.
+
+    Raises
+    ------
+    InputError
+        If there is none or it cannot be read.
+    """
+    path = folder / "posterior.nc"
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: no posterior.nc there; run the job first "
+            "(`mirical run` writes the default one to reports/table5)."
+        )
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            return tree.load()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read as a posterior: {error}.") from error

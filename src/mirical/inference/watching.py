@@ -1,0 +1,67 @@
+"""The progress bar: each chain's stage, draws, divergences and the time left."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from mirical.inference.jobs import Sampler
+
+
+class ChainWatch:
+    """A terminal display of running chains; use as a context manager.
+
+    Parameters
+    ----------
+    sampler : Sampler
+        How many chains, warm-up steps and draws to expect.
+    console : Console
+        Where to draw; silent if it is not a terminal.
+    """
+
+    def __init__(self, sampler: Sampler, console: Console) -> None:
+        self._warmup = sampler.warmup
+        self._total = sampler.warmup + sampler.draws
+        self._lock = threading.Lock()
+        self._divergences = [0] * sampler.chains
+        self._done = [0] * sampler.chains
+        self._display = Progress(
+            TextColumn("chain {task.fields[chain]}"),
+            TextColumn("{task.fields[stage]:<8}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[divergences]} divergences"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._tasks: list[TaskID] = [
+            self._display.add_task("", total=self._total, chain=i + 1, stage="start", divergences=0)
+            for i in range(sampler.chains)
+        ]
+
+    def advance(self, chain: int, steps: int, divergences: int) -> None:
+        """Take note of `steps` more steps of a chain, `divergences` of them divergent."""
+        with self._lock:
+            self._done[chain] += steps
+            self._divergences[chain] += divergences
+            self._display.update(
+                self._tasks[chain],
+                advance=steps,
+                stage="warm-up" if self._done[chain] <= self._warmup else "draws",
+                divergences=self._divergences[chain],
+            )
+
+    def __enter__(self) -> ChainWatch:
+        self._display.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._display.stop()

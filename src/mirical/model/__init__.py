@@ -1,0 +1,1 @@
+"""The generative model: cards, design, terms and their joint density."""

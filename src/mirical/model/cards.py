@@ -1,0 +1,125 @@
+"""Model cards: which terms the model has and every prior, read from TOML and checked."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirical.errors import InputError, did_you_mean, refuse_unknown_keys
+from mirical.model.priors import Prior, read_prior
+from mirical.shipped import resolve
+
+TERMS: dict[str, tuple[str, ...]] = {
+    "factor": ("A",),
+    "response_loss": ("loss_scale", "loss_length", "loss_departure", "tau_median", "tau_spread"),
+    "subarray": ("subarray_scale", "subarray_band_scale"),
+    "star_offset": ("star_scale", "type_scale"),
+    "star_band_offset": ("colour_scale", "colour_tail", "colour_length", "colour_roughness"),
+    "visit_offset": ("visit_scale",),
+    "repeatability": ("repeatability_median", "repeatability_spread"),
+    "outliers": ("outlier_fraction", "outlier_width"),
+}
+"""Every term a card may use, with the priors it must state."""
+
+_ALWAYS = ("factor", "repeatability")
+_MUST_BE_FIXED = ("loss_length", "colour_length", "colour_roughness", "colour_tail")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model card.
+
+    Attributes
+    ----------
+    name : str
+        File name without ``.toml``.
+    title : str
+        The model in one sentence.
+    priors : dict of {str : Prior}
+        Every prior of the terms in use, by quantity.
+    terms : tuple of str
+        The terms in use, in the order of `TERMS`.
+    meanings : dict of {str : str}
+        What each term stands for, in the card's words.
+    text : str
+        The card as written, for provenance.
+    """
+
+    name: str
+    title: str
+    priors: dict[str, Prior]
+    terms: tuple[str, ...]
+    meanings: dict[str, str]
+    text: str
+
+    def has(self, term: str) -> bool:
+        """Whether the model has that term."""
+        return term in self.terms
+
+    def fixed(self, name: str) -> float:
+        """Return the value of a quantity the card fixes."""
+        return self.priors[name].value
+
+
+def load_card(name: str, where: str, beside: Path | None = None) -> Card:
+    """Read a shipped card by name, or a card file by path.
+
+    Raises
+    ------
+    InputError
+        If the card is missing, is not TOML, or states a term or prior that
+        cannot be used; names the card, the entry and the remedy.
+    """
+    path = resolve("models", name, where, beside)
+    text = path.read_text(encoding="utf-8")
+    return parse_card(text, path.stem, path.name)
+
+
+def parse_card(text: str, name: str, where: str) -> Card:
+    """Return the card written in `text`; see `load_card`."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where}: not valid TOML: {error}.") from error
+    refuse_unknown_keys(where, content, ("title", "term"))
+    terms = content.get("term", {})
+    for term in terms:
+        if term not in TERMS:
+            raise InputError(f"{where}: unknown term {term!r}{did_you_mean(term, TERMS)}")
+    for term in _ALWAYS:
+        if not _in_use(terms.get(term, {"use": False}), f"{where}: term {term!r}"):
+            raise InputError(f"{where}: term {term!r} is missing; every model needs it.")
+    used = tuple(t for t in TERMS if t in terms and _in_use(terms[t], f"{where}: term {t!r}"))
+    priors: dict[str, Prior] = {}
+    for term in used:
+        priors |= _read_term(term, terms[term], where)
+    meanings = {term: str(terms[term].get("means", "")) for term in used}
+    return Card(name, str(content.get("title", name)), priors, used, meanings, text)
+
+
+def _in_use(term: object, where: str) -> bool:
+    if not isinstance(term, dict):
+        raise InputError(f"{where} is {term!r}; expected a table.")
+    use = term.get("use", True)
+    if not isinstance(use, bool):
+        raise InputError(f"{where}: use is {use!r}; expected true or false.")
+    return use
+
+
+def _read_term(term: str, content: dict[str, object], where: str) -> dict[str, Prior]:
+    refuse_unknown_keys(f"{where}: term {term!r}", content, ("use", "means", "prior"))
+    entries = content.get("prior", {})
+    if not isinstance(entries, dict):
+        raise InputError(f"{where}: term {term!r}: prior is {entries!r}; expected a table.")
+    refuse_unknown_keys(f"{where}: term {term!r}: prior", entries, TERMS[term])
+    priors = {}
+    for name in TERMS[term]:
+        if name not in entries:
+            raise InputError(f"{where}: term {term!r} states no prior for {name!r}.")
+        priors[name] = read_prior(name, entries[name], where)
+        if name in _MUST_BE_FIXED and not priors[name].is_fixed:
+            raise InputError(
+                f"{where}: prior {name!r} must be fixed; give distribution = 'fixed' and a value."
+            )
+    return priors

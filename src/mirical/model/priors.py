@@ -1,0 +1,133 @@
+"""The families a prior in a card may have, each declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpyro.distributions as dist
+
+from mirical.errors import InputError, did_you_mean, refuse_unknown_keys
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of priors.
+
+    Attributes
+    ----------
+    parameters : tuple of str
+        Keys a card gives, in the order `build` takes them.
+    positive : tuple of str
+        Those of them that must be positive.
+    build : callable
+        Makes the numpyro distribution.
+    describe : str
+        Format of the prior in words, for the report.
+    """
+
+    parameters: tuple[str, ...]
+    positive: tuple[str, ...]
+    build: Callable[..., dist.Distribution]
+    describe: str
+
+
+FAMILIES: dict[str, Family] = {
+    "fixed": Family(("value",), (), dist.Delta, "fixed at {value:g}"),
+    "normal": Family(("mean", "sd"), ("sd",), dist.Normal, "normal, {mean:g} ± {sd:g}"),
+    "half-normal": Family(("scale",), ("scale",), dist.HalfNormal, "half-normal, scale {scale:g}"),
+    "log-normal": Family(
+        ("median", "spread"),
+        ("median", "spread"),
+        lambda median, spread: dist.LogNormal(np.log(median), spread),
+        "log-normal, median {median:g}, spread {spread:g} in ln",
+    ),
+    "beta": Family(("a", "b"), ("a", "b"), dist.Beta, "beta({a:g}, {b:g})"),
+}
+
+
+@dataclass(frozen=True)
+class Prior:
+    """One prior of a card.
+
+    Attributes
+    ----------
+    name : str
+        The quantity, as it is called in the posterior.
+    family : str
+        A key of `FAMILIES`.
+    parameters : dict of {str : float}
+        The family's parameters, in `unit`.
+    unit : str
+        Unit of the quantity; ``"1"`` for a fraction.
+    reason : str
+        Why this prior, in one line.
+    source : str
+        Where the reason comes from; may be empty.
+    """
+
+    name: str
+    family: str
+    parameters: dict[str, float]
+    unit: str
+    reason: str
+    source: str = ""
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the quantity is a constant."""
+        return self.family == "fixed"
+
+    @property
+    def value(self) -> float:
+        """The value of a fixed prior."""
+        return self.parameters["value"]
+
+    def distribution(self) -> dist.Distribution:
+        """Return the numpyro distribution."""
+        family = FAMILIES[self.family]
+        return family.build(*(self.parameters[key] for key in family.parameters))
+
+    def describe(self) -> str:
+        """Return the prior in words, e.g. ``log-normal, median 0.02, spread 0.35 in ln``."""
+        return FAMILIES[self.family].describe.format(**self.parameters)
+
+
+def read_prior(name: str, entry: object, where: str) -> Prior:
+    """Return the prior a card states, checked.
+
+    Raises
+    ------
+    InputError
+        If the family is unknown, a parameter is missing, unknown, not a
+        number or not positive where it must be, or unit or reason is missing.
+    """
+    where = f"{where}: prior {name!r}"
+    if not isinstance(entry, dict):
+        raise InputError(f"{where} is {entry!r}; expected a table with distribution, unit, reason.")
+    kind = str(entry.get("distribution", ""))
+    if kind not in FAMILIES:
+        raise InputError(f"{where} has distribution {kind!r}{did_you_mean(kind, FAMILIES)}")
+    family = FAMILIES[kind]
+    refuse_unknown_keys(
+        where, entry, ("distribution", *family.parameters, "unit", "reason", "source")
+    )
+    for key in ("unit", "reason"):
+        if not str(entry.get(key, "")).strip():
+            raise InputError(f"{where} states no {key}; every prior needs a unit and a reason.")
+    parameters = {
+        key: _number(entry, key, key in family.positive, where) for key in family.parameters
+    }
+    text = {key: str(entry.get(key, "")) for key in ("unit", "reason", "source")}
+    return Prior(name, kind, parameters, **text)
+
+
+def _number(entry: dict[str, object], key: str, positive: bool, where: str) -> float:
+    value = entry.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        got = "is missing" if value is None else f"is {value!r}"
+        raise InputError(f"{where}: {key} {got}; expected a number.")
+    if positive and value <= 0:
+        raise InputError(f"{where} has {key} {value:g}; expected a positive number.")
+    return float(value)

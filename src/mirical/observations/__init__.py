@@ -1,0 +1,1 @@
+"""From rows and spectra to log calibration factors with their errors."""

@@ -1,0 +1,115 @@
+"""From checked rows to log calibration factors with their errors (paper Eq. 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from mirical.conventions import FACTOR, FLUX, PIXEL_SOLID_ANGLE
+from mirical.errors import InputError
+from mirical.observations.encircled import Aperture
+from mirical.observations.tables import Observations
+
+
+@dataclass(frozen=True)
+class CalibrationFactors:
+    """The log calibration factor of every row.
+
+    Attributes
+    ----------
+    observations : Observations
+        The rows, with flags final (``no_prediction`` included) and
+        ``model_flux``, ``model_flux_unc`` [mJy] filled in.
+    table : QTable
+        One row per observation: ``factor`` [(MJy/sr)/(DN/s/pixel)],
+        ``log_factor`` and ``log_factor_unc`` (natural logarithm, NaN where flagged).
+    apertures : dict of {str : Aperture}
+        Apertures the count rates were measured in, by band. The error of
+        their corrections is common to a band, cancels for point sources
+        measured the same way, and is therefore not part of ``log_factor_unc``.
+    """
+
+    observations: Observations
+    table: QTable
+    apertures: dict[str, Aperture]
+
+
+def calibration_factors(
+    observations: Observations,
+    predicted: dict[tuple[str, str], float],
+    apertures: dict[str, Aperture],
+) -> CalibrationFactors:
+    """Return C = F / (N A_cor Omega_pix) of every row (Eq. 3) and its logarithm.
+
+    Parameters
+    ----------
+    observations : Observations
+        Checked rows.
+    predicted : dict of {(star, band) : float}
+        Predicted flux densities in mJy, used where a row brings no ``model_flux``.
+    apertures : dict of {str : Aperture}
+        Aperture and annulus of each band.
+
+    Raises
+    ------
+    InputError
+        If no row is left to fit.
+    """
+    rows = observations.table.copy()
+    rows["model_flux"] = _model_flux(rows, predicted)
+    if "model_flux_unc" not in rows.colnames:
+        rows["model_flux_unc"] = np.zeros(len(rows)) * FLUX
+    rows["model_flux_unc"] = np.nan_to_num(rows["model_flux_unc"])
+    unpredicted = ~np.isfinite(rows["model_flux"].value)
+    rows["flag"] = [
+        "no_prediction" if lost and not flag else str(flag)
+        for flag, lost in zip(rows["flag"], unpredicted, strict=True)
+    ]
+    if all(rows["flag"]):
+        reasons = ", ".join(sorted({str(flag) for flag in rows["flag"]}))
+        raise InputError(
+            f"{observations.source}: every row is flagged ({reasons}); nothing to fit."
+        )
+
+    corrections = np.array([apertures[band].correction for band in rows["filter"]])
+    factor = calibration_factor(rows["model_flux"], rows["iflux"], corrections)
+    used = np.array([not flag for flag in rows["flag"]])
+    table = QTable(
+        {
+            "factor": factor,
+            "log_factor": np.where(used, np.log(factor.value), np.nan),
+            "log_factor_unc": np.where(used, (rows["ifluxunc"] / rows["iflux"]).value, np.nan),
+        }
+    )
+    return CalibrationFactors(replace(observations, table=rows), table, apertures)
+
+
+def calibration_factor(
+    model_flux: u.Quantity, iflux: u.Quantity, correction: float | np.ndarray
+) -> u.Quantity:
+    """Return C = F / (N A_cor Omega_pix) in (MJy/sr)/(DN/s/pixel) (Eq. 3).
+
+    Parameters
+    ----------
+    model_flux : Quantity [mJy]
+        Predicted flux density F of the star.
+    iflux : Quantity [DN/s]
+        Count rate N summed over the aperture.
+    correction : float or ndarray
+        Aperture correction A_cor to infinite aperture.
+    """
+    return (model_flux / (iflux / u.pix * correction * PIXEL_SOLID_ANGLE)).to(FACTOR)
+
+
+def _model_flux(rows: QTable, predicted: dict[tuple[str, str], float]) -> u.Quantity:
+    looked_up = [
+        predicted.get((str(name), str(band)), np.nan)
+        for name, band in zip(rows["name"], rows["filter"], strict=True)
+    ]
+    if "model_flux" not in rows.colnames:
+        return np.array(looked_up) * FLUX
+    own = rows["model_flux"].to_value(FLUX)
+    return np.where(np.isfinite(own), own, looked_up) * FLUX

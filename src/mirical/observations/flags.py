@@ -1,0 +1,18 @@
+"""Why a row is not fitted: each reason declared once, with its sentence."""
+
+from __future__ import annotations
+
+FLAGS: dict[str, str] = {
+    "": "used in the fit",
+    "not_measured": "iflux, ifluxunc or time is missing, so there is nothing to fit",
+    "duplicate": "repeats an earlier row exactly (star, band, subarray, time and iflux)",
+    "inconsistent": (
+        "iflux contradicts the row's own flux column: their ratio differs from that of the "
+        "band's other rows by more than response loss and subarray terms can explain"
+    ),
+    "no_prediction": (
+        "no predicted flux for this star and band; give a model_flux column or add the star "
+        "to the predicted fluxes"
+    ),
+}
+"""Sentence of every flag; the empty flag is a row that is fitted."""

@@ -1,0 +1,242 @@
+"""Photometry tables: read in three formats, checked, every row kept.
+
+A table that cannot be used is refused with one sentence; a row that
+contradicts itself is flagged, never dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable, Table
+from numpy.typing import NDArray
+
+from mirical.bands import find_band, subarray_term
+from mirical.conventions import COUNT_RATE, FLUX, VISIT_LENGTH
+from mirical.errors import InputError
+from mirical.observations.flags import FLAGS
+from mirical.observations.formats import read_table
+from mirical.shipped import data_file, find_file
+from mirical.stars import canonical_star, find_type
+
+_TEXT = ("name", "srctype", "filter", "subarray")
+_REQUIRED = {"time": u.d, "iflux": COUNT_RATE, "ifluxunc": COUNT_RATE}
+_OPTIONAL = {
+    "pixrate": COUNT_RATE,
+    "pixwelldepth": u.DN,
+    "inttime": u.s,
+    "ibkg": COUNT_RATE / u.pix,
+    "flux": FLUX,
+    "fluxunc": FLUX,
+    "bkg": u.MJy / u.sr,
+    "model_flux": FLUX,
+    "model_flux_unc": FLUX,
+}
+_UNIT_MAY_BE_MISSING = ("time", "inttime")  # a bare number there can only mean MJD, seconds
+_CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
+
+
+@dataclass(frozen=True)
+class Observations:
+    """A checked photometry table.
+
+    Attributes
+    ----------
+    table : QTable
+        One row per input row in input order: ``row`` (1-based), ``name``,
+        ``PID``, ``srctype``, ``filter``, ``subarray`` (canonical spellings),
+        ``time`` [d, MJD], ``iflux``, ``ifluxunc`` [DN/s], ``visit``, ``flag``
+        and whichever optional columns the input has.
+    source : str
+        File name or embedded name, as messages and the report call it.
+    data_hash : str
+        SHA-256 of the file's bytes.
+    simulated : bool
+        Whether the file says of itself that it is simulated.
+    """
+
+    table: QTable
+    source: str
+    data_hash: str
+    simulated: bool
+
+
+def load_photometry(name: str, where: str, beside: Path | None = None) -> Observations:
+    """Read and check an embedded table (``table5``) or a file.
+
+    Parameters
+    ----------
+    name : str
+        ``"table5"`` or a path to an ECSV, machine-readable (MRT) or FITS table.
+    where : str
+        Who asks; begins the sentence if there is no such file.
+    beside : Path, optional
+        Folder a relative path is tried in first.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or unreadable, lacks a column, has a wrong
+        unit, or holds an entry that cannot be used; names row and column.
+    """
+    if name == "table5":
+        return _check(data_file(name), name)
+    path = find_file(name, beside)
+    if path is not None:
+        return _check(path, path.name)
+    raise InputError(
+        f"{where}: photometry file {name!r} does not exist; "
+        "give a path to a table, or 'table5' for the embedded rows."
+    )
+
+
+def _check(path: Path, source: str) -> Observations:
+    raw = read_table(path)
+    if len(raw) == 0:
+        raise InputError(f"{source}: the table has no rows.")
+    table = QTable({"row": np.arange(1, len(raw) + 1)})
+    for column in _TEXT:
+        table[column] = _text(raw, column, source)
+    table["PID"] = _text(raw, "PID", source) if "PID" in raw.colnames else ""
+    for column, unit in _REQUIRED.items():
+        table[column] = _number(raw, column, unit, source)
+    for column, unit in _OPTIONAL.items():
+        if column in raw.colnames:
+            table[column] = _number(raw, column, unit, source)
+    _canonicalise(table, source)
+    _refuse_impossible(table, source)
+    table["visit"] = _visits(raw, table)
+    table["flag"] = _flags(table)
+    meta = {str(key).casefold(): value for key, value in raw.meta.items()}
+    return Observations(
+        table=table,
+        source=source,
+        data_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+        simulated=bool(meta.get("simulated", False)),
+    )
+
+
+def _text(raw: Table, column: str, source: str) -> list[str]:
+    if column not in raw.colnames:
+        raise InputError(
+            f"{source}: column {column!r} is missing; "
+            f"expected the columns {', '.join((*_TEXT, *_REQUIRED))}."
+        )
+    return [str(entry).strip() for entry in raw[column]]
+
+
+def _number(raw: Table, column: str, unit: u.UnitBase, source: str) -> u.Quantity:
+    if column not in raw.colnames:
+        raise InputError(f"{source}: column {column!r} is missing; expected it in {unit}.")
+    entries = raw[column]
+    try:
+        values = np.ma.asarray(entries).astype(float).filled(np.nan)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{source}: column {column!r} is not numeric ({error}).") from error
+    if entries.unit is None and column in _UNIT_MAY_BE_MISSING:
+        return values * unit
+    if entries.unit is None:
+        raise InputError(f"{source}: column {column!r} has no unit; expected {unit}.")
+    try:
+        return (values * entries.unit).to(unit)
+    except u.UnitConversionError as error:
+        raise InputError(
+            f"{source}: column {column!r} is in {entries.unit}; expected {unit} "
+            "or a unit that converts to it."
+        ) from error
+
+
+def _canonicalise(table: QTable, source: str) -> None:
+    for i, row in enumerate(table["row"]):
+        where = f"{source} row {row}"
+        table["filter"][i] = find_band(table["filter"][i], where).name
+        subarray_term(table["subarray"][i], where)
+    table["name"] = [canonical_star(name) for name in table["name"]]
+    rows = zip(table["srctype"], table["row"], strict=True)
+    table["srctype"] = [find_type(kind, f"{source} row {row}") for kind, row in rows]
+    kinds: dict[str, str] = {}
+    for name, kind, row in zip(table["name"], table["srctype"], table["row"], strict=True):
+        if kinds.setdefault(name, kind) != kind:
+            raise InputError(
+                f"{source} row {row}: star {name!r} is a {kind} here and a {kinds[name]} above; "
+                "give one srctype per star."
+            )
+
+
+def _refuse_impossible(table: QTable, source: str) -> None:
+    positive = [c for c in ("iflux", "ifluxunc", "model_flux") if c in table.colnames]
+    for column in positive:
+        _refuse_where(table, column, table[column].value <= 0, "a positive number", source)
+    if "model_flux_unc" in table.colnames:
+        negative = table["model_flux_unc"].value < 0
+        _refuse_where(table, "model_flux_unc", negative, "zero or a positive number", source)
+    mjd = table["time"].value
+    # JWST's launch, and a date no standard star will be observed at: catches JD and ISO years.
+    unlikely = (mjd < 59573) | (mjd > 70000)
+    _refuse_where(table, "time", unlikely, "an MJD between 59573 (launch) and 70000", source)
+
+
+def _refuse_where(
+    table: QTable, column: str, bad: NDArray[np.bool_], expected: str, source: str
+) -> None:
+    for i in np.flatnonzero(bad):
+        raise InputError(
+            f"{source} row {table['row'][i]}: column {column!r} is {table[column][i]:g}; "
+            f"expected {expected}. Correct the entry, or blank it to have the row flagged."
+        )
+
+
+def _visits(raw: Table, table: QTable) -> list[str]:
+    """Name each row's visit: the table's own, else rows of one star within one day."""
+    if "visit" in raw.colnames:
+        own = [str(entry).strip() for entry in raw["visit"]]
+        return [f"{name} {visit}" for name, visit in zip(table["name"], own, strict=True)]
+    mjd = table["time"].value
+    visits = [""] * len(table)
+    for name in dict.fromkeys(table["name"]):
+        start = -np.inf
+        members = np.flatnonzero(np.asarray(table["name"]) == name)
+        for i in members[np.argsort(mjd[members], kind="stable")]:
+            if not mjd[i] - start <= VISIT_LENGTH:
+                start = mjd[i]
+            visits[i] = f"{name} {start:.1f}"
+    return visits
+
+
+def _flags(table: QTable) -> list[str]:
+    flags = np.full(len(table), "", dtype=f"U{max(map(len, FLAGS))}")
+    flags[_contradicts(table)] = "inconsistent"
+    flags[_repeats(table)] = "duplicate"
+    numbers = [table[column].value for column in _REQUIRED]
+    flags[~np.all(np.isfinite(numbers), axis=0)] = "not_measured"
+    return [str(flag) for flag in flags]
+
+
+def _contradicts(table: QTable) -> NDArray[np.bool_]:
+    """Find rows whose flux/iflux is unlike that of their band's other rows."""
+    found = np.zeros(len(table), dtype=bool)
+    if "flux" not in table.colnames:
+        return found
+    ratio = (table["flux"] / table["iflux"]).value
+    measured = np.isfinite(ratio)
+    found[measured] = ratio[measured] <= 0
+    for band in dict.fromkeys(table["filter"]):
+        rows = np.flatnonzero((np.asarray(table["filter"]) == band) & measured & ~found)
+        if len(rows) > 1:
+            found[rows] = np.abs(np.log(ratio[rows] / np.median(ratio[rows]))) > _CONTRADICTION
+    return found
+
+
+def _repeats(table: QTable) -> NDArray[np.bool_]:
+    seen: set[tuple[object, ...]] = set()
+    found = np.zeros(len(table), dtype=bool)
+    columns = ("name", "filter", "subarray", "time", "iflux")
+    for i, row in enumerate(zip(*(table[c] for c in columns), strict=True)):
+        key = tuple(getattr(entry, "value", entry) for entry in row)
+        found[i] = key in seen
+        seen.add(key)
+    return found

@@ -1,0 +1,1 @@
+"""Calibrations and what is made of them: tables, figures, reports."""

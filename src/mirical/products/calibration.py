@@ -1,0 +1,193 @@
+"""The one noun at the end: the calibration factor of a band, subarray and time, and its error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from mirical.bands import find_band, subarray_term
+from mirical.conventions import FACTOR, T0_MJD
+from mirical.errors import InputError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Query:
+    """Points at which calibration factors are asked for.
+
+    Attributes
+    ----------
+    filters, subarrays : tuple of str
+        Band and subarray of each point.
+    mjd : (point,) array
+        Epochs, MJD in days.
+    """
+
+    filters: tuple[str, ...]
+    subarrays: tuple[str, ...]
+    mjd: Floats
+
+    @classmethod
+    def of(cls, filters: object, subarrays: object, mjd: object, where: str = "query") -> Query:
+        """Return a checked query; scalars and sequences broadcast against each other.
+
+        Raises
+        ------
+        InputError
+            If a band or subarray is unknown, or an epoch is before t0 or not a number.
+        """
+        bands, terms, epochs = np.broadcast_arrays(
+            np.atleast_1d(np.asarray(filters, dtype=str)),
+            np.atleast_1d(np.asarray(subarrays, dtype=str)),
+            np.atleast_1d(np.asarray(mjd, dtype=float)),
+        )
+        for i, (band, subarray, epoch) in enumerate(zip(bands, terms, epochs, strict=True), 1):
+            place = where if len(bands) == 1 else f"{where} row {i}"
+            known = find_band(str(band), place)
+            subarray_term(str(subarray), place)
+            if str(subarray).startswith("MASK") and subarray != known.mask:
+                raise InputError(
+                    f"{place}: band {known.name!r} is not observed in {str(subarray)!r}; expected "
+                    f"{known.mask or 'FULL or an imaging subarray'}."
+                )
+            if not T0_MJD - 100 <= epoch <= 100000:
+                raise InputError(
+                    f"{place}: mjd {epoch:g} is not an epoch of JWST; expected one such as 59760."
+                )
+        return cls(tuple(map(str, bands)), tuple(map(str, terms)), epochs.astype(float))
+
+    def __len__(self) -> int:
+        return len(self.filters)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Calibration factors at the points of a query, in (MJy/sr)/(DN/s/pixel).
+
+    Attributes
+    ----------
+    query : Query
+        The points.
+    mean, std, q16, q84 : (point,) array
+        Mean, standard deviation and central 68 % interval.
+    covariance : (point, point) array
+        Covariance between the points.
+    """
+
+    query: Query
+    mean: Floats
+    std: Floats
+    q16: Floats
+    q84: Floats
+    covariance: Floats
+
+    def table(self) -> QTable:
+        """Return one row a point: filter, subarray, mjd, c_mean, c_std, c_q16, c_q84."""
+        answer = QTable()
+        answer["filter"] = list(self.query.filters)
+        answer["subarray"] = list(self.query.subarrays)
+        answer["mjd"] = self.query.mjd
+        for name in ("mean", "std", "q16", "q84"):
+            answer[f"c_{name}"] = getattr(self, name) * FACTOR
+        return answer
+
+
+class Calibration(Protocol):
+    """Anything that answers with factors: a posterior, published numbers, point fits."""
+
+    @property
+    def name(self) -> str:
+        """How tables and figures call it."""
+        ...
+
+    @property
+    def bands(self) -> list[str]:
+        """Bands it has factors for."""
+        ...
+
+    def cautions(self, query: Query) -> list[str]:
+        """Return what a user of the answer to a query should know, in sentences."""
+        ...
+
+    def at(self, query: Query) -> Factors:
+        """Return the factors C = [A + B exp(-(t - t0)/tau)] / D (Eq. 4) with covariance."""
+        ...
+
+
+@dataclass(frozen=True)
+class PosteriorCalibration:
+    """The calibration a run's posterior gives.
+
+    Attributes
+    ----------
+    posterior : DataTree
+        As `mirical.inference.posterior` builds it.
+    name : str
+        How tables and figures call it.
+    """
+
+    posterior: xr.DataTree
+    name: str = "mirical"
+
+    @property
+    def bands(self) -> list[str]:
+        """Bands the run has rows in."""
+        return [str(band) for band in self.posterior["posterior"]["band"].values]
+
+    def draws(self, query: Query) -> Floats:
+        """Return posterior draws of the factors, shape (draw, point).
+
+        Raises
+        ------
+        InputError
+            If the run has no rows in a band that is asked for.
+        """
+        drawn = self.posterior["posterior"].to_dataset().stack(sample=("chain", "draw"))
+        fitted = self.bands
+        for band in query.filters:
+            if band not in fitted:
+                raise InputError(
+                    f"band {band!r}: this run fitted no rows in it, so its factor is unknown; "
+                    f"it has {', '.join(fitted)}."
+                )
+        band = xr.DataArray([fitted.index(b) for b in query.filters], dims="point")
+        names = [str(name) for name in drawn["subarray"].values]
+        term = [names.index(subarray_term(a, "query")) for a in query.subarrays]
+        elapsed = xr.DataArray(query.mjd - T0_MJD, dims="point")
+        at = {name: drawn[name].isel(band=band) for name in ("A", "B", "tau", "D_band")}
+        divisor = at["D_band"].isel(subarray=xr.DataArray(term, dims="point"))
+        factor = (at["A"] + at["B"] * np.exp(-elapsed / at["tau"])) / divisor
+        return factor.transpose("sample", "point").values
+
+    def cautions(self, query: Query) -> list[str]:
+        """Say in sentences where the answer to a query leans on priors rather than rows."""
+        names = [str(name) for name in self.posterior["posterior"]["subarray"].values]
+        rows = self.posterior["constant_data"]
+        observed = {names[i] for i in rows["subarray_index"].values} | {"FULL"}
+        said = [
+            f"no rows in {term}: its throughput D, and so the factor there, rests on the prior."
+            for term in dict.fromkeys(subarray_term(a, "query") for a in query.subarrays)
+            if term not in observed
+        ]
+        first, last = (T0_MJD + float(f(rows["elapsed"])) for f in (np.min, np.max))
+        if np.any((query.mjd < first) | (query.mjd > last)):
+            said.append(
+                f"rows end at MJD {first:.1f} and {last:.1f}: factors outside rest on the time "
+                "law and its priors."
+            )
+        return said
+
+    def at(self, query: Query) -> Factors:
+        """Return mean, spread and covariance of the posterior draws."""
+        draws = self.draws(query)
+        q16, q84 = np.quantile(draws, [0.16, 0.84], axis=0)
+        covariance = np.atleast_2d(np.cov(draws, rowvar=False))
+        return Factors(
+            query, draws.mean(axis=0), np.sqrt(np.diag(covariance)), q16, q84, covariance
+        )

@@ -1,0 +1,66 @@
+"""The published coefficients (Gordon et al. 2025, Tables 7 and 8) as a calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from astropy.table import QTable
+
+from mirical.bands import UNIT_SUBARRAYS
+from mirical.conventions import FACTOR, T0_MJD
+from mirical.products.calibration import Factors, Query
+from mirical.shipped import data_file
+
+_QUANTILE_16 = 0.994458  # of the normal distribution, in standard deviations below the mean
+
+
+@dataclass(frozen=True)
+class PublishedCalibration:
+    """Table 8's A, B, tau with sigma(CF), and Table 7's D_SA.
+
+    The paper gives one fractional error per band, the same at every epoch
+    and in every subarray, and none between bands; the covariance says so.
+    """
+
+    name: str = "published"
+
+    @cached_property
+    def coefficients(self) -> QTable:
+        """Table 8, indexed by filter."""
+        table = QTable.read(data_file("table8"), format="ascii.ecsv")
+        table.add_index("filter")
+        return table
+
+    @property
+    def bands(self) -> list[str]:
+        """All bands of Table 8."""
+        return [str(band) for band in self.coefficients["filter"]]
+
+    @cached_property
+    def throughput(self) -> dict[str, float]:
+        """Table 7: D_SA by subarray; one for the masks and the prism subarray."""
+        table = QTable.read(data_file("table7"), format="ascii.ecsv")
+        printed = {str(row["subarray"]): float(row["d_sa"]) for row in table}
+        return printed | dict.fromkeys(UNIT_SUBARRAYS, 1.0)
+
+    def cautions(self, query: Query) -> list[str]:
+        """Return what the printed errors leave out."""
+        return [
+            "the published error is sigma(CF) at every epoch: it holds no error of B, tau or D, "
+            "and no covariance between bands."
+        ]
+
+    def at(self, query: Query) -> Factors:
+        """Return Eq. 4 with the printed coefficients and sigma(CF) as the error."""
+        rows = [self.coefficients.loc[band] for band in query.filters]
+        a, b = (np.array([row[c].to_value(FACTOR) for row in rows]) for c in ("A", "B"))
+        tau = np.array([row["tau"].to_value("d") for row in rows])
+        fraction = np.array([row["sigma_cf_pct"].to_value("%") / 100 for row in rows])
+        divisor = np.array([self.throughput[subarray] for subarray in query.subarrays])
+        mean = (a + b * np.exp(-(query.mjd - T0_MJD) / tau)) / divisor
+        std = mean * fraction
+        same_band = np.equal.outer(np.array(query.filters), np.array(query.filters))
+        q16, q84 = mean - _QUANTILE_16 * std, mean + _QUANTILE_16 * std
+        return Factors(query, mean, std, q16, q84, np.outer(std, std) * same_band)

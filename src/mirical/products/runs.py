@@ -1,0 +1,176 @@
+"""A run: from a job to its folder, and back from the folder to a calibration."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import xarray as xr
+from astropy.table import QTable
+
+import mirical
+from mirical.errors import InputError
+from mirical.inference.checks import check_rows
+from mirical.inference.diagnostics import Verdict, judge
+from mirical.inference.jobs import SHIPPED_FLUXES, Inputs, Job
+from mirical.inference.posterior import (
+    REPORTED,
+    build_posterior,
+    read_posterior,
+    write_posterior,
+)
+from mirical.inference.sampling import Progress, sample, sample_prior
+from mirical.products import curves, tables
+from mirical.products.calibration import Calibration, PosteriorCalibration
+from mirical.products.comparison import compare_coefficients
+from mirical.products.published import PublishedCalibration
+
+_RECORDED = ("jax", "numpyro", "arviz-base", "numpy", "astropy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a job produced.
+
+    Attributes
+    ----------
+    job, inputs : Job, Inputs
+        What was asked for and what it resolved to.
+    posterior : DataTree
+        Draws, predictive rows, statistics, with provenance at the root.
+    verdict : Verdict
+        Whether to believe them.
+    tables : dict of {str : QTable}
+        By file name without ``.ecsv``.
+    """
+
+    job: Job
+    inputs: Inputs
+    posterior: xr.DataTree
+    verdict: Verdict
+    tables: dict[str, QTable]
+
+
+def run_job(job: Job, inputs: Inputs, progress: Progress) -> Run:
+    """Sample the posterior of a job and make its tables; writes nothing."""
+    design, card = inputs.design, inputs.card
+    chains = sample(design, card, job.sampler, progress)
+    checks = check_rows(chains.sites, design, job.sampler.seed)
+    prior = sample_prior(design, card, job.sampler.seed)
+    posterior = build_posterior(chains, prior, checks.groups(), design, _provenance(job, inputs))
+    published = PublishedCalibration()
+    calibration = PosteriorCalibration(posterior)
+    coefficients = tables.coefficient_table(posterior, design)
+    made = {
+        "coefficients": coefficients,
+        "subarrays": tables.subarray_table(posterior, design),
+        "stars": tables.star_table(posterior, design),
+        "rows": tables.row_table(posterior, inputs.factors, checks, design),
+        "comparison": compare_coefficients(coefficients, published),
+        "curves": curves.band_curves(calibration, published, design),
+        "predictive": curves.predictive_table(calibration, checks, design),
+    }
+    verdict = judge(posterior, REPORTED, chains.complete)
+    return Run(job, inputs, posterior, verdict, made)
+
+
+def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int]:
+    observations = inputs.factors.observations
+    return {
+        "job": job.name,
+        "card": inputs.card.name,
+        "seed": job.sampler.seed,
+        "photometry": observations.source,
+        "photometry_sha256": observations.data_hash,
+        "simulated": int(observations.simulated),
+        "mirical": mirical.__version__,
+        **{name: _version(name) for name in _RECORDED},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def write_run(run: Run, folder: Path) -> None:
+    """Write a run's folder: everything is made beside it first, then moved in.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
+            _write_files(run, Path(beside))
+            for path in sorted(Path(beside).iterdir()):
+                target = folder / path.name
+                if target.is_dir():
+                    shutil.rmtree(target)
+                os.replace(path, target)
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror}); choose another --out."
+        ) from error
+
+
+def _write_files(run: Run, folder: Path) -> None:
+    from mirical.products.report import write_report
+
+    for name, table in run.tables.items():
+        table.write(folder / f"{name}.ecsv", format="ascii.ecsv")
+    text = json.dumps(run.verdict.as_dict(), indent=2)
+    (folder / "diagnostics.json").write_text(text + "\n", encoding="utf-8")
+    (folder / f"{run.inputs.card.name}.toml").write_text(run.inputs.card.text, encoding="utf-8")
+    (folder / "job.toml").write_text(_resolved_job(run), encoding="utf-8")
+    write_posterior(run.posterior, folder / "posterior.nc")
+    write_report(run, folder)
+
+
+def _resolved_job(run: Run) -> str:
+    """Return the job as TOML that runs again from the run's folder, with its provenance."""
+    job, sampler = run.job, run.job.sampler
+    embedded = job.photometry if not Path(job.photometry).suffix else None
+    lines = [
+        f"photometry = {json.dumps(embedded or str(job.photometry))}",
+        f"model = {json.dumps(run.inputs.card.name + '.toml')}",
+    ]
+    if job.predicted_fluxes != SHIPPED_FLUXES:
+        lines.append(f"predicted_fluxes = {json.dumps(job.predicted_fluxes)}")
+    lines += ["", "[sampler]"]
+    lines += [f"{name} = {getattr(sampler, name)}" for name in sampler.__dataclass_fields__]
+    lines += ["", "[provenance]"]
+    lines += [
+        f"{json.dumps(key)} = {json.dumps(value)}" for key, value in run.posterior.attrs.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def open_calibration(name: str) -> Calibration:
+    """Return the calibration of a run's folder, or the published one for ``published``.
+
+    Raises
+    ------
+    InputError
+        If there is no such run.
+    """
+    if name == "published":
+        return PublishedCalibration()
+    folder = Path(name)
+    if not folder.is_dir() and (Path("reports") / name).is_dir():
+        folder = Path("reports") / name
+    if not folder.is_dir():
+        raise InputError(
+            f"run {name!r} does not exist; give a run's folder (as in reports/table5), the name "
+            "of one under reports/, or 'published'."
+        )
+    return PosteriorCalibration(read_posterior(folder), name=folder.resolve().name)

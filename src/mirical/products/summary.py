@@ -1,0 +1,110 @@
+"""What the commands print: tables for the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.table import Table
+from rich.console import Console
+from rich.table import Table as Sheet
+from rich.text import Text
+
+from mirical.conventions import FACTOR_TEXT
+
+if TYPE_CHECKING:
+    from mirical.products.runs import Run
+
+
+def print_run(run: Run, folder: Path, console: Console) -> None:
+    """Print a run's factors beside the published ones, its verdict and where the report is."""
+    coefficients, comparison = run.tables["coefficients"], run.tables["comparison"]
+    at_reference = comparison[comparison["quantity"] == "C_ref"]
+    simulated = "SIMULATED DATA · " if run.posterior.attrs["simulated"] else ""
+    title = (
+        f"{simulated}{run.job.name}: C at MJD {coefficients.meta['C_ref_mjd']:.0f}, FULL, "
+        f"{FACTOR_TEXT}"
+    )
+    sheet = _sheet(title, "band", "stars", "C", "±", "published", "±", "differs", "sigma")
+    stars = dict(zip(coefficients["filter"], coefficients["n_stars"], strict=True))
+    for row in at_reference:
+        sheet.add_row(
+            Text(str(row["filter"])),
+            str(stars[row["filter"]]),
+            f"{row['ours']:.4f}",
+            f"{row['ours_std']:.4f}",
+            f"{row['published']:.4f}",
+            f"{row['published_std']:.4f}",
+            f"{row['diff_pct'].value:+.1f} %",
+            f"{row['diff_sigma']:+.1f}",
+        )
+    console.print(sheet)
+    rows = run.tables["rows"]
+    flagged = int(np.sum(rows["fate"] == "flagged"))
+    console.print(
+        f"{len(rows)} rows: {len(rows) - flagged} fitted, {flagged} flagged (see rows.ecsv)."
+    )
+    for sentence in run.verdict.sentences:
+        console.print(Text(sentence))
+    console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print calibration factors, one line a point."""
+    names = {
+        "filter": "band",
+        "subarray": "subarray",
+        "mjd": "MJD",
+        "c_mean": "C",
+        "c_std": "±",
+        "c_q16": "16 %",
+        "c_q84": "84 %",
+    }
+    sheet = _sheet(f"C in {FACTOR_TEXT}", *names.values())
+    for row in table:
+        sheet.add_row(*(_entry(row[name], name) for name in names))
+    console.print(sheet)
+
+
+def print_comparison(table: Table, console: Console) -> None:
+    """Print two calibrations' factors side by side."""
+    title = f"{table.meta['ours']} against {table.meta['theirs']}, {FACTOR_TEXT}"
+    sheet = _sheet(
+        title, "band", "subarray", "MJD", table.meta["ours"], "±", table.meta["theirs"], "±",
+        "differs", "sigma",
+    )  # fmt: skip
+    for row in table:
+        cells = [_entry(row[name], name) for name in ("filter", "subarray", "mjd")]
+        cells += [_entry(row[name], name) for name in ("c", "c_std", "c_other", "c_other_std")]
+        cells += [f"{row['diff_pct'].value:+.2f} %", f"{row['diff_sigma']:+.2f}"]
+        sheet.add_row(*cells)
+    console.print(sheet)
+
+
+def print_flux_differences(table: Table, console: Console) -> None:
+    """Print which predicted fluxes differ from the shipped ones, and how many do not."""
+    same = table["status"] == "same"
+    sheet = _sheet("predicted fluxes that differ from the shipped table", *table.colnames)
+    for row in table[~same]:
+        sheet.add_row(*(_entry(row[name], name) for name in table.colnames))
+    if not np.all(same):
+        console.print(sheet)
+    console.print(f"{int(np.sum(same))} fluxes as shipped, {int(np.sum(~same))} not.")
+
+
+def _sheet(title: str, *columns: str) -> Sheet:
+    sheet = Sheet(title=Text(title), title_justify="left")
+    for column in columns:
+        sheet.add_column(Text(column), justify="right", no_wrap=True)
+    return sheet
+
+
+def _entry(value: object, name: str) -> str | Text:
+    """Return a cell; text from a table never speaks the terminal's markup."""
+    number = getattr(value, "value", value)
+    if np.ma.is_masked(number):
+        return ""
+    if isinstance(number, float | np.floating):
+        return f"{number:.1f}" if name == "mjd" else f"{number:.5g}"
+    return Text(str(number))

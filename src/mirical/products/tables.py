@@ -1,0 +1,170 @@
+"""The tables of a run: coefficients, subarrays, stars and the fate of every row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from astropy import units as u
+from astropy.table import QTable
+from astropy.utils.masked import Masked
+from numpy.typing import NDArray
+
+from mirical.bands import BANDS
+from mirical.conventions import FACTOR, REFERENCE_MJD
+from mirical.inference.checks import RowChecks
+from mirical.model.design import Design
+from mirical.observations.factors import CalibrationFactors
+from mirical.observations.flags import FLAGS
+
+DATA, PARTLY, PRIOR = "data", "partly prior", "prior"
+"""What a number rests on; ``no data`` stands where there is no number at all."""
+
+_PARTLY_ABOVE, _PRIOR_ABOVE = 0.5, 0.9
+
+
+def basis(posterior: xr.DataTree, name: str, scale: str | None = None) -> NDArray[np.str_]:
+    """Say of each entry of a variable whether data or prior decided it.
+
+    The posterior's central 68 % width is compared with the prior's: above
+    0.9 of it the number is the prior's, below 0.5 the data's.
+
+    Parameters
+    ----------
+    posterior : DataTree
+        With groups ``posterior`` and ``prior``.
+    name : str
+        The variable.
+    scale : str, optional
+        A variable to divide by first (``B`` is judged as ``B / A``).
+    """
+    after, before = (
+        _width(posterior[group].to_dataset(), name, scale) for group in ("posterior", "prior")
+    )
+    ratio = np.divide(after, before, out=np.zeros_like(after), where=before > 0)
+    return np.select([ratio > _PRIOR_ABOVE, ratio > _PARTLY_ABOVE], [PRIOR, PARTLY], DATA)
+
+
+def _width(draws: xr.Dataset, name: str, scale: str | None) -> NDArray[np.float64]:
+    values = draws[name] if scale is None else draws[name] / draws[scale]
+    low, high = values.quantile([0.16, 0.84], dim=("chain", "draw")).values
+    return high - low
+
+
+def coefficient_table(posterior: xr.DataTree, design: Design) -> QTable:
+    """Return one row a MIRI band: A, B, tau, C at the reference epoch, repeatability.
+
+    Bands without rows have no numbers; what the prior decided is marked so
+    in the ``*_basis`` columns.
+    """
+    drawn = posterior["posterior"].to_dataset()
+    bands = list(design.bands)
+    table = QTable({"filter": list(BANDS)})
+    units = {"A": FACTOR, "B": FACTOR, "tau": u.d, "C_ref": FACTOR}
+    for name, unit in units.items():
+        mean, std = _moments(drawn[name])
+        table[name] = _spread(mean, bands) * unit
+        table[f"{name}_std"] = _spread(std, bands) * unit
+    mean, std = _moments(drawn["C_ref"])
+    table["sigma_cf_pct"] = _spread(100 * std / mean, bands) * u.percent
+    mean, std = _moments(100 * drawn["repeatability"])
+    table["repeatability_pct"] = _spread(mean, bands) * u.percent
+    table["repeatability_pct_std"] = _spread(std, bands) * u.percent
+    stars = [len(set(design.star[design.band == i])) for i in range(len(bands))]
+    by_band = dict(zip(bands, stars, strict=True))
+    table["n_stars"] = [by_band.get(band, 0) for band in BANDS]
+    rests_on = {
+        "A": basis(posterior, "loss"),  # C_ref is data; how far A lies beyond it is the loss's
+        "B": basis(posterior, "B", "A"),
+        "tau": basis(posterior, "tau"),
+        "repeatability": basis(posterior, "repeatability"),
+    }
+    for name, words in rests_on.items():
+        known = dict(zip(bands, words, strict=True))
+        table[f"{name}_basis"] = [str(known.get(band, "no data")) for band in BANDS]
+    table.meta |= _meta(posterior, "Posterior mean and standard deviation of the coefficients")
+    table.meta["C_ref_mjd"] = REFERENCE_MJD
+    return table
+
+
+def subarray_table(posterior: xr.DataTree, design: Design) -> QTable:
+    """Return the throughput D of each subarray relative to FULL, and what it rests on."""
+    mean, std = _moments(posterior["posterior"]["D"])
+    rows = np.bincount(design.subarray, minlength=len(design.subarrays))
+    words = basis(posterior, "D")
+    words = np.where(rows == 0, PRIOR, words)
+    words[0] = "by definition"
+    table = QTable({"subarray": list(design.subarrays), "D": mean, "D_std": std})
+    table["n_rows"], table["basis"] = rows, words
+    table.meta |= _meta(posterior, "Throughput of each subarray relative to FULL")
+    return table
+
+
+def star_table(posterior: xr.DataTree, design: Design) -> QTable:
+    """Return each star's gray offset of the predicted flux in percent, and its colour term."""
+    drawn = posterior["posterior"].to_dataset()
+    mean, std = _moments(100 * drawn["star_offset"])
+    table = QTable({"name": list(design.stars)})
+    table["srctype"] = [design.types[i] for i in design.star_type]
+    table["offset_pct"], table["offset_pct_std"] = mean * u.percent, std * u.percent
+    colour, colour_std = _moments(100 * drawn["star_band_offset"])
+    pairs = np.zeros(colour.shape, dtype=bool)
+    pairs[design.star, design.band] = True
+    strength = np.where(pairs, np.abs(colour) / np.maximum(colour_std, 1e-12), -np.inf)
+    worst = np.argmax(strength, axis=1)
+    stars = np.arange(len(design.stars))
+    table["largest_colour_band"] = [design.bands[i] for i in worst]
+    table["largest_colour_pct"] = colour[stars, worst] * u.percent
+    table["largest_colour_pct_std"] = colour_std[stars, worst] * u.percent
+    table["n_rows"] = np.bincount(design.star, minlength=len(design.stars))
+    table["n_bands"] = pairs.sum(axis=1)
+    table["basis"] = basis(posterior, "star_offset")
+    table.meta |= _meta(
+        posterior, "Offset of each star's predicted flux (positive: predicted too bright)"
+    )
+    return table
+
+
+def row_table(
+    posterior: xr.DataTree, factors: CalibrationFactors, checks: RowChecks, design: Design
+) -> QTable:
+    """Return every input row with its fate, in input order.
+
+    Rows that were not fitted have no residual and no outlier probability.
+    """
+    observed = factors.observations.table
+    names = ("row", "name", "PID", "srctype", "filter", "subarray", "time", "iflux", "ifluxunc")
+    table = observed[(*names, "model_flux", "visit")]
+    flags = [str(flag) for flag in observed["flag"]]
+    table["factor"] = factors.table["factor"]
+    table["fate"] = ["flagged" if flag else "used" for flag in flags]
+    table["flag"] = flags
+    table["reason"] = [FLAGS[flag] for flag in flags]
+    place = {row: i for i, row in enumerate(design.rows)}
+    at = np.array([place.get(int(row), -1) for row in observed["row"]])
+    for name in ("residual", "outlier_probability"):
+        table[f"{name}_sigma" if name == "residual" else name] = Masked(
+            getattr(checks, name)[at], mask=at < 0
+        )
+    table.meta |= _meta(posterior, "Every input row and what became of it")
+    return table
+
+
+def _moments(values: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    over = ("chain", "draw")
+    return values.mean(over).values, values.std(over, ddof=1).values
+
+
+def _spread(values: NDArray[np.float64], bands: list[str]) -> Any:
+    """Place the values of the fitted bands in a column over all bands, masked elsewhere."""
+    found = dict(zip(bands, values, strict=True))
+    return Masked(
+        np.array([found.get(band, np.nan) for band in BANDS]),
+        mask=np.array([band not in found for band in BANDS]),
+    )
+
+
+def _meta(posterior: xr.DataTree, title: str) -> dict[str, Any]:
+    keys = ("job", "card", "seed", "photometry", "photometry_sha256", "mirical", "simulated")
+    return {"title": title} | {key: posterior.attrs[key] for key in keys if key in posterior.attrs}
