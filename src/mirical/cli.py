@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_factors(commands)
     _add_compare(commands)
+    _add_simulate(commands)
+    _add_staged(commands)
     _add_fluxes(commands)
     return parser
 
@@ -93,6 +95,39 @@ def _add_compare(commands: argparse._SubParsersAction) -> None:
     compare.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epochs to compare at")
     compare.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the factors compared")
     compare.set_defaults(command=_compare)
+
+
+def _add_simulate(commands: argparse._SubParsersAction) -> None:
+    simulate = commands.add_parser(
+        "simulate", help="photometry of a whole program with known truth (Tables 1-3)"
+    )
+    simulate.add_argument("--seed", metavar="N", type=int, required=True, help="fixes all chance")
+    simulate.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    simulate.add_argument(
+        "--truth",
+        choices=("published", "perturbed"),
+        default="published",
+        help="true coefficients: Tables 7-8, or drawn about them by the seed [published]",
+    )
+    simulate.set_defaults(command=_simulate)
+
+
+def _add_staged(commands: argparse._SubParsersAction) -> None:
+    staged = commands.add_parser("staged", help="the paper's staged point fits on any table")
+    staged.add_argument("table", metavar="TABLE", help="photometry table, or 'table5'")
+    staged.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    staged.add_argument(
+        "--subarrays",
+        choices=("measured", "published"),
+        default="measured",
+        help="D from the rows by a stated rule, or from Table 7 [measured]",
+    )
+    staged.add_argument(
+        "--mix-subarrays",
+        action="store_true",
+        help="fit the time law without dividing out D, as the 2024 code did",
+    )
+    staged.set_defaults(command=_staged)
 
 
 def _add_fluxes(commands: argparse._SubParsersAction) -> None:
@@ -172,14 +207,15 @@ def _factors(options: argparse.Namespace) -> int:
 
 
 def _read_grid(path: Path) -> tuple[Table, Query]:
-    from mirical.observations.formats import read_columns
+    from astropy import units as u
+
+    from mirical.observations.formats import numbers, read_columns, texts
     from mirical.products.calibration import Query
 
     grid = read_columns(path, ("filter", "subarray", "mjd"))
-    try:
-        return grid, Query.of(grid["filter"], grid["subarray"], grid["mjd"], path.name)
-    except ValueError as error:
-        raise InputError(f"{path.name}: column 'mjd' is not numeric ({error}).") from error
+    bands, subarrays = texts(grid["filter"]), texts(grid["subarray"])
+    mjd = numbers(grid["mjd"], u.d, path.name, bare=u.d).value
+    return grid, Query.of(bands, subarrays, mjd, path.name)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -192,6 +228,48 @@ def _compare(options: argparse.Namespace) -> int:
     if options.out is not None:
         _write_table(table, options.out)
     print_comparison(table, _consoles()[0])
+    return SUCCESS
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from mirical.inference.simulate import simulate_program, write_program
+
+    program = simulate_program(options.seed, options.truth)
+    write_program(program, options.out)
+    stars = len(set(program.photometry["name"]))
+    _consoles()[0].print(
+        f"{len(program.photometry)} SIMULATED rows of {stars} stars: photometry.ecsv and "
+        f"truth.ecsv in {options.out}",
+        soft_wrap=True,
+        markup=False,
+    )
+    return SUCCESS
+
+
+def _staged(options: argparse.Namespace) -> int:
+    from mirical.conventions import REFERENCE_MJD
+    from mirical.observations.encircled import published_apertures
+    from mirical.observations.factors import calibration_factors
+    from mirical.observations.fluxes import by_star_band, shipped_fluxes
+    from mirical.observations.tables import load_photometry
+    from mirical.products.comparison import default_query
+    from mirical.products.published import PublishedCalibration
+    from mirical.products.staged import fit_staged, write_staged
+    from mirical.products.summary import print_table
+
+    observations = load_photometry(options.table, "staged")
+    predicted = by_star_band(shipped_fluxes())
+    factors = calibration_factors(observations, predicted, published_apertures())
+    given = PublishedCalibration().throughput if options.subarrays == "published" else None
+    calibration = fit_staged(factors, given, time_fit_knows_subarrays=not options.mix_subarrays)
+    write_staged(calibration, options.out)
+    results, cautions = _consoles()
+    if observations.simulated:
+        results.print("SIMULATED DATA")
+    query = default_query(calibration, [REFERENCE_MJD])
+    print_table(calibration.at(query).table(), results)
+    for sentence in calibration.cautions(query):
+        cautions.print(f"note: {sentence}", soft_wrap=True, markup=False)
     return SUCCESS
 
 

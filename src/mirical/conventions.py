@@ -22,7 +22,7 @@ VISIT_LENGTH = 1.0
 """Rows of one star within this many days share a visit."""
 
 PIXEL_SOLID_ANGLE = 2.8606325654256e-13 * u.sr
-"""Mean solid angle of a MIRI imager pixel, (0.11033 arcsec)^2."""
+"""Mean solid angle of a MIRI imager pixel, (0.11032 arcsec)^2."""
 
 COUNT_RATE = u.DN / u.s
 FLUX = u.mJy

@@ -61,6 +61,7 @@ def resolve(kind: str, name: str, where: str, beside: Path | None = None) -> Pat
         return path
     known = sorted(p.stem for p in _folder(kind).glob("*.toml"))
     what = {"models": "model card", "inference": "job"}[kind]
-    raise InputError(
-        f"{where}: no {what} {name!r} is shipped or found as a file{did_you_mean(name, known)}"
-    )
+    if find_file(name, beside) is not None:
+        raise InputError(f"{where}: {name!r} is not a {what}; expected a file named *.toml.")
+    hint = did_you_mean(name.removesuffix(".toml"), known)
+    raise InputError(f"{where}: no {what} {name!r} is shipped or found as a file{hint}")

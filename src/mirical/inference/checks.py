@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from mirical.inference.sampling import Arrays, random_key
 from mirical.model.design import Design
-from mirical.model.terms import row_distribution
+from mirical.model.rows import outlier_probability, row_distribution
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,9 @@ def check_rows(sites: Arrays, design: Design, seed: int) -> RowChecks:
         fraction, width = fraction[..., None], width[..., None]
     rows = row_distribution(expected, sigma, fraction, width)
     observed = jnp.asarray(design.log_factor)
-    probability = np.zeros(len(design.rows))
-    if fraction is not None:
-        by_kind = rows.component_log_probs(observed)
-        weight = jax.nn.softmax(by_kind, axis=-1)[..., 1]
-        probability = np.asarray(weight.mean((0, 1)))
     return RowChecks(
         predictive=np.asarray(rows.sample(random_key(seed, "predictive"))),
         log_likelihood=np.asarray(rows.log_prob(observed)),
         residual=np.asarray(((observed - expected) / sigma).mean((0, 1))),
-        outlier_probability=probability,
+        outlier_probability=np.asarray(outlier_probability(rows, observed).mean((0, 1))),
     )

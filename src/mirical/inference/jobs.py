@@ -35,6 +35,9 @@ class Sampler:
         Fixes every random number of the job.
     target_accept : float
         Acceptance NUTS adapts its step size to; nearer 1 is slower and safer.
+    density : str
+        ``"collapsed"`` (fast) or ``"joint"`` (the readable definition): two
+        implementations of the same model.
     """
 
     chains: int = 4
@@ -42,8 +45,11 @@ class Sampler:
     draws: int = 1000
     seed: int = 59720
     target_accept: float = 0.9
+    density: str = "collapsed"
 
 
+DENSITIES = ("collapsed", "joint")
+_SEEDS = 2**32
 _AT_LEAST = {"chains": 1, "warmup": 100, "draws": 4, "seed": 0}
 
 
@@ -128,7 +134,7 @@ def with_options(job: Job, texts: dict[str, str | None], numbers: dict[str, int 
 
 
 def _absolute(value: str) -> Path | str:
-    return Path(value).resolve() if Path(value).exists() else value
+    return Path(value).resolve() if Path(value).is_file() else value
 
 
 def _sampler(content: object, where: str) -> Sampler:
@@ -141,9 +147,18 @@ def _sampler(content: object, where: str) -> Sampler:
             raise InputError(
                 f"{where}: sampler {key} is {value!r}; expected a whole number >= {least}."
             )
+    if content.get("seed", 0) >= _SEEDS:
+        raise InputError(
+            f"{where}: sampler seed is {content['seed']}; expected a whole number below {_SEEDS}."
+        )
     accept = content.get("target_accept", 0.9)
     if not isinstance(accept, float) or not 0.5 <= accept < 1:
         raise InputError(f"{where}: sampler target_accept is {accept!r}; expected 0.5 to 1.")
+    density = content.get("density", DENSITIES[0])
+    if density not in DENSITIES:
+        raise InputError(
+            f"{where}: sampler density is {density!r}; expected one of {', '.join(DENSITIES)}."
+        )
     return Sampler(**content)
 
 
@@ -155,7 +170,7 @@ def resolve_job(job: Job) -> Inputs:
     InputError
         For the first thing in the card or the tables that cannot be used.
     """
-    where = f"{job.name}.toml"
+    where = f"job {job.name}"
     card = load_card(job.model, where, job.folder)
     predicted = by_star_band(shipped_fluxes())
     if job.predicted_fluxes != SHIPPED_FLUXES:

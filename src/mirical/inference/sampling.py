@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from numpyro.infer import NUTS, Predictive, init_to_value
+from numpyro.infer import Predictive
 
 from mirical.errors import InputError
 from mirical.inference.jobs import Sampler
+from mirical.inference.kernels import KERNELS, Kernel
 from mirical.inference.runtime import cores
 from mirical.model.cards import Card
 from mirical.model.design import Design
@@ -57,9 +58,7 @@ class Chains:
 def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> Chains:
     """Draw from the posterior.
 
-    Chains start over-dispersed: every standardised site uniform in ±2, the
-    bands' levels at the mean of their rows. Ctrl-C stops all chains at the
-    same length and keeps their draws.
+    Ctrl-C stops all chains at the same length and keeps their draws.
 
     Raises
     ------
@@ -68,35 +67,31 @@ def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> 
     KeyboardInterrupt
         If interrupted before every chain has left its warm-up.
     """
-    kernel = NUTS(
-        partial(joint, card=card),
-        dense_mass=True,
-        target_accept_prob=sampler.target_accept,
-        init_strategy=init_to_value(values={"level": _band_means(design)}),
-    )
+    kernel = KERNELS[sampler.density](design, card, sampler.target_accept)
     keys = jax.random.split(random_key(sampler.seed, "chains"), sampler.chains)
-    try:
-        starts = [kernel.init(key, sampler.warmup, model_args=(design,)) for key in keys]
-    except RuntimeError as error:
+    start = jax.jit(partial(kernel.start, warmup=sampler.warmup))
+    starts = [start(key) for key in keys]
+    if not all(np.isfinite(kernel.log_density(state)) for state in starts):
         raise InputError(
-            f"the sampler cannot start: {error} Check the priors of card {card.name!r}."
-        ) from error
-    stretch = jax.jit(partial(_stretch, kernel)).lower(starts[0], design).compile()
-    chains, stopped = _run_chains(stretch, starts, design, sampler, progress)
-    length = min(len(chain.get("diverging", ())) for chain in chains)
+            f"the sampler cannot start: the model's density is not finite anywhere near the "
+            f"data; check the priors of card {card.name!r} and the table's errors."
+        )
+    stretch = jax.jit(partial(_stretch, kernel)).lower(starts[0], kernel.data).compile()
+    chains, stopped = _run_chains(stretch, starts, kernel.data, sampler, progress)
+    length = min(len(stats["diverging"]) if stats else 0 for _, stats in chains)
     if length == 0:
         raise KeyboardInterrupt
-    stacked = {k: np.stack([chain[k][:length] for chain in chains]) for k in chains[0]}
-    unconstrained = {k[2:]: v for k, v in stacked.items() if k.startswith("z:")}
-    sites = jax.jit(jax.vmap(jax.vmap(kernel.postprocess_fn((design,), {}))))(unconstrained)
-    stats = {k: v for k, v in stacked.items() if not k.startswith("z:")}
+    draws, stats = jax.tree.map(lambda *each: np.stack([one[:length] for one in each]), *chains)
+    # One draw after another: XLA may lock up on batches of thousands of factorisations.
+    each_chain = partial(jax.lax.map, lambda draw: kernel.sites(draw, kernel.data))
+    sites = jax.jit(partial(jax.lax.map, each_chain))(draws)
     return Chains({k: np.asarray(v) for k, v in sites.items()}, stats, complete=not stopped)
 
 
 def sample_prior(design: Design, card: Card, seed: int) -> Arrays:
     """Draw every site of the model from the prior: (draw, ...) arrays, `PRIOR_DRAWS` of them."""
     model = partial(joint, card=card, observed=False)
-    draws = Predictive(model, num_samples=PRIOR_DRAWS, parallel=True)
+    draws = jax.jit(Predictive(model, num_samples=PRIOR_DRAWS))
     return {k: np.asarray(v) for k, v in draws(random_key(seed, "prior"), design).items()}
 
 
@@ -105,24 +100,18 @@ def random_key(seed: int, purpose: str) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), int.from_bytes(purpose.encode()[:4], "big"))
 
 
-def _band_means(design: Design) -> NDArray[np.float64]:
-    n_bands = len(design.bands)
-    total = np.bincount(design.band, weights=design.log_factor, minlength=n_bands)
-    return total / np.bincount(design.band, minlength=n_bands)
-
-
-def _stretch(kernel: NUTS, state: Any, design: Design) -> tuple[Any, dict[str, jax.Array]]:
-    def step(state: Any, _: None) -> tuple[Any, dict[str, jax.Array]]:
-        state = kernel.sample(state, (design,), {})
-        kept = {
-            "diverging": state.diverging,
-            "energy": state.energy,
-            "lp": -state.potential_energy,
-            "n_steps": state.num_steps,
-            "acceptance_rate": state.accept_prob,
-            "step_size": state.adapt_state.step_size,
+def _stretch(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, Any]:
+    def step(state: Any, _: None) -> tuple[Any, Any]:
+        state, nuts, draw = kernel.step(state, data)
+        stats = {
+            "diverging": nuts.diverging,
+            "energy": nuts.energy,
+            "lp": -nuts.potential_energy,
+            "n_steps": nuts.num_steps,
+            "acceptance_rate": nuts.accept_prob,
+            "step_size": nuts.adapt_state.step_size,
         }
-        return state, kept | {f"z:{name}": value for name, value in state.z.items()}
+        return state, (draw, stats)
 
     return jax.lax.scan(step, state, None, length=STRETCH)
 
@@ -130,28 +119,29 @@ def _stretch(kernel: NUTS, state: Any, design: Design) -> tuple[Any, dict[str, j
 def _run_chains(
     stretch: Callable[..., Any],
     starts: list[Any],
-    design: Design,
+    data: tuple[Any, ...],
     sampler: Sampler,
     progress: Progress,
-) -> tuple[list[Arrays], bool]:
-    """Run every chain in a thread of its own; return its draws and whether it was stopped."""
+) -> tuple[list[tuple[Any, Arrays]], bool]:
+    """Run every chain in a thread of its own; return draws and statistics, and whether stopped."""
     stop = threading.Event()
     core = threading.BoundedSemaphore(cores())
     total = sampler.warmup + sampler.draws
 
-    def run(chain: int) -> Arrays:
+    def run(chain: int) -> tuple[Any, Arrays]:
         state, pieces, done = starts[chain], [], 0
         while done < total and not stop.is_set():
             # Chains take turns on the cores, so that all are equally long if interrupted.
             with core:
-                state, piece = stretch(state, design)
+                state, piece = stretch(state, data)
             kept = slice(max(sampler.warmup - done, 0), total - done)
-            pieces.append({k: np.asarray(v)[kept] for k, v in piece.items()})
+            pieces.append(jax.tree.map(lambda v, kept=kept: np.asarray(v)[kept], piece))
             steps = min(STRETCH, total - done)
             done += steps
-            progress.advance(chain, steps, int(pieces[-1]["diverging"].sum()))
-        names = pieces[0] if pieces else ()
-        return {name: np.concatenate([piece[name] for piece in pieces]) for name in names}
+            progress.advance(chain, steps, int(pieces[-1][1]["diverging"].sum()))
+        if not pieces:
+            return None, {}
+        return jax.tree.map(lambda *each: np.concatenate(each), *pieces)
 
     with ThreadPoolExecutor(max_workers=len(starts)) as pool:
         running = [pool.submit(run, chain) for chain in range(len(starts))]

@@ -23,7 +23,17 @@ TERMS: dict[str, tuple[str, ...]] = {
 """Every term a card may use, with the priors it must state."""
 
 _ALWAYS = ("factor", "repeatability")
-_MUST_BE_FIXED = ("loss_length", "colour_length", "colour_roughness", "colour_tail")
+_POSITIVE = ("log-normal", "half-normal", "beta", "fixed")
+_MAY_BE: dict[str, tuple[str, ...]] = {
+    "A": ("log-normal",),  # the terms take its median and spread
+    "loss_length": ("fixed",),
+    "colour_length": ("fixed",),
+    "colour_roughness": ("fixed",),
+    "colour_tail": ("fixed",),
+    "outlier_fraction": ("beta", "fixed"),
+}
+"""Families of the priors that are not free; all other quantities are positive."""
+_FRACTIONS = ("colour_roughness", "outlier_fraction")
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,10 @@ def load_card(name: str, where: str, beside: Path | None = None) -> Card:
         cannot be used; names the card, the entry and the remedy.
     """
     path = resolve("models", name, where, beside)
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name}: not valid TOML: {error}.") from error
     return parse_card(text, path.stem, path.name)
 
 
@@ -84,6 +97,8 @@ def parse_card(text: str, name: str, where: str) -> Card:
         raise InputError(f"{where}: not valid TOML: {error}.") from error
     refuse_unknown_keys(where, content, ("title", "term"))
     terms = content.get("term", {})
+    if not isinstance(terms, dict):
+        raise InputError(f"{where}: term is {terms!r}; expected tables [term.NAME].")
     for term in terms:
         if term not in TERMS:
             raise InputError(f"{where}: unknown term {term!r}{did_you_mean(term, TERMS)}")
@@ -118,8 +133,19 @@ def _read_term(term: str, content: dict[str, object], where: str) -> dict[str, P
         if name not in entries:
             raise InputError(f"{where}: term {term!r} states no prior for {name!r}.")
         priors[name] = read_prior(name, entries[name], where)
-        if name in _MUST_BE_FIXED and not priors[name].is_fixed:
-            raise InputError(
-                f"{where}: prior {name!r} must be fixed; give distribution = 'fixed' and a value."
-            )
+        _refuse_unusable(priors[name], f"{where}: prior {name!r}")
     return priors
+
+
+def _refuse_unusable(prior: Prior, where: str) -> None:
+    families = _MAY_BE.get(prior.name, _POSITIVE)
+    if prior.family not in families:
+        raise InputError(
+            f"{where} has distribution {prior.family!r}; expected {' or '.join(families)}."
+        )
+    if not prior.is_fixed:
+        return
+    if prior.value <= 0:
+        raise InputError(f"{where} has value {prior.value:g}; expected a positive number.")
+    if prior.name in _FRACTIONS and prior.value >= 1:
+        raise InputError(f"{where} has value {prior.value:g}; expected a fraction below 1.")

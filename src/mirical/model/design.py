@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
+from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS, subarray_term
 from mirical.conventions import T0_MJD
 from mirical.observations.factors import CalibrationFactors
 from mirical.stars import STAR_TYPES
+
+
+_TYPICAL_TAU = 200.0  # d
+_TYPICAL_REPEATABILITY, _TYPICAL_STAR_OFFSET = 0.005, 0.02
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,10 @@ class Design:
         ln of the pivot wavelength in micron.
     flux_unc : (star, band) array
         Fractional error of the predicted flux where the table states one, else 0.
+    loss_information, scatter_information : (band,) array
+        Rough inverse variances with which the rows determine the response loss
+        and ln of the repeatability of each band. They set the sampler's units
+        (`terms.informed_normals`) and nothing else.
     bands, subarrays, stars, types, visits : tuple of str
         Names. Bands, stars, types and visits are those with rows to fit;
         all subarrays are there, so that one without rows keeps its prior.
@@ -51,6 +60,8 @@ class Design:
     star_type: Int[Array, " star"]
     log_wavelength: Float[Array, " band"]
     flux_unc: Float[Array, "star band"]
+    loss_information: Float[Array, " band"]
+    scatter_information: Float[Array, " band"]
     bands: tuple[str, ...]
     subarrays: tuple[str, ...]
     stars: tuple[str, ...]
@@ -83,10 +94,12 @@ def make_design(factors: CalibrationFactors) -> Design:
     star, band = _index(rows["name"], stars), _index(rows["filter"], bands)
     flux_unc = np.zeros((len(stars), len(bands)))
     flux_unc[star, band] = (rows["model_flux_unc"] / rows["model_flux"]).value
+    elapsed = rows["time"].to_value("d") - T0_MJD
+    loss_information, scatter_information = _information(star, band, elapsed, len(bands))
     return Design(
         log_factor=np.asarray(factors.table["log_factor"][used], dtype=float),
         log_factor_unc=np.asarray(factors.table["log_factor_unc"][used], dtype=float),
-        elapsed=rows["time"].to_value("d") - T0_MJD,
+        elapsed=elapsed,
         band=band,
         subarray=_index(terms, SUBARRAYS),
         star=star,
@@ -94,6 +107,8 @@ def make_design(factors: CalibrationFactors) -> Design:
         star_type=_index([kind_of[s] for s in stars], types),
         log_wavelength=np.log([BANDS[b].pivot for b in bands]),
         flux_unc=flux_unc,
+        loss_information=loss_information,
+        scatter_information=scatter_information,
         bands=bands,
         subarrays=SUBARRAYS,
         stars=stars,
@@ -102,6 +117,29 @@ def make_design(factors: CalibrationFactors) -> Design:
         rows=tuple(int(r) for r in rows["row"]),
         states_flux_unc=bool(np.any(flux_unc > 0)),
     )
+
+
+def _information(
+    star: NDArray, band: NDArray, elapsed: NDArray, n_bands: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the information on loss and ln repeatability, from the spread of epochs and repeats.
+
+    A loss L changes ln C by -L exp(-x / tau). Epochs of one star in one band
+    compare to the repeatability, those of different stars to their offsets.
+    """
+    shape = np.exp(-elapsed / _TYPICAL_TAU)
+    group = star * n_bands + band
+    count = np.bincount(group)
+    mean = np.bincount(group, weights=shape) / np.maximum(count, 1)
+    within = np.bincount(band, weights=(shape - mean[group]) ** 2, minlength=n_bands)
+    groups = np.flatnonzero(count)
+    of_band, level = groups % n_bands, mean[groups]
+    n_groups = np.bincount(of_band, minlength=n_bands)
+    centre = np.bincount(of_band, weights=level, minlength=n_bands) / n_groups
+    between = np.bincount(of_band, weights=(level - centre[of_band]) ** 2, minlength=n_bands)
+    loss = within / _TYPICAL_REPEATABILITY**2 + between / _TYPICAL_STAR_OFFSET**2
+    repeats = np.bincount(band, minlength=n_bands) - n_groups
+    return loss, 2.0 * repeats
 
 
 def _index(entries: object, names: tuple[str, ...]) -> Int[Array, " entry"]:

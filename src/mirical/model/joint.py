@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpyro
+import numpyro.distributions as dist
+from jaxtyping import Array, Float
 
-from mirical.model import terms
 from mirical.model.cards import Card
 from mirical.model.design import Design
+from mirical.model.offsets import Offsets, Scales
+from mirical.model.rows import row_distribution
+from mirical.model.terms import given, unit_normals
 
 
 def joint(design: Design, card: Card, *, observed: bool = True) -> None:
@@ -24,18 +29,64 @@ def joint(design: Design, card: Card, *, observed: bool = True) -> None:
     observed : bool
         Condition on the rows' log factors; False draws them from the model.
     """
-    effects = (
-        terms.response_loss(design, card)
-        - terms.subarray_throughput(design, card)
-        + terms.star_offset(design, card)
-        + terms.star_band_offset(design, card)
-        + terms.stated_flux_error(design)
-        + terms.visit_offset(design, card)
-    )
-    expected = terms.factor_level(design, card, effects) + effects
-    sigma = terms.repeatability(design, card)
-    rows = terms.observation(card, expected, sigma)
+    known = given(design, card)
+    offsets = sample_offsets(design, card, known.scales, known.loss_effect)
+    expected = known.loss_effect + offsets.at_rows(design)
+    rows = row_distribution(expected, known.sigma, known.outlier_fraction, known.outlier_width)
+    for name, value in offsets.quantities(design).items():
+        numpyro.deterministic(name, value)
     numpyro.deterministic("expected", expected)
-    numpyro.deterministic("sigma", sigma)
+    numpyro.deterministic("sigma", known.sigma)
     with numpyro.plate("row", len(design.rows)):
         numpyro.sample("log_factor", rows, obs=design.log_factor if observed else None)
+
+
+def sample_offsets(
+    design: Design, card: Card, scales: Scales, loss_effect: Float[Array, " row"]
+) -> Offsets:
+    """Sample every linear term, standardised (non-centred) but for the level of the bands."""
+    n_bands, n_stars = len(design.bands), len(design.stars)
+    others = len(design.subarrays) - 1
+    subarray, departure = jnp.zeros(others), jnp.zeros((n_bands, others))
+    if card.has("subarray"):
+        subarray = scales.subarray * unit_normals("subarray_unit", others)
+        departure = scales.subarray_band * unit_normals("subarray_band_unit", n_bands, others)
+    by_type, star = jnp.zeros(len(design.types)), jnp.zeros(n_stars)
+    if card.has("star_offset"):
+        by_type = scales.type * unit_normals("type_unit", len(design.types))
+        star = scales.star * unit_normals("star_unit", n_stars)
+    star_band, flux = jnp.zeros((n_stars, n_bands)), jnp.zeros((n_stars, n_bands))
+    if card.has("star_band_offset"):
+        unit = unit_normals("star_band_unit", n_stars, n_bands)
+        star_band = scales.colour[:, None] * (unit @ scales.colour_root.T)
+    if design.states_flux_unc:
+        flux = design.flux_unc * unit_normals("flux_unit", n_stars, n_bands)
+    visit = jnp.zeros(len(design.visits))
+    if card.has("visit_offset"):
+        visit = scales.visit * unit_normals("visit_unit", len(design.visits))
+    rest = Offsets(
+        log_a=jnp.zeros(n_bands),
+        subarray=jnp.concatenate([jnp.zeros(1), subarray]),
+        subarray_band=jnp.pad(departure, ((0, 0), (1, 0))),
+        type=by_type,
+        star=star,
+        star_band=star_band,
+        flux=flux,
+        visit=visit,
+    )
+    return rest._replace(log_a=_log_a(design, scales, loss_effect + rest.at_rows(design)))
+
+
+def _log_a(design: Design, scales: Scales, effects: Float[Array, " row"]) -> Float[Array, " band"]:
+    """Sample ln A of each band through the mean log factor of the band's rows.
+
+    With level = ln A + mean of the other effects over the band's rows, the
+    density is that of ln A under its prior (a shift has unit Jacobian), but
+    the level is what the data measure: sampling it does away with the ridge
+    between A and the star offsets.
+    """
+    n_bands = len(design.bands)
+    counts = jnp.zeros(n_bands).at[design.band].add(1.0)
+    mean_effect = jnp.zeros(n_bands).at[design.band].add(effects) / counts
+    prior = dist.Normal(scales.factor_mean + mean_effect, scales.factor).to_event(1)
+    return numpyro.sample("level", prior) - mean_effect

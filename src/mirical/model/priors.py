@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpyro.distributions as dist
+from numpyro.distributions import constraints
+from numpyro.distributions.transforms import AffineTransform, ExpTransform, Transform
 
 from mirical.errors import InputError, did_you_mean, refuse_unknown_keys
+
+_LARGEST = sys.float_info.max
+
+
+class HalfNormal(dist.HalfNormal):
+    """Half-normal explored in the inverse softplus of the value.
+
+    In its logarithm, numpyro's choice, the density falls like exp(-exp(2x)):
+    a wall that trajectories hit and diverge at.
+    """
+
+    support = constraints.softplus_positive
+
+
+class Gamma(dist.Gamma):
+    """Gamma explored in the inverse softplus of the value, for the same reason."""
+
+    support = constraints.softplus_positive
 
 
 @dataclass(frozen=True)
@@ -23,6 +44,9 @@ class Family:
         Those of them that must be positive.
     build : callable
         Makes the numpyro distribution.
+    standard : bool
+        Whether `build` transforms a standard distribution, so that the
+        sampler can move in its units.
     describe : str
         Format of the prior in words, for the report.
     """
@@ -31,17 +55,37 @@ class Family:
     positive: tuple[str, ...]
     build: Callable[..., dist.Distribution]
     describe: str
+    standard: bool = False
+
+
+def _scaled(base: dist.Distribution, *steps: Transform) -> dist.Distribution:
+    return dist.TransformedDistribution(base, list(steps))
 
 
 FAMILIES: dict[str, Family] = {
     "fixed": Family(("value",), (), dist.Delta, "fixed at {value:g}"),
-    "normal": Family(("mean", "sd"), ("sd",), dist.Normal, "normal, {mean:g} ± {sd:g}"),
-    "half-normal": Family(("scale",), ("scale",), dist.HalfNormal, "half-normal, scale {scale:g}"),
+    "normal": Family(
+        ("mean", "sd"),
+        ("sd",),
+        lambda mean, sd: _scaled(dist.Normal(), AffineTransform(mean, sd)),
+        "normal, {mean:g} ± {sd:g}",
+        standard=True,
+    ),
+    "half-normal": Family(
+        ("scale",),
+        ("scale",),
+        lambda scale: _scaled(HalfNormal(), AffineTransform(0.0, scale, constraints.positive)),
+        "half-normal, scale {scale:g}",
+        standard=True,
+    ),
     "log-normal": Family(
         ("median", "spread"),
         ("median", "spread"),
-        lambda median, spread: dist.LogNormal(np.log(median), spread),
+        lambda median, spread: _scaled(
+            dist.Normal(), AffineTransform(np.log(median), spread), ExpTransform()
+        ),
         "log-normal, median {median:g}, spread {spread:g} in ln",
+        standard=True,
     ),
     "beta": Family(("a", "b"), ("a", "b"), dist.Beta, "beta({a:g}, {b:g})"),
 }
@@ -78,6 +122,11 @@ class Prior:
     def is_fixed(self) -> bool:
         """Whether the quantity is a constant."""
         return self.family == "fixed"
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether the sampler moves in the units of a standard distribution."""
+        return FAMILIES[self.family].standard
 
     @property
     def value(self) -> float:
@@ -125,7 +174,7 @@ def read_prior(name: str, entry: object, where: str) -> Prior:
 
 def _number(entry: dict[str, object], key: str, positive: bool, where: str) -> float:
     value = entry.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         got = "is missing" if value is None else f"is {value!r}"
         raise InputError(f"{where}: {key} {got}; expected a number.")
     if positive and value <= 0:

@@ -1,198 +1,192 @@
 """The terms of the model, each a small function that owns its sample sites.
 
-Every term takes the design and the card and returns an effect in ln C; a term
-the card leaves out returns zeros. All effects are fractions (natural
-logarithm). Standardised sites end in ``_unit``; the quantities the reports
+A term that the card leaves out has zero scale (or no effect) and no sites.
+All effects are fractions (natural logarithm of the calibration factor).
+Standardised sites end in ``_unit`` or ``_base``; the quantities the reports
 name are deterministic sites in the vocabulary of the card.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from jax.scipy.linalg import solve_triangular
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
+from numpyro.infer.reparam import TransformReparam
 
 from mirical.model.cards import Card
 from mirical.model.design import Design
+from mirical.model.offsets import Scales
+from mirical.model.priors import Gamma
 from mirical.model.timelaw import log_relative_factor
 
 _JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
+_NONE = jnp.zeros(())
 
 
-def draw(name: str, card: Card) -> ArrayLike:
+class Given(NamedTuple):
+    """What makes the rest of the model linear and Gaussian.
+
+    Attributes
+    ----------
+    loss_effect : (row,) array
+        ln[C(t) / A] of each row.
+    scales : Scales
+        Prior widths of the offsets.
+    sigma : (row,) array
+        Standard deviation of a sound row about its expectation.
+    outlier_fraction, outlier_width : float or None
+        Share of rows that went wrong and the size of their errors; None where
+        the card has no such rows.
+    """
+
+    loss_effect: Float[Array, " row"]
+    scales: Scales
+    sigma: Float[Array, " row"]
+    outlier_fraction: ArrayLike | None
+    outlier_width: ArrayLike | None
+
+
+def given(design: Design, card: Card) -> Given:
+    """Sample the response loss, every scale and the rows' scatter."""
+    loss_effect = response_loss(design, card)
+    scales = offset_scales(design, card)
+    sigma = repeatability(design, card)
+    return Given(loss_effect, scales, sigma, *outliers(card))
+
+
+def draw(name: str, card: Card) -> Float[Array, ""]:
     """Sample a scalar from its prior in the card; a fixed one is recorded as it is."""
     prior = card.priors[name]
     if prior.is_fixed:
         return numpyro.deterministic(name, jnp.asarray(prior.value))
-    return numpyro.sample(name, prior.distribution())
+    with numpyro.handlers.reparam(config={name: TransformReparam()} if prior.is_standard else {}):
+        return numpyro.sample(name, prior.distribution())
 
 
-def unit_normals(name: str, *shape: int) -> Float[Array, ...]:
+def unit_normals(name: str, *shape: int) -> Float[Array, "..."]:
     """Sample standard normals of a shape, as one site."""
     return numpyro.sample(name, dist.Normal(jnp.zeros(shape), 1.0).to_event(len(shape)))
 
 
-def smooth_root(
-    log_wavelength: Float[Array, " band"], length: float, roughness: float
-) -> Float[Array, "band band"]:
-    """Return the Cholesky factor of a unit-variance covariance, smooth in ln wavelength.
+def informed_normals(
+    name: str, root: Float[Array, "unit unit"], information: Float[Array, " unit"]
+) -> Float[Array, " unit"]:
+    """Return ``root @ u`` with u standard normal, sampled in units the data leave about equal.
 
-    The smooth part is a squared exponential of correlation `length`
-    [ln(micron)]; the share `roughness` of the variance is private to each band.
+    Where the rows inform a quantity well, u is confined to a width that
+    shrinks as the prior's grows, and a sampler in units of u meets a funnel.
+    With P = 1 + root' diag(information) root = L L', xi = L' u has about unit
+    width whatever the prior's. The density stays that of u: the information
+    sets the units alone, and need only be roughly right.
+
+    Parameters
+    ----------
+    name : str
+        Name of the site of xi.
+    root : (unit, unit) array
+        Cholesky factor of the prior covariance.
+    information : (unit,) array
+        Inverse variance with which the rows alone would determine each quantity.
     """
+    n_units = root.shape[0]
+    precision = jnp.eye(n_units) + root.T @ (information[:, None] * root)
+    lower = jnp.linalg.cholesky(precision)
+    xi = unit_normals(name, n_units)
+    u = solve_triangular(lower, xi, lower=True, trans=1)
+    log_volume = jnp.sum(jnp.log(jnp.diagonal(lower)))
+    numpyro.factor(f"{name}_volume", 0.5 * (xi @ xi - u @ u) - log_volume)
+    return root @ u
+
+
+def smooth_covariance(
+    log_wavelength: Float[Array, " band"], length: float
+) -> Float[Array, "band band"]:
+    """Return the squared exponential of correlation `length` [ln(micron)], of unit variance."""
     separation = (log_wavelength[:, None] - log_wavelength[None, :]) / length
-    smooth = jnp.exp(-0.5 * separation**2)
-    eye = jnp.eye(log_wavelength.shape[0])
-    return jnp.linalg.cholesky((1 - roughness) * smooth + (roughness + _JITTER) * eye)
+    return jnp.exp(-0.5 * separation**2)
 
 
 def response_loss(design: Design, card: Card) -> Float[Array, " row"]:
-    """Ln C(t)/A: loss smooth in wavelength with departures, tau pooled over bands."""
+    """Return ln C(t)/A: loss smooth in wavelength with departures, tau pooled over bands."""
     n_bands = len(design.bands)
     if not card.has("response_loss"):
         numpyro.deterministic("loss", jnp.zeros(n_bands))
         numpyro.deterministic("tau", jnp.full(n_bands, np.inf))
         return jnp.zeros_like(design.elapsed)
-    root = smooth_root(design.log_wavelength, card.fixed("loss_length"), 0.0)
-    smooth = draw("loss_scale", card) * (root @ unit_normals("loss_unit", n_bands))
-    departure = draw("loss_departure", card) * unit_normals("loss_departure_unit", n_bands)
-    loss = numpyro.deterministic("loss", smooth + departure)
+    smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
+    private = draw("loss_departure", card) ** 2 + _JITTER
+    covariance = draw("loss_scale", card) ** 2 * smooth + private * jnp.eye(n_bands)
+    root = jnp.linalg.cholesky(covariance)
+    loss = informed_normals("loss_unit", root, design.loss_information)
+    numpyro.deterministic("loss", loss)
     spread = draw("tau_spread", card) * unit_normals("tau_unit", n_bands)
     tau = numpyro.deterministic("tau", draw("tau_median", card) * jnp.exp(spread))
     return log_relative_factor(design.elapsed, loss[design.band], tau[design.band])
 
 
-def subarray_throughput(design: Design, card: Card) -> Float[Array, " row"]:
-    """Ln D of each row: one value per subarray, a small departure per band; FULL is the unit."""
-    others, n_bands = len(design.subarrays) - 1, len(design.bands)
-    if card.has("subarray"):
-        common = draw("subarray_scale", card) * unit_normals("subarray_unit", others)
-        departure = draw("subarray_band_scale", card) * unit_normals(
-            "subarray_band_unit", n_bands, others
-        )
-    else:
-        common, departure = jnp.zeros(others), jnp.zeros((n_bands, others))
-    common = jnp.concatenate([jnp.zeros(1), common])
-    numpyro.deterministic("D", jnp.exp(common))
-    log_d = common + jnp.pad(departure, ((0, 0), (1, 0)))
-    numpyro.deterministic("D_band", jnp.exp(log_d))
-    return log_d[design.band, design.subarray]
+def offset_scales(design: Design, card: Card) -> Scales:
+    """Return the prior widths of all linear terms."""
+    n_bands = len(design.bands)
+    prior = card.priors["A"].parameters
+    pooled = ("subarray_scale", "subarray_band_scale"), ("type_scale", "star_scale")
+    subarray, subarray_band = _widths("subarray", pooled[0], card)
+    type_scale, star = _widths("star_offset", pooled[1], card)
+    (visit,) = _widths("visit_offset", ("visit_scale",), card)
+    colour, root = colour_scales(design, card)
+    return Scales(
+        factor_mean=jnp.full(n_bands, np.log(prior["median"])),
+        factor=jnp.full(n_bands, prior["spread"]),
+        subarray=subarray,
+        subarray_band=subarray_band,
+        type=type_scale,
+        star=star,
+        colour=colour,
+        colour_root=root,
+        visit=visit,
+    )
 
 
-def star_offset(design: Design, card: Card) -> Float[Array, " row"]:
-    """Gray error delta_s of the predicted flux, centred on its type's offset."""
-    n_stars, n_types = len(design.stars), len(design.types)
-    if not card.has("star_offset"):
-        numpyro.deterministic("star_offset", jnp.zeros(n_stars))
-        numpyro.deterministic("type_offset", jnp.zeros(n_types))
-        return jnp.zeros_like(design.elapsed)
-    by_type = draw("type_scale", card) * unit_normals("type_unit", n_types)
-    numpyro.deterministic("type_offset", by_type)
-    own = draw("star_scale", card) * unit_normals("star_unit", n_stars)
-    offset = numpyro.deterministic("star_offset", by_type[design.star_type] + own)
-    return offset[design.star]
+def _widths(term: str, names: tuple[str, ...], card: Card) -> list[Float[Array, ""]]:
+    return [draw(name, card) if card.has(term) else _NONE for name in names]
 
 
-def star_band_offset(design: Design, card: Card) -> Float[Array, " row"]:
-    """Colour error eta_sb: smooth in wavelength, its size t-distributed between stars."""
-    shape = len(design.stars), len(design.bands)
-    offset = jnp.zeros(shape)
-    if card.has("star_band_offset"):
-        half_df = card.fixed("colour_tail") / 2
-        variance = numpyro.sample(
-            "colour_variance",
-            dist.InverseGamma(half_df, half_df).expand((shape[0],)).to_event(1),
-        )
-        root = smooth_root(
-            design.log_wavelength, card.fixed("colour_length"), card.fixed("colour_roughness")
-        )
-        size = draw("colour_scale", card) * jnp.sqrt(variance)
-        offset = size[:, None] * (unit_normals("star_band_unit", *shape) @ root.T)
-    offset = numpyro.deterministic("star_band_offset", offset)
-    return offset[design.star, design.band]
+def colour_scales(
+    design: Design, card: Card
+) -> tuple[Float[Array, " star"], Float[Array, "band band"]]:
+    """Return the size of each star's colour error, t-distributed between stars, and its root.
 
-
-def stated_flux_error(design: Design) -> Float[Array, " row"]:
-    """Error of the predicted fluxes where the photometry table itself states one."""
-    if not design.states_flux_unc:
-        return jnp.zeros_like(design.elapsed)
-    unit = unit_normals("flux_unit", *design.flux_unc.shape)
-    return (design.flux_unc * unit)[design.star, design.band]
-
-
-def visit_offset(design: Design, card: Card) -> Float[Array, " row"]:
-    """What the bands of one visit share, nu_v."""
-    n_visits = len(design.visits)
-    offset = jnp.zeros(n_visits)
-    if card.has("visit_offset"):
-        offset = draw("visit_scale", card) * unit_normals("visit_unit", n_visits)
-    offset = numpyro.deterministic("visit_offset", offset)
-    return offset[design.visit]
+    The errors are smooth in ln wavelength but for a share of the variance
+    that is private to a band.
+    """
+    n_stars, n_bands = len(design.stars), len(design.bands)
+    if not card.has("star_band_offset"):
+        return jnp.zeros(n_stars), jnp.eye(n_bands)
+    half_df = card.fixed("colour_tail") / 2
+    tightness = Gamma(half_df, half_df).expand((n_stars,)).to_event(1)
+    tightness = numpyro.sample("colour_tightness", tightness)
+    share = card.fixed("colour_roughness")
+    smooth = smooth_covariance(design.log_wavelength, card.fixed("colour_length"))
+    root = jnp.linalg.cholesky((1 - share) * smooth + (share + _JITTER) * jnp.eye(n_bands))
+    return draw("colour_scale", card) / jnp.sqrt(tightness), root
 
 
 def repeatability(design: Design, card: Card) -> Float[Array, " row"]:
-    """Standard deviation of a sound row: photometric error and the band's repeatability."""
-    spread = draw("repeatability_spread", card) * unit_normals(
-        "repeatability_unit", len(design.bands)
-    )
+    """Return the standard deviation of sound rows: photometric error and band repeatability."""
+    root = draw("repeatability_spread", card) * jnp.eye(len(design.bands))
+    spread = informed_normals("repeatability_unit", root, design.scatter_information)
     sigma = draw("repeatability_median", card) * jnp.exp(spread)
     sigma = numpyro.deterministic("repeatability", sigma)
     return jnp.hypot(sigma[design.band], design.log_factor_unc)
 
 
-def factor_level(design: Design, card: Card, effects: Float[Array, " row"]) -> Float[Array, " row"]:
-    """Ln A of each row's band, sampled as the mean log factor of the band's rows.
-
-    With level = ln A + mean of the other effects over the band's rows, the
-    density is that of ln A under its prior (a shift has unit Jacobian), but
-    the level is what the data measure: sampling it does away with the ridge
-    between A and the star offsets.
-    """
-    n_bands = len(design.bands)
-    counts = jnp.zeros(n_bands).at[design.band].add(1.0)
-    mean_effect = jnp.zeros(n_bands).at[design.band].add(effects) / counts
-    prior = card.priors["A"].distribution().base_dist
-    level = numpyro.sample("level", dist.Normal(prior.loc + mean_effect, prior.scale).to_event(1))
-    log_a = level - mean_effect
-    numpyro.deterministic("A", jnp.exp(log_a))
-    return log_a[design.band]
-
-
-def observation(
-    card: Card, expected: Float[Array, " row"], sigma: Float[Array, " row"]
-) -> dist.Distribution:
-    """Return the distribution of the rows' ln C, drawing what the card says of outliers."""
+def outliers(card: Card) -> tuple[ArrayLike | None, ArrayLike | None]:
+    """Return the share of rows that went wrong and the size of their errors."""
     if not card.has("outliers"):
-        return row_distribution(expected, sigma)
-    return row_distribution(
-        expected, sigma, draw("outlier_fraction", card), draw("outlier_width", card)
-    )
-
-
-def row_distribution(
-    expected: Float[Array, "*draw row"],
-    sigma: Float[Array, "*draw row"],
-    fraction: ArrayLike | None = None,
-    width: ArrayLike | None = None,
-) -> dist.Distribution:
-    """Return the distribution of ln C of rows: narrow, or wide for the few that went wrong.
-
-    Parameters
-    ----------
-    expected, sigma : array
-        Expected ln C and standard deviation of a sound row.
-    fraction, width : array_like, optional
-        Share of rows that went wrong and the standard deviation of their
-        errors; shapes that broadcast against the rows. Without them no row goes wrong.
-    """
-    if fraction is None or width is None:
-        return dist.Normal(expected, sigma)
-    fraction = jnp.broadcast_to(fraction, expected.shape)
-    scales = jnp.stack([sigma, jnp.hypot(sigma, width)], axis=-1)
-    return dist.MixtureSameFamily(
-        dist.Categorical(probs=jnp.stack([1.0 - fraction, fraction], axis=-1)),
-        dist.Normal(expected[..., None], scales),
-    )
+        return None, None
+    return draw("outlier_fraction", card), draw("outlier_width", card)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from astropy import units as u
 from astropy.table import QTable, Table
 
 from mirical.bands import find_band
 from mirical.conventions import FLUX
 from mirical.errors import InputError
-from mirical.observations.formats import read_columns
+from mirical.observations.formats import numbers, read_columns, texts
 from mirical.shipped import data_file
 from mirical.stars import canonical_star
 
@@ -38,23 +37,17 @@ def read_fluxes(path: Path) -> QTable:
         unknown band, a flux that is not positive or a star and band twice.
     """
     raw = read_columns(path, ("name", "filter", "model_flux"))
-    unit = u.Unit(raw["model_flux"].unit or 1)
-    if not unit.is_equivalent(FLUX):
-        raise InputError(
-            f"{path.name}: column 'model_flux' is in {unit or 'no unit'}; expected {FLUX}."
-        )
-    try:
-        values = np.ma.asarray(raw["model_flux"]).astype(float).filled(np.nan)
-    except ValueError as error:
-        raise InputError(f"{path.name}: column 'model_flux' is not numeric ({error}).") from error
+    fluxes = numbers(raw["model_flux"], FLUX, path.name)
     table = QTable()
-    table["name"] = [canonical_star(str(name)) for name in raw["name"]]
-    table["filter"] = [str(band) for band in raw["filter"]]
-    table["model_flux"] = (values * unit).to(FLUX)
+    names = [canonical_star(name) for name in texts(raw["name"])]
+    bands = texts(raw["filter"])
+    table["name"], table["filter"], table["model_flux"] = names, bands, fluxes
     seen: set[tuple[str, str]] = set()
-    for i, (name, band, flux) in enumerate(table.iterrows(), start=1):
+    for i, (name, band, flux) in enumerate(zip(names, bands, fluxes, strict=True), start=1):
+        if not name:
+            raise InputError(f"{path.name} row {i}: column 'name' is blank; every row needs it.")
         find_band(band, f"{path.name} row {i}")
-        if not flux > 0:
+        if not 0 < flux.value < np.inf:
             raise InputError(
                 f"{path.name} row {i}: column 'model_flux' is {flux:g}; expected a positive number."
             )

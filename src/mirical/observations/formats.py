@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from astropy.table import Table
+import numpy as np
+from astropy import units as u
+from astropy.table import Column, Table
 from astropy.utils.exceptions import AstropyWarning
 
 from mirical.errors import InputError
@@ -52,9 +55,11 @@ def read_table(path: Path) -> Table:
     kind = _recognise(path)
     try:
         with warnings.catch_warnings():
-            # Units the FITS and MRT standards do not list (DN) are checked column by column later.
+            # Units the FITS and MRT standards do not list (DN) are understood below.
             warnings.simplefilter("ignore", AstropyWarning)
             table = Table.read(path, format=kind)
+            for column in table.itercols():
+                _understand_unit(column)
     except Exception as error:  # each reader fails in its own way on a broken file
         raise InputError(
             f"{path.name}: cannot be read as {kind} ({_first_line(error)})."
@@ -83,6 +88,50 @@ def read_columns(path: Path, needed: Sequence[str]) -> Table:
     return table
 
 
+def texts(column: Column) -> list[str]:
+    """Return the entries of a column as texts without outer blanks; missing ones are empty."""
+    return ["" if np.ma.is_masked(entry) else str(entry).strip() for entry in column]
+
+
+def numbers(
+    column: Column, unit: u.UnitBase, where: str, bare: u.UnitBase | None = None
+) -> u.Quantity:
+    """Return the entries of a column in a unit; missing ones are NaN.
+
+    Parameters
+    ----------
+    column : Column
+        Column of numbers.
+    unit : Unit
+        Unit of the answer.
+    where : str
+        Beginning of the error sentence.
+    bare : Unit, optional
+        Unit of a column that states none; without it that is an error.
+
+    Raises
+    ------
+    InputError
+        If the column is not one number a row, or its unit does not convert.
+    """
+    where = f"{where}: column {column.info.name!r}"
+    try:
+        values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where} is not numeric; expected numbers in {unit}.") from error
+    if values.ndim != 1:
+        raise InputError(f"{where} holds arrays; expected one number a row.")
+    given = column.unit or bare
+    if given is None:
+        raise InputError(f"{where} has no unit; expected {unit}.")
+    try:
+        return (values * given).to(unit)
+    except (TypeError, ValueError) as error:  # astropy's own unit errors are these
+        raise InputError(
+            f"{where} is in {given}; expected {unit} or a unit that converts to it."
+        ) from error
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
@@ -99,6 +148,14 @@ def _recognise(path: Path) -> str:
         f"{path.name}: not a photometry table; expected ECSV (first line '# %ECSV 1.0'), "
         "the journal's machine-readable format or a FITS table."
     )
+
+
+def _understand_unit(column: Column) -> None:
+    """Read a unit by astropy's own spelling where the file format's does not know it (DN)."""
+    unit = getattr(column, "unit", None)
+    if isinstance(unit, u.UnrecognizedUnit):
+        with suppress(ValueError):  # a unit nobody knows stays, and is refused if it is needed
+            column.unit = u.Unit(str(unit))
 
 
 def _rename(table: Table, source: str) -> Table:

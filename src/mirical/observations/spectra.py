@@ -1,4 +1,4 @@
-"""Predicted fluxes of the standard stars: CALSPEC spectra through the MIRI bandpasses (paper 2.3)."""
+"""Predicted fluxes of standard stars: CALSPEC spectra through the MIRI bandpasses (paper 2.3)."""
 
 from __future__ import annotations
 
@@ -78,14 +78,19 @@ def band_fluxes(spectrum: Path) -> dict[str, u.Quantity]:
     Raises
     ------
     InputError
-        If the file cannot be read as a spectrum.
+        If the file is missing or cannot be read as a spectrum.
     """
+    if not spectrum.is_file():
+        raise InputError(f"{spectrum}: no such file; expected a CALSPEC spectrum.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)  # FLAM is not a FITS unit
             source = SourceSpectrum.from_file(str(spectrum))
     except Exception as error:  # synphot passes on whatever the file's reader raised
-        raise InputError(f"{spectrum}: cannot be read as a CALSPEC spectrum: {error}.") from error
+        raise InputError(
+            f"{spectrum}: cannot be read as a CALSPEC spectrum; expected a FITS table with "
+            "columns WAVELENGTH and FLUX."
+        ) from error
     fluxes = {}
     for band in IMAGING_BANDS:
         bandpass = imaging_bandpass(band)

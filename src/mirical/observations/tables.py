@@ -19,7 +19,7 @@ from mirical.bands import find_band, subarray_term
 from mirical.conventions import COUNT_RATE, FLUX, VISIT_LENGTH
 from mirical.errors import InputError
 from mirical.observations.flags import FLAGS
-from mirical.observations.formats import read_table
+from mirical.observations.formats import numbers, read_table, texts
 from mirical.shipped import data_file, find_file
 from mirical.stars import canonical_star, find_type
 
@@ -101,7 +101,7 @@ def _check(path: Path, source: str) -> Observations:
     table = QTable({"row": np.arange(1, len(raw) + 1)})
     for column in _TEXT:
         table[column] = _text(raw, column, source)
-    table["PID"] = _text(raw, "PID", source) if "PID" in raw.colnames else ""
+    table["PID"] = texts(raw["PID"]) if "PID" in raw.colnames else ""
     for column, unit in _REQUIRED.items():
         table[column] = _number(raw, column, unit, source)
     for column, unit in _OPTIONAL.items():
@@ -126,40 +126,31 @@ def _text(raw: Table, column: str, source: str) -> list[str]:
             f"{source}: column {column!r} is missing; "
             f"expected the columns {', '.join((*_TEXT, *_REQUIRED))}."
         )
-    return [str(entry).strip() for entry in raw[column]]
+    entries = texts(raw[column])
+    if "" in entries:
+        row = entries.index("") + 1
+        raise InputError(f"{source} row {row}: column {column!r} is blank; every row needs it.")
+    return entries
 
 
 def _number(raw: Table, column: str, unit: u.UnitBase, source: str) -> u.Quantity:
     if column not in raw.colnames:
         raise InputError(f"{source}: column {column!r} is missing; expected it in {unit}.")
-    entries = raw[column]
-    try:
-        values = np.ma.asarray(entries).astype(float).filled(np.nan)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{source}: column {column!r} is not numeric ({error}).") from error
-    if entries.unit is None and column in _UNIT_MAY_BE_MISSING:
-        return values * unit
-    if entries.unit is None:
-        raise InputError(f"{source}: column {column!r} has no unit; expected {unit}.")
-    try:
-        return (values * entries.unit).to(unit)
-    except u.UnitConversionError as error:
-        raise InputError(
-            f"{source}: column {column!r} is in {entries.unit}; expected {unit} "
-            "or a unit that converts to it."
-        ) from error
+    bare = unit if column in _UNIT_MAY_BE_MISSING else None
+    return numbers(raw[column], unit, source, bare)
 
 
 def _canonicalise(table: QTable, source: str) -> None:
-    for i, row in enumerate(table["row"]):
-        where = f"{source} row {row}"
-        table["filter"][i] = find_band(table["filter"][i], where).name
-        subarray_term(table["subarray"][i], where)
-    table["name"] = [canonical_star(name) for name in table["name"]]
-    rows = zip(table["srctype"], table["row"], strict=True)
-    table["srctype"] = [find_type(kind, f"{source} row {row}") for kind, row in rows]
+    rows = range(1, len(table) + 1)
+    names, types, bands, subarrays = (list(map(str, table[column])) for column in _TEXT)
+    for band, subarray, row in zip(bands, subarrays, rows, strict=True):
+        find_band(band, f"{source} row {row}")
+        subarray_term(subarray, f"{source} row {row}")
+    names = [canonical_star(name) for name in names]
+    types = [find_type(kind, f"{source} row {r}") for kind, r in zip(types, rows, strict=True)]
+    table["name"], table["srctype"] = names, types
     kinds: dict[str, str] = {}
-    for name, kind, row in zip(table["name"], table["srctype"], table["row"], strict=True):
+    for name, kind, row in zip(names, types, rows, strict=True):
         if kinds.setdefault(name, kind) != kind:
             raise InputError(
                 f"{source} row {row}: star {name!r} is a {kind} here and a {kinds[name]} above; "
@@ -185,16 +176,19 @@ def _refuse_where(
 ) -> None:
     for i in np.flatnonzero(bad):
         raise InputError(
-            f"{source} row {table['row'][i]}: column {column!r} is {table[column][i]:g}; "
+            f"{source} row {table['row'][i]}: column {column!r} is {table[column][i]:.10g}; "
             f"expected {expected}. Correct the entry, or blank it to have the row flagged."
         )
 
 
 def _visits(raw: Table, table: QTable) -> list[str]:
     """Name each row's visit: the table's own, else rows of one star within one day."""
-    if "visit" in raw.colnames:
-        own = [str(entry).strip() for entry in raw["visit"]]
-        return [f"{name} {visit}" for name, visit in zip(table["name"], own, strict=True)]
+    own = texts(raw["visit"]) if "visit" in raw.colnames else [""] * len(raw)
+    found = zip(table["name"], own, _visits_by_time(table), strict=True)
+    return [f"{name} {visit}" if visit else by_time for name, visit, by_time in found]
+
+
+def _visits_by_time(table: QTable) -> list[str]:
     mjd = table["time"].value
     visits = [""] * len(table)
     for name in dict.fromkeys(table["name"]):

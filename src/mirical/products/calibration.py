@@ -40,13 +40,16 @@ class Query:
         Raises
         ------
         InputError
-            If a band or subarray is unknown, or an epoch is before t0 or not a number.
+            If there is no point, a band or subarray is unknown, or an epoch is
+            before JWST observed or not a number.
         """
         bands, terms, epochs = np.broadcast_arrays(
             np.atleast_1d(np.asarray(filters, dtype=str)),
             np.atleast_1d(np.asarray(subarrays, dtype=str)),
             np.atleast_1d(np.asarray(mjd, dtype=float)),
         )
+        if len(bands) == 0:
+            raise InputError(f"{where}: no rows; give at least one band, subarray and epoch.")
         for i, (band, subarray, epoch) in enumerate(zip(bands, terms, epochs, strict=True), 1):
             place = where if len(bands) == 1 else f"{where} row {i}"
             known = find_band(str(band), place)
@@ -58,7 +61,8 @@ class Query:
                 )
             if not T0_MJD - 100 <= epoch <= 100000:
                 raise InputError(
-                    f"{place}: mjd {epoch:g} is not an epoch of JWST; expected one such as 59760."
+                    f"{place}: mjd {epoch:.10g} is not an epoch of JWST; "
+                    "expected one such as 59760."
                 )
         return cls(tuple(map(str, bands)), tuple(map(str, terms)), epochs.astype(float))
 
@@ -138,7 +142,7 @@ class PosteriorCalibration:
     @property
     def bands(self) -> list[str]:
         """Bands the run has rows in."""
-        return [str(band) for band in self.posterior["posterior"]["band"].values]
+        return [str(band) for band in self.posterior["posterior"].to_dataset()["band"].values]
 
     def draws(self, query: Query) -> Floats:
         """Return posterior draws of the factors, shape (draw, point).
@@ -167,8 +171,9 @@ class PosteriorCalibration:
 
     def cautions(self, query: Query) -> list[str]:
         """Say in sentences where the answer to a query leans on priors rather than rows."""
-        names = [str(name) for name in self.posterior["posterior"]["subarray"].values]
-        rows = self.posterior["constant_data"]
+        drawn = self.posterior["posterior"].to_dataset()
+        names = [str(name) for name in drawn["subarray"].values]
+        rows = self.posterior["constant_data"].to_dataset()
         observed = {names[i] for i in rows["subarray_index"].values} | {"FULL"}
         said = [
             f"no rows in {term}: its throughput D, and so the factor there, rests on the prior."

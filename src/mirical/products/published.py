@@ -54,13 +54,28 @@ class PublishedCalibration:
 
     def at(self, query: Query) -> Factors:
         """Return Eq. 4 with the printed coefficients and sigma(CF) as the error."""
-        rows = [self.coefficients.loc[band] for band in query.filters]
-        a, b = (np.array([row[c].to_value(FACTOR) for row in rows]) for c in ("A", "B"))
-        tau = np.array([row["tau"].to_value("d") for row in rows])
-        fraction = np.array([row["sigma_cf_pct"].to_value("%") / 100 for row in rows])
-        divisor = np.array([self.throughput[subarray] for subarray in query.subarrays])
-        mean = (a + b * np.exp(-(query.mjd - T0_MJD) / tau)) / divisor
-        std = mean * fraction
-        same_band = np.equal.outer(np.array(query.filters), np.array(query.filters))
-        q16, q84 = mean - _QUANTILE_16 * std, mean + _QUANTILE_16 * std
-        return Factors(query, mean, std, q16, q84, np.outer(std, std) * same_band)
+        return quoted_factors(query, self.coefficients, self.throughput)
+
+
+def quoted_factors(query: Query, coefficients: QTable, throughput: dict[str, float]) -> Factors:
+    """Return Eq. 4 with one fractional error a band, at every epoch and in every subarray.
+
+    Parameters
+    ----------
+    query : Query
+        The points.
+    coefficients : QTable
+        Indexed by filter: A, B [(MJy/sr)/(DN/s/pixel)], tau [d], sigma_cf_pct [%].
+    throughput : dict of {str : float}
+        D by subarray.
+    """
+    rows = [coefficients.loc[band] for band in query.filters]
+    a, b = (np.array([row[c].to_value(FACTOR) for row in rows]) for c in ("A", "B"))
+    tau = np.array([row["tau"].to_value("d") for row in rows])
+    fraction = np.array([row["sigma_cf_pct"].to_value("%") / 100 for row in rows])
+    divisor = np.array([throughput[subarray] for subarray in query.subarrays])
+    mean = (a + b * np.exp(-(query.mjd - T0_MJD) / tau)) / divisor
+    std = mean * fraction
+    same_band = np.equal.outer(np.array(query.filters), np.array(query.filters))
+    q16, q84 = mean - _QUANTILE_16 * std, mean + _QUANTILE_16 * std
+    return Factors(query, mean, std, q16, q84, np.outer(std, std) * same_band)

@@ -1,0 +1,41 @@
+"""Folders that commands write: whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mirical.errors import InputError
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write files into; they appear in `folder` once all are written.
+
+    Files of the same names are replaced, others are left alone. If anything
+    goes wrong meanwhile, nothing of it is seen in `folder`.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files shall end up; made if it does not exist.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
+            yield Path(beside)
+            folder.mkdir(exist_ok=True)
+            for path in sorted(Path(beside).iterdir()):
+                os.replace(path, folder / path.name)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written ({error.strerror}); choose another --out."
+        ) from error

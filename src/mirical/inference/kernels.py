@@ -1,0 +1,166 @@
+"""One step of a chain, for either implementation of the model's density."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+from numpyro import handlers
+from numpyro.infer import NUTS, init_to_value
+from numpyro.infer.hmc import HMCState
+from numpyro.infer.util import constrain_fn
+
+from mirical.inference.deviant import flip_some
+from mirical.model.blocks import make_blocks
+from mirical.model.cards import Card
+from mirical.model.collapsed import band_means, collapsed, integrate, redraw, row_variance
+from mirical.model.design import Design
+from mirical.model.joint import joint
+from mirical.model.offsets import Offsets
+from mirical.model.rows import outlier_probability, row_distribution
+from mirical.model.terms import Given, given
+
+_DEPTH = 6, 10  # doublings during warm-up, whose long first trajectories teach little, and after
+
+Draw = dict[str, Any]
+
+
+class Kernel(Protocol):
+    """A Markov chain whose stationary distribution is the posterior."""
+
+    data: tuple[Any, ...]
+
+    def start(self, key: jax.Array, warmup: int) -> Any:
+        """Return an over-dispersed state, which will adapt for `warmup` steps."""
+        ...
+
+    def log_density(self, state: Any) -> float:
+        """Return the log density at a state."""
+        ...
+
+    def step(self, state: Any, data: tuple[Any, ...]) -> tuple[Any, HMCState, Draw]:
+        """Return the next state, the sampler's own part of it and what to keep."""
+        ...
+
+    def sites(self, draw: Draw, data: tuple[Any, ...]) -> Draw:
+        """Return every named quantity of what was kept."""
+        ...
+
+
+class JointKernel:
+    """NUTS over every quantity of the joint model."""
+
+    def __init__(self, design: Design, card: Card, target_accept: float) -> None:
+        self.data = (design,)
+        self._nuts = NUTS(
+            partial(joint, card=card),
+            dense_mass=True,
+            target_accept_prob=target_accept,
+            init_strategy=init_to_value(values={"level": band_means(design)}),
+        )
+
+    def start(self, key: jax.Array, warmup: int) -> HMCState:
+        """Return a state with standardised sites uniform in ±2, levels at the rows' means."""
+        return self._nuts.init(key, warmup, model_args=self.data)
+
+    def log_density(self, state: HMCState) -> float:
+        """Return the log density of the joint model."""
+        return -float(state.potential_energy)
+
+    def step(self, state: HMCState, data: tuple[Design]) -> tuple[HMCState, HMCState, Draw]:
+        """Return the next state of NUTS."""
+        state = self._nuts.sample(state, data, {})
+        return state, state, state.z
+
+    def sites(self, draw: Draw, data: tuple[Design]) -> Draw:
+        """Return the sample and deterministic sites of the model."""
+        return self._nuts.postprocess_fn(data, {})(draw)
+
+
+class CollapsedState(NamedTuple):
+    """NUTS over the scales and the response loss; which rows went wrong; a key."""
+
+    nuts: HMCState
+    outlier: Float[Array, " row"]
+    key: jax.Array
+
+
+class CollapsedKernel:
+    """NUTS over the collapsed density, the offsets and deviant rows drawn exactly in turn.
+
+    A step moves the scales and the response loss with NUTS given which rows
+    went wrong, draws the offsets given both, and draws which rows went wrong
+    given all of them: three exact conditionals of one posterior.
+    """
+
+    def __init__(self, design: Design, card: Card, target_accept: float) -> None:
+        self.data = (design, make_blocks(design))
+        self._card = card
+        self._model = partial(collapsed, card=card)
+        self._nuts = NUTS(
+            self._model,
+            dense_mass=True,
+            target_accept_prob=target_accept,
+            max_tree_depth=_DEPTH,
+        )
+
+    def start(self, key: jax.Array, warmup: int) -> CollapsedState:
+        """Return a state with standardised sites uniform in ±2 and every row sound."""
+        sound = jnp.zeros_like(self.data[0].log_factor)
+        nuts_key, own_key = jax.random.split(key)
+        nuts = self._nuts.init(nuts_key, warmup, model_args=(*self.data, sound))
+        return CollapsedState(nuts, sound, own_key)
+
+    def log_density(self, state: CollapsedState) -> float:
+        """Return the collapsed log density."""
+        return -float(state.nuts.potential_energy)
+
+    def step(
+        self, state: CollapsedState, data: tuple[Any, ...]
+    ) -> tuple[CollapsedState, HMCState, Draw]:
+        """Return the next state; what is kept holds the offsets drawn with it."""
+        design, blocks = data
+        arguments = (*data, state.outlier)
+        nuts = self._nuts.refresh(state.nuts, arguments, {})
+        nuts = self._nuts.sample(nuts, arguments, {})
+        key, flip_key, offsets_key, outlier_key = jax.random.split(state.key, 4)
+        known = self._given(constrain_fn(self._model, arguments, {}, nuts.z), design)
+        outlier = state.outlier
+        if known.outlier_fraction is not None:
+            outlier = flip_some(flip_key, design, blocks, known, outlier)
+        y = design.log_factor - known.loss_effect
+        integrated = integrate(design, blocks, known.scales, y, row_variance(known, outlier))
+        offsets = redraw(offsets_key, design, blocks, known.scales, integrated)
+        expected = known.loss_effect + offsets.at_rows(design)
+        rows = row_distribution(expected, known.sigma, known.outlier_fraction, known.outlier_width)
+        wrong = outlier_probability(rows, design.log_factor)
+        outlier = jax.random.bernoulli(outlier_key, wrong).astype(float)
+        return CollapsedState(nuts, outlier, key), nuts, {"z": nuts.z, "offsets": offsets}
+
+    def sites(self, draw: Draw, data: tuple[Any, ...]) -> Draw:
+        """Return the sites of the terms, the offsets' quantities and the rows' expectation."""
+        design, _ = data
+        offsets: Offsets = draw["offsets"]
+        arguments = (*data, jnp.zeros_like(design.log_factor))
+        values = constrain_fn(self._model, arguments, {}, draw["z"])
+        trace = handlers.trace(self._substituted(values)).get_trace(design, self._card)
+        known = self._given(values, design)
+        named = {name: site["value"] for name, site in trace.items() if site["type"] != "plate"}
+        rows = {"expected": known.loss_effect + offsets.at_rows(design), "sigma": known.sigma}
+        return named | offsets.quantities(design) | rows
+
+    def _substituted(self, values: Draw) -> Any:
+        return handlers.substitute(handlers.seed(given, 0), data=values)
+
+    def _given(self, values: Draw, design: Design) -> Given:
+        return self._substituted(values)(design, self._card)
+
+
+KERNELS: dict[str, type[JointKernel] | type[CollapsedKernel]] = {
+    "collapsed": CollapsedKernel,
+    "joint": JointKernel,
+}
+"""Kernels by the name a job gives."""

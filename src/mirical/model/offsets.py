@@ -1,0 +1,106 @@
+"""The linear terms of the model: what is Gaussian once the scales are given.
+
+    z_i = ln[C_b(t_i)/A_b] + ln A_b - ln D_ab + type + star + star-band + visit + eps_i
+
+Everything after the first term enters ln C linearly with a normal prior whose
+width is a scale of the card. The joint model samples these offsets; the
+collapsed model integrates over them and draws them afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mirical.model.design import Design
+
+
+class Scales(NamedTuple):
+    """Prior standard deviations of the offsets; zero where the card leaves a term out.
+
+    Attributes
+    ----------
+    factor_mean, factor : (band,) array
+        Mean and standard deviation of ln A.
+    subarray, subarray_band : float
+        Of ln D common to all bands, and of its departure in one band.
+    type, star : float
+        Of the gray offsets of a type and of a star about its type.
+    colour : (star,) array
+        Size of each star's colour offsets.
+    colour_root : (band, band) array
+        Cholesky factor of the colour offsets' correlation between bands.
+    visit : float
+        Of what the rows of one visit share.
+    """
+
+    factor_mean: Float[Array, " band"]
+    factor: Float[Array, " band"]
+    subarray: Float[Array, ""]
+    subarray_band: Float[Array, ""]
+    type: Float[Array, ""]
+    star: Float[Array, ""]
+    colour: Float[Array, " star"]
+    colour_root: Float[Array, "band band"]
+    visit: Float[Array, ""]
+
+
+class Offsets(NamedTuple):
+    """One value of every linear term, in natural logarithm of the calibration factor.
+
+    Attributes
+    ----------
+    log_a : (band,) array
+        ln A.
+    subarray : (subarray,) array
+        ln D common to all bands; FULL is zero.
+    subarray_band : (band, subarray) array
+        Departure of ln D in a band; FULL is zero.
+    type : (srctype,) array
+        Gray offset of the predicted fluxes of a type.
+    star : (star,) array
+        Gray offset of a star about its type's.
+    star_band : (star, band) array
+        Colour offset eta of a star.
+    flux : (star, band) array
+        Error of a predicted flux within the uncertainty its table states.
+    visit : (visit,) array
+        What the rows of one visit share.
+    """
+
+    log_a: Float[Array, " band"]
+    subarray: Float[Array, " subarray"]
+    subarray_band: Float[Array, "band subarray"]
+    type: Float[Array, " srctype"]
+    star: Float[Array, " star"]
+    star_band: Float[Array, "star band"]
+    flux: Float[Array, "star band"]
+    visit: Float[Array, " visit"]
+
+    def at_rows(self, design: Design) -> Float[Array, " row"]:
+        """Return the sum of the offsets of each row, ln A included."""
+        band, subarray, star = design.band, design.subarray, design.star
+        return (
+            self.log_a[band]
+            - self.subarray[subarray]
+            - self.subarray_band[band, subarray]
+            + self.type[design.star_type[star]]
+            + self.star[star]
+            + self.star_band[star, band]
+            + self.flux[star, band]
+            + self.visit[design.visit]
+        )
+
+    def quantities(self, design: Design) -> dict[str, Float[Array, "..."]]:
+        """Return the offsets under the names the posterior and the tables use."""
+        return {
+            "A": jnp.exp(self.log_a),
+            "D": jnp.exp(self.subarray),
+            "D_band": jnp.exp(self.subarray + self.subarray_band),
+            "type_offset": self.type,
+            "star_offset": self.type[design.star_type] + self.star,
+            "star_band_offset": self.star_band,
+            "visit_offset": self.visit,
+        }

@@ -1,0 +1,103 @@
+"""The paper the figures are drawn on: style, colours, grids of panels, and files of bytes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+STYLE: dict[str, Any] = {
+    "font.family": ["STIXGeneral", "DejaVu Sans"],
+    "mathtext.fontset": "stix",
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "axes.labelsize": 12,
+    "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "legend.frameon": False,
+    "legend.fontsize": 11,
+    "lines.linewidth": 1.4,
+    "figure.constrained_layout.use": True,
+    "figure.labelsize": 13,
+}
+"""Every figure is drawn within these settings."""
+
+WIDTH = 9.6
+"""Width of a figure in inches: two columns of a journal, drawn a third larger than printed."""
+
+# Okabe and Ito's palette, told apart with any kind of colour vision.
+OURS, PUBLISHED, WARNING = "#0072B2", "#D55E00", "#B00020"
+INK, GREY, SHADE = "#222222", "#777777", "#EFEFEF"
+
+_DPI = 160
+_COLUMNS = 3
+
+
+def panels(n_panels: int, height: float, simulated: bool) -> tuple[Figure, list[Axes]]:
+    """Return a figure with that many panels in three columns, each `height` inches tall."""
+    n_rows = -(-n_panels // _COLUMNS)
+    figure = blank(height * n_rows + 0.9, simulated)
+    grid = figure.subplots(n_rows, _COLUMNS, squeeze=False).ravel()
+    for spare in grid[n_panels:]:
+        spare.remove()
+    return figure, list(grid[:n_panels])
+
+
+def blank(height: float, simulated: bool, width: float = WIDTH) -> Figure:
+    """Return an empty figure, which says so if its data are simulated."""
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    if simulated:
+        figure.suptitle("simulated data", color=WARNING, weight="bold", fontsize=15)
+    return figure
+
+
+def label_below(grid: Sequence[Axes], label: str) -> None:
+    """Label the x axis of the lowest panel of each column."""
+    # A label of the whole figure would be drawn over by the legend below it.
+    for axes in grid[-_COLUMNS:]:
+        axes.set_xlabel(label)
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
+    """Put one legend for all panels below them."""
+    figure.legend(
+        handles=list(handles),
+        loc="outside lower center",
+        ncols=columns,
+        columnspacing=1.6,
+        handlelength=1.8,
+    )
+
+
+def limits(values: Any, margin: float = 0.08) -> tuple[float, float]:
+    """Return axis limits around the finite ones of some values."""
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    low, high = float(finite.min()), float(finite.max())
+    room = margin * (high - low) or 0.01 * abs(high) or 1.0
+    return low - room, high + room
+
+
+def png(figure: Figure) -> bytes:
+    """Return the figure as PNG: the same bytes whenever and wherever the same is drawn."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # A star may be named in letters no shipped font has; the tables still spell it.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,132 @@
+"""What stands in one place of a printed table: a number as text, and what it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+DATA = "data"
+NOTHING = "–"  # no number is stated
+MINUS = "−"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One place of a printed table.
+
+    Attributes
+    ----------
+    text : str
+        What is printed.
+    basis : str
+        What the number rests on; any word but ``data`` is printed beside it in grey.
+    kind : str
+        ``"number"`` or ``"text"``.
+    """
+
+    text: str
+    basis: str = DATA
+    kind: str = "number"
+
+    @property
+    def caution(self) -> str:
+        """The word to be printed beside a number that is not a measurement, else empty."""
+        return "" if self.basis == DATA or self.text == NOTHING else self.basis
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A printed table.
+
+    Attributes
+    ----------
+    title : str
+        What it shows.
+    heads : tuple of str
+        Column heads.
+    lines : tuple of tuple of Entry
+        The body.
+    groups : tuple of (str, int)
+        Heads over several columns, with how many; empty for none.
+    """
+
+    title: str
+    heads: tuple[str, ...]
+    lines: tuple[tuple[Entry, ...], ...]
+    groups: tuple[tuple[str, int], ...] = ()
+
+
+def floats(column: Any, unit: Any = None) -> NDArray[np.float64]:
+    """Return a column of any kind as plain numbers, NaN where masked.
+
+    Parameters
+    ----------
+    column : Column, Quantity or masked version of either
+        What a table holds.
+    unit : Unit, optional
+        Unit the numbers are wanted in; the column's own by default.
+    """
+    mask = np.asarray(getattr(column, "mask", False))
+    values = getattr(column, "unmasked", column)
+    if unit is not None:
+        values = values.to(unit)
+    values = np.ma.getdata(np.asarray(getattr(values, "value", values)))
+    return np.where(mask, np.nan, values.astype(float))
+
+
+def value(entry: Any) -> float:
+    """Return one entry of a column as a plain number, NaN where masked."""
+    return float(floats(entry))
+
+
+def rows_with(table: QTable, column: str, word: str) -> QTable:
+    """Return the rows of a table that have a word in a column."""
+    return table[np.asarray(words(table[column])) == word]
+
+
+def words(column: Any) -> list[str]:
+    """Return a column as plain text."""
+    return [str(entry) for entry in column]
+
+
+def text(entry: object) -> Entry:
+    """Return an entry of text."""
+    return Entry(str(entry), kind="text")
+
+
+def count(whole: Any) -> Entry:
+    """Return an entry of a whole number."""
+    return Entry(str(int(whole)))
+
+
+def number(amount: float, decimals: int, basis: str = DATA) -> Entry:
+    """Return a number with a fixed number of decimals."""
+    return Entry(_fixed(amount, decimals) if np.isfinite(amount) else NOTHING, basis)
+
+
+def signed(amount: float, decimals: int, suffix: str = "", basis: str = DATA) -> Entry:
+    """Return a number that always shows its sign, as differences do."""
+    if not np.isfinite(amount):
+        return Entry(NOTHING, basis)
+    rounded = _fixed(amount, decimals)
+    sign = "" if rounded.startswith(MINUS) or float(rounded) == 0 else "+"
+    return Entry(f"{sign}{rounded}{suffix}", basis)
+
+
+def measured(amount: float, error: float, basis: str = DATA) -> Entry:
+    """Return ``amount ± error``, rounded to two digits of the error; no error, amount alone."""
+    if not np.isfinite(amount):
+        return Entry(NOTHING, basis)
+    if not np.isfinite(error) or error <= 0:
+        return Entry(f"{amount:.4g}".replace("-", MINUS), basis)
+    decimals = 1 - int(np.floor(np.log10(float(f"{error:.1e}"))))
+    return Entry(f"{_fixed(amount, decimals)} ± {_fixed(error, decimals)}", basis)
+
+
+def _fixed(amount: float, decimals: int) -> str:
+    rounded = round(float(amount), decimals) + 0.0  # the sum turns -0.0 into 0.0
+    return f"{rounded:.{max(decimals, 0)}f}".replace("-", MINUS)

@@ -1,0 +1,158 @@
+"""Model cards: the shipped one, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mirical.errors import InputError
+from mirical.model.cards import TERMS, load_card, parse_card
+from samples import card_text
+
+
+def test_the_shipped_card_uses_every_term_and_says_what_it_means():
+    card = load_card("hierarchical", "test")
+    assert card.name == "hierarchical" and card.title.startswith("Hierarchical")
+    assert card.terms == tuple(TERMS)
+    assert all(card.has(term) and card.meanings[term] for term in TERMS)
+    assert set(card.priors) == {name for names in TERMS.values() for name in names}
+    assert card.text == card_text()
+
+
+def test_a_fixed_quantity_is_read_from_the_card():
+    assert load_card("hierarchical", "test").fixed("colour_tail") == 3.0
+
+
+def test_a_term_left_out_takes_its_priors_along():
+    text = card_text().replace("[term.outliers]", "[term.outliers]\nuse = false")
+    card = parse_card(text, "own", "own.toml")
+    assert not card.has("outliers") and card.has("subarray")
+    assert not {"outlier_fraction", "outlier_width"} & set(card.priors)
+
+
+def test_a_card_of_the_user_s_own_is_found_beside_the_file_naming_it(tmp_path: Path):
+    (tmp_path / "own.toml").write_text(card_text().replace("scale = 0.15", "scale = 0.3"))
+    card = load_card("own.toml", "job", tmp_path)
+    assert card.name == "own" and card.priors["loss_scale"].parameters == {"scale": 0.3}
+
+
+BETA = 'distribution = "beta"\na = 1.0\nb = 20.0'
+LOSS = 'distribution = "half-normal"\nscale = 0.15'
+FACTOR = 'distribution = "log-normal"\nmedian = 1.0\nspread = 3.0'
+TAIL = 'distribution = "fixed"\nvalue = 3.0'
+
+# What is replaced in the shipped card, by what, and the sentence.
+REFUSED: dict[str, tuple[str, str, str]] = {
+    "not TOML": ("[term.factor]\n", "[term.factor\n", "own.toml: not valid TOML: "),
+    "unknown key": ("title =", "titel =", "own.toml: unknown key 'titel'; did you mean 'title'?"),
+    "misspelt term": (
+        "[term.outliers]",
+        "[term.outlier]\n[term.outliers]",
+        "own.toml: unknown term 'outlier'; did you mean 'outliers'?",
+    ),
+    "misspelt key of a term": (
+        "means = ",
+        "meaning = ",
+        "own.toml: term 'factor': unknown key 'meaning'; did you mean 'means'?",
+    ),
+    "misspelt prior": (
+        "prior.loss_scale",
+        "prior.loss_scal",
+        "own.toml: term 'response_loss': prior: unknown key 'loss_scal'; "
+        "did you mean 'loss_scale'?",
+    ),
+    "use is no truth": (
+        "[term.outliers]",
+        "[term.outliers]\nuse = 1",
+        "own.toml: term 'outliers': use is 1; expected true or false.",
+    ),
+    "a term every model needs is left out": (
+        "[term.repeatability]",
+        "[term.repeatability]\nuse = false",
+        "own.toml: term 'repeatability' is missing; every model needs it.",
+    ),
+    "negative scale": (
+        "scale = 0.15",
+        "scale = -0.15",
+        "own.toml: prior 'loss_scale' has scale -0.15; expected a positive number.",
+    ),
+    "a scale that may be negative": (
+        LOSS,
+        'distribution = "normal"\nmean = 0.15\nsd = 0.1',
+        "own.toml: prior 'loss_scale' has distribution 'normal'; "
+        "expected log-normal or half-normal or beta or fixed.",
+    ),
+    "a factor that is not log-normal": (
+        FACTOR,
+        LOSS,
+        "own.toml: prior 'A' has distribution 'half-normal'; expected log-normal.",
+    ),
+    "a length that is not fixed": (
+        TAIL,
+        LOSS,
+        "own.toml: prior 'colour_tail' has distribution 'half-normal'; expected fixed.",
+    ),
+    "a fixed length of zero": (
+        "value = 0.5",
+        "value = 0.0",
+        "own.toml: prior 'loss_length' has value 0; expected a positive number.",
+    ),
+    "a share above one": (
+        "value = 0.2",
+        "value = 1.0",
+        "own.toml: prior 'colour_roughness' has value 1; expected a fraction below 1.",
+    ),
+    "a fraction that may exceed one": (
+        BETA,
+        FACTOR,
+        "own.toml: prior 'outlier_fraction' has distribution 'log-normal'; expected beta or fixed.",
+    ),
+}
+
+
+def replaced(old: str, new: str) -> str:
+    text = card_text()
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_card_that_cannot_be_used_is_refused(case: str):
+    old, new, sentence = REFUSED[case]
+    with pytest.raises(InputError, match=f"^{re.escape(sentence)}"):
+        parse_card(replaced(old, new), "own", "own.toml")
+
+
+def test_a_term_must_state_all_its_priors():
+    table = re.compile(r"\[term\.visit_offset\.prior\.visit_scale\].*?\n\n", re.DOTALL)
+    sentence = r"^own\.toml: term 'visit_offset' states no prior for 'visit_scale'\.$"
+    with pytest.raises(InputError, match=sentence):
+        parse_card(table.sub("", card_text()), "own", "own.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    {
+        "": "own.toml: term 'factor' is missing; every model needs it.",
+        "term = 3": "own.toml: term is 3; expected tables [term.NAME].",
+        "[[term]]\nuse = true": "own.toml: term is [{'use': True}]; expected tables [term.NAME].",
+        "[term]\nfactor = 3": "own.toml: term 'factor' is 3; expected a table.",
+        "[term.factor]\nprior = 3\n[term.repeatability]": (
+            "own.toml: term 'factor': prior is 3; expected a table."
+        ),
+    }.items(),
+)
+def test_a_card_of_another_shape_is_refused(text: str, sentence: str):
+    with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
+        parse_card(text, "own", "own.toml")
+
+
+def test_a_missing_card_and_one_that_is_not_utf_8_are_refused(tmp_path: Path):
+    sentence = "^job x: no model card 'hierarchcal' is shipped or found as a file; did you mean"
+    with pytest.raises(InputError, match=sentence):
+        load_card("hierarchcal", "job x")
+    (tmp_path / "own.toml").write_bytes("title = 'é'".encode("latin-1"))
+    with pytest.raises(InputError, match=r"^own\.toml: not valid TOML: 'utf-8' codec"):
+        load_card("own.toml", "job x", tmp_path)

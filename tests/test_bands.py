@@ -1,0 +1,66 @@
+"""Bands and subarrays."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirical.bands import (
+    BANDS,
+    IMAGING_BANDS,
+    SUBARRAYS,
+    UNIT_SUBARRAYS,
+    find_band,
+    imaging_neighbours,
+    subarray_term,
+)
+from mirical.errors import InputError
+
+
+def test_there_are_fourteen_bands_in_order_of_wavelength_nine_of_them_imaging():
+    pivots = [band.pivot for band in BANDS.values()]
+    assert len(BANDS) == 14 and len(IMAGING_BANDS) == 9
+    assert pivots == sorted(pivots)
+    assert all(name == band.name for name, band in BANDS.items())
+
+
+def test_a_band_has_a_mask_exactly_if_it_is_a_coronagraph_band():
+    assert {b.name: b.mask for b in BANDS.values() if b.mask or b.kind == "coronagraph"} == {
+        "F1065C": "MASK1065",
+        "F1140C": "MASK1140",
+        "F1550C": "MASK1550",
+        "F2300C": "MASKLYOT",
+    }
+
+
+def test_an_unknown_band_is_refused_with_the_closest_name():
+    assert find_band("F770W", "x").pivot == 7.639
+    with pytest.raises(
+        InputError, match=r"^x: band 'F1550' is not a MIRI band; did you mean 'F1550C'\?$"
+    ):
+        find_band("F1550", "x")
+
+
+def test_masks_and_the_prism_subarray_share_the_term_of_full():
+    assert [subarray_term(name, "x") for name in SUBARRAYS] == list(SUBARRAYS)
+    assert {subarray_term(name, "x") for name in UNIT_SUBARRAYS} == {"FULL"}
+
+
+def test_an_unknown_subarray_is_refused_with_the_closest_name():
+    with pytest.raises(
+        InputError, match=r"^x: subarray 'MASK1066' is unknown; did you mean 'MASK1"
+    ):
+        subarray_term("MASK1066", "x")
+
+
+@pytest.mark.parametrize(
+    ("band", "neighbours"),
+    {
+        "F1065C": ("F1000W", "F1130W"),
+        "F1140C": ("F1000W", "F1130W"),
+        "FND": ("F1280W", "F1500W"),
+        "F1550C": ("F1500W", "F1800W"),
+        "F2300C": ("F2100W", "F2550W"),
+    }.items(),
+)
+def test_other_bands_lie_between_two_imaging_bands(band: str, neighbours: tuple[str, str]):
+    assert imaging_neighbours(band) == neighbours

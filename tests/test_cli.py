@@ -1,0 +1,207 @@
+"""The command line: a user's mistake is one sentence, status 2 and nothing written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import QTable, Table
+
+from mirical import __version__
+from mirical.cli import main
+from mirical.conventions import FACTOR
+from samples import blanking, card_text, photometry, setting, unit, write_ecsv
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder with inputs that are each wrong in one way."""
+    monkeypatch.chdir(tmp_path)
+    for name, change in {
+        "band": setting("filter", 2, "F700W"),
+        "unit": unit("iflux", "mJy"),
+        "negative": setting("iflux", 1, -1.0),
+    }.items():
+        table = photometry()
+        change(table)
+        write_ecsv(table, tmp_path / f"{name}.ecsv")
+    flagged = photometry()[:1]
+    blanking("iflux", 1)(flagged)
+    write_ecsv(flagged, tmp_path / "flagged.ecsv")
+    job = 'photometry = "table5"\nmodel = "hierarchical"\n'
+    Path("keys.toml").write_text(job + "[sampler]\ndrwas = 1\n")
+    Path("card.toml").write_text(card_text().replace("scale = 0.15", "scal = 0.15"))
+    Path("file").touch()
+    return tmp_path
+
+
+def grid(**columns: object) -> Table:
+    table = {"filter": ["F770W", "F1065C"], "subarray": ["FULL", "MASK1065"], "mjd": [59760, 60000]}
+    return Table(table | columns)
+
+
+MISTAKES = {
+    "run nothing.toml": "job: no job 'nothing.toml' is shipped or found as a file; expected one of",
+    "run --photometry nothing.ecsv": "job table5: photometry file 'nothing.ecsv' does not exist; ",
+    "run --photometry band.ecsv": "band.ecsv row 2: band 'F700W' is not a MIRI band; did you mean",
+    "run --photometry unit.ecsv": "unit.ecsv: column 'iflux' is in mJy; expected DN / s or a unit",
+    "run --photometry negative.ecsv": "negative.ecsv row 1: column 'iflux' is -1 DN / s; expected",
+    "run --photometry flagged.ecsv": "flagged.ecsv: every row is flagged (not_measured); nothing",
+    "run --photometry file": "file: not a photometry table; expected ECSV (first line",
+    "run keys.toml": "keys.toml: sampler: unknown key 'drwas'; did you mean 'draws'?",
+    "run --model card.toml": "card.toml: prior 'loss_scale': unknown key 'scal'; did you mean",
+    "run --model hierarchcal": "job table5: no model card 'hierarchcal' is shipped or found as a",
+    "run --draws 0": "options: sampler draws is 0; expected a whole number >= 4.",
+    "run --seed -1": "options: sampler seed is -1; expected a whole number >= 0.",
+    "run --out file": "file: is a file; --out needs a folder.",
+    "factors published": "factors: give --filter and --mjd (and --subarray), or --at GRID.ecsv.",
+    "factors published --filter F770 --mjd 59760": "query: band 'F770' is not a MIRI band; did you",
+    "factors published --filter F770W --mjd 2459760": "query: mjd 2459760 is not an epoch of JWST;",
+    "factors published --filter F770W --subarray SUB46 --mjd 59760": (
+        "query: subarray 'SUB46' is unknown; did you mean 'SUB64'?"
+    ),
+    "factors published --filter F770W --mjd 59760 --out no/c.ecsv": "no/c.ecsv: cannot be written",
+    "factors published --filter F770W --mjd 59760 --covariance no/c.npy": (
+        "no/c.npy: cannot be written (No such file or directory); choose another path."
+    ),
+    "factors nothing --filter F770W --mjd 59760": "run 'nothing' does not exist; give a run's",
+    "factors published --at nothing.ecsv": "nothing.ecsv: no such file; expected an ECSV table",
+    "factors published --at file": "file: cannot be read as ECSV (",
+    "compare nothing": "run 'nothing' does not exist; give a run's folder",
+    "compare published --mjd 59760 1": "query row 2: mjd 1 is not an epoch of JWST; expected one",
+    "fluxes nothing": "nothing: no such folder; expected a folder of CALSPEC FITS files.",
+    "fluxes .": ".: no CALSPEC spectrum of a program star there; expected files such as",
+    "fluxes . --star Mine": "fluxes: --star 'Mine'; expected NAME=FILE.",
+    "fluxes . --star Mine=file": "file: cannot be read as a CALSPEC spectrum; expected a FITS",
+    "fluxes . --star Mine=no.fits": "no.fits: no such file; expected a CALSPEC spectrum.",
+}
+
+
+def refused(command: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that must fail; return its sentence after checking that nothing was written."""
+    before = sorted(folder.rglob("*"))
+    assert main(command) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("mirical: ") and err.endswith("\n") and err.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before
+    return err.removeprefix("mirical: ")
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_one_sentence_status_2_and_nothing_written(
+    command: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert refused(command.split(), here, capsys).startswith(MISTAKES[command])
+
+
+GRIDS = {
+    "missing column": (
+        grid().__getitem__(["filter", "mjd"]),
+        "grid.ecsv: column 'subarray' is missing; "
+        "expected an ECSV table with columns filter, subarray, mjd.",
+    ),
+    "unknown band": (
+        grid(filter=["F770W", "F1066C"]),
+        "grid.ecsv row 2: band 'F1066C' is not a MIRI band; did you mean 'F1065C'?",
+    ),
+    "mask of another band": (
+        grid(subarray=["FULL", "MASK1140"]),
+        "grid.ecsv row 2: band 'F1065C' is not observed in 'MASK1140'; expected MASK1065.",
+    ),
+    "not numeric": (
+        grid(mjd=["soon", "later"]),
+        "grid.ecsv: column 'mjd' is not numeric; expected numbers in d.",
+    ),
+    "blank epoch": (
+        grid(mjd=np.ma.MaskedArray([59760.0, 60000.0], [False, True])),
+        "grid.ecsv row 2: mjd nan is not an epoch of JWST; expected one such as 59760.",
+    ),
+    "no rows": (
+        grid()[:0],
+        "grid.ecsv: no rows; give at least one band, subarray and epoch.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", GRIDS)
+def test_a_grid_that_has_no_answer_is_refused(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    table, sentence = GRIDS[case]
+    path = write_ecsv(table, tmp_path / "grid.ecsv")
+    assert refused(["factors", "published", "--at", str(path)], tmp_path, capsys) == f"{sentence}\n"
+
+
+@pytest.mark.parametrize("command", ["", "fit", "run --draws many", "factors published --mjd soon"])
+def test_a_command_nobody_knows_exits_with_status_2(
+    command: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as end:
+        main(command.split())
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: mirical")
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"mirical {__version__}\n"
+
+
+def test_factors_of_a_grid_come_back_in_its_order_with_its_own_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = write_ecsv(grid(note=["a", "b"]), tmp_path / "grid.ecsv")
+    out, covariance = tmp_path / "c.ecsv", tmp_path / "c.npy"
+    options = ["--at", str(path), "--out", str(out), "--covariance", str(covariance)]
+    assert main(["factors", "published", *options]) == 0
+    table = QTable.read(out, format="ascii.ecsv")
+    assert table.colnames == [
+        *("filter", "subarray", "mjd", "note", "c_mean", "c_std", "c_q16", "c_q84")
+    ]
+    assert list(table["filter"]) == ["F770W", "F1065C"] and list(table["note"]) == ["a", "b"]
+    # Table 8: A + B exp(-x / tau), 0.37 % and 0.42 % of it
+    expected = [0.2579 - 0.0001 * np.exp(-40 / 200), 3.1125 - 0.0234 * np.exp(-280 / 200)]
+    assert table["c_mean"].unit == FACTOR
+    np.testing.assert_allclose(table["c_mean"].value, expected, rtol=1e-12)
+    std = np.multiply(expected, [0.0037, 0.0042])
+    np.testing.assert_allclose(table["c_std"].value, std, rtol=1e-12)
+    np.testing.assert_allclose(np.load(covariance), np.diag(std**2), rtol=1e-12)
+    assert "note: the published error is sigma(CF)" in capsys.readouterr().err
+
+
+def test_one_factor_is_printed(capsys: pytest.CaptureFixture[str]):
+    assert main("factors published --filter F1550C --subarray MASK1550 --mjd 59720".split()) == 0
+    out, _ = capsys.readouterr()
+    assert "3.7533" in out  # A + B = 3.8974 - 0.1441
+    assert "(MJy/sr)/(DN/s/pixel)" in out
+
+
+def test_a_calibration_compared_with_itself_differs_nowhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "compared.ecsv"
+    command = ["compare", "published", "--with", "published", "--mjd", "59760", "--out", str(out)]
+    assert main(command) == 0
+    table = QTable.read(out, format="ascii.ecsv")
+    assert len(table) == 14 and set(table["diff_sigma"]) == {0.0}
+    assert "published against published" in capsys.readouterr().out
+
+
+def test_predicted_fluxes_are_recomputed_and_written(
+    calspec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "fluxes.ecsv"
+    spectrum = calspec / "g191b2b_stiswfcnic_004.fits.gz"
+    folder = tmp_path / "spectra"
+    folder.mkdir()
+    (folder / spectrum.name).symlink_to(spectrum)
+    command = ["fluxes", str(folder), "--star", f"My Star={spectrum}", "--out", str(out)]
+    assert main(command) == 0
+    table = QTable.read(out, format="ascii.ecsv")
+    assert list(dict.fromkeys(table["name"])) == ["G 191-B2B", "My Star"]
+    assert len(table) == 28
+    # 14 of one star agree, its 14 copies are new, and the 26 other stars are missing here.
+    assert f"14 fluxes as shipped, {14 + 26 * 14} not." in capsys.readouterr().out
