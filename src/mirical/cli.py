@@ -308,5 +308,7 @@ class _refusing:
 
 
 def _write_table(table: Table, path: Path) -> None:
+    from mirical.observations.formats import write_ecsv
+
     with _refusing(path):
-        table.write(path, format="ascii.ecsv", overwrite=True)
+        write_ecsv(table, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,10 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             yield Path(beside)
             folder.mkdir(exist_ok=True)
             for path in sorted(Path(beside).iterdir()):
-                os.replace(path, folder / path.name)
+                target = folder / path.name
+                if target.is_dir():
+                    shutil.rmtree(target)
+                os.replace(path, target)
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be written ({error.strerror}); choose another --out."

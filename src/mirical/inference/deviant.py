@@ -31,6 +31,7 @@ def flip_log_odds(
     design: Design, blocks: Blocks, known: Given, outlier: Float[Array, " row"]
 ) -> Float[Array, " row"]:
     """Return, for each row, the log posterior odds of flipping it alone against not."""
+    fraction, width = jnp.asarray(known.outlier_fraction), jnp.asarray(known.outlier_width)
     rows = design.log_factor - known.loss_effect
 
     def log_density(y: Array, variance: Array) -> Float[Array, ""]:
@@ -38,9 +39,9 @@ def flip_log_odds(
 
     by_row, by_variance = jax.grad(log_density, argnums=(0, 1))(rows, row_variance(known, outlier))
     direction = 1 - 2 * outlier
-    change = direction * known.outlier_width**2
+    change = direction * width**2
     widened = 1 + change * (by_row**2 - 2 * by_variance)
-    prior = jnp.log(known.outlier_fraction) - jnp.log1p(-known.outlier_fraction)
+    prior = jnp.log(fraction) - jnp.log1p(-fraction)
     return -0.5 * jnp.log(widened) + 0.5 * change * by_row**2 / widened + direction * prior
 
 

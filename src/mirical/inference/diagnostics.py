@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import arviz_stats
 import numpy as np
 import xarray as xr
+from arviz_stats.sampling_diagnostics import bfmi as bfmi_of
+from arviz_stats.sampling_diagnostics import ess
+from arviz_stats.sampling_diagnostics import rhat as rhat_of
 
 RHAT_LIMIT = 1.01
 ESS_LIMIT = 400
@@ -67,13 +69,14 @@ def judge(posterior: xr.DataTree, quantities: Iterable[str], complete: bool) -> 
         Whether sampling ran to its end.
     """
     drawn = posterior["posterior"].to_dataset()[list(quantities)]
-    # Quantities that are constant by definition (D of FULL) have no R-hat.
-    rhat = _extreme(arviz_stats.rhat(drawn), drawn, np.nanargmax)
-    bulk = _extreme(arviz_stats.ess(drawn, method="bulk"), drawn, np.nanargmin)
-    tail = _extreme(arviz_stats.ess(drawn, method="tail"), drawn, np.nanargmin)
-    stats = posterior["sample_stats"]
+    with np.errstate(invalid="ignore"):  # 0/0 for what is constant by definition (D of FULL)
+        rhats = rhat_of(drawn)
+    rhat = _extreme(rhats, drawn, np.nanargmax)
+    bulk = _extreme(ess(drawn, method="bulk"), drawn, np.nanargmin)
+    tail = _extreme(ess(drawn, method="tail"), drawn, np.nanargmin)
+    stats = posterior["sample_stats"].to_dataset()
     divergences = int(stats["diverging"].sum())
-    bfmi = float(np.min(arviz_stats.bfmi(posterior)["energy"]))
+    bfmi = float(np.min(bfmi_of(posterior)["energy"]))
     numbers = (rhat, bulk, tail, divergences, bfmi)
     failed = tuple(_failures(*numbers, sampler_done=complete))
     return Verdict(
@@ -109,15 +112,16 @@ def _failures(
             f"The chains disagree: R-hat of {rhat[1]} is {rhat[0]:.3f}, expected at most "
             f"{RHAT_LIMIT}; double --warmup, and look at that quantity's prior if it stays."
         )
-    for kind, ess in (("bulk", bulk), ("tail", tail)):
-        if not ess[0] >= ESS_LIMIT:
+    for kind, found in (("bulk", bulk), ("tail", tail)):
+        if not found[0] >= ESS_LIMIT:
             yield (
-                f"Too few effective draws: {kind} ESS of {ess[1]} is {ess[0]:.0f}, expected at "
-                f"least {ESS_LIMIT}; raise --draws by a factor {ESS_LIMIT / max(ess[0], 1):.1f}."
+                f"Too few effective draws: {kind} ESS of {found[1]} is {found[0]:.0f}, expected at "
+                f"least {ESS_LIMIT}; raise --draws by a factor {ESS_LIMIT / max(found[0], 1):.1f}."
             )
     if divergences:
+        what = "1 draw" if divergences == 1 else f"{divergences} draws"
         yield (
-            f"{divergences} draws diverged, so part of the posterior may be missed; raise "
+            f"{what} diverged, so part of the posterior may be missed; raise "
             "sampler target_accept towards 0.99 in the job file."
         )
     if not bfmi >= BFMI_LIMIT:

@@ -70,12 +70,12 @@ class JointKernel:
         """Return the log density of the joint model."""
         return -float(state.potential_energy)
 
-    def step(self, state: HMCState, data: tuple[Design]) -> tuple[HMCState, HMCState, Draw]:
+    def step(self, state: HMCState, data: tuple[Any, ...]) -> tuple[HMCState, HMCState, Draw]:
         """Return the next state of NUTS."""
         state = self._nuts.sample(state, data, {})
         return state, state, state.z
 
-    def sites(self, draw: Draw, data: tuple[Design]) -> Draw:
+    def sites(self, draw: Draw, data: tuple[Any, ...]) -> Draw:
         """Return the sample and deterministic sites of the model."""
         return self._nuts.postprocess_fn(data, {})(draw)
 

@@ -67,7 +67,7 @@ def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> 
     KeyboardInterrupt
         If interrupted before every chain has left its warm-up.
     """
-    kernel = KERNELS[sampler.density](design, card, sampler.target_accept)
+    kernel: Kernel = KERNELS[sampler.density](design, card, sampler.target_accept)
     keys = jax.random.split(random_key(sampler.seed, "chains"), sampler.chains)
     start = jax.jit(partial(kernel.start, warmup=sampler.warmup))
     starts = [start(key) for key in keys]

@@ -27,6 +27,7 @@ from mirical.inference.truth import (
 from mirical.inference.truth_table import truth_table
 from mirical.observations.encircled import published_apertures
 from mirical.observations.fluxes import by_star_band, shipped_fluxes
+from mirical.observations.formats import write_ecsv
 
 Floats = NDArray[np.float64]
 
@@ -122,8 +123,8 @@ def write_program(program: SimulatedProgram, folder: Path) -> None:
         If the folder cannot be written.
     """
     with whole_folder(folder) as beside:
-        program.photometry.write(beside / "photometry.ecsv", format="ascii.ecsv")
-        program.truth.write(beside / "truth.ecsv", format="ascii.ecsv")
+        write_ecsv(program.photometry, beside / "photometry.ecsv")
+        write_ecsv(program.truth, beside / "truth.ecsv")
 
 
 def _coefficients(truth: str, seed: int) -> Coefficients:

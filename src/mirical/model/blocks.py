@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Int
 
-from mirical.model.design import Design
+from mirical.model.design import Data, Design
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ class Blocks:
         Band and subarray of each cell.
     """
 
-    row_part: Int[Array, " row"]
-    part_visit: Int[Array, " part"]
-    part_slot: Int[Array, " part"]
-    pair_one: Int[Array, " pair"]
-    pair_two: Int[Array, " pair"]
-    pair_place: Int[Array, " pair"]
-    slot_band: Int[Array, "star slot"]
-    slot_cell: Int[Array, "star slot"]
-    cell_band: Int[Array, " cell"]
-    cell_subarray: Int[Array, " cell"]
+    row_part: Int[Data, " row"]
+    part_visit: Int[Data, " part"]
+    part_slot: Int[Data, " part"]
+    pair_one: Int[Data, " pair"]
+    pair_two: Int[Data, " pair"]
+    pair_place: Int[Data, " pair"]
+    slot_band: Int[Data, "star slot"]
+    slot_cell: Int[Data, "star slot"]
+    cell_band: Int[Data, " cell"]
+    cell_subarray: Int[Data, " cell"]
 
 
 jax.tree_util.register_dataclass(Blocks)
@@ -80,7 +80,7 @@ def make_blocks(design: Design) -> Blocks:
     )
 
 
-def _unique(first: Array, second: Array) -> tuple[np.ndarray, np.ndarray]:
+def _unique(first: Data, second: Data) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct pairs, shape (2, pair), and each entry's place among them."""
     both = np.stack([np.asarray(first), np.asarray(second)])
     found, place = np.unique(both, axis=1, return_inverse=True)

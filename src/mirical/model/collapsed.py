@@ -44,7 +44,7 @@ from jaxtyping import Array, Float
 
 from mirical.model.blocks import Blocks
 from mirical.model.cards import Card
-from mirical.model.design import Design
+from mirical.model.design import Data, Design
 from mirical.model.offsets import Offsets, Scales
 from mirical.model.terms import Given, given
 
@@ -68,7 +68,7 @@ class Absorbed(NamedTuple):
     transfer: Float[Array, "*batch unit effect"]
     centre: Float[Array, "*batch unit"]
 
-    def draw(self, key: jax.Array, effects: Float[Array, "*batch effect"]) -> Float[Array, "..."]:
+    def draw(self, key: jax.Array, effects: Float[Array, "*batch effect"]) -> Array:
         """Draw u given the effects that stayed."""
         noise = jax.random.normal(key, self.centre.shape)
         shift = jnp.einsum("...ue,...e->...u", self.transfer, effects)
@@ -80,7 +80,7 @@ class Absorbed(NamedTuple):
         return jnp.sum(self.centre**2) - 2 * jnp.sum(jnp.log(diagonal))
 
 
-def _solve(root: Float[Array, "..."], right: Float[Array, "..."], trans: int = 0) -> Array:
+def _solve(root: Array, right: Array, trans: int = 0) -> Array:
     return solve_triangular(root, right, lower=True, trans=trans)
 
 
@@ -155,7 +155,7 @@ def integrate(
     design: Design,
     blocks: Blocks,
     scales: Scales,
-    rows: Float[Array, " row"],
+    rows: Float[Data, " row"],
     variance: Float[Array, " row"],
 ) -> Integrated:
     """Integrate all offsets out of the rows y = z - ln[C(t)/A] of given variances."""

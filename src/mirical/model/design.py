@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,9 +15,10 @@ from mirical.conventions import T0_MJD
 from mirical.observations.factors import CalibrationFactors
 from mirical.stars import STAR_TYPES
 
+Data = Array | np.ndarray
+"""An array of a design: numpy's, or traced by jax."""
 
 _TYPICAL_TAU = 200.0  # d
-_TYPICAL_REPEATABILITY, _TYPICAL_STAR_OFFSET = 0.005, 0.02
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,14 @@ class Design:
         ln of the pivot wavelength in micron.
     flux_unc : (star, band) array
         Fractional error of the predicted flux where the table states one, else 0.
-    loss_information, scatter_information : (band,) array
-        Rough inverse variances with which the rows determine the response loss
-        and ln of the repeatability of each band. They set the sampler's units
-        (`terms.informed_normals`) and nothing else.
+    epoch_spread, star_spread : (band,) array
+        Sums of squares of exp(-x/tau), at a typical tau, about the mean of each
+        star's rows in a band, and of those means about the band's: how much
+        leverage on the response loss repeats and different stars have.
+    repeats : (band,) array
+        Rows of a band beyond one per star.
+
+        These three set the sampler's units (`terms.informed_normals`) and nothing else.
     bands, subarrays, stars, types, visits : tuple of str
         Names. Bands, stars, types and visits are those with rows to fit;
         all subarrays are there, so that one without rows keeps its prior.
@@ -50,18 +56,19 @@ class Design:
         Whether any `flux_unc` is not zero.
     """
 
-    log_factor: Float[Array, " row"]
-    log_factor_unc: Float[Array, " row"]
-    elapsed: Float[Array, " row"]
-    band: Int[Array, " row"]
-    subarray: Int[Array, " row"]
-    star: Int[Array, " row"]
-    visit: Int[Array, " row"]
-    star_type: Int[Array, " star"]
-    log_wavelength: Float[Array, " band"]
-    flux_unc: Float[Array, "star band"]
-    loss_information: Float[Array, " band"]
-    scatter_information: Float[Array, " band"]
+    log_factor: Float[Data, " row"]
+    log_factor_unc: Float[Data, " row"]
+    elapsed: Float[Data, " row"]
+    band: Int[Data, " row"]
+    subarray: Int[Data, " row"]
+    star: Int[Data, " row"]
+    visit: Int[Data, " row"]
+    star_type: Int[Data, " star"]
+    log_wavelength: Float[Data, " band"]
+    flux_unc: Float[Data, "star band"]
+    epoch_spread: Float[Data, " band"]
+    star_spread: Float[Data, " band"]
+    repeats: Float[Data, " band"]
     bands: tuple[str, ...]
     subarrays: tuple[str, ...]
     stars: tuple[str, ...]
@@ -95,7 +102,7 @@ def make_design(factors: CalibrationFactors) -> Design:
     flux_unc = np.zeros((len(stars), len(bands)))
     flux_unc[star, band] = (rows["model_flux_unc"] / rows["model_flux"]).value
     elapsed = rows["time"].to_value("d") - T0_MJD
-    loss_information, scatter_information = _information(star, band, elapsed, len(bands))
+    epoch_spread, star_spread, repeats = _leverage(star, band, elapsed, len(bands))
     return Design(
         log_factor=np.asarray(factors.table["log_factor"][used], dtype=float),
         log_factor_unc=np.asarray(factors.table["log_factor_unc"][used], dtype=float),
@@ -107,8 +114,9 @@ def make_design(factors: CalibrationFactors) -> Design:
         star_type=_index([kind_of[s] for s in stars], types),
         log_wavelength=np.log([BANDS[b].pivot for b in bands]),
         flux_unc=flux_unc,
-        loss_information=loss_information,
-        scatter_information=scatter_information,
+        epoch_spread=epoch_spread,
+        star_spread=star_spread,
+        repeats=repeats,
         bands=bands,
         subarrays=SUBARRAYS,
         stars=stars,
@@ -119,14 +127,10 @@ def make_design(factors: CalibrationFactors) -> Design:
     )
 
 
-def _information(
-    star: NDArray, band: NDArray, elapsed: NDArray, n_bands: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the information on loss and ln repeatability, from the spread of epochs and repeats.
-
-    A loss L changes ln C by -L exp(-x / tau). Epochs of one star in one band
-    compare to the repeatability, those of different stars to their offsets.
-    """
+def _leverage(
+    star: NDArray[Any], band: NDArray[Any], elapsed: NDArray[Any], n_bands: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return `epoch_spread`, `star_spread` and `repeats` of a `Design`."""
     shape = np.exp(-elapsed / _TYPICAL_TAU)
     group = star * n_bands + band
     count = np.bincount(group)
@@ -137,11 +141,10 @@ def _information(
     n_groups = np.bincount(of_band, minlength=n_bands)
     centre = np.bincount(of_band, weights=level, minlength=n_bands) / n_groups
     between = np.bincount(of_band, weights=(level - centre[of_band]) ** 2, minlength=n_bands)
-    loss = within / _TYPICAL_REPEATABILITY**2 + between / _TYPICAL_STAR_OFFSET**2
     repeats = np.bincount(band, minlength=n_bands) - n_groups
-    return loss, 2.0 * repeats
+    return within, between, repeats.astype(float)
 
 
-def _index(entries: object, names: tuple[str, ...]) -> Int[Array, " entry"]:
+def _index(entries: object, names: tuple[str, ...]) -> NDArray[np.int32]:
     position = {name: i for i, name in enumerate(names)}
     return np.array([position[str(entry)] for entry in entries], dtype=np.int32)  # type: ignore[union-attr]

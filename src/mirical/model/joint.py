@@ -60,7 +60,7 @@ def sample_offsets(
         unit = unit_normals("star_band_unit", n_stars, n_bands)
         star_band = scales.colour[:, None] * (unit @ scales.colour_root.T)
     if design.states_flux_unc:
-        flux = design.flux_unc * unit_normals("flux_unit", n_stars, n_bands)
+        flux = unit_normals("flux_unit", n_stars, n_bands) * design.flux_unc
     visit = jnp.zeros(len(design.visits))
     if card.has("visit_offset"):
         visit = scales.visit * unit_normals("visit_unit", len(design.visits))

@@ -93,7 +93,7 @@ class Offsets(NamedTuple):
             + self.visit[design.visit]
         )
 
-    def quantities(self, design: Design) -> dict[str, Float[Array, "..."]]:
+    def quantities(self, design: Design) -> dict[str, Array]:
         """Return the offsets under the names the posterior and the tables use."""
         return {
             "A": jnp.exp(self.log_a),

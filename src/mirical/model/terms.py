@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 from numpyro.infer.reparam import TransformReparam
 
 from mirical.model.cards import Card
-from mirical.model.design import Design
+from mirical.model.design import Data, Design
 from mirical.model.offsets import Scales
 from mirical.model.priors import Gamma
 from mirical.model.timelaw import log_relative_factor
@@ -54,9 +54,9 @@ class Given(NamedTuple):
 
 def given(design: Design, card: Card) -> Given:
     """Sample the response loss, every scale and the rows' scatter."""
-    loss_effect = response_loss(design, card)
     scales = offset_scales(design, card)
     sigma = repeatability(design, card)
+    loss_effect = response_loss(design, card, loss_information(design, scales, sigma))
     return Given(loss_effect, scales, sigma, *outliers(card))
 
 
@@ -69,13 +69,13 @@ def draw(name: str, card: Card) -> Float[Array, ""]:
         return numpyro.sample(name, prior.distribution())
 
 
-def unit_normals(name: str, *shape: int) -> Float[Array, "..."]:
+def unit_normals(name: str, *shape: int) -> Array:
     """Sample standard normals of a shape, as one site."""
     return numpyro.sample(name, dist.Normal(jnp.zeros(shape), 1.0).to_event(len(shape)))
 
 
 def informed_normals(
-    name: str, root: Float[Array, "unit unit"], information: Float[Array, " unit"]
+    name: str, root: Float[Array, "unit unit"], information: Float[Data, " unit"]
 ) -> Float[Array, " unit"]:
     """Return ``root @ u`` with u standard normal, sampled in units the data leave about equal.
 
@@ -105,14 +105,31 @@ def informed_normals(
 
 
 def smooth_covariance(
-    log_wavelength: Float[Array, " band"], length: float
+    log_wavelength: Float[Data, " band"], length: float
 ) -> Float[Array, "band band"]:
     """Return the squared exponential of correlation `length` [ln(micron)], of unit variance."""
-    separation = (log_wavelength[:, None] - log_wavelength[None, :]) / length
+    position = jnp.asarray(log_wavelength)
+    separation = (position[:, None] - position[None, :]) / length
     return jnp.exp(-0.5 * separation**2)
 
 
-def response_loss(design: Design, card: Card) -> Float[Array, " row"]:
+def loss_information(
+    design: Design, scales: Scales, sigma: Float[Array, " row"]
+) -> Float[Array, " band"]:
+    """Return about how well the rows determine each band's loss, as an inverse variance.
+
+    A loss L changes ln C by -L exp(-x / tau): epochs of one star compare to
+    the scatter of its rows, different stars to their offsets as well.
+    """
+    count = jnp.zeros(len(design.bands)).at[design.band].add(1.0)
+    variance = jnp.zeros(len(design.bands)).at[design.band].add(sigma**2) / count
+    of_stars = variance + scales.star**2
+    return 1 / variance * design.epoch_spread + 1 / of_stars * design.star_spread
+
+
+def response_loss(
+    design: Design, card: Card, information: Float[Array, " band"]
+) -> Float[Array, " row"]:
     """Return ln C(t)/A: loss smooth in wavelength with departures, tau pooled over bands."""
     n_bands = len(design.bands)
     if not card.has("response_loss"):
@@ -123,7 +140,7 @@ def response_loss(design: Design, card: Card) -> Float[Array, " row"]:
     private = draw("loss_departure", card) ** 2 + _JITTER
     covariance = draw("loss_scale", card) ** 2 * smooth + private * jnp.eye(n_bands)
     root = jnp.linalg.cholesky(covariance)
-    loss = informed_normals("loss_unit", root, design.loss_information)
+    loss = informed_normals("loss_unit", root, information)
     numpyro.deterministic("loss", loss)
     spread = draw("tau_spread", card) * unit_normals("tau_unit", n_bands)
     tau = numpyro.deterministic("tau", draw("tau_median", card) * jnp.exp(spread))
@@ -179,7 +196,7 @@ def colour_scales(
 def repeatability(design: Design, card: Card) -> Float[Array, " row"]:
     """Return the standard deviation of sound rows: photometric error and band repeatability."""
     root = draw("repeatability_spread", card) * jnp.eye(len(design.bands))
-    spread = informed_normals("repeatability_unit", root, design.scatter_information)
+    spread = informed_normals("repeatability_unit", root, 2 * design.repeats)
     sigma = draw("repeatability_median", card) * jnp.exp(spread)
     sigma = numpyro.deterministic("repeatability", sigma)
     return jnp.hypot(sigma[design.band], design.log_factor_unc)

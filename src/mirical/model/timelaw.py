@@ -10,11 +10,14 @@ so C(t0) = A exp(-L), C -> A, and C stays positive for every L at x >= 0.
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
 def log_relative_factor(
-    elapsed: Float[Array, "*#shape"], loss: Float[Array, "*#shape"], tau: Float[Array, "*#shape"]
+    elapsed: Float[Array | np.ndarray, "*#shape"],
+    loss: Float[Array, "*#shape"],
+    tau: Float[Array, "*#shape"],
 ) -> Float[Array, "*shape"]:
     """Return ln[C(t) / A].
 

@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.table import Column, Table
+from astropy.table import Column, MaskedColumn, Table
 from astropy.utils.exceptions import AstropyWarning
 
 from mirical.errors import InputError
@@ -167,3 +168,24 @@ def _rename(table: Table, source: str) -> Table:
             raise InputError(f"{source}: columns {column!r} and {wanted!r} mean the same thing.")
         table.rename_column(column, wanted)
     return table
+
+
+def write_ecsv(table: Table, path: Path) -> None:
+    """Write a table as ECSV in plain columns with units, masked entries empty.
+
+    Quantities and masked quantities become ordinary columns, so that any
+    reader of ECSV finds one column a name.
+    """
+    plain = Table(meta=table.meta)
+    for name in table.colnames:
+        column = table[name]
+        values = getattr(column, "value", column)
+        mask = getattr(values, "mask", None)
+        plain[name] = Column(values) if mask is None else MaskedColumn(_bare(values), mask=mask)
+        plain[name].unit = column.info.unit
+        plain[name].info.description = column.info.description
+    plain.write(path, format="ascii.ecsv", overwrite=True)
+
+
+def _bare(values: Any) -> Any:
+    return values.unmasked if hasattr(values, "unmasked") else np.ma.getdata(values)

@@ -40,6 +40,10 @@ _UNIT_MAY_BE_MISSING = ("time", "inttime")  # a bare number there can only mean 
 _CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
 
 
+EMBEDDED: tuple[str, ...] = ("table5",)
+"""Photometry tables that come with mirical, by name."""
+
+
 @dataclass(frozen=True)
 class Observations:
     """A checked photometry table.
@@ -83,7 +87,7 @@ def load_photometry(name: str, where: str, beside: Path | None = None) -> Observ
         If the file is missing or unreadable, lacks a column, has a wrong
         unit, or holds an entry that cannot be used; names row and column.
     """
-    if name == "table5":
+    if name in EMBEDDED:
         return _check(data_file(name), name)
     path = find_file(name, beside)
     if path is not None:

@@ -91,11 +91,6 @@ def _compare(
     else:
         theirs = float(printed[quantity].to_value(unit))
         theirs_std = float(printed["sigma_cf"].to_value(unit)) if quantity == "A" else np.nan
-    basis = (
-        "data"
-        if quantity == "C_ref"
-        else str(row["A_basis" if quantity == "A" else f"{quantity}_basis"])
-    )
     # The paper states no error of B and tau: the difference is then in our errors alone.
     combined = np.hypot(ours_std, np.nan_to_num(theirs_std))
     return {
@@ -103,7 +98,7 @@ def _compare(
         "quantity": quantity,
         "ours": ours,
         "ours_std": ours_std,
-        "basis": basis,
+        "basis": str(row[f"{quantity}_basis"]),
         "published": theirs,
         "published_std": theirs_std,
         "diff_pct": 100 * (ours / theirs - 1) if theirs else np.nan,

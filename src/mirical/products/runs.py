@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +12,7 @@ from astropy.table import QTable
 
 import mirical
 from mirical.errors import InputError
+from mirical.folders import whole_folder
 from mirical.inference.checks import check_rows
 from mirical.inference.diagnostics import Verdict, judge
 from mirical.inference.jobs import SHIPPED_FLUXES, Inputs, Job
@@ -25,10 +23,13 @@ from mirical.inference.posterior import (
     write_posterior,
 )
 from mirical.inference.sampling import Progress, sample, sample_prior
+from mirical.observations.formats import write_ecsv
+from mirical.observations.tables import EMBEDDED
 from mirical.products import curves, tables
 from mirical.products.calibration import Calibration, PosteriorCalibration
 from mirical.products.comparison import compare_coefficients
 from mirical.products.published import PublishedCalibration
+from mirical.shipped import find_file
 
 _RECORDED = ("jax", "numpyro", "arviz-base", "numpy", "astropy")
 
@@ -108,26 +109,15 @@ def write_run(run: Run, folder: Path) -> None:
     InputError
         If the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as beside:
-            _write_files(run, Path(beside))
-            for path in sorted(Path(beside).iterdir()):
-                target = folder / path.name
-                if target.is_dir():
-                    shutil.rmtree(target)
-                os.replace(path, target)
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror}); choose another --out."
-        ) from error
+    with whole_folder(folder) as beside:
+        _write_files(run, beside)
 
 
 def _write_files(run: Run, folder: Path) -> None:
     from mirical.products.report import write_report
 
     for name, table in run.tables.items():
-        table.write(folder / f"{name}.ecsv", format="ascii.ecsv")
+        write_ecsv(table, folder / f"{name}.ecsv")
     text = json.dumps(run.verdict.as_dict(), indent=2)
     (folder / "diagnostics.json").write_text(text + "\n", encoding="utf-8")
     (folder / f"{run.inputs.card.name}.toml").write_text(run.inputs.card.text, encoding="utf-8")
@@ -139,20 +129,31 @@ def _write_files(run: Run, folder: Path) -> None:
 def _resolved_job(run: Run) -> str:
     """Return the job as TOML that runs again from the run's folder, with its provenance."""
     job, sampler = run.job, run.job.sampler
-    embedded = job.photometry if not Path(job.photometry).suffix else None
     lines = [
-        f"photometry = {json.dumps(embedded or str(job.photometry))}",
-        f"model = {json.dumps(run.inputs.card.name + '.toml')}",
+        f"photometry = {_quoted(_resolved(job.photometry, job.folder))}",
+        f"model = {_quoted(run.inputs.card.name + '.toml')}",
     ]
     if job.predicted_fluxes != SHIPPED_FLUXES:
-        lines.append(f"predicted_fluxes = {json.dumps(job.predicted_fluxes)}")
+        fluxes = _resolved(job.predicted_fluxes, job.folder)
+        lines.append(f"predicted_fluxes = {_quoted(fluxes)}")
     lines += ["", "[sampler]"]
-    lines += [f"{name} = {getattr(sampler, name)}" for name in sampler.__dataclass_fields__]
-    lines += ["", "[provenance]"]
     lines += [
-        f"{json.dumps(key)} = {json.dumps(value)}" for key, value in run.posterior.attrs.items()
+        f"{name} = {_quoted(getattr(sampler, name))}" for name in sampler.__dataclass_fields__
     ]
+    lines += ["", "[provenance]"]
+    lines += [f"{_quoted(key)} = {_quoted(value)}" for key, value in run.posterior.attrs.items()]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(value: object) -> str:
+    """Return a value as TOML writes it, which for text and numbers is as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _resolved(name: str, folder: Path | None) -> str:
+    """Return the full path of a user's file, or an embedded table's name as it is."""
+    path = find_file(name, folder)
+    return name if name in EMBEDDED or path is None else str(path.resolve())
 
 
 def open_calibration(name: str) -> Calibration:

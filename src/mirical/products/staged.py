@@ -28,6 +28,7 @@ from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
 from mirical.folders import whole_folder
 from mirical.observations.factors import CalibrationFactors
+from mirical.observations.formats import write_ecsv
 from mirical.observations.tables import Observations
 from mirical.products.calibration import Factors, Query
 from mirical.products.published import quoted_factors
@@ -168,7 +169,7 @@ def write_staged(calibration: StagedCalibration, folder: Path) -> None:
     """
     with whole_folder(folder) as beside:
         for name in ("coefficients", "subarrays"):
-            getattr(calibration, name).write(beside / f"{name}.ecsv", format="ascii.ecsv")
+            write_ecsv(getattr(calibration, name), beside / f"{name}.ecsv")
 
 
 def _values(found: Mapping[str, Throughput]) -> dict[str, float]:

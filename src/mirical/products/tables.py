@@ -19,12 +19,13 @@ from mirical.observations.factors import CalibrationFactors
 from mirical.observations.flags import FLAGS
 
 DATA, PARTLY, PRIOR = "data", "partly prior", "prior"
-"""What a number rests on; ``no data`` stands where there is no number at all."""
+BORROWED, NO_DATA, DEFINED = "borrowed", "no data", "by definition"
+"""What a number rests on: ``borrowed`` from other bands where its own rows cannot tell."""
 
 _PARTLY_ABOVE, _PRIOR_ABOVE = 0.5, 0.9
 
 
-def basis(posterior: xr.DataTree, name: str, scale: str | None = None) -> NDArray[np.str_]:
+def basis(posterior: xr.DataTree, name: str, scale: str | None = None) -> list[str]:
     """Say of each entry of a variable whether data or prior decided it.
 
     The posterior's central 68 % width is compared with the prior's: above
@@ -43,7 +44,33 @@ def basis(posterior: xr.DataTree, name: str, scale: str | None = None) -> NDArra
         _width(posterior[group].to_dataset(), name, scale) for group in ("posterior", "prior")
     )
     ratio = np.divide(after, before, out=np.zeros_like(after), where=before > 0)
-    return np.select([ratio > _PRIOR_ABOVE, ratio > _PARTLY_ABOVE], [PRIOR, PARTLY], DATA)
+    return [PRIOR if r > _PRIOR_ABOVE else PARTLY if r > _PARTLY_ABOVE else DATA for r in ratio]
+
+
+def loss_basis(posterior: xr.DataTree, design: Design) -> list[str]:
+    """Say what the response loss of each band rests on.
+
+    A band seen at one visit alone cannot tell how its factor changes: what
+    narrows its loss comes from the neighbouring bands.
+    """
+    visits = [len(set(design.visit[design.band == i])) for i in range(len(design.bands))]
+    own = basis(posterior, "loss")
+    return [BORROWED if n == 1 and b != PRIOR else b for n, b in zip(visits, own, strict=True)]
+
+
+def level_basis(posterior: xr.DataTree, design: Design) -> list[str]:
+    """Say what each band's factor in FULL rests on.
+
+    A band without rows in FULL (or a mask, where D = 1) reaches it through
+    the throughput of its subarrays, measured or not.
+    """
+    subarray_words = basis(posterior, "D")
+    found = []
+    for i in range(len(design.bands)):
+        used = set(design.subarray[design.band == i])
+        direct = 0 in used or any(subarray_words[a] == DATA for a in used)
+        found.append(DATA if direct else PARTLY)
+    return found
 
 
 def _width(draws: xr.Dataset, name: str, scale: str | None) -> NDArray[np.float64]:
@@ -74,15 +101,17 @@ def coefficient_table(posterior: xr.DataTree, design: Design) -> QTable:
     stars = [len(set(design.star[design.band == i])) for i in range(len(bands))]
     by_band = dict(zip(bands, stars, strict=True))
     table["n_stars"] = [by_band.get(band, 0) for band in BANDS]
+    loss = loss_basis(posterior, design)
     rests_on = {
-        "A": basis(posterior, "loss"),  # C_ref is data; how far A lies beyond it is the loss's
-        "B": basis(posterior, "B", "A"),
+        "C_ref": level_basis(posterior, design),
+        "A": loss,  # the factor is measured where rows are; how far A lies beyond is the loss's
+        "B": loss,
         "tau": basis(posterior, "tau"),
         "repeatability": basis(posterior, "repeatability"),
     }
     for name, words in rests_on.items():
         known = dict(zip(bands, words, strict=True))
-        table[f"{name}_basis"] = [str(known.get(band, "no data")) for band in BANDS]
+        table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in BANDS]
     table.meta |= _meta(posterior, "Posterior mean and standard deviation of the coefficients")
     table.meta["C_ref_mjd"] = REFERENCE_MJD
     return table
@@ -90,11 +119,10 @@ def coefficient_table(posterior: xr.DataTree, design: Design) -> QTable:
 
 def subarray_table(posterior: xr.DataTree, design: Design) -> QTable:
     """Return the throughput D of each subarray relative to FULL, and what it rests on."""
-    mean, std = _moments(posterior["posterior"]["D"])
+    mean, std = _moments(posterior["posterior"].to_dataset()["D"])
     rows = np.bincount(design.subarray, minlength=len(design.subarrays))
-    words = basis(posterior, "D")
-    words = np.where(rows == 0, PRIOR, words)
-    words[0] = "by definition"
+    words = [PRIOR if n == 0 else b for n, b in zip(rows, basis(posterior, "D"), strict=True)]
+    words[0] = DEFINED
     table = QTable({"subarray": list(design.subarrays), "D": mean, "D_std": std})
     table["n_rows"], table["basis"] = rows, words
     table.meta |= _meta(posterior, "Throughput of each subarray relative to FULL")

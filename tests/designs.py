@@ -1,0 +1,41 @@
+"""Designs for the tests of the model: small, crowded, every index used."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mirical.bands import IMAGING_BANDS, SUBARRAYS
+from mirical.model.design import Design
+from mirical.stars import STAR_TYPES
+
+N_STARS, N_BANDS, N_VISITS = 5, 6, 4
+
+
+def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) -> Design:
+    """Return rows of five stars scattered over six bands, all subarrays and four visits a star."""
+    random = np.random.default_rng(seed)
+    star = np.r_[np.arange(N_STARS), random.integers(0, N_STARS, rows - N_STARS)]
+    band = np.r_[np.arange(N_BANDS), random.integers(0, N_BANDS, rows - N_BANDS)]
+    stated = np.abs(random.normal(0, 0.01, (N_STARS, N_BANDS))) * flux_errors
+    return Design(
+        log_factor=random.normal(-0.7, 0.05, rows),
+        log_factor_unc=np.full(rows, 0.002),
+        elapsed=random.uniform(1, 900, rows),
+        band=band.astype(np.int32),
+        subarray=random.integers(0, len(SUBARRAYS), rows).astype(np.int32),
+        star=star.astype(np.int32),
+        visit=(star * N_VISITS + random.integers(0, N_VISITS, rows)).astype(np.int32),
+        star_type=np.array([0, 1, 2, 0, 1], dtype=np.int32),
+        log_wavelength=np.linspace(1.7, 3.2, N_BANDS),
+        flux_unc=stated,
+        epoch_spread=np.full(N_BANDS, 0.3),
+        star_spread=np.full(N_BANDS, 0.1),
+        repeats=np.full(N_BANDS, 12.0),
+        bands=IMAGING_BANDS[:N_BANDS],
+        subarrays=SUBARRAYS,
+        stars=tuple("ABCDE"),
+        types=STAR_TYPES,
+        visits=tuple(map(str, range(N_STARS * N_VISITS))),
+        rows=tuple(range(1, rows + 1)),
+        states_flux_unc=flux_errors,
+    )
