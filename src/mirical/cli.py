@@ -144,7 +144,9 @@ def _consoles() -> tuple[Console, Console]:
     """Return the consoles of results (stdout) and of progress and cautions (stderr)."""
     from rich.console import Console
 
-    return Console(highlight=False), Console(stderr=True, highlight=False)
+    # A file or a pipe has no width to crop tables to.
+    width = None if sys.stdout.isatty() else 160
+    return Console(highlight=False, width=width), Console(stderr=True, highlight=False)
 
 
 def _run(options: argparse.Namespace) -> int:

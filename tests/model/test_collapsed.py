@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from designs import crowded_design
 from numpyro import handlers
 from numpyro.infer.util import log_density
 from scipy.linalg import cho_factor, cho_solve
 
+from designs import crowded_design
 from mirical.inference.deviant import flip_log_odds, flip_some
 from mirical.inference.jobs import load_job, resolve_job
 from mirical.model.blocks import make_blocks
@@ -132,7 +132,7 @@ def test_redrawn_offsets_have_the_moments_of_the_textbook_posterior():
 
 
 def differences(design, n_points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return log integrated joint minus log collapsed at points of the prior, and gradient errors."""
+    """Return log integrated joint minus log collapsed at prior draws, and gradients' errors."""
     card = parse_card(CARD.text.split("[term.outliers]")[0], "test", "test")
     blocks = make_blocks(design)
     sound = jnp.zeros(len(design.rows))

@@ -56,23 +56,18 @@ def flip_some(
     """
 
     def flip(state: tuple[Any, ...], key: jax.Array) -> tuple[tuple[Any, ...], None]:
-        outlier, log_weight = state
-        choose, accept = jax.random.split(key)
-        row = jax.random.categorical(choose, log_weight)
-        proposed = outlier.at[row].set(1 - outlier[row])
-        after = _log_weights(design, blocks, known, proposed)
+        outlier, log_weight, proposed = state
+        after = jax.nn.log_sigmoid(flip_log_odds(design, blocks, known, proposed))
+        accept, choose = jax.random.split(key)
         log_ratio = jax.nn.logsumexp(log_weight) - jax.nn.logsumexp(after)
         taken = jnp.log(jax.random.uniform(accept)) < log_ratio
-        return jax.tree.map(
-            lambda new, old: jnp.where(taken, new, old), (proposed, after), state
-        ), None
+        outlier, log_weight = jax.tree.map(
+            lambda new, old: jnp.where(taken, new, old), (proposed, after), (outlier, log_weight)
+        )
+        row = jax.random.categorical(choose, log_weight)
+        return (outlier, log_weight, outlier.at[row].set(1 - outlier[row])), None
 
-    start = outlier, _log_weights(design, blocks, known, outlier)
-    (outlier, _), _ = jax.lax.scan(flip, start, jax.random.split(key, _FLIPS))
+    # The first round finds the weights of the rows as they are, infinitely heavy before: accepted.
+    start = outlier, jnp.full_like(outlier, jnp.inf), outlier
+    (outlier, _, _), _ = jax.lax.scan(flip, start, jax.random.split(key, 1 + _FLIPS))
     return outlier
-
-
-def _log_weights(
-    design: Design, blocks: Blocks, known: Given, outlier: Float[Array, " row"]
-) -> Float[Array, " row"]:
-    return jax.nn.log_sigmoid(flip_log_odds(design, blocks, known, outlier))

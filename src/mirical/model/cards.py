@@ -12,7 +12,14 @@ from mirical.shipped import resolve
 
 TERMS: dict[str, tuple[str, ...]] = {
     "factor": ("A",),
-    "response_loss": ("loss_scale", "loss_length", "loss_departure", "tau_median", "tau_spread"),
+    "response_loss": (
+        "loss_scale",
+        "loss_slope",
+        "loss_length",
+        "loss_departure",
+        "tau_median",
+        "tau_spread",
+    ),
     "subarray": ("subarray_scale", "subarray_band_scale"),
     "star_offset": ("star_scale", "type_scale"),
     "star_band_offset": ("colour_scale", "colour_tail", "colour_length", "colour_roughness"),
@@ -26,6 +33,7 @@ _ALWAYS = ("factor", "repeatability")
 _POSITIVE = ("log-normal", "half-normal", "beta", "fixed")
 _MAY_BE: dict[str, tuple[str, ...]] = {
     "A": ("log-normal",),  # the terms take its median and spread
+    "loss_slope": ("fixed",),
     "loss_length": ("fixed",),
     "colour_length": ("fixed",),
     "colour_roughness": ("fixed",),

@@ -26,6 +26,7 @@ from mirical.model.priors import Gamma
 from mirical.model.timelaw import log_relative_factor
 
 _JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
+_LOSS_PIVOT = np.log(15.0)  # ln(micron) at which the card states the size of the loss
 _NONE = jnp.zeros(())
 
 
@@ -137,8 +138,10 @@ def response_loss(
         numpyro.deterministic("tau", jnp.full(n_bands, np.inf))
         return jnp.zeros_like(design.elapsed)
     smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
+    growth = jnp.exp(card.fixed("loss_slope") * (design.log_wavelength - _LOSS_PIVOT))
     private = draw("loss_departure", card) ** 2 + _JITTER
-    covariance = draw("loss_scale", card) ** 2 * smooth + private * jnp.eye(n_bands)
+    size = draw("loss_scale", card) * growth
+    covariance = size[:, None] * size * smooth + private * jnp.eye(n_bands)
     root = jnp.linalg.cholesky(covariance)
     loss = informed_normals("loss_unit", root, information)
     numpyro.deterministic("loss", loss)

@@ -69,15 +69,19 @@ def print_table(table: Table, console: Console) -> None:
 
 def print_comparison(table: Table, console: Console) -> None:
     """Print two calibrations' factors side by side."""
-    title = f"{table.meta['ours']} against {table.meta['theirs']}, {FACTOR_TEXT}"
-    sheet = _sheet(
-        title, "band", "subarray", "MJD", table.meta["ours"], "±", table.meta["theirs"], "±",
-        "differs", "sigma",
-    )  # fmt: skip
+    ours, theirs = table.meta["ours"], table.meta["theirs"]
+    title = f"C of {ours} against {theirs}, {FACTOR_TEXT}"
+    columns = ["band", "subarray", "MJD", ours, "±", theirs, "±", "differs", "sigma"]
+    names = ["filter", "subarray", "mjd", "c", "c_std", "c_other", "c_other_std"]
+    subarrays = set(table["subarray"])
+    if len(subarrays) == 1:
+        title += f", {subarrays.pop()}"
+        columns.remove("subarray")
+        names.remove("subarray")
+    sheet = _sheet(title, *columns)
     for row in table:
-        cells = [_entry(row[name], name) for name in ("filter", "subarray", "mjd")]
-        cells += [_entry(row[name], name) for name in ("c", "c_std", "c_other", "c_other_std")]
-        cells += [f"{row['diff_pct'].value:+.2f} %", f"{row['diff_sigma']:+.2f}"]
+        cells = [_entry(row[name], name) for name in names]
+        cells += [f"{row['diff_pct'].value:+.1f} %", f"{row['diff_sigma']:+.1f}"]
         sheet.add_row(*cells)
     console.print(sheet)
 
@@ -106,5 +110,6 @@ def _entry(value: object, name: str) -> str | Text:
     if np.ma.is_masked(number):
         return ""
     if isinstance(number, float | np.floating):
-        return f"{number:.1f}" if name == "mjd" else f"{number:.5g}"
+        digits = 2 if name.endswith("_std") else 4
+        return f"{number:.1f}" if name == "mjd" else f"{number:#.{digits}g}"
     return Text(str(number))
