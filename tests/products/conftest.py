@@ -150,6 +150,7 @@ def _coefficients(bands: Sequence[str], n_stars: int, shifts: Mapping[str, float
     bases = {"A": "data", "B": "borrowed", "tau": "prior", "repeatability": "partly prior"}
     for name, word in bases.items():
         table[f"{name}_basis"] = np.where(fitted, word, "no data")
+    table["C_ref_basis"] = np.where(fitted, "data", "no data")
     table.meta["C_ref_mjd"] = 59760.0
     return table
 

@@ -74,6 +74,7 @@ def coefficients() -> QTable:
             table[column] = Masked(entries, mask=[False, False, True]) * unit
     for name in ("A", "B", "tau"):
         table[f"{name}_basis"] = ["data", "prior", "prior"]
+    table["C_ref_basis"] = ["data", "data", "data"]
     table.meta["C_ref_mjd"] = 59760.0
     return table
 
