@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_staged(commands)
     _add_fluxes(commands)
+    _add_sbc(commands)
     return parser
 
 
@@ -88,12 +89,21 @@ def _add_factors(commands: argparse._SubParsersAction) -> None:
 
 def _add_compare(commands: argparse._SubParsersAction) -> None:
     compare = commands.add_parser("compare", help="one calibration against another")
-    compare.add_argument("run", metavar="RUN", help="a run's folder")
+    compare.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
     compare.add_argument(
-        "--with", dest="other", metavar="OTHER", default="published", help="run, or [published]"
+        "--with",
+        dest="other",
+        metavar="OTHER",
+        default="published",
+        help="a run's folder, 'staged' for point fits to the rows of RUN, or [published]",
     )
     compare.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epochs to compare at")
-    compare.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the factors compared")
+    compare.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
+    )
     compare.set_defaults(command=_compare)
 
 
@@ -138,6 +148,32 @@ def _add_fluxes(commands: argparse._SubParsersAction) -> None:
     )
     fluxes.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the table")
     fluxes.set_defaults(command=_fluxes)
+
+
+def _add_sbc(commands: argparse._SubParsersAction) -> None:
+    sbc = commands.add_parser(
+        "sbc", help="simulation-based calibration: do a card's posteriors mean what they say?"
+    )
+    sbc.add_argument("job", nargs="?", default="sbc", help="a job whose rows are the design [sbc]")
+    sbc.add_argument("--model", metavar="CARD", help="model card instead of the job's")
+    sbc.add_argument(
+        "--replicates",
+        metavar="N",
+        type=int,
+        default=100,
+        help="data sets drawn and refitted [100]",
+    )
+    sbc.add_argument(
+        "--distort",
+        choices=("scatter", "no-star-offset"),
+        help="make the model wrong on purpose: errors understated by 1.5, or a term dropped",
+    )
+    sbc.add_argument(
+        "--out", metavar="DIR", type=Path, help="folder to write, or to go on in [reports/JOB]"
+    )
+    for name in ("seed", "warmup", "draws"):
+        sbc.add_argument(f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's")
+    sbc.set_defaults(command=_sbc)
 
 
 def _consoles() -> tuple[Console, Console]:
@@ -221,15 +257,20 @@ def _read_grid(path: Path) -> tuple[Table, Query]:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from mirical.products.comparison import compare_factors, default_query
-    from mirical.products.runs import open_calibration
+    from mirical.products.runs import open_pair
+    from mirical.products.side_by_side import check_target, compare, write_comparison
     from mirical.products.summary import print_comparison
 
-    ours, theirs = open_calibration(options.run), open_calibration(options.other)
-    table = compare_factors(ours, theirs, default_query(ours, options.mjd))
-    if options.out is not None:
-        _write_table(table, options.out)
-    print_comparison(table, _consoles()[0])
+    out: Path | None = options.out
+    folder = None if out is None or out.suffix == ".ecsv" else out
+    if folder is not None:
+        check_target(folder)
+    comparison = compare(*open_pair(options.run, options.other), options.mjd)
+    if folder is not None:
+        write_comparison(comparison, folder)
+    elif out is not None:
+        _write_table(comparison.factors, out)
+    print_comparison(comparison, _consoles()[0])
     return SUCCESS
 
 
@@ -268,7 +309,7 @@ def _staged(options: argparse.Namespace) -> int:
     results, cautions = _consoles()
     if observations.simulated:
         results.print("SIMULATED DATA")
-    query = default_query(calibration, [REFERENCE_MJD])
+    query = default_query(calibration.bands, [REFERENCE_MJD])
     print_table(calibration.at(query).table(), results)
     for sentence in calibration.cautions(query):
         cautions.print(f"note: {sentence}", soft_wrap=True, markup=False)
@@ -291,6 +332,42 @@ def _fluxes(options: argparse.Namespace) -> int:
         _write_table(new, options.out)
     print_flux_differences(differences(new, shipped_fluxes()), _consoles()[0])
     return SUCCESS
+
+
+def _sbc(options: argparse.Namespace) -> int:
+    from mirical.inference import runtime
+    from mirical.inference.jobs import load_job, resolve_job, with_options
+
+    runtime.configure()
+    numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}
+    job = with_options(load_job(options.job), {"model": options.model}, numbers)
+    suffix = "" if options.distort is None else f"-{options.distort}"
+    folder = options.out or Path("reports") / f"{job.name}{suffix}"
+    inputs = resolve_job(job)
+
+    from mirical.inference.rank_file import RankFile
+    from mirical.inference.replicates import DISTORTIONS, Study
+    from mirical.inference.sbc import assess, calibrate, check_study
+    from mirical.inference.watching import ReplicateWatch
+    from mirical.products.sbc_report import print_outcome, write_outcome
+
+    check_study(job.sampler, options.replicates)
+    study = Study(inputs.design, inputs.card, job.sampler, DISTORTIONS[options.distort])
+    ranks = RankFile(folder, study)
+    results, progress = _consoles()
+    done = sum(k < options.replicates for k in ranks.replicates)
+    with ReplicateWatch(options.replicates, done, progress) as watch:
+        complete = calibrate(study, options.replicates, ranks, watch.advance)
+    if not complete:
+        progress.print(
+            f"mirical: stopped after {len(ranks.replicates)} refits, which are kept; the same "
+            "command goes on from there."
+        )
+        return INTERRUPTED
+    outcome = assess(study, ranks, options.replicates)
+    write_outcome(outcome, folder)
+    print_outcome(outcome, folder, results)
+    return SUCCESS if outcome.passes else NOT_BELIEVABLE
 
 
 class _refusing:

@@ -170,13 +170,23 @@ def resolve_job(job: Job) -> Inputs:
     InputError
         For the first thing in the card or the tables that cannot be used.
     """
-    where = f"job {job.name}"
-    card = load_card(job.model, where, job.folder)
+    card = load_card(job.model, f"job {job.name}", job.folder)
+    factors = job_factors(job)
+    return Inputs(card, factors, make_design(factors))
+
+
+def job_factors(job: Job) -> CalibrationFactors:
+    """Read the rows a job names, with their factors.
+
+    Raises
+    ------
+    InputError
+        For the first thing in the tables that cannot be used.
+    """
     predicted = by_star_band(shipped_fluxes())
     if job.predicted_fluxes != SHIPPED_FLUXES:
         path = find_file(job.predicted_fluxes, job.folder)
         own = read_fluxes(path or Path(job.predicted_fluxes))
         predicted = with_own_stars(own, shipped_fluxes())
-    observations = load_photometry(job.photometry, where, job.folder)
-    factors = calibration_factors(observations, predicted, published_apertures())
-    return Inputs(card, factors, make_design(factors))
+    observations = load_photometry(job.photometry, f"job {job.name}", job.folder)
+    return calibration_factors(observations, predicted, published_apertures())

@@ -33,7 +33,7 @@ class Kernel(Protocol):
 
     data: tuple[Any, ...]
 
-    def start(self, key: jax.Array, warmup: int) -> Any:
+    def start(self, key: jax.Array, data: tuple[Any, ...], warmup: int) -> Any:
         """Return an over-dispersed state, which will adapt for `warmup` steps."""
         ...
 
@@ -62,9 +62,9 @@ class JointKernel:
             init_strategy=init_to_value(values={"level": band_means(design)}),
         )
 
-    def start(self, key: jax.Array, warmup: int) -> HMCState:
+    def start(self, key: jax.Array, data: tuple[Any, ...], warmup: int) -> HMCState:
         """Return a state with standardised sites uniform in ±2, levels at the rows' means."""
-        return self._nuts.init(key, warmup, model_args=self.data)
+        return self._nuts.init(key, warmup, model_args=data)
 
     def log_density(self, state: HMCState) -> float:
         """Return the log density of the joint model."""
@@ -107,11 +107,11 @@ class CollapsedKernel:
             max_tree_depth=_DEPTH,
         )
 
-    def start(self, key: jax.Array, warmup: int) -> CollapsedState:
+    def start(self, key: jax.Array, data: tuple[Any, ...], warmup: int) -> CollapsedState:
         """Return a state with standardised sites uniform in ±2 and every row sound."""
-        sound = jnp.zeros_like(self.data[0].log_factor)
+        sound = jnp.zeros_like(data[0].log_factor)
         nuts_key, own_key = jax.random.split(key)
-        nuts = self._nuts.init(nuts_key, warmup, model_args=(*self.data, sound))
+        nuts = self._nuts.init(nuts_key, warmup, model_args=(*data, sound))
         return CollapsedState(nuts, sound, own_key)
 
     def log_density(self, state: CollapsedState) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -70,14 +70,14 @@ def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> 
     kernel: Kernel = KERNELS[sampler.density](design, card, sampler.target_accept)
     keys = jax.random.split(random_key(sampler.seed, "chains"), sampler.chains)
     start = jax.jit(partial(kernel.start, warmup=sampler.warmup))
-    starts = [start(key) for key in keys]
+    starts = [start(key, kernel.data) for key in keys]
     if not all(np.isfinite(kernel.log_density(state)) for state in starts):
         raise InputError(
             f"the sampler cannot start: the model's density is not finite anywhere near the "
             f"data; check the priors of card {card.name!r} and the table's errors."
         )
-    stretch = jax.jit(partial(_stretch, kernel)).lower(starts[0], kernel.data).compile()
-    chains, stopped = _run_chains(stretch, starts, kernel.data, sampler, progress)
+    steps = jax.jit(partial(stretch, kernel)).lower(starts[0], kernel.data).compile()
+    chains, stopped = _run_chains(steps, starts, kernel.data, sampler, progress)
     length = min(len(stats["diverging"]) if stats else 0 for _, stats in chains)
     if length == 0:
         raise KeyboardInterrupt
@@ -92,7 +92,18 @@ def sample_prior(design: Design, card: Card, seed: int) -> Arrays:
     """Draw every site of the model from the prior: (draw, ...) arrays, `PRIOR_DRAWS` of them."""
     model = partial(joint, card=card, observed=False)
     draws = jax.jit(Predictive(model, num_samples=PRIOR_DRAWS))
-    return {k: np.asarray(v) for k, v in draws(random_key(seed, "prior"), design).items()}
+    drawn = draws(random_key(seed, "prior"), without_leverage(design))
+    return {k: np.asarray(v) for k, v in drawn.items()}
+
+
+def without_leverage(design: Design) -> Design:
+    """Return the design with the units of its prior.
+
+    Units set by the data come with a density (`terms.informed_normals`) that
+    drawing forwards would leave out.
+    """
+    nothing = np.zeros(len(design.bands))
+    return replace(design, epoch_spread=nothing, star_spread=nothing, repeats=nothing)
 
 
 def random_key(seed: int, purpose: str) -> jax.Array:
@@ -100,7 +111,9 @@ def random_key(seed: int, purpose: str) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), int.from_bytes(purpose.encode()[:4], "big"))
 
 
-def _stretch(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, Any]:
+def stretch(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Return the state after `STRETCH` steps, and the draws and statistics of each."""
+
     def step(state: Any, _: None) -> tuple[Any, Any]:
         state, nuts, draw = kernel.step(state, data)
         stats = {

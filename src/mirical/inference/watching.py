@@ -1,4 +1,4 @@
-"""The progress bar: each chain's stage, draws, divergences and the time left."""
+"""Progress bars: each chain's stage, draws and divergences, or replicates; the time left."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from mirical.inference.jobs import Sampler
+from mirical.inference.replicates import Replicate
 
 
 class ChainWatch:
@@ -55,6 +56,47 @@ class ChainWatch:
             )
 
     def __enter__(self) -> ChainWatch:
+        self._display.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._display.stop()
+
+
+class ReplicateWatch:
+    """A terminal display of refits, done and failed; use as a context manager.
+
+    Parameters
+    ----------
+    total, done : int
+        Replicates in all, and how many of them an earlier run has left.
+    console : Console
+        Where to draw; silent if it is not a terminal.
+    """
+
+    def __init__(self, total: int, done: int, console: Console) -> None:
+        self._failed = 0
+        self._display = Progress(
+            TextColumn("refits"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[failed]} failed"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._display.add_task("", total=total, completed=done, failed=0)
+
+    def advance(self, replicate: Replicate) -> None:
+        """Take note of one more replicate."""
+        self._failed += bool(replicate.problem)
+        self._display.update(self._task, advance=1, failed=self._failed)
+
+    def __enter__(self) -> ReplicateWatch:
         self._display.start()
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from mirical.bands import find_band, subarray_term
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
+from mirical.products.stated import COEFFICIENTS, band_table, subarray_table
 
 Floats = NDArray[np.float64]
 
@@ -78,8 +80,10 @@ class Factors:
     ----------
     query : Query
         The points.
-    mean, std, q16, q84 : (point,) array
-        Mean, standard deviation and central 68 % interval.
+    mean, std : (point,) array
+        Mean and standard deviation.
+    q025, q16, q84, q975 : (point,) array
+        Central 95 % and 68 % intervals.
     covariance : (point, point) array
         Covariance between the points.
     """
@@ -87,8 +91,10 @@ class Factors:
     query: Query
     mean: Floats
     std: Floats
+    q025: Floats
     q16: Floats
     q84: Floats
+    q975: Floats
     covariance: Floats
 
     def table(self) -> QTable:
@@ -113,6 +119,24 @@ class Calibration(Protocol):
     @property
     def bands(self) -> list[str]:
         """Bands it has factors for."""
+        ...
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it rests on simulated rows."""
+        ...
+
+    @property
+    def epochs(self) -> Mapping[str, tuple[float, float]]:
+        """First and last epoch with rows by band, MJD in days; empty if it holds no rows."""
+        ...
+
+    def stated_coefficients(self) -> QTable:
+        """Return A, B, tau and repeatability as `mirical.products.stated.band_table` has them."""
+        ...
+
+    def stated_subarrays(self) -> QTable:
+        """Return D as `mirical.products.stated.subarray_table` has it."""
         ...
 
     def cautions(self, query: Query) -> list[str]:
@@ -144,6 +168,38 @@ class PosteriorCalibration:
         """Bands the run has rows in."""
         return [str(band) for band in self.posterior["posterior"].to_dataset()["band"].values]
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the run's rows were simulated."""
+        return bool(self.posterior.attrs.get("simulated", 0))
+
+    @property
+    def epochs(self) -> dict[str, tuple[float, float]]:
+        """First and last epoch of the run's rows by band, MJD in days."""
+        rows = self.posterior["constant_data"].to_dataset()
+        elapsed, index = (rows[name].values for name in ("elapsed", "band_index"))
+        mine = {band: T0_MJD + elapsed[index == i] for i, band in enumerate(self.bands)}
+        return {band: (float(at.min()), float(at.max())) for band, at in mine.items() if len(at)}
+
+    def stated_coefficients(self) -> QTable:
+        """Return posterior means and standard deviations of every band's coefficients."""
+        stated = {}
+        for name in COEFFICIENTS:
+            mean, std = self._moments(name.removesuffix("_pct"))
+            scale = 100 if name.endswith("_pct") else 1
+            stated |= {name: scale * mean, f"{name}_std": scale * std}
+        return band_table(self.bands, stated)
+
+    def stated_subarrays(self) -> QTable:
+        """Return posterior mean and standard deviation of every subarray's D."""
+        names = self.posterior["posterior"].to_dataset()["subarray"].values
+        return subarray_table([str(name) for name in names], *self._moments("D"))
+
+    def _moments(self, name: str) -> tuple[Floats, Floats]:
+        values = self.posterior["posterior"].to_dataset()[name]
+        over = ("chain", "draw")
+        return values.mean(over).values, values.std(over, ddof=1).values
+
     def draws(self, query: Query) -> Floats:
         """Return posterior draws of the factors, shape (draw, point).
 
@@ -152,7 +208,8 @@ class PosteriorCalibration:
         InputError
             If the run has no rows in a band that is asked for.
         """
-        drawn = self.posterior["posterior"].to_dataset().stack(sample=("chain", "draw"))
+        terms = self.posterior["posterior"].to_dataset()[["A", "B", "tau", "D_band"]]
+        drawn = terms.stack(sample=("chain", "draw"))
         fitted = self.bands
         for band in query.filters:
             if band not in fitted:
@@ -191,8 +248,7 @@ class PosteriorCalibration:
     def at(self, query: Query) -> Factors:
         """Return mean, spread and covariance of the posterior draws."""
         draws = self.draws(query)
-        q16, q84 = np.quantile(draws, [0.16, 0.84], axis=0)
+        q025, q16, q84, q975 = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
+        mean, std = draws.mean(axis=0), draws.std(axis=0, ddof=1)
         covariance = np.atleast_2d(np.cov(draws, rowvar=False))
-        return Factors(
-            query, draws.mean(axis=0), np.sqrt(np.diag(covariance)), q16, q84, covariance
-        )
+        return Factors(query, mean, std, q025, q16, q84, q975, covariance)

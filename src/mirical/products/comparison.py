@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from astropy import units as u
 from astropy.table import MaskedColumn, QTable
 from numpy.typing import NDArray
 
 from mirical.conventions import FACTOR, REFERENCE_MJD
-from mirical.products.calibration import Calibration, Query
+from mirical.errors import InputError
+from mirical.products.calibration import Calibration, Floats, Query
+from mirical.products.entries import floats, words
 from mirical.products.published import PublishedCalibration
 
+Side = tuple[Floats, Floats]
+"""Values and errors of one calibration, NaN where it states none."""
+
 _COMPARED = ("C_ref", "A", "B", "tau")
+_STATED: dict[str, Any] = {
+    "C_ref": FACTOR,
+    "A": FACTOR,
+    "B": FACTOR,
+    "tau": u.d,
+    "repeatability": u.percent,
+}
 
 
 def compare_factors(ours: Calibration, theirs: Calibration, query: Query) -> QTable:
@@ -36,14 +51,98 @@ def compare_factors(ours: Calibration, theirs: Calibration, query: Query) -> QTa
     return table
 
 
-def default_query(ours: Calibration, mjd: list[float] | None) -> Query:
-    """Return every band `ours` knows, in FULL, at the given epochs.
+def shared_bands(ours: Calibration, theirs: Calibration) -> list[str]:
+    """Return the bands both have, in the order of `ours`.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    bands = [band for band in ours.bands if band in theirs.bands]
+    if not bands:
+        raise InputError(
+            f"{ours.name} and {theirs.name} have no band in common, so there is nothing to "
+            f"compare; the first has {', '.join(ours.bands)}."
+        )
+    return bands
+
+
+def default_query(bands: Sequence[str], mjd: Sequence[float] | None) -> Query:
+    """Return some bands in FULL at the given epochs.
 
     Without epochs: the reference epoch, and one and three years after it.
     """
     epochs = mjd or [REFERENCE_MJD, REFERENCE_MJD + 365, REFERENCE_MJD + 1095]
-    bands = ours.bands
     return Query.of(np.repeat(bands, len(epochs)), "FULL", np.tile(epochs, len(bands)))
+
+
+def compare_stated(ours: Calibration, theirs: Calibration) -> QTable:
+    """Return the coefficients of the bands both have side by side, in long form.
+
+    Returns
+    -------
+    QTable
+        Columns filter, quantity (C_ref, the factor in FULL at the reference
+        epoch; A; B; tau; repeatability), ours, ours_std, theirs, theirs_std
+        [each row in its ``unit``], diff_pct [%], diff_sigma, unit; masked where
+        a calibration states no number or no error.
+    """
+    bands = shared_bands(ours, theirs)
+    one, two = (_stated(calibration, bands) for calibration in (ours, theirs))
+    table = QTable({"filter": np.repeat(bands, len(_STATED))})
+    table["quantity"] = np.tile(list(_STATED), len(bands))
+    _put_beside(table, one, two)
+    table["unit"] = np.tile([unit.to_string() for unit in _STATED.values()], len(bands))
+    table.meta |= {"ours": ours.name, "theirs": theirs.name, "C_ref_mjd": REFERENCE_MJD}
+    return table
+
+
+def compare_subarrays(ours: Calibration, theirs: Calibration) -> QTable:
+    """Return the throughputs D of the subarrays both have side by side.
+
+    Returns
+    -------
+    QTable
+        Columns subarray, ours, ours_std, theirs, theirs_std, diff_pct [%] and
+        diff_sigma; masked where a calibration states no error.
+    """
+    one, two = ours.stated_subarrays(), theirs.stated_subarrays()
+    shared = [name for name in words(one["subarray"]) if name in words(two["subarray"])]
+    table = QTable({"subarray": shared})
+    sides = []
+    for stated in (one, two):
+        at = [words(stated["subarray"]).index(name) for name in shared]
+        sides.append(tuple(floats(stated[name])[at] for name in ("D", "D_std")))
+    _put_beside(table, *sides)
+    table.meta["ours"], table.meta["theirs"] = ours.name, theirs.name
+    return table
+
+
+def _stated(calibration: Calibration, bands: list[str]) -> Side:
+    """Return values and errors of the bands' coefficients, quantity by quantity in each band."""
+    stated = calibration.stated_coefficients()
+    at = [words(stated["filter"]).index(band) for band in bands]
+    factor = calibration.at(Query.of(bands, "FULL", REFERENCE_MJD))
+    names = [f"{name}_pct" if name == "repeatability" else name for name in _STATED][1:]
+    values = [factor.mean, *(floats(stated[name])[at] for name in names)]
+    errors = [factor.std, *(floats(stated[f"{name}_std"])[at] for name in names)]
+    return np.transpose(values).ravel(), np.transpose(errors).ravel()
+
+
+def _put_beside(table: QTable, one: Side, two: Side) -> None:
+    """Add both sides and their difference to a table."""
+    (ours, ours_std), (theirs, theirs_std) = one, two
+    # An error that is not stated counts as none: the difference is then in the other's alone.
+    combined = np.hypot(np.nan_to_num(ours_std), np.nan_to_num(theirs_std))
+    nothing = np.full(len(ours), np.nan)
+    ratio = np.divide(ours, theirs, out=nothing.copy(), where=theirs != 0)
+    columns = {"ours": ours, "ours_std": ours_std, "theirs": theirs, "theirs_std": theirs_std}
+    columns["diff_pct"] = 100 * (ratio - 1)
+    columns["diff_sigma"] = np.divide(ours - theirs, combined, out=nothing, where=combined > 0)
+    for name, numbers in columns.items():
+        table[name] = MaskedColumn(numbers, mask=~np.isfinite(numbers))
+    table["diff_pct"].unit = u.percent
 
 
 def compare_coefficients(coefficients: QTable, published: PublishedCalibration) -> QTable:

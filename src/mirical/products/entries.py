@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 DATA = "data"
 NOTHING = "–"  # no number is stated
 MINUS = "−"
+_LARGE = 1000.0  # percent
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,13 @@ def signed(amount: float, decimals: int, suffix: str = "", basis: str = DATA) ->
     rounded = _fixed(amount, decimals)
     sign = "" if rounded.startswith(MINUS) or float(rounded) == 0 else "+"
     return Entry(f"{sign}{rounded}{suffix}", basis)
+
+
+def percent(amount: float) -> str:
+    """Return a difference in percent; one of a number near zero only says that it is large."""
+    if abs(amount) >= _LARGE:
+        return f"{'<' if amount < 0 else '>'} {signed(np.copysign(_LARGE, amount), 0, ' %').text}"
+    return signed(amount, 0 if abs(amount) >= 100 else 1, " %").text
 
 
 def measured(amount: float, error: float, basis: str = DATA) -> Entry:

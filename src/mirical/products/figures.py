@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.table import QTable
 from matplotlib import rc_context
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -36,6 +35,7 @@ from mirical.products.marks import (
     draw_point,
     draw_rows,
     hollow_handle,
+    name_band,
     row_handles,
     type_handles,
 )
@@ -100,7 +100,7 @@ def factor_curves(curves: QTable, predictive: QTable, simulated: bool) -> Figure
         draw_rows(axes, floats(rows["mjd"]), values, errors, rows)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        _name_band(axes, band)
+        name_band(axes, band)
     label_below(grid, "Epoch (MJD)")
     figure.supylabel(FACTOR_LABEL)
     legend_below(figure, [*curve_handles(), *row_handles(predictive)], 4)
@@ -211,7 +211,7 @@ def predictive_rows(predictive: QTable, simulated: bool) -> Figure:
         every = -(-len(rows) // 9)
         axes.set_xticks(place[::every], words(rows["row"])[::every])
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        _name_band(axes, band)
+        name_band(axes, band)
     label_below(grid, "Row, in order of time")
     figure.supylabel("Observed minus predicted (%)")
     shades = [
@@ -264,8 +264,3 @@ def _rows_and_basis(n_rows: int, basis: object) -> str:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
-
-
-def _name_band(axes: Axes, band: str) -> None:
-    axes.set_title(band, loc="left", weight="bold", fontsize=12, pad=4)
-    axes.set_title(rf"{BANDS[band].pivot:.3f} $\mu$m", loc="right", fontsize=10, color=GREY, pad=4)

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
+from mirical.bands import BANDS
 from mirical.conventions import FACTOR
 from mirical.products.canvas import GREY, INK, OURS, PUBLISHED, SHADE
 from mirical.products.entries import DATA, MINUS, floats, value, words
@@ -50,6 +51,12 @@ def draw_curve(axes: Axes, curve: QTable) -> None:
     axes.plot(mjd, c["c_q50"], color=OURS)
     axes.fill_between(mjd, printed - error, printed + error, color=PUBLISHED, alpha=0.35, lw=0)
     axes.plot(mjd, printed, color=PUBLISHED, ls="--")
+
+
+def name_band(axes: Axes, band: str) -> None:
+    """Put a band's name and pivot wavelength above its panel."""
+    axes.set_title(band, loc="left", weight="bold", fontsize=12, pad=4)
+    axes.set_title(rf"{BANDS[band].pivot:.3f} $\mu$m", loc="right", fontsize=10, color=GREY, pad=4)
 
 
 def draw_rows(

@@ -8,12 +8,14 @@ from functools import cached_property
 import numpy as np
 from astropy.table import QTable
 
-from mirical.bands import UNIT_SUBARRAYS
+from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.products.calibration import Factors, Query
+from mirical.products.stated import band_table, subarray_table
 from mirical.shipped import data_file
 
-_QUANTILE_16 = 0.994458  # of the normal distribution, in standard deviations below the mean
+# Of the normal distribution, in standard deviations from the mean: 2.5, 16, 84 and 97.5 %.
+_QUANTILES = (-1.959964, -0.994458, 0.994458, 1.959964)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class PublishedCalibration:
     """
 
     name: str = "published"
+    simulated: bool = False
 
     @cached_property
     def coefficients(self) -> QTable:
@@ -44,6 +47,22 @@ class PublishedCalibration:
         table = QTable.read(data_file("table7"), format="ascii.ecsv")
         printed = {str(row["subarray"]): float(row["d_sa"]) for row in table}
         return printed | dict.fromkeys(UNIT_SUBARRAYS, 1.0)
+
+    @property
+    def epochs(self) -> dict[str, tuple[float, float]]:
+        """Empty: the paper's rows are not part of its coefficients."""
+        return {}
+
+    def stated_coefficients(self) -> QTable:
+        """Return Table 8; it states an error of A alone."""
+        printed = self.coefficients
+        stated = {name: printed[name] for name in ("A", "B", "tau")}
+        stated |= {"A_std": printed["sigma_cf"], "repeatability_pct": printed["sigma_repeat_pct"]}
+        return band_table(self.bands, stated)
+
+    def stated_subarrays(self) -> QTable:
+        """Return Table 7, which states no errors."""
+        return subarray_table(SUBARRAYS, [self.throughput[name] for name in SUBARRAYS])
 
     def cautions(self, query: Query) -> list[str]:
         """Return what the printed errors leave out."""
@@ -77,5 +96,6 @@ def quoted_factors(query: Query, coefficients: QTable, throughput: dict[str, flo
     mean = (a + b * np.exp(-(query.mjd - T0_MJD) / tau)) / divisor
     std = mean * fraction
     same_band = np.equal.outer(np.array(query.filters), np.array(query.filters))
-    q16, q84 = mean - _QUANTILE_16 * std, mean + _QUANTILE_16 * std
-    return Factors(query, mean, std, q16, q84, np.outer(std, std) * same_band)
+    q025, q16, q84, q975 = mean + np.multiply.outer(_QUANTILES, std)
+    covariance = np.outer(std, std) * same_band
+    return Factors(query, mean, std, q025, q16, q84, q975, covariance)

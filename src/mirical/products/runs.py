@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mirical.errors import InputError
 from mirical.folders import whole_folder
 from mirical.inference.checks import check_rows
 from mirical.inference.diagnostics import Verdict, judge
-from mirical.inference.jobs import SHIPPED_FLUXES, Inputs, Job
+from mirical.inference.jobs import SHIPPED_FLUXES, Inputs, Job, job_factors, load_job
 from mirical.inference.posterior import (
     REPORTED,
     build_posterior,
@@ -29,6 +29,7 @@ from mirical.products import curves, tables
 from mirical.products.calibration import Calibration, PosteriorCalibration
 from mirical.products.comparison import compare_coefficients
 from mirical.products.published import PublishedCalibration
+from mirical.products.staged import StagedCalibration, fit_staged
 from mirical.shipped import find_file
 
 _RECORDED = ("jax", "numpyro", "arviz-base", "numpy", "astropy")
@@ -166,6 +167,40 @@ def open_calibration(name: str) -> Calibration:
     """
     if name == "published":
         return PublishedCalibration()
+    folder = _run_folder(name)
+    return PosteriorCalibration(read_posterior(folder), name=folder.resolve().name)
+
+
+def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
+    """Return two calibrations to be compared.
+
+    Parameters
+    ----------
+    name : str
+        A run, or ``published``.
+    other : str
+        The same, or ``staged`` for the staged fits to the rows of the first.
+
+    Raises
+    ------
+    InputError
+        If a run does not exist, or the rows of the first cannot be had again.
+    """
+    ours = open_calibration(name)
+    if other == "staged":
+        if not isinstance(ours, PosteriorCalibration):
+            raise InputError(
+                f"compare: {name!r} has no rows for the staged fits; give a run's folder."
+            )
+        return ours, _staged_beside(ours, _run_folder(name))
+    theirs = open_calibration(other)
+    if isinstance(ours, PosteriorCalibration) and isinstance(theirs, PosteriorCalibration):
+        if ours.name == theirs.name and name != other:
+            return replace(ours, name=name), replace(theirs, name=other)
+    return ours, theirs
+
+
+def _run_folder(name: str) -> Path:
     folder = Path(name)
     if not folder.is_dir() and (Path("reports") / name).is_dir():
         folder = Path("reports") / name
@@ -174,4 +209,22 @@ def open_calibration(name: str) -> Calibration:
             f"run {name!r} does not exist; give a run's folder (as in reports/table5), the name "
             "of one under reports/, or 'published'."
         )
-    return PosteriorCalibration(read_posterior(folder), name=folder.resolve().name)
+    return folder
+
+
+def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration:
+    """Return the staged fits to the very rows a run was fitted to."""
+    path = folder / "job.toml"
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: no job.toml there, so the run's rows for the staged fits are "
+            "not known; run the job again."
+        )
+    job = load_job(str(path))
+    factors = job_factors(replace(job, name=run.name))
+    if factors.observations.data_hash != run.posterior.attrs["photometry_sha256"]:
+        raise InputError(
+            f"{folder}: {factors.observations.source} has changed since the run, so the staged "
+            "fits would be to other rows; run the job again."
+        )
+    return fit_staged(factors)

@@ -18,6 +18,7 @@ from mirical.products.entries import (
     floats,
     measured,
     number,
+    percent,
     rows_with,
     signed,
     text,
@@ -30,7 +31,6 @@ from mirical.products.published import PublishedCalibration
 Tables = Mapping[str, QTable]
 """A run's tables by name."""
 
-_LARGE = 1000.0  # percent
 _SIGNIFICANT = 2  # sigma from zero below which a colour term is greyed
 _INSIGNIFICANT = f"within {_SIGNIFICANT} σ of zero"
 
@@ -107,16 +107,9 @@ def _repeatability(coefficients: QTable) -> dict[str, list[Entry]]:
 def _side_by_side(
     ours: tuple[float, float], published: Entry, difference: tuple[float, float], basis: str
 ) -> list[Entry]:
-    percent, sigma = (_percent(difference[0]), signed(difference[1], 1, " σ").text)
-    stated = "\n".join(part for part in (percent, sigma) if part != NOTHING)
+    in_percent, sigma = (percent(difference[0]), signed(difference[1], 1, " σ").text)
+    stated = "\n".join(part for part in (in_percent, sigma) if part != NOTHING)
     return [measured(*ours, basis), published, Entry(stated or NOTHING, basis)]
-
-
-def _percent(amount: float) -> str:
-    """Return a difference in percent; one of a number near zero only says that it is large."""
-    if abs(amount) >= _LARGE:
-        return f"{'<' if amount < 0 else '>'} {signed(np.copysign(_LARGE, amount), 0, ' %').text}"
-    return signed(amount, 0 if abs(amount) >= 100 else 1, " %").text
 
 
 def star_sheet(tables: Tables) -> Sheet:

@@ -35,6 +35,7 @@ from mirical.products.published import quoted_factors
 from mirical.products.staged_rows import Average, StagedRows, clipped_average
 from mirical.products.staged_subarrays import Throughput, measured_throughputs
 from mirical.products.staged_timelaw import StagedLaw, fit_laws
+from mirical.products.stated import band_table, subarray_table
 
 ONE_STAR = 0.02
 """sigma(CF) of a band with one star, fraction: how well a single star is modelled (section 3.6)."""
@@ -85,6 +86,28 @@ class StagedCalibration:
         """D by subarray; one for the masks and the prism subarray."""
         named = zip(self.subarrays["subarray"], self.subarrays["D"], strict=True)
         return {str(a): float(d) for a, d in named} | dict.fromkeys(UNIT_SUBARRAYS, 1.0)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the rows were simulated."""
+        return bool(self.coefficients.meta.get("simulated", False))
+
+    @property
+    def epochs(self) -> dict[str, tuple[float, float]]:
+        """Empty: the rows are not part of the fits."""
+        return {}
+
+    def stated_coefficients(self) -> QTable:
+        """Return the fitted numbers; they have an error of A alone."""
+        fitted = self.coefficients
+        stated = {name: fitted[name] for name in ("A", "B", "tau", "repeatability_pct")}
+        return band_table(self.bands, stated | {"A_std": fitted["sigma_cf"]})
+
+    def stated_subarrays(self) -> QTable:
+        """Return the measured or given D, which have no errors."""
+        return subarray_table(
+            [str(name) for name in self.subarrays["subarray"]], self.subarrays["D"]
+        )
 
     def cautions(self, query: Query) -> list[str]:
         """Return what the errors leave out and what was assumed for these points."""

@@ -12,9 +12,13 @@ from rich.table import Table as Sheet
 from rich.text import Text
 
 from mirical.conventions import FACTOR_TEXT
+from mirical.products.entries import measured, percent, signed, value
 
 if TYPE_CHECKING:
     from mirical.products.runs import Run
+    from mirical.products.side_by_side import Comparison
+
+_UNITS = {"tau": " (d)", "repeatability": " (%)"}
 
 
 def print_run(run: Run, folder: Path, console: Console) -> None:
@@ -67,10 +71,18 @@ def print_table(table: Table, console: Console) -> None:
     console.print(sheet)
 
 
-def print_comparison(table: Table, console: Console) -> None:
-    """Print two calibrations' factors side by side."""
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print two calibrations side by side: factors, then coefficients."""
+    console.print(_factor_sheet(comparison.factors))
+    console.print(_coefficient_sheet(comparison))
+    for sentence in comparison.sentences:
+        console.print(Text(sentence))
+
+
+def _factor_sheet(table: Table) -> Sheet:
     ours, theirs = table.meta["ours"], table.meta["theirs"]
-    title = f"C of {ours} against {theirs}, {FACTOR_TEXT}"
+    mark = "SIMULATED DATA · " if table.meta["simulated"] else ""
+    title = f"{mark}C of {ours} against {theirs}, {FACTOR_TEXT}"
     columns = ["band", "subarray", "MJD", ours, "±", theirs, "±", "differs", "sigma"]
     names = ["filter", "subarray", "mjd", "c", "c_std", "c_other", "c_other_std"]
     subarrays = set(table["subarray"])
@@ -80,10 +92,33 @@ def print_comparison(table: Table, console: Console) -> None:
         names.remove("subarray")
     sheet = _sheet(title, *columns)
     for row in table:
-        cells = [_entry(row[name], name) for name in names]
-        cells += [f"{row['diff_pct'].value:+.1f} %", f"{row['diff_sigma']:+.1f}"]
-        sheet.add_row(*cells)
-    console.print(sheet)
+        differences = (
+            signed(value(row["diff_pct"]), 1, " %").text,
+            signed(value(row["diff_sigma"]), 1).text,
+        )
+        sheet.add_row(*(_entry(row[name], name) for name in names), *differences)
+    return sheet
+
+
+def _coefficient_sheet(comparison: Comparison) -> Sheet:
+    """Return A, B, tau and repeatability of each band, and D of each subarray."""
+    coefficients, subarrays = comparison.coefficients, comparison.subarrays
+    ours, theirs = subarrays.meta["ours"], subarrays.meta["theirs"]
+    mark = "SIMULATED DATA · " if comparison.simulated else ""
+    title = f"{mark}coefficients of {ours} against {theirs}; sigma in the errors that are stated"
+    sheet = _sheet(title, "of", "quantity", ours, theirs, "differs", "sigma")
+    for row in coefficients[coefficients["quantity"] != "C_ref"]:
+        quantity = f"{row['quantity']}{_UNITS.get(str(row['quantity']), '')}"
+        sheet.add_row(str(row["filter"]), quantity, *_side_by_side(row))
+    for row in subarrays:
+        sheet.add_row(str(row["subarray"]), "D", *_side_by_side(row))
+    return sheet
+
+
+def _side_by_side(row: Table.Row) -> list[str]:
+    sides = [measured(value(row[name]), value(row[f"{name}_std"])) for name in ("ours", "theirs")]
+    difference = percent(value(row["diff_pct"])), signed(value(row["diff_sigma"]), 1).text
+    return [*(side.text for side in sides), *difference]
 
 
 def print_flux_differences(table: Table, console: Console) -> None:
