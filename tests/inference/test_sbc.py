@@ -25,9 +25,9 @@ from mirical.inference.ranks import (
     rank_of,
     spread_ranks,
 )
-from mirical.inference.replicates import DISTORTIONS, Distortion, Replicate, Study
+from mirical.inference.replicates import DISTORTIONS, Distortion, Replicate, Study, tracked
 from mirical.inference.sampling import sample_prior
-from mirical.model.cards import parse_card
+from mirical.model.cards import load_card, parse_card
 
 CARD = """
 [term.factor.prior.A]
@@ -65,7 +65,7 @@ def study(design, distortion: Distortion = DISTORTIONS[None]) -> Study:
 def replicates(n: int, study: Study, shift: float = 0.0) -> dict[int, Replicate]:
     """Return sound replicates of a study with uniform ranks, shifted by a share of the draws."""
     random = np.random.default_rng(5)
-    labels = sbc.tracked(study.design, study.card)
+    labels = tracked(study.design, study.card)
     made = {}
     for k in range(n):
         drawn = np.minimum(random.integers(0, 100, len(labels)) + int(100 * shift), 99).tolist()
@@ -227,6 +227,24 @@ def test_impossible_settings_are_refused(design):
         sbc.check_study(SAMPLER, 1)
     with pytest.raises(InputError, match="density is 'joint'; only 'collapsed'"):
         sbc.check_study(replace(SAMPLER, density="joint"), 100)
+
+
+def test_a_dropped_term_is_drawn_but_neither_fitted_nor_ranked(design):
+    card = load_card("hierarchical", "test")
+    fitted = DISTORTIONS["no-star-offset"].fitted(card)
+    assert set(card.terms) - set(fitted.terms) == {"star_offset"}
+    assert set(card.priors) - set(fitted.priors) == {"star_scale", "type_scale"}
+    dropped = set(tracked(design, card)) - set(tracked(design, fitted))
+    assert dropped == {f"star_offset[{star}]" for star in design.stars} | {
+        "star_scale",
+        "type_scale",
+    }
+
+
+def test_only_what_varies_is_ranked(design):
+    labels = tracked(design, load_card("hierarchical", "test"))
+    assert {label for label in labels if label.startswith("D[")} == {"D[SUB256]", "D[SUB64]"}
+    assert "colour_tail" not in labels and "log_likelihood" in labels
 
 
 def test_refits_that_all_fail_are_no_verdict(design, tmp_path):

@@ -59,10 +59,11 @@ def rank_figure(outcome: Outcome) -> Figure:
         axes.set_title(str(group), fontsize=12)
     label_below(grid, "Rank (share of draws)")
     figure.supylabel("ECDF of ranks minus uniform")
+    sound = 100 * (1 - table.meta["false_alarm"])
     handles = [
         Line2D([], [], color=OURS, label="passes"),
         Line2D([], [], color=WARNING, label="fails"),
-        Patch(color=SHADE, label=f"{100 * (1 - table.meta['false_alarm']):.0f} % of all panels"),
+        Patch(color=SHADE, label=f"all curves of {sound:.0f} % of right models"),
     ]
     legend_below(figure, handles, 3)
     return figure
