@@ -61,7 +61,7 @@ def points(n: int) -> Floats:
 
 
 def p_values(positions: Floats) -> Floats:
-    """Return the probability that uniform ranks would look less uniform.
+    """Return the probability that uniform ranks would look less uniform; 0 below about 1e-15.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 from astropy.table import Table
@@ -161,6 +162,7 @@ def assess(study: Study, ranks: RankFile, replicates: int) -> Outcome:
         "replicates": len(done),
         "failed": [f"{one.replicate}: {one.problem}" for one in done if one.problem],
         "card_name": study.card.name,
+        **{name: version(name) for name in ("mirical", "jax", "numpyro")},
         **header(study),
     }
     failed = tuple(one for one in done if one.problem)
