@@ -14,7 +14,7 @@ import pytest
 import mirical
 
 VOCABULARY = ("", "errors", "conventions", "bands", "stars", "shipped", "folders")
-LAYERS = ("vocabulary", "observations", "model", "inference", "products", "cli")
+LAYERS = ("vocabulary", "observations", "model", "inference", "products", "commands", "cli")
 PACKAGE = Path(mirical.__file__).parent
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -12,7 +13,25 @@ from mirical.inference.jobs import Sampler
 from mirical.inference.replicates import Replicate
 
 
-class ChainWatch:
+class _Shown:
+    """A display that is on the terminal while its `with` block runs."""
+
+    _display: Progress
+
+    def __enter__(self) -> Self:
+        self._display.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._display.stop()
+
+
+class ChainWatch(_Shown):
     """A terminal display of running chains; use as a context manager.
 
     Parameters
@@ -55,20 +74,8 @@ class ChainWatch:
                 divergences=self._divergences[chain],
             )
 
-    def __enter__(self) -> ChainWatch:
-        self._display.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._display.stop()
-
-
-class ReplicateWatch:
+class ReplicateWatch(_Shown):
     """A terminal display of refits, done and failed; use as a context manager.
 
     Parameters
@@ -95,15 +102,3 @@ class ReplicateWatch:
         """Take note of one more replicate."""
         self._failed += bool(replicate.problem)
         self._display.update(self._task, advance=1, failed=self._failed)
-
-    def __enter__(self) -> ReplicateWatch:
-        self._display.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._display.stop()

@@ -25,7 +25,8 @@ class CalibrationFactors:
         ``model_flux``, ``model_flux_unc`` [mJy] filled in.
     table : QTable
         One row per observation: ``factor`` [(MJy/sr)/(DN/s/pixel)],
-        ``log_factor`` and ``log_factor_unc`` (natural logarithm, NaN where flagged).
+        ``log_factor`` and ``log_factor_unc`` (natural logarithm, NaN where flagged),
+        ``aperture_correction`` and ``aperture_correction_unc``.
     apertures : dict of {str : Aperture}
         Apertures the count rates were measured in, by band. The error of
         their corrections is common to a band, cancels for point sources
@@ -82,6 +83,8 @@ def calibration_factors(
             "factor": factor,
             "log_factor": np.where(used, np.log(factor.value), np.nan),
             "log_factor_unc": np.where(used, (rows["ifluxunc"] / rows["iflux"]).value, np.nan),
+            "aperture_correction": corrections,
+            "aperture_correction_unc": [apertures[b].correction_unc for b in rows["filter"]],
         }
     )
     return CalibrationFactors(replace(observations, table=rows), table, apertures)

@@ -165,7 +165,11 @@ def row_table(
     names = ("row", "name", "PID", "srctype", "filter", "subarray", "time", "iflux", "ifluxunc")
     table = observed[(*names, "model_flux", "visit")]
     flags = [str(flag) for flag in observed["flag"]]
-    table["factor"] = factors.table["factor"]
+    for name in ("aperture_correction", "aperture_correction_unc", "factor"):
+        table[name] = factors.table[name]
+    for name in ("log_factor", "log_factor_unc"):
+        values = factors.table[name]
+        table[name] = Masked(values, mask=~np.isfinite(values))
     table["fate"] = ["flagged" if flag else "used" for flag in flags]
     table["flag"] = flags
     table["reason"] = [FLAGS[flag] for flag in flags]

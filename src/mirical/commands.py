@@ -1,0 +1,245 @@
+"""What each command does: options in, exit status out.
+
+Nothing heavy is imported until a command needs it, so ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirical.errors import InputError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from rich.console import Console
+
+    from mirical.products.calibration import Query
+
+SUCCESS, NOT_BELIEVABLE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+def _consoles() -> tuple[Console, Console]:
+    """Return the consoles of results (stdout) and of progress and cautions (stderr)."""
+    from rich.console import Console
+
+    # A file or a pipe has no width to crop tables to.
+    width = None if sys.stdout.isatty() else 160
+    return Console(highlight=False, width=width), Console(stderr=True, highlight=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fit a job and write its folder."""
+    from mirical.inference import runtime
+    from mirical.inference.jobs import load_job, resolve_job, with_options
+
+    runtime.configure()
+    numbers = {name: getattr(options, name) for name in ("seed", "chains", "warmup", "draws")}
+    texts = {"photometry": options.photometry, "model": options.model}
+    job = with_options(load_job(options.job), texts, numbers)
+    folder = options.out or Path("reports") / job.name
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; --out needs a folder.")
+    inputs = resolve_job(job)
+
+    from mirical.inference.watching import ChainWatch
+    from mirical.products.runs import run_job, write_run
+    from mirical.products.summary import print_run
+
+    results, progress = _consoles()
+    with ChainWatch(job.sampler, progress) as watch:
+        run = run_job(job, inputs, watch)
+    write_run(run, folder)
+    print_run(run, folder, results)
+    return SUCCESS if run.verdict.believable else NOT_BELIEVABLE
+
+
+def factors(options: argparse.Namespace) -> int:
+    """Print or write calibration factors and their covariance."""
+    import numpy as np
+
+    from mirical.products.calibration import Query
+    from mirical.products.runs import open_calibration
+    from mirical.products.summary import print_table
+
+    grid = None
+    if options.at is not None:
+        grid, query = _read_grid(options.at)
+    elif options.filter is None or options.mjd is None:
+        raise InputError("factors: give --filter and --mjd (and --subarray), or --at GRID.ecsv.")
+    else:
+        query = Query.of(options.filter, options.subarray, options.mjd)
+    calibration = open_calibration(options.run)
+    answer = calibration.at(query)
+    table = answer.table()
+    if grid is not None:
+        for name in ("c_mean", "c_std", "c_q16", "c_q84"):
+            grid[name] = table[name]
+        table = grid
+    results, cautions = _consoles()
+    if options.out is not None:
+        _write_table(table, options.out)
+    if options.covariance is not None:
+        with _refusing(options.covariance), options.covariance.open("wb") as file:
+            np.save(file, answer.covariance)
+    if options.out is None:
+        print_table(table, results)
+    for sentence in calibration.cautions(query):
+        cautions.print(f"note: {sentence}")
+    return SUCCESS
+
+
+def _read_grid(path: Path) -> tuple[Table, Query]:
+    from astropy import units as u
+
+    from mirical.observations.formats import numbers, read_columns, texts
+    from mirical.products.calibration import Query
+
+    grid = read_columns(path, ("filter", "subarray", "mjd"))
+    bands, subarrays = texts(grid["filter"]), texts(grid["subarray"])
+    mjd = numbers(grid["mjd"], u.d, path.name, bare=u.d).value
+    return grid, Query.of(bands, subarrays, mjd, path.name)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Set two calibrations side by side."""
+    from mirical.products.runs import open_pair
+    from mirical.products.side_by_side import check_target, compare, write_comparison
+    from mirical.products.summary import print_comparison
+
+    out: Path | None = options.out
+    folder = None if out is None or out.suffix == ".ecsv" else out
+    if folder is not None:
+        check_target(folder)
+    comparison = compare(*open_pair(options.run, options.other), options.mjd)
+    if folder is not None:
+        write_comparison(comparison, folder)
+    elif out is not None:
+        _write_table(comparison.factors, out)
+    print_comparison(comparison, _consoles()[0])
+    return SUCCESS
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """Simulate a whole program with known truth."""
+    from mirical.inference.simulate import simulate_program, write_program
+
+    program = simulate_program(options.seed, options.truth)
+    write_program(program, options.out)
+    stars = len(set(program.photometry["name"]))
+    _consoles()[0].print(
+        f"{len(program.photometry)} SIMULATED rows of {stars} stars: photometry.ecsv and "
+        f"truth.ecsv in {options.out}",
+        soft_wrap=True,
+        markup=False,
+    )
+    return SUCCESS
+
+
+def staged(options: argparse.Namespace) -> int:
+    """Fit a table by the staged procedure."""
+    from mirical.conventions import REFERENCE_MJD
+    from mirical.observations.encircled import published_apertures
+    from mirical.observations.factors import calibration_factors
+    from mirical.observations.fluxes import by_star_band, shipped_fluxes
+    from mirical.observations.tables import load_photometry
+    from mirical.products.comparison import default_query
+    from mirical.products.published import PublishedCalibration
+    from mirical.products.staged import fit_staged, write_staged
+    from mirical.products.summary import print_table
+
+    observations = load_photometry(options.table, "staged")
+    predicted = by_star_band(shipped_fluxes())
+    factors = calibration_factors(observations, predicted, published_apertures())
+    given = PublishedCalibration().throughput if options.subarrays == "published" else None
+    calibration = fit_staged(factors, given, time_fit_knows_subarrays=not options.mix_subarrays)
+    write_staged(calibration, options.out)
+    results, cautions = _consoles()
+    if observations.simulated:
+        results.print("SIMULATED DATA")
+    query = default_query(calibration.bands, [REFERENCE_MJD])
+    print_table(calibration.at(query).table(), results)
+    for sentence in calibration.cautions(query):
+        cautions.print(f"note: {sentence}", soft_wrap=True, markup=False)
+    return SUCCESS
+
+
+def fluxes(options: argparse.Namespace) -> int:
+    """Predict fluxes and say what differs from the shipped ones."""
+    from mirical.observations.fluxes import differences, shipped_fluxes
+    from mirical.observations.spectra import predict
+    from mirical.products.summary import print_flux_differences
+
+    extra = {}
+    for entry in options.star:
+        name, separator, file = entry.partition("=")
+        if not separator or not name or not file:
+            raise InputError(f"fluxes: --star {entry!r}; expected NAME=FILE.")
+        extra[name] = Path(file)
+    new = predict(options.folder, extra)
+    if options.out is not None:
+        _write_table(new, options.out)
+    print_flux_differences(differences(new, shipped_fluxes()), _consoles()[0])
+    return SUCCESS
+
+
+def sbc(options: argparse.Namespace) -> int:
+    """Draw, refit and rank; go on where an earlier call stopped."""
+    from mirical.inference import runtime
+    from mirical.inference.jobs import load_job, resolve_job, with_options
+
+    runtime.configure()
+    numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}
+    job = with_options(load_job(options.job), {"model": options.model}, numbers)
+    suffix = "" if options.distort is None else f"-{options.distort}"
+    folder = options.out or Path("reports") / f"{job.name}{suffix}"
+    inputs = resolve_job(job)
+
+    from mirical.inference.rank_file import RankFile
+    from mirical.inference.replicates import DISTORTIONS, Study
+    from mirical.inference.sbc import assess, calibrate, check_study
+    from mirical.inference.watching import ReplicateWatch
+    from mirical.products.sbc_report import print_outcome, write_outcome
+
+    check_study(job.sampler, options.replicates)
+    study = Study(inputs.design, inputs.card, job.sampler, DISTORTIONS[options.distort])
+    ranks = RankFile(folder, study)
+    results, progress = _consoles()
+    done = sum(k < options.replicates for k in ranks.replicates)
+    with ReplicateWatch(options.replicates, done, progress) as watch:
+        complete = calibrate(study, options.replicates, ranks, watch.advance)
+    if not complete:
+        progress.print(
+            f"mirical: stopped after {len(ranks.replicates)} refits, which are kept; the same "
+            "command goes on from there."
+        )
+        return INTERRUPTED
+    outcome = assess(study, ranks, options.replicates)
+    write_outcome(outcome, folder)
+    print_outcome(outcome, folder, results)
+    return SUCCESS if outcome.passes else NOT_BELIEVABLE
+
+
+class _refusing:
+    """Turn a file that cannot be written into a user's mistake."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise InputError(
+                f"{self.path}: cannot be written ({error.strerror}); choose another path."
+            ) from error
+
+
+def _write_table(table: Table, path: Path) -> None:
+    from mirical.observations.formats import write_ecsv
+
+    with _refusing(path):
+        write_ecsv(table, path)
