@@ -168,7 +168,7 @@ def row_table(
     for name in ("aperture_correction", "aperture_correction_unc", "factor"):
         table[name] = factors.table[name]
     for name in ("log_factor", "log_factor_unc"):
-        values = factors.table[name]
+        values = np.asarray(factors.table[name])
         table[name] = Masked(values, mask=~np.isfinite(values))
     table["fate"] = ["flagged" if flag else "used" for flag in flags]
     table["flag"] = flags
