@@ -6,6 +6,7 @@ import numpy as np
 
 from mirical.bands import IMAGING_BANDS, SUBARRAYS
 from mirical.model.design import Design
+from mirical.model.units import Units
 from mirical.stars import STAR_TYPES
 
 N_STARS, N_BANDS, N_VISITS = 5, 6, 4
@@ -28,9 +29,12 @@ def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) 
         star_type=np.array([0, 1, 2, 0, 1], dtype=np.int32),
         log_wavelength=np.linspace(1.7, 3.2, N_BANDS),
         flux_unc=stated,
-        epoch_spread=np.full(N_BANDS, 0.3),
-        star_spread=np.full(N_BANDS, 0.1),
-        repeats=np.full(N_BANDS, 12.0),
+        units=Units(
+            loss_leverage=np.full((3, N_BANDS), 0.3),
+            loss=np.full((3, N_BANDS), 0.04),
+            scatter_information=np.full(N_BANDS, 12.0),
+            log_scatter=np.full(N_BANDS, -5.0),
+        ),
         bands=IMAGING_BANDS[:N_BANDS],
         subarrays=SUBARRAYS,
         stars=tuple("ABCDE"),

@@ -173,6 +173,10 @@ def test_published_truth_is_tables_7_and_8() -> None:
         assert tau == table8.loc[band]["tau"].value
     truth = program.truth
     value = {a: v for q, a, v in truth["quantity", "subarray", "value"].iterrows() if q == "D"}
+    repeatability = dict(zip(BANDS, program.coefficients.repeatability, strict=True))
+    assert repeatability["F770W"] == pytest.approx(0.0025)
+    assert repeatability["F2550W"] == pytest.approx(0.012)
+    assert repeatability["FND"] == pytest.approx(0.0021, abs=1e-4)  # beside F1280W
     assert value == {"FULL": 1, "BRIGHTSKY": 1.005, "SUB256": 0.98, "SUB128": 1, "SUB64": 0.966}
 
 
@@ -186,6 +190,17 @@ def test_the_errors_have_the_sizes_asked_for() -> None:
     assert spread("star_offset") == pytest.approx(np.hypot(0.02, 0.005), rel=0.1)
     assert spread("star_band_offset") == pytest.approx(0.007, rel=0.15)
     assert spread("visit_offset") == pytest.approx(0.0025, rel=0.1)
+
+
+def test_rows_scatter_by_the_true_repeatability(tmp_path: Path) -> None:
+    only = replace(NO_ERRORS, repeatability=1.0)
+    scatter = []
+    for seed in range(5):
+        program = simulate_program(seed, faults=NO_FAULTS, errors=only)
+        factors = read_back(program, tmp_path)
+        error = np.log(factors.table["factor"].value / true_factors(program))
+        scatter.append(error[factors.observations.table["filter"] == "F2550W"])
+    assert np.std(np.concatenate(scatter)) == pytest.approx(0.012, rel=0.12)
 
 
 def test_the_disk_has_the_shape_of_warm_dust() -> None:

@@ -142,7 +142,7 @@ def differences(design, n_points: int) -> tuple[np.ndarray, np.ndarray]:
         return log_density(model, (), {}, rest | unit)[0]
 
     def of_collapsed(rest):
-        model = partial(collapsed, design, blocks, sound, card=card)
+        model = partial(collapsed, design, blocks, sound, rest["colour_tightness"], card=card)
         return log_density(model, (), {}, rest)[0]
 
     def laplace(rest):

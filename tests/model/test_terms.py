@@ -19,7 +19,8 @@ ROOT = np.linalg.cholesky(np.array([[0.04, 0.01, 0.0], [0.01, 0.02, 0.005], [0.0
 
 @pytest.mark.parametrize("information", [[0.0, 0.0, 0.0], [50.0, 4000.0, 0.0]])
 def test_units_informed_by_the_rows_keep_the_prior_density(information):
-    term = partial(informed_normals, "unit", jnp.asarray(ROOT), jnp.asarray(information))
+    estimate = jnp.asarray([0.1, -0.3, 0.2])
+    term = partial(informed_normals, "unit", jnp.asarray(ROOT), jnp.asarray(information), estimate)
 
     def quantity(xi):
         return handlers.substitute(term, data={"unit": xi})()

@@ -13,6 +13,7 @@ from numpyro.infer import NUTS, init_to_value
 from numpyro.infer.hmc import HMCState
 from numpyro.infer.util import constrain_fn
 
+from mirical.inference.colours import Colours, State
 from mirical.inference.deviant import flip_some
 from mirical.model.blocks import make_blocks
 from mirical.model.cards import Card
@@ -81,10 +82,11 @@ class JointKernel:
 
 
 class CollapsedState(NamedTuple):
-    """NUTS over the scales and the response loss; which rows went wrong; a key."""
+    """NUTS over scales and response loss; rows that went wrong; ``colour_tightness``; a key."""
 
     nuts: HMCState
     outlier: Float[Array, " row"]
+    tightness: Float[Array, " star"]
     key: jax.Array
 
 
@@ -92,27 +94,32 @@ class CollapsedKernel:
     """NUTS over the collapsed density, the offsets and deviant rows drawn exactly in turn.
 
     A step moves the scales and the response loss with NUTS given which rows
-    went wrong, draws the offsets given both, and draws which rows went wrong
-    given all of them: three exact conditionals of one posterior.
+    went wrong and how far each star's colours are off, draws the offsets given
+    these, and draws the rows' and the stars' numbers given the rest: exact
+    conditionals of one posterior.
     """
 
     def __init__(self, design: Design, card: Card, target_accept: float) -> None:
         self.data = (design, make_blocks(design))
         self._card = card
+        self._colours = Colours(design, card) if card.has("star_band_offset") else None
         self._model = partial(collapsed, card=card)
         self._nuts = NUTS(
             self._model,
-            dense_mass=True,
+            dense_mass=False,  # the terms choose units that leave little to correlate
             target_accept_prob=target_accept,
             max_tree_depth=_DEPTH,
         )
 
     def start(self, key: jax.Array, data: tuple[Any, ...], warmup: int) -> CollapsedState:
-        """Return a state with standardised sites uniform in ±2 and every row sound."""
+        """Return a state uniform in ±2 of the sampler's units, colours of the prior, rows sound."""
         sound = jnp.zeros_like(data[0].log_factor)
-        nuts_key, own_key = jax.random.split(key)
-        nuts = self._nuts.init(nuts_key, warmup, model_args=(*data, sound))
-        return CollapsedState(nuts, sound, own_key)
+        nuts_key, own_key, colour_key = jax.random.split(key, 3)
+        tightness = jnp.ones(len(data[0].stars))
+        if self._colours is not None:
+            tightness = self._colours.prior(colour_key, data[0])
+        nuts = self._nuts.init(nuts_key, warmup, model_args=(*data, sound, tightness))
+        return CollapsedState(nuts, sound, tightness, own_key)
 
     def log_density(self, state: CollapsedState) -> float:
         """Return the collapsed log density."""
@@ -123,11 +130,12 @@ class CollapsedKernel:
     ) -> tuple[CollapsedState, HMCState, Draw]:
         """Return the next state; what is kept holds the offsets drawn with it."""
         design, blocks = data
-        arguments = (*data, state.outlier)
+        arguments = (*data, state.outlier, state.tightness)
         nuts = self._nuts.refresh(state.nuts, arguments, {})
         nuts = self._nuts.sample(nuts, arguments, {})
-        key, flip_key, offsets_key, outlier_key = jax.random.split(state.key, 4)
-        known = self._given(constrain_fn(self._model, arguments, {}, nuts.z), design)
+        key, flip_key, offsets_key, outlier_key, colour_key = jax.random.split(state.key, 5)
+        values = constrain_fn(self._model, arguments, {}, nuts.z)
+        known = self._given(values | {"colour_tightness": state.tightness}, design)
         outlier = state.outlier
         if known.outlier_fraction is not None:
             outlier = flip_some(flip_key, design, blocks, known, outlier)
@@ -138,14 +146,19 @@ class CollapsedKernel:
         rows = row_distribution(expected, known.sigma, known.outlier_fraction, known.outlier_width)
         wrong = outlier_probability(rows, design.log_factor)
         outlier = jax.random.bernoulli(outlier_key, wrong).astype(float)
-        return CollapsedState(nuts, outlier, key), nuts, {"z": nuts.z, "offsets": offsets}
+        after = State(state.tightness, outlier)
+        if self._colours is not None:
+            after = self._colours.redraw(colour_key, design, known, offsets, after)
+        draw = {"z": nuts.z, "offsets": offsets, "tightness": state.tightness}
+        return CollapsedState(nuts, after.outlier, after.tightness, key), nuts, draw
 
     def sites(self, draw: Draw, data: tuple[Any, ...]) -> Draw:
         """Return the sites of the terms, the offsets' quantities and the rows' expectation."""
         design, _ = data
         offsets: Offsets = draw["offsets"]
-        arguments = (*data, jnp.zeros_like(design.log_factor))
+        arguments = (*data, jnp.zeros_like(design.log_factor), draw["tightness"])
         values = constrain_fn(self._model, arguments, {}, draw["z"])
+        values = values | {"colour_tightness": draw["tightness"]}
         trace = handlers.trace(self._substituted(values)).get_trace(design, self._card)
         known = self._given(values, design)
         named = {name: site["value"] for name, site in trace.items() if site["type"] != "plate"}

@@ -78,10 +78,10 @@ def header(study: Study) -> dict[str, Any]:
 
 
 def _design_hash(design: Design) -> str:
-    """Return the hash of everything but the log factors, which are drawn."""
+    """Return the hash of everything but the log factors, which are drawn, and what they set."""
     digest = hashlib.sha256()
     for field in fields(design):
-        if field.name == "log_factor":
+        if field.name in ("log_factor", "units"):
             continue
         value = getattr(design, field.name)
         content = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()

@@ -25,7 +25,7 @@ from mirical.inference.sampling import (
     without_leverage,
 )
 from mirical.model.cards import TERMS, Card
-from mirical.model.design import Design
+from mirical.model.design import Design, with_rows
 from mirical.model.joint import joint
 from mirical.model.rows import row_distribution
 from mirical.model.timelaw import log_relative_factor
@@ -174,12 +174,13 @@ class Refitter:
         steps = jax.jit(self._steps).lower(self._start(self._key, data), data)
         self._advance = steps.compile()
         self._design = design
+        self._with_rows = jax.jit(with_rows)
 
     def replicate(self, number: int, stop: threading.Event) -> Replicate | None:
         """Draw, refit and rank one replicate; None if stopped before its end."""
         truth_key, chain_key = jax.random.split(jax.random.fold_in(self._key, number))
         truth, rows = map(np.asarray, self._draw(truth_key, self._design))
-        data = (replace(self._design, log_factor=rows), *self._kernel.data[1:])
+        data = (self._with_rows(self._design, rows), *self._kernel.data[1:])
         state = self._start(chain_key, data)
         if not np.isfinite(self._kernel.log_density(state)):
             return Replicate(number, "the chain could not start", 0, 0, None, None, {})

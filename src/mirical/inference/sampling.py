@@ -21,6 +21,7 @@ from mirical.inference.runtime import cores
 from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.joint import joint
+from mirical.model.units import no_units
 
 STRETCH = 25  # steps between two looks at the progress and at Ctrl-C
 PRIOR_DRAWS = 4000
@@ -102,8 +103,7 @@ def without_leverage(design: Design) -> Design:
     Units set by the data come with a density (`terms.informed_normals`) that
     drawing forwards would leave out.
     """
-    nothing = np.zeros(len(design.bands))
-    return replace(design, epoch_spread=nothing, star_spread=nothing, repeats=nothing)
+    return replace(design, units=no_units(len(design.bands)))
 
 
 def random_key(seed: int, purpose: str) -> jax.Array:

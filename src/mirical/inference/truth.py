@@ -80,7 +80,9 @@ def published_coefficients() -> Coefficients:
     table.add_index("filter")
     rows = [table.loc[band] for band in BANDS]
     a, b = (np.array([row[c].to_value(FACTOR) for row in rows]) for c in ("A", "B"))
-    printed = np.ma.array([row["sigma_repeat_pct"] for row in rows], dtype=float).filled(np.nan)
+    percent = table["sigma_repeat_pct"].to_value("%").filled(np.nan)
+    of_band = dict(zip(table["filter"], percent, strict=True))
+    printed = np.array([of_band[band] for band in BANDS])
     pivots = np.array([band.pivot for band in BANDS.values()])
     known = np.isfinite(printed)
     throughput = QTable.read(data_file("table7"), format="ascii.ecsv")

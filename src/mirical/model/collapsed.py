@@ -41,6 +41,7 @@ import numpyro
 import numpyro.distributions as dist
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
+from numpyro import handlers
 
 from mirical.model.blocks import Blocks
 from mirical.model.cards import Card
@@ -121,7 +122,14 @@ class Integrated(NamedTuple):
     level: Absorbed
 
 
-def collapsed(design: Design, blocks: Blocks, outlier: Float[Array, " row"], *, card: Card) -> None:
+def collapsed(
+    design: Design,
+    blocks: Blocks,
+    outlier: Float[Array, " row"],
+    tightness: Float[Array, " star"],
+    *,
+    card: Card,
+) -> None:
     """Model of the rows with every offset integrated out.
 
     Parameters
@@ -132,10 +140,12 @@ def collapsed(design: Design, blocks: Blocks, outlier: Float[Array, " row"], *, 
         Their sparse structure.
     outlier : (row,) array
         One for a row that went wrong, zero for a sound one.
+    tightness : (star,) array
+        The stars' ``colour_tightness``.
     card : Card
         Terms in use and their priors.
     """
-    known = given(design, card)
+    known = handlers.condition(given, data={"colour_tightness": tightness})(design, card)
     if known.outlier_fraction is not None:
         chosen = dist.Bernoulli(probs=known.outlier_fraction).log_prob(outlier)
         numpyro.factor("outlier", jnp.sum(chosen))

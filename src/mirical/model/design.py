@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS, subarray_term
 from mirical.conventions import T0_MJD
+from mirical.model.units import Data, Units, measure_units
 from mirical.observations.factors import CalibrationFactors
 from mirical.stars import STAR_TYPES
-
-Data = Array | np.ndarray
-"""An array of a design: numpy's, or traced by jax."""
-
-_TYPICAL_TAU = 200.0  # d
 
 
 @dataclass(frozen=True)
@@ -39,14 +34,8 @@ class Design:
         ln of the pivot wavelength in micron.
     flux_unc : (star, band) array
         Fractional error of the predicted flux where the table states one, else 0.
-    epoch_spread, star_spread : (band,) array
-        Sums of squares of exp(-x/tau), at a typical tau, about the mean of each
-        star's rows in a band, and of those means about the band's: how much
-        leverage on the response loss repeats and different stars have.
-    repeats : (band,) array
-        Rows of a band beyond one per star.
-
-        These three set the sampler's units (`terms.informed_normals`) and nothing else.
+    units : Units
+        In what units the sampler moves; set by the rows and no part of the model.
     bands, subarrays, stars, types, visits : tuple of str
         Names. Bands, stars, types and visits are those with rows to fit;
         all subarrays are there, so that one without rows keeps its prior.
@@ -66,9 +55,7 @@ class Design:
     star_type: Int[Data, " star"]
     log_wavelength: Float[Data, " band"]
     flux_unc: Float[Data, "star band"]
-    epoch_spread: Float[Data, " band"]
-    star_spread: Float[Data, " band"]
-    repeats: Float[Data, " band"]
+    units: Units
     bands: tuple[str, ...]
     subarrays: tuple[str, ...]
     stars: tuple[str, ...]
@@ -84,6 +71,14 @@ jax.tree_util.register_dataclass(
     data_fields=[f for f in Design.__dataclass_fields__ if f not in _STATIC],
     meta_fields=list(_STATIC),
 )
+
+
+def with_rows(design: Design, log_factor: Float[Data, " row"]) -> Design:
+    """Return the design with other values of its rows, and the units they set."""
+    place = design.star, design.band, design.subarray, design.visit
+    shape = len(design.stars), len(design.bands), len(design.subarrays), len(design.visits)
+    units = measure_units(log_factor, design.log_factor_unc, design.elapsed, place, shape)
+    return replace(design, log_factor=log_factor, units=units)
 
 
 def make_design(factors: CalibrationFactors) -> Design:
@@ -102,21 +97,25 @@ def make_design(factors: CalibrationFactors) -> Design:
     flux_unc = np.zeros((len(stars), len(bands)))
     flux_unc[star, band] = (rows["model_flux_unc"] / rows["model_flux"]).value
     elapsed = rows["time"].to_value("d") - T0_MJD
-    epoch_spread, star_spread, repeats = _leverage(star, band, elapsed, len(bands))
+    log_factor, log_factor_unc = (
+        np.asarray(factors.table[name][used], dtype=float)
+        for name in ("log_factor", "log_factor_unc")
+    )
+    place = star, band, _index(terms, SUBARRAYS), _index(rows["visit"], visits)
+    shape = len(stars), len(bands), len(SUBARRAYS), len(visits)
+    units = measure_units(log_factor, log_factor_unc, elapsed, place, shape)
     return Design(
-        log_factor=np.asarray(factors.table["log_factor"][used], dtype=float),
-        log_factor_unc=np.asarray(factors.table["log_factor_unc"][used], dtype=float),
+        log_factor=log_factor,
+        log_factor_unc=log_factor_unc,
         elapsed=elapsed,
         band=band,
-        subarray=_index(terms, SUBARRAYS),
+        subarray=place[2],
         star=star,
-        visit=_index(rows["visit"], visits),
+        visit=place[3],
         star_type=_index([kind_of[s] for s in stars], types),
         log_wavelength=np.log([BANDS[b].pivot for b in bands]),
         flux_unc=flux_unc,
-        epoch_spread=epoch_spread,
-        star_spread=star_spread,
-        repeats=repeats,
+        units=jax.tree.map(np.asarray, units),
         bands=bands,
         subarrays=SUBARRAYS,
         stars=stars,
@@ -125,24 +124,6 @@ def make_design(factors: CalibrationFactors) -> Design:
         rows=tuple(int(r) for r in rows["row"]),
         states_flux_unc=bool(np.any(flux_unc > 0)),
     )
-
-
-def _leverage(
-    star: NDArray[Any], band: NDArray[Any], elapsed: NDArray[Any], n_bands: int
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return `epoch_spread`, `star_spread` and `repeats` of a `Design`."""
-    shape = np.exp(-elapsed / _TYPICAL_TAU)
-    group = star * n_bands + band
-    count = np.bincount(group)
-    mean = np.bincount(group, weights=shape) / np.maximum(count, 1)
-    within = np.bincount(band, weights=(shape - mean[group]) ** 2, minlength=n_bands)
-    groups = np.flatnonzero(count)
-    of_band, level = groups % n_bands, mean[groups]
-    n_groups = np.bincount(of_band, minlength=n_bands)
-    centre = np.bincount(of_band, weights=level, minlength=n_bands) / n_groups
-    between = np.bincount(of_band, weights=(level - centre[of_band]) ** 2, minlength=n_bands)
-    repeats = np.bincount(band, minlength=n_bands) - n_groups
-    return within, between, repeats.astype(float)
 
 
 def _index(entries: object, names: tuple[str, ...]) -> NDArray[np.int32]:

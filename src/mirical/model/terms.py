@@ -76,15 +76,21 @@ def unit_normals(name: str, *shape: int) -> Array:
 
 
 def informed_normals(
-    name: str, root: Float[Array, "unit unit"], information: Float[Data, " unit"]
+    name: str,
+    root: Float[Array, "unit unit"],
+    information: Float[Data, " unit"],
+    estimate: Float[Data, " unit"],
 ) -> Float[Array, " unit"]:
-    """Return ``root @ u`` with u standard normal, sampled in units the data leave about equal.
+    """Return x = ``root @ u`` with u standard normal, sampled in units that suit the rows.
 
-    Where the rows inform a quantity well, u is confined to a width that
-    shrinks as the prior's grows, and a sampler in units of u meets a funnel.
-    With P = 1 + root' diag(information) root = L L', xi = L' u has about unit
-    width whatever the prior's. The density stays that of u: the information
-    sets the units alone, and need only be roughly right.
+    Where the rows inform x well, it is confined to a place and a width of
+    their own, and a sampler in units of the prior meets a funnel. If the rows
+    said N(estimate, 1 / information) of x and nothing else, its posterior
+    would have V = (K^-1 + diag(information))^-1, K = root root', and mean
+    V diag(information) estimate. With M M' = V, the site sampled is
+    xi = M^-1 (x - mean): about standard normal whatever the prior's width.
+    The density stays that of x: information and estimate set the units
+    alone, and need only be roughly right.
 
     Parameters
     ----------
@@ -94,15 +100,23 @@ def informed_normals(
         Cholesky factor of the prior covariance.
     information : (unit,) array
         Inverse variance with which the rows alone would determine each quantity.
+    estimate : (unit,) array
+        What they would find.
     """
     n_units = root.shape[0]
     precision = jnp.eye(n_units) + root.T @ (information[:, None] * root)
     lower = jnp.linalg.cholesky(precision)
+    half = solve_triangular(lower, root.T, lower=True)
+    covariance = half.T @ half
+    # Of all roots of V, the triangular one tends to diag(information)^-1/2 where the rows
+    # decide, and so stays put as the prior's width changes.
+    units = jnp.linalg.cholesky(covariance)
     xi = unit_normals(name, n_units)
-    u = solve_triangular(lower, xi, lower=True, trans=1)
+    x = covariance @ (information * estimate) + units @ xi
+    u = solve_triangular(root, x, lower=True)
     log_volume = jnp.sum(jnp.log(jnp.diagonal(lower)))
     numpyro.factor(f"{name}_volume", 0.5 * (xi @ xi - u @ u) - log_volume)
-    return root @ u
+    return x
 
 
 def smooth_covariance(
@@ -116,20 +130,23 @@ def smooth_covariance(
 
 def loss_information(
     design: Design, scales: Scales, sigma: Float[Array, " row"]
-) -> Float[Array, " band"]:
-    """Return about how well the rows determine each band's loss, as an inverse variance.
+) -> tuple[Float[Array, " band"], Float[Array, " band"]]:
+    """Return about how well the rows determine each band's loss (inverse variance), and the loss.
 
-    A loss L changes ln C by -L exp(-x / tau): epochs of one star compare to
-    the scatter of its rows, different stars to their offsets as well.
+    A loss L changes ln C by -L exp(-x / tau): epochs of one star and subarray
+    compare to the scatter of the rows, different subarrays to their
+    departures as well, different stars to their offsets.
     """
     count = jnp.zeros(len(design.bands)).at[design.band].add(1.0)
     variance = jnp.zeros(len(design.bands)).at[design.band].add(sigma**2) / count
-    of_stars = variance + scales.star**2
-    return 1 / variance * design.epoch_spread + 1 / of_stars * design.star_spread
+    own = jnp.stack([jnp.zeros(()), scales.subarray_band, scales.star])
+    information = design.units.loss_leverage / (variance + own[:, None] ** 2)
+    total = information.sum(0)
+    return total, (information * design.units.loss).sum(0) / jnp.maximum(total, 1e-12)
 
 
 def response_loss(
-    design: Design, card: Card, information: Float[Array, " band"]
+    design: Design, card: Card, informed: tuple[Float[Array, " band"], Float[Array, " band"]]
 ) -> Float[Array, " row"]:
     """Return ln C(t)/A: loss smooth in wavelength with departures, tau pooled over bands."""
     n_bands = len(design.bands)
@@ -143,7 +160,7 @@ def response_loss(
     size = draw("loss_scale", card) * growth
     covariance = size[:, None] * size * smooth + private * jnp.eye(n_bands)
     root = jnp.linalg.cholesky(covariance)
-    loss = informed_normals("loss_unit", root, information)
+    loss = informed_normals("loss_unit", root, *informed)
     numpyro.deterministic("loss", loss)
     spread = draw("tau_spread", card) * unit_normals("tau_unit", n_bands)
     tau = numpyro.deterministic("tau", draw("tau_median", card) * jnp.exp(spread))
@@ -199,8 +216,11 @@ def colour_scales(
 def repeatability(design: Design, card: Card) -> Float[Array, " row"]:
     """Return the standard deviation of sound rows: photometric error and band repeatability."""
     root = draw("repeatability_spread", card) * jnp.eye(len(design.bands))
-    spread = informed_normals("repeatability_unit", root, 2 * design.repeats)
-    sigma = draw("repeatability_median", card) * jnp.exp(spread)
+    median = draw("repeatability_median", card)
+    estimate = design.units.log_scatter - jnp.log(median)
+    information = design.units.scatter_information
+    spread = informed_normals("repeatability_unit", root, information, estimate)
+    sigma = median * jnp.exp(spread)
     sigma = numpyro.deterministic("repeatability", sigma)
     return jnp.hypot(sigma[design.band], design.log_factor_unc)
 
