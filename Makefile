@@ -12,12 +12,13 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m "not slow"
 
 lint: $(VENV)/installed-dev
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 check-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python benchmarks/recovery.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -24,7 +24,7 @@ from mirical.inference.simulate import SimulatedProgram, simulate_program, write
 from mirical.observations.encircled import published_apertures
 from mirical.observations.factors import CalibrationFactors, calibration_factors
 from mirical.observations.tables import load_photometry
-from mirical.shipped import data_file
+from mirical.shipped import data_file, resolve
 
 STAR, REPEATED = "2MASS J18022716+6043356", "BD+60 1753"
 
@@ -278,3 +278,19 @@ def test_the_command_writes_nothing_after_a_mistake(
     assert "choose another --out" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["program"]
     assert folder.read_text() == "a file"
+
+
+def test_the_embedded_program_is_what_the_command_in_its_job_makes(tmp_path: Path) -> None:
+    assert "--seed 59720 --truth published" in resolve("inference", "program", "job").read_text()
+    write_program(simulate_program(59720, "published"), tmp_path)
+    made, shipped = (
+        QTable.read(path, format="ascii.ecsv")
+        for path in (tmp_path / "photometry.ecsv", data_file("program"))
+    )
+    assert made.meta == shipped.meta and made.colnames == shipped.colnames
+    for name in made.colnames:
+        if made[name].dtype.kind == "f":
+            # The last digit may differ from one machine's exp() to another's.
+            np.testing.assert_allclose(made[name].value, shipped[name].value, rtol=1e-12)
+        else:
+            assert list(made[name]) == list(shipped[name])

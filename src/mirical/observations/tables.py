@@ -40,7 +40,7 @@ _UNIT_MAY_BE_MISSING = ("time", "inttime")  # a bare number there can only mean 
 _CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
 
 
-EMBEDDED: tuple[str, ...] = ("table5", "sbc_design")
+EMBEDDED: tuple[str, ...] = ("table5", "program", "sbc_design")
 """Photometry tables that come with mirical, by name."""
 
 
