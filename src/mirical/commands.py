@@ -33,9 +33,11 @@ def _consoles() -> tuple[Console, Console]:
 def run(options: argparse.Namespace) -> int:
     """Fit a job and write its folder."""
     from mirical.inference import runtime
+
+    runtime.configure()  # before anything loads JAX or a linear algebra library
+
     from mirical.inference.jobs import load_job, resolve_job, with_options
 
-    runtime.configure()
     numbers = {name: getattr(options, name) for name in ("seed", "chains", "warmup", "draws")}
     texts = {"photometry": options.photometry, "model": options.model}
     job = with_options(load_job(options.job), texts, numbers)
@@ -188,9 +190,11 @@ def fluxes(options: argparse.Namespace) -> int:
 def sbc(options: argparse.Namespace) -> int:
     """Draw, refit and rank; go on where an earlier call stopped."""
     from mirical.inference import runtime
+
+    runtime.configure()  # before anything loads JAX or a linear algebra library
+
     from mirical.inference.jobs import load_job, resolve_job, with_options
 
-    runtime.configure()
     numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}
     job = with_options(load_job(options.job), {"model": options.model}, numbers)
     suffix = "" if options.distort is None else f"-{options.distort}"
