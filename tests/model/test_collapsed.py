@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -16,13 +17,13 @@ from designs import crowded_design
 from mirical.inference.deviant import flip_log_odds, flip_some
 from mirical.inference.jobs import load_job, resolve_job
 from mirical.model.blocks import make_blocks
-from mirical.model.cards import load_card, parse_card
+from mirical.model.cards import MAY_VANISH, Card, load_card, parse_card
 from mirical.model.collapsed import collapsed, integrate, redraw, row_variance
 from mirical.model.joint import joint
 from mirical.model.offsets import Offsets, Scales
+from mirical.model.priors import Prior
 from mirical.model.terms import Given, given
 
-CARD = load_card("hierarchical", "test")
 DRAWS = 4000
 
 
@@ -40,6 +41,7 @@ def scales(design) -> Scales:
         colour=jnp.linspace(0.003, 0.02, n_stars),
         colour_root=jnp.asarray(np.linalg.cholesky(correlation)),
         visit=jnp.asarray(0.003),
+        subarray_mean=np.array([0.0, 0.005, -0.02, 0.01, -0.03]),
     )
 
 
@@ -75,7 +77,7 @@ def dense(design, known: Given) -> tuple[np.ndarray, np.ndarray]:
     visit = np.eye(len(design.visits))[design.visit] * float(s.visit)
     flat = [a.reshape(len(rows), -1) for a in (colour, flux)]
     basis = np.hstack([factor, subarray, departure, kind, gray, *flat, visit])
-    return basis, np.asarray(s.factor_mean)[design.band]
+    return basis, np.asarray(s.factor_mean)[design.band] - s.subarray_mean[design.subarray]
 
 
 @pytest.mark.parametrize("flux_errors", [False, True])
@@ -115,7 +117,7 @@ def test_redrawn_offsets_have_the_moments_of_the_textbook_posterior():
         [
             at_rows,
             (offsets.log_a - known.scales.factor_mean) / known.scales.factor,
-            offsets.subarray[:, 1:] / known.scales.subarray,
+            (offsets.subarray - known.scales.subarray_mean)[:, 1:] / known.scales.subarray,
             offsets.type / known.scales.type,
             offsets.star / known.scales.star,
             offsets.visit / known.scales.visit,
@@ -131,18 +133,22 @@ def test_redrawn_offsets_have_the_moments_of_the_textbook_posterior():
     assert np.max(np.abs(z_variance)) < 4.5
 
 
-def differences(design, n_points: int) -> tuple[np.ndarray, np.ndarray]:
+def without_outliers(name: str) -> Card:
+    return parse_card(load_card(name, "test").text.split("[term.outliers]")[0], "test", "test")
+
+
+def differences(design, card: Card, n_points: int) -> tuple[np.ndarray, np.ndarray]:
     """Return log integrated joint minus log collapsed at prior draws, and gradients' errors."""
-    card = parse_card(CARD.text.split("[term.outliers]")[0], "test", "test")
     blocks = make_blocks(design)
-    sound = jnp.zeros(len(design.rows))
+    sound, usual = jnp.zeros(len(design.rows)), jnp.ones(len(design.stars))
 
     def of_joint(rest, unit):
         model = partial(joint, design, card)
         return log_density(model, (), {}, rest | unit)[0]
 
     def of_collapsed(rest):
-        model = partial(collapsed, design, blocks, sound, rest["colour_tightness"], card=card)
+        tightness = rest.get("colour_tightness", usual)
+        model = partial(collapsed, design, blocks, sound, tightness, card=card)
         return log_density(model, (), {}, rest)[0]
 
     def laplace(rest):
@@ -181,7 +187,28 @@ LINEAR = (
 
 def test_collapsed_equals_joint_on_the_real_rows():
     design = resolve_job(load_job("table5")).design
-    gaps, errors = differences(design, 3)
+    gaps, errors = differences(design, without_outliers("hierarchical"), 3)
+    assert np.max(np.abs(gaps)) < 1e-8
+    assert np.max(errors) < 1e-6
+
+
+def with_zeros(card: Card) -> Card:
+    """Return the card with every width that may vanish fixed at zero."""
+    zero = {name: Prior(name, "fixed", {"value": 0.0}, "1", "none") for name in MAY_VANISH}
+    return replace(card, priors=card.priors | zero)
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        without_outliers("pooled"),
+        without_outliers("update"),
+        with_zeros(without_outliers("hierarchical")),
+    ],
+    ids=["pooled", "update", "zeros"],
+)
+def test_collapsed_equals_joint_whatever_the_card(card):
+    gaps, errors = differences(crowded_design(60), card, 2)
     assert np.max(np.abs(gaps)) < 1e-8
     assert np.max(errors) < 1e-6
 

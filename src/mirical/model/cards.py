@@ -6,7 +6,11 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
+
 from mirical.errors import InputError, did_you_mean, refuse_unknown_keys
+from mirical.model.centres import CENTRES, Centre, read_centre
 from mirical.model.priors import Prior, read_prior
 from mirical.shipped import resolve
 
@@ -42,6 +46,22 @@ _MAY_BE: dict[str, tuple[str, ...]] = {
 }
 """Families of the priors that are not free; all other quantities are positive."""
 _FRACTIONS = ("colour_roughness", "outlier_fraction")
+MAY_VANISH = (
+    "loss_scale",
+    "loss_departure",
+    "tau_spread",
+    "subarray_scale",
+    "subarray_band_scale",
+    "star_scale",
+    "type_scale",
+    "visit_scale",
+)
+"""Widths that a card may fix at zero, which takes what they are of out of the model.
+
+Not so repeatability_spread, which the sampler's units divide by.
+"""
+_IN_PROPORTION = {"A_centre": "A", "tau_centre": "tau_median"}
+"""Centres that take the unit over from a prior, which then states a ratio."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,8 @@ class Card:
         The model in one sentence.
     priors : dict of {str : Prior}
         Every prior of the terms in use, by quantity.
+    centres : dict of {str : Centre}
+        What the card states some quantities relative to, by entry.
     terms : tuple of str
         The terms in use, in the order of `TERMS`.
     meanings : dict of {str : str}
@@ -67,6 +89,7 @@ class Card:
     name: str
     title: str
     priors: dict[str, Prior]
+    centres: dict[str, Centre]
     terms: tuple[str, ...]
     meanings: dict[str, str]
     text: str
@@ -78,6 +101,15 @@ class Card:
     def fixed(self, name: str) -> float:
         """Return the value of a quantity the card fixes."""
         return self.priors[name].value
+
+    def centre(self, name: str, of: tuple[str, ...], without: float) -> Float[np.ndarray, " name"]:
+        """Return the centre of each of some bands or subarrays, `without` if the card has none."""
+        return self.centres[name].at(of) if name in self.centres else np.full(len(of), without)
+
+    def stated(self, term: str) -> list[Prior | Centre]:
+        """Return what the card states of a term: centres, then priors."""
+        centres = [self.centres[n] for n in CENTRES.get(term, ()) if n in self.centres]
+        return centres + [self.priors[name] for name in TERMS[term]]
 
 
 def load_card(name: str, where: str, beside: Path | None = None) -> Card:
@@ -115,10 +147,13 @@ def parse_card(text: str, name: str, where: str) -> Card:
             raise InputError(f"{where}: term {term!r} is missing; every model needs it.")
     used = tuple(t for t in TERMS if t in terms and _in_use(terms[t], f"{where}: term {t!r}"))
     priors: dict[str, Prior] = {}
+    centres: dict[str, Centre] = {}
     for term in used:
-        priors |= _read_term(term, terms[term], where)
+        entries = _entries(term, terms[term], where)
+        centres |= _read_centres(term, entries, where)
+        priors |= _read_priors(term, entries, where)
     meanings = {term: str(terms[term].get("means", "")) for term in used}
-    return Card(name, str(content.get("title", name)), priors, used, meanings, text)
+    return Card(name, str(content.get("title", name)), priors, centres, used, meanings, text)
 
 
 def _in_use(term: object, where: str) -> bool:
@@ -130,19 +165,35 @@ def _in_use(term: object, where: str) -> bool:
     return use
 
 
-def _read_term(term: str, content: dict[str, object], where: str) -> dict[str, Prior]:
+def _entries(term: str, content: dict[str, object], where: str) -> dict[str, object]:
     refuse_unknown_keys(f"{where}: term {term!r}", content, ("use", "means", "prior"))
     entries = content.get("prior", {})
     if not isinstance(entries, dict):
         raise InputError(f"{where}: term {term!r}: prior is {entries!r}; expected a table.")
-    refuse_unknown_keys(f"{where}: term {term!r}: prior", entries, TERMS[term])
+    known = (*CENTRES.get(term, ()), *TERMS[term])
+    refuse_unknown_keys(f"{where}: term {term!r}: prior", entries, known)
+    return entries
+
+
+def _read_priors(term: str, entries: dict[str, object], where: str) -> dict[str, Prior]:
     priors = {}
     for name in TERMS[term]:
         if name not in entries:
             raise InputError(f"{where}: term {term!r} states no prior for {name!r}.")
         priors[name] = read_prior(name, entries[name], where)
         _refuse_unusable(priors[name], f"{where}: prior {name!r}")
+    for centre, name in _IN_PROPORTION.items():
+        if centre in entries and name in priors and priors[name].unit != "1":
+            raise InputError(
+                f"{where}: prior {name!r} has unit {priors[name].unit!r}; expected '1', "
+                f"for with {centre!r} it is in proportion to the published value."
+            )
     return priors
+
+
+def _read_centres(term: str, entries: dict[str, object], where: str) -> dict[str, Centre]:
+    names = [name for name in CENTRES.get(term, ()) if name in entries]
+    return {name: read_centre(name, entries[name], where) for name in names}
 
 
 def _refuse_unusable(prior: Prior, where: str) -> None:
@@ -153,7 +204,9 @@ def _refuse_unusable(prior: Prior, where: str) -> None:
         )
     if not prior.is_fixed:
         return
-    if prior.value <= 0:
+    if prior.name in MAY_VANISH and prior.value < 0:
+        raise InputError(f"{where} has value {prior.value:g}; expected zero or a positive number.")
+    if prior.name not in MAY_VANISH and prior.value <= 0:
         raise InputError(f"{where} has value {prior.value:g}; expected a positive number.")
     if prior.name in _FRACTIONS and prior.value >= 1:
         raise InputError(f"{where} has value {prior.value:g}; expected a fraction below 1.")

@@ -169,9 +169,9 @@ def integrate(
     variance: Float[Array, " row"],
 ) -> Integrated:
     """Integrate all offsets out of the rows y = z - ln[C(t)/A] of given variances."""
-    # About the bands' means, so that the squares do not cancel to noise.
+    # About the bands' means, so that the squares do not cancel to noise; ln D about its own.
     reference = band_means(design)
-    y = rows - reference[design.band]
+    y = rows - reference[design.band] + jnp.asarray(scales.subarray_mean)[design.subarray]
     weight = 1 / variance
     constant = jnp.sum(weight * y**2 + jnp.log(variance) + _LOG_2PI)
 
@@ -206,7 +206,7 @@ def redraw(
     basis = _level_basis(design, blocks, scales)
     unit = integrated.level.draw(keys[0], jnp.zeros(basis.shape[0]))
     log_a = band_means(design) + scales.factor * unit[:n_bands]
-    common = jnp.concatenate([jnp.zeros(1), scales.subarray * unit[n_bands:]])
+    off_mean = jnp.concatenate([jnp.zeros(1), scales.subarray * unit[n_bands:]])
     effect = basis @ unit
     # Cells without rows have no part in the density: their departures keep the prior.
     prior = scales.subarray_band * jax.random.normal(keys[1], (n_bands, others))
@@ -233,7 +233,7 @@ def redraw(
     visit = _draw_visits(keys[5], design, blocks, integrated, at_slots.ravel())
     return Offsets(
         log_a=log_a,
-        subarray=common,
+        subarray=jnp.asarray(scales.subarray_mean) + off_mean,
         subarray_band=departure,
         type=by_type,
         star=scales.star * unit[:, 0],

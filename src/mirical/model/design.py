@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS, subarray_term
 from mirical.conventions import T0_MJD
-from mirical.model.units import Data, Units, measure_units
+from mirical.model.units import Data, Units, measure_units, no_units
 from mirical.observations.factors import CalibrationFactors
 from mirical.stars import STAR_TYPES
 
@@ -97,25 +97,19 @@ def make_design(factors: CalibrationFactors) -> Design:
     flux_unc = np.zeros((len(stars), len(bands)))
     flux_unc[star, band] = (rows["model_flux_unc"] / rows["model_flux"]).value
     elapsed = rows["time"].to_value("d") - T0_MJD
-    log_factor, log_factor_unc = (
-        np.asarray(factors.table[name][used], dtype=float)
-        for name in ("log_factor", "log_factor_unc")
-    )
-    place = star, band, _index(terms, SUBARRAYS), _index(rows["visit"], visits)
-    shape = len(stars), len(bands), len(SUBARRAYS), len(visits)
-    units = measure_units(log_factor, log_factor_unc, elapsed, place, shape)
-    return Design(
+    log_factor = np.asarray(factors.table["log_factor"][used], dtype=float)
+    design = Design(
         log_factor=log_factor,
-        log_factor_unc=log_factor_unc,
+        log_factor_unc=np.asarray(factors.table["log_factor_unc"][used], dtype=float),
         elapsed=elapsed,
         band=band,
-        subarray=place[2],
+        subarray=_index(terms, SUBARRAYS),
         star=star,
-        visit=place[3],
+        visit=_index(rows["visit"], visits),
         star_type=_index([kind_of[s] for s in stars], types),
         log_wavelength=np.log([BANDS[b].pivot for b in bands]),
         flux_unc=flux_unc,
-        units=jax.tree.map(np.asarray, units),
+        units=no_units(len(bands)),
         bands=bands,
         subarrays=SUBARRAYS,
         stars=stars,
@@ -124,6 +118,7 @@ def make_design(factors: CalibrationFactors) -> Design:
         rows=tuple(int(r) for r in rows["row"]),
         states_flux_unc=bool(np.any(flux_unc > 0)),
     )
+    return with_rows(design, log_factor)
 
 
 def _index(entries: object, names: tuple[str, ...]) -> NDArray[np.int32]:

@@ -49,7 +49,8 @@ def sample_offsets(
     others = len(design.subarrays) - 1
     subarray, departure = jnp.zeros(others), jnp.zeros((n_bands, others))
     if card.has("subarray"):
-        subarray = scales.subarray * unit_normals("subarray_unit", others)
+        common = scales.subarray * unit_normals("subarray_unit", others)
+        subarray = scales.subarray_mean[1:] + common
         departure = scales.subarray_band * unit_normals("subarray_band_unit", n_bands, others)
     by_type, star = jnp.zeros(len(design.types)), jnp.zeros(n_stars)
     if card.has("star_offset"):

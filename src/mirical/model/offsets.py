@@ -12,13 +12,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from mirical.model.design import Design
+from mirical.bands import SUBARRAYS
+from mirical.model.design import Data, Design
 
 
 class Scales(NamedTuple):
-    """Prior standard deviations of the offsets; zero where the card leaves a term out.
+    """Prior widths of the offsets, zero where the card leaves a term out, and means.
 
     Attributes
     ----------
@@ -34,6 +36,8 @@ class Scales(NamedTuple):
         Cholesky factor of the colour offsets' correlation between bands.
     visit : float
         Of what the rows of one visit share.
+    subarray_mean : (subarray,) array
+        Mean of ln D; FULL is zero.
     """
 
     factor_mean: Float[Array, " band"]
@@ -45,6 +49,7 @@ class Scales(NamedTuple):
     colour: Float[Array, " star"]
     colour_root: Float[Array, "band band"]
     visit: Float[Array, ""]
+    subarray_mean: Float[Data, " subarray"] = np.zeros(len(SUBARRAYS))
 
 
 class Offsets(NamedTuple):

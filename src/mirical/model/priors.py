@@ -162,14 +162,25 @@ def read_prior(name: str, entry: object, where: str) -> Prior:
     refuse_unknown_keys(
         where, entry, ("distribution", *family.parameters, "unit", "reason", "source")
     )
-    for key in ("unit", "reason"):
-        if not str(entry.get(key, "")).strip():
-            raise InputError(f"{where} states no {key}; every prior needs a unit and a reason.")
+    wording = read_wording(entry, where)
     parameters = {
         key: _number(entry, key, key in family.positive, where) for key in family.parameters
     }
-    text = {key: str(entry.get(key, "")) for key in ("unit", "reason", "source")}
-    return Prior(name, kind, parameters, **text)
+    return Prior(name, kind, parameters, **wording)
+
+
+def read_wording(entry: dict[str, object], where: str) -> dict[str, str]:
+    """Return unit, reason and source of an entry.
+
+    Raises
+    ------
+    InputError
+        If unit or reason is missing.
+    """
+    for key in ("unit", "reason"):
+        if not str(entry.get(key, "")).strip():
+            raise InputError(f"{where} states no {key}; every prior needs a unit and a reason.")
+    return {key: str(entry.get(key, "")) for key in ("unit", "reason", "source")}
 
 
 def _number(entry: dict[str, object], key: str, positive: bool, where: str) -> float:

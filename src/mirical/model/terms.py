@@ -160,24 +160,28 @@ def response_loss(
     size = draw("loss_scale", card) * growth
     covariance = size[:, None] * size * smooth + private * jnp.eye(n_bands)
     root = jnp.linalg.cholesky(covariance)
-    loss = informed_normals("loss_unit", root, *informed)
-    numpyro.deterministic("loss", loss)
+    centre = card.centre("loss_centre", design.bands, 0.0)
+    information, estimate = informed
+    off_centre = informed_normals("loss_unit", root, information, estimate - centre)
+    loss = numpyro.deterministic("loss", centre + off_centre)
     spread = draw("tau_spread", card) * unit_normals("tau_unit", n_bands)
-    tau = numpyro.deterministic("tau", draw("tau_median", card) * jnp.exp(spread))
+    typical = card.centre("tau_centre", design.bands, 1.0) * draw("tau_median", card)
+    tau = numpyro.deterministic("tau", typical * jnp.exp(spread))
     return log_relative_factor(design.elapsed, loss[design.band], tau[design.band])
 
 
 def offset_scales(design: Design, card: Card) -> Scales:
-    """Return the prior widths of all linear terms."""
+    """Return the prior widths of all linear terms, and the means of ln A and ln D."""
     n_bands = len(design.bands)
     prior = card.priors["A"].parameters
+    factor_centre = card.centre("A_centre", design.bands, 1.0)
     pooled = ("subarray_scale", "subarray_band_scale"), ("type_scale", "star_scale")
     subarray, subarray_band = _widths("subarray", pooled[0], card)
     type_scale, star = _widths("star_offset", pooled[1], card)
     (visit,) = _widths("visit_offset", ("visit_scale",), card)
     colour, root = colour_scales(design, card)
     return Scales(
-        factor_mean=jnp.full(n_bands, np.log(prior["median"])),
+        factor_mean=jnp.asarray(np.log(prior["median"]) + np.log(factor_centre)),
         factor=jnp.full(n_bands, prior["spread"]),
         subarray=subarray,
         subarray_band=subarray_band,
@@ -186,6 +190,7 @@ def offset_scales(design: Design, card: Card) -> Scales:
         colour=colour,
         colour_root=root,
         visit=visit,
+        subarray_mean=np.log(card.centre("D_centre", design.subarrays, 1.0)),
     )
 
 

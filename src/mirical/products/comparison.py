@@ -201,14 +201,14 @@ def _compare(
         "published": theirs,
         "published_std": theirs_std,
         "diff_pct": 100 * (ours / theirs - 1) if theirs else np.nan,
-        "diff_sigma": (ours - theirs) / combined,
+        "diff_sigma": (ours - theirs) / combined if combined else np.nan,
         "unit": unit.to_string(),
     }
 
 
 def _long_table(records: list[dict[str, object]]) -> QTable:
     table = QTable(rows=records)
-    for name in ("published_std", "diff_pct"):
+    for name in ("published_std", "diff_pct", "diff_sigma"):
         table[name] = MaskedColumn(table[name], mask=~np.isfinite(table[name]))
     table["diff_pct"].unit = u.percent
     return table

@@ -8,7 +8,7 @@ from typing import Any
 
 from mirical.inference.diagnostics import BFMI_LIMIT, ESS_LIMIT, RHAT_LIMIT, Verdict
 from mirical.inference.jobs import Job
-from mirical.model.cards import TERMS, Card
+from mirical.model.cards import Card
 from mirical.products.entries import Sheet, count, number, text
 
 PASSES, FAILS = "passes", "FAILS"
@@ -45,8 +45,8 @@ def diagnostic_sheet(verdict: Verdict) -> Sheet:
 
 
 def prior_sheet(card: Card) -> Sheet:
-    """Return every prior of the card in words."""
-    priors = [(term, card.priors[name]) for term in card.terms for name in TERMS[term]]
+    """Return every prior of the card in words, and what it is relative to."""
+    priors = [(term, entry) for term in card.terms for entry in card.stated(term)]
     lines = tuple(
         (
             text(prior.name),

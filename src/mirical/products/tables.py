@@ -29,7 +29,8 @@ def basis(posterior: xr.DataTree, name: str, scale: str | None = None) -> list[s
     """Say of each entry of a variable whether data or prior decided it.
 
     The posterior's central 68 % width is compared with the prior's: above
-    0.9 of it the number is the prior's, below 0.5 the data's.
+    0.9 of it the number is the prior's, below 0.5 the data's; what the card fixes
+    is the prior's.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def basis(posterior: xr.DataTree, name: str, scale: str | None = None) -> list[s
     after, before = (
         _width(posterior[group].to_dataset(), name, scale) for group in ("posterior", "prior")
     )
-    ratio = np.divide(after, before, out=np.zeros_like(after), where=before > 0)
+    ratio = np.divide(after, before, out=np.ones_like(after), where=before > 0)
     return [PRIOR if r > _PRIOR_ABOVE else PARTLY if r > _PARTLY_ABOVE else DATA for r in ratio]
 
 

@@ -1,0 +1,102 @@
+"""Published values that a card may state a quantity relative to (Gordon et al. 2025)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import QTable
+from jaxtyping import Float
+
+from mirical.conventions import FACTOR
+from mirical.errors import InputError, refuse_unknown_keys
+from mirical.model.priors import read_wording
+from mirical.shipped import data_file
+
+CENTRES: dict[str, tuple[str, ...]] = {
+    "factor": ("A_centre",),
+    "response_loss": ("loss_centre", "tau_centre"),
+    "subarray": ("D_centre",),
+}
+"""The centres a term may have, none of which a card must state.
+
+A, tau and D are the centre times what the term's priors say; the loss is the
+centre plus it. A card without the entry has centres of one, of zero for the loss.
+"""
+
+
+@dataclass(frozen=True)
+class Centre:
+    """What a quantity is stated relative to: constants by band or subarray.
+
+    Attributes
+    ----------
+    name : str
+        The quantity with ``_centre``.
+    values : dict of {str : float}
+        The constant of each band or subarray, in `unit`.
+    unit, reason, source : str
+        As of a prior.
+    where : str
+        Beginning of the error sentence.
+    """
+
+    name: str
+    values: dict[str, float]
+    unit: str
+    reason: str
+    source: str
+    where: str
+
+    def at(self, names: tuple[str, ...]) -> Float[np.ndarray, " name"]:
+        """Return the constants of some bands or subarrays.
+
+        Raises
+        ------
+        InputError
+            If nothing is published for one of them.
+        """
+        for name in names:
+            if name not in self.values:
+                raise InputError(
+                    f"{self.where}: no value of {name} is published; leave its rows out of the "
+                    "table, or the entry out of the card."
+                )
+        return np.array([self.values[name] for name in names])
+
+    def describe(self) -> str:
+        """Return the centre in words."""
+        return f"published: {', '.join(f'{name} {v:.5g}' for name, v in self.values.items())}"
+
+
+def read_centre(name: str, entry: object, where: str) -> Centre:
+    """Return the centre a card states, with the published values.
+
+    Raises
+    ------
+    InputError
+        If its distribution is not ``"published"``, or unit or reason is missing.
+    """
+    where = f"{where}: prior {name!r}"
+    if not isinstance(entry, dict):
+        raise InputError(f"{where} is {entry!r}; expected a table with distribution, unit, reason.")
+    kind = str(entry.get("distribution", ""))
+    if kind != "published":
+        raise InputError(f"{where} has distribution {kind!r}; expected published.")
+    refuse_unknown_keys(where, entry, ("distribution", "unit", "reason", "source"))
+    return Centre(name, _published(name), **read_wording(entry, where), where=where)
+
+
+def _published(name: str) -> dict[str, float]:
+    """Return Table 7 or a column of Table 8; the loss is L = ln[A / (A + B)]."""
+    if name == "D_centre":
+        table = QTable.read(data_file("table7"), format="ascii.ecsv")
+        return {str(row["subarray"]): float(row["d_sa"]) for row in table}
+    table = QTable.read(data_file("table8"), format="ascii.ecsv")
+    a, b = (table[column].to_value(FACTOR) for column in ("A", "B"))
+    columns = {
+        "A_centre": a,
+        "loss_centre": np.log(a / (a + b)),
+        "tau_centre": table["tau"].to_value("d"),
+    }
+    return dict(zip(map(str, table["filter"]), map(float, columns[name]), strict=True))
