@@ -245,6 +245,9 @@ def test_only_what_varies_is_ranked(design):
     labels = tracked(design, load_card("hierarchical", "test"))
     assert {label for label in labels if label.startswith("D[")} == {"D[SUB256]", "D[SUB64]"}
     assert "colour_tail" not in labels and "log_likelihood" in labels
+    assert any(label.startswith("tau[") for label in labels)
+    pooled = tracked(design, load_card("pooled", "test"))
+    assert not any(label.startswith("tau") for label in pooled)
 
 
 def test_refits_that_all_fail_are_no_verdict(design, tmp_path):

@@ -11,7 +11,7 @@ from astropy.table import Table
 from mirical.bands import BANDS, IMAGING_BANDS
 from mirical.inference.disturbances import NO_FAULTS
 from mirical.inference.jobs import Sampler
-from mirical.products.recovery import METHODS, Score, combinations, points, recover
+from mirical.products.recovery import METHODS, recover
 from mirical.products.recovery_report import (
     coverage_table,
     criteria_table,
@@ -19,6 +19,7 @@ from mirical.products.recovery_report import (
     quantity_table,
     write_summary,
 )
+from mirical.products.scores import Score, combinations, points
 
 N_POINTS = 14 * 3 * 5
 QUANTITIES = {"A": 14, "B": 14, "tau": 14, "D": 4, "star_offset": 29, "repeatability": 14}

@@ -51,7 +51,7 @@ class _Filtered(NamedTuple):
 
 _RANGE = float(np.log(1e-5)), float(np.log(20.0))
 """Of ln tightness proposed: 1e-5 is a star 300 times worse in colour than most."""
-_JUMPS = 16  # a step; each costs a fifth of a gradient, and few are accepted
+_JUMPS = 6  # for every draw of the offsets; a tenth to a third are accepted where it matters
 _MOST_ROWS = 48
 """Stars with more rows are left out: bands seen again and again cannot all have gone wrong."""
 _LOG_2PI = float(np.log(2 * np.pi))

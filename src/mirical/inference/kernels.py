@@ -26,6 +26,8 @@ from mirical.model.terms import Given, given
 
 _DEPTH = 6, 10  # doublings during warm-up, whose long first trajectories teach little, and after
 
+_ROUNDS = 4  # of offsets and what is drawn given them, each a fifteenth of a trajectory's cost
+
 Draw = dict[str, Any]
 
 
@@ -94,9 +96,9 @@ class CollapsedKernel:
     """NUTS over the collapsed density, the offsets and deviant rows drawn exactly in turn.
 
     A step moves the scales and the response loss with NUTS given which rows
-    went wrong and how far each star's colours are off, draws the offsets given
-    these, and draws the rows' and the stars' numbers given the rest: exact
-    conditionals of one posterior.
+    went wrong and how far each star's colours are off, then a few times draws
+    the offsets given these, and the rows' and the stars' numbers given the
+    rest: exact conditionals of one posterior.
     """
 
     def __init__(self, design: Design, card: Card, target_accept: float) -> None:
@@ -133,24 +135,42 @@ class CollapsedKernel:
         arguments = (*data, state.outlier, state.tightness)
         nuts = self._nuts.refresh(state.nuts, arguments, {})
         nuts = self._nuts.sample(nuts, arguments, {})
-        key, flip_key, offsets_key, outlier_key, colour_key = jax.random.split(state.key, 5)
+        key, flip_key, rounds_key = jax.random.split(state.key, 3)
         values = constrain_fn(self._model, arguments, {}, nuts.z)
         known = self._given(values | {"colour_tightness": state.tightness}, design)
         outlier = state.outlier
         if known.outlier_fraction is not None:
             outlier = flip_some(flip_key, design, blocks, known, outlier)
+        common = known.scales.colour * jnp.sqrt(state.tightness)
+
+        def go_round(before: State, key: jax.Array) -> tuple[State, Draw]:
+            colour = common / jnp.sqrt(before.tightness)
+            now = known._replace(scales=known.scales._replace(colour=colour))
+            after, offsets = self._redraw(key, data, now, before)
+            return after, {"offsets": offsets, "tightness": before.tightness}
+
+        start = State(state.tightness, outlier)
+        after, drawn = jax.lax.scan(go_round, start, jax.random.split(rounds_key, _ROUNDS))
+        last = jax.tree.map(lambda values: values[-1], drawn)
+        return CollapsedState(nuts, after.outlier, after.tightness, key), nuts, last | {"z": nuts.z}
+
+    def _redraw(
+        self, key: jax.Array, data: tuple[Any, ...], known: Given, state: State
+    ) -> tuple[State, Offsets]:
+        """Draw the offsets, and given them the rows' and the stars' numbers."""
+        design, blocks = data
+        offsets_key, outlier_key, colour_key = jax.random.split(key, 3)
         y = design.log_factor - known.loss_effect
-        integrated = integrate(design, blocks, known.scales, y, row_variance(known, outlier))
+        variance = row_variance(known, state.outlier)
+        integrated = integrate(design, blocks, known.scales, y, variance)
         offsets = redraw(offsets_key, design, blocks, known.scales, integrated)
         expected = known.loss_effect + offsets.at_rows(design)
         rows = row_distribution(expected, known.sigma, known.outlier_fraction, known.outlier_width)
         wrong = outlier_probability(rows, design.log_factor)
-        outlier = jax.random.bernoulli(outlier_key, wrong).astype(float)
-        after = State(state.tightness, outlier)
+        after = State(state.tightness, jax.random.bernoulli(outlier_key, wrong).astype(float))
         if self._colours is not None:
             after = self._colours.redraw(colour_key, design, known, offsets, after)
-        draw = {"z": nuts.z, "offsets": offsets, "tightness": state.tightness}
-        return CollapsedState(nuts, after.outlier, after.tightness, key), nuts, draw
+        return after, offsets
 
     def sites(self, draw: Draw, data: tuple[Any, ...]) -> Draw:
         """Return the sites of the terms, the offsets' quantities and the rows' expectation."""

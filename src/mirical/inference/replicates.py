@@ -133,6 +133,8 @@ def tracked(design: Design, card: Card) -> dict[str, Place]:
     """
     found: dict[str, Place] = {}
     named = {name: design.bands for name, term in _BY_BAND.items() if card.has(term)}
+    if "tau" in named and all(card.priors[n].is_fixed for n in ("tau_median", "tau_spread")):
+        del named["tau"]
     named["repeatability"] = design.bands
     if card.has("star_offset"):
         named["star_offset"] = design.stars

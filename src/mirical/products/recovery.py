@@ -1,26 +1,18 @@
-"""Simulated programs fitted again: whether errors mean what they say, and who errs least.
-
-A *score* is what one calibration makes of one program: the error of ln C at
-every point, the quoted standard deviation, and whether the truth lies within
-the central 68 and 95 %. Programs share star offsets within themselves, so the
-points of one program are far from independent.
-"""
+"""Simulated programs calibrated by the model, the staged procedure and the floor, and scored."""
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import arviz_base
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from mirical.bands import BANDS, IMAGING_BANDS
-from mirical.conventions import T0_MJD
+from mirical.bands import BANDS
 from mirical.inference.checks import check_rows
 from mirical.inference.diagnostics import Verdict, judge
 from mirical.inference.disturbances import DUSTY_STAR, Errors, Faults
@@ -29,15 +21,13 @@ from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_jo
 from mirical.inference.posterior import DIMS, REPORTED, quantities
 from mirical.inference.sampling import Arrays, sample
 from mirical.inference.simulate import SimulatedProgram, simulate_program, write_program
+from mirical.model.cards import load_card
 from mirical.model.design import Design
-from mirical.products.calibration import Calibration, PosteriorCalibration, Query
+from mirical.products.calibration import Calibration, PosteriorCalibration
+from mirical.products.scores import Floats, Score, combinations, points
 from mirical.products.staged import fit_staged
 
-Floats = NDArray[np.float64]
-
-SUBARRAYS = ("FULL", "SUB256", "SUB64")
-DAYS = (0.0, 200.0, 500.0, 900.0, 1500.0)
-"""Where the factors are compared: every band in these subarrays at these days after t0."""
+CARD = "hierarchical"
 
 METHODS = {
     "mirical": "the model",
@@ -48,73 +38,12 @@ METHODS = {
     "staged-mixed-best": "the same, true D given afterwards, rows removed by hand",
 }
 
-_68, _95 = 0.994458, 1.959964  # of a normal distribution, in standard deviations
 
-
-@dataclass(frozen=True)
-class Score:
-    """Errors of what one calibration says of some quantities.
-
-    Attributes
-    ----------
-    error, std : (quantity,) array
-        Mean minus truth, and quoted standard deviation.
-    inside : (quantity,) int array
-        2 where the truth is in the central 68 %, 1 in the central 95 % only, 0 outside.
-    """
-
-    error: Floats
-    std: Floats
-    inside: NDArray[np.int_]
-
-    @classmethod
-    def of_draws(cls, draws: Floats, truth: Floats) -> Score:
-        """Score draws of shape (draw, quantity)."""
-        low95, low, high, high95 = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
-        inside = ((low <= truth) & (truth <= high)).astype(int)
-        inside += (low95 <= truth) & (truth <= high95)
-        return cls(draws.mean(0) - truth, draws.std(0, ddof=1), inside)
-
-    @classmethod
-    def of_normal(cls, error: Floats, std: Floats) -> Score:
-        """Score a quoted normal error."""
-        away = np.abs(error) / std
-        return cls(error, std, (away <= _68).astype(int) + (away <= _95))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the score as plain types for JSON."""
-        return {
-            "error": [float(f"{v:.4g}") for v in self.error],
-            "std": [float(f"{v:.4g}") for v in self.std],
-            "inside": "".join(map(str, self.inside)),
-        }
-
-    @classmethod
-    def from_dict(cls, record: dict[str, Any]) -> Score:
-        """Return the score that `as_dict` made plain."""
-        inside = np.array(list(map(int, record["inside"])))
-        return cls(np.array(record["error"]), np.array(record["std"]), inside)
-
-
-def points() -> Query:
-    """Return the points of a program, bands slowest and days fastest."""
-    grid = [(b, a, T0_MJD + x) for b in BANDS for a in SUBARRAYS for x in DAYS]
-    bands, subarrays, mjd = zip(*grid, strict=True)
-    return Query.of(bands, subarrays, mjd)
-
-
-def combinations() -> dict[str, NDArray[Any]]:
-    """Return band means and neighbours' ratios as matrices (combination, point) in ln C."""
-    shape = (len(BANDS), len(SUBARRAYS) * len(DAYS))
-    imaging = [list(BANDS).index(band) for band in IMAGING_BANDS]
-    mean = np.zeros((1, *shape[:1]))
-    mean[0, imaging] = 1 / len(imaging)
-    ratio = np.zeros((len(imaging) - 1, shape[0]))
-    for k, (one, two) in enumerate(zip(imaging, imaging[1:], strict=False)):
-        ratio[k, one], ratio[k, two] = 1, -1
-    return {
-        name: np.kron(m, np.eye(shape[1])) for name, m in {"mean": mean, "ratio": ratio}.items()
-    }
+def study(sampler: Sampler) -> dict[str, Any]:
+    """Return what the records of one study have in common, as plain types for JSON."""
+    card = load_card(CARD, "recovery")
+    settings = {name: getattr(sampler, name) for name in ("chains", "warmup", "draws")}
+    return {"card": hashlib.sha256(card.text.encode()).hexdigest(), **settings}
 
 
 def recover(
@@ -139,7 +68,7 @@ def recover(
     Returns
     -------
     dict
-        Plain types for JSON: ``seed``, ``factors`` (method -> score at `points`),
+        Plain types for JSON: ``seed``, ``study``, ``factors`` (method -> score at `points`),
         ``mean`` and ``ratio`` (of `combinations`), ``quantities`` (of the model:
         label -> score), ``deviant`` rows, the sampler's ``diagnostics``.
     """
@@ -147,20 +76,23 @@ def recover(
     program = simulate_program(seed, "perturbed", faults, errors)
     query = points()
     truth = np.log(program.coefficients.factor([*query.filters], [*query.subarrays], query.mjd))
-    record: dict[str, Any] = {"seed": seed, "factors": {}, "mean": {}, "ratio": {}}
+    record: dict[str, Any] = {"seed": seed, "study": study(sampler)}
+    record |= {"factors": {}, "mean": {}, "ratio": {}}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_program(program, folder)
-        job = Job("recovery", str(folder / "photometry.ecsv"), "hierarchical", sampler=sampler)
+        job = Job("recovery", str(folder / "photometry.ecsv"), CARD, sampler=sampler)
         inputs = resolve_job(job)
         for method in methods:
-            if method.startswith("staged"):
-                calibration = _staged(method, program, folder)
-                scores = _score_quoted(calibration, truth)
-            else:
-                posterior, more = _posterior(method, program, inputs, sampler, (errors, faults))
+            if method == "mirical":
+                posterior, more = _model(program, inputs, sampler)
                 scores = _score_draws(PosteriorCalibration(posterior), truth)
                 record |= more
+            elif method == "floor":
+                posterior = _floor(program, inputs.design, (errors, faults))
+                scores = _score_draws(PosteriorCalibration(posterior), truth)
+            else:
+                scores = _score_quoted(_staged(method, program, folder), truth)
             for what, score in scores.items():
                 record[what][method] = score.as_dict()
     return record
@@ -194,7 +126,7 @@ def _staged(method: str, program: SimulatedProgram, folder: Path) -> Calibration
         throughput = dict(zip(map(str, d["subarray"]), map(float, d["value"]), strict=True))
     path = folder / f"{method}.ecsv"
     rows.write(path, format="ascii.ecsv", overwrite=True)
-    factors = job_factors(Job("staged", str(path), "hierarchical"))
+    factors = job_factors(Job("staged", str(path), CARD))
     return fit_staged(factors, throughput, time_fit_knows_subarrays="mixed" not in method)
 
 
@@ -203,18 +135,16 @@ class _Unwatched:
         """Take no note."""
 
 
-def _posterior(
-    method: str,
-    program: SimulatedProgram,
-    inputs: Inputs,
-    sampler: Sampler,
-    told: tuple[Errors, Faults],
+def _floor(program: SimulatedProgram, design: Design, told: tuple[Errors, Faults]) -> xr.DataTree:
+    faulty, seed = _faulty_rows(program), int(program.photometry.meta["seed"])
+    return _tree(floor_draws(design, program.coefficients, faulty, seed, *told), {}, design)
+
+
+def _model(
+    program: SimulatedProgram, inputs: Inputs, sampler: Sampler
 ) -> tuple[xr.DataTree, dict[str, Any]]:
+    """Return the model's posterior, and what the record says of it beside the factors."""
     design = inputs.design
-    if method == "floor":
-        faulty = _faulty_rows(program)
-        drawn = floor_draws(design, program.coefficients, faulty, program_seed(program), *told)
-        return _tree(drawn, {}, design), {}
     chains = sample(design, inputs.card, sampler, _Unwatched())
     drawn = quantities(chains.sites)
     posterior = _tree(drawn, chains.stats, design)
@@ -225,11 +155,6 @@ def _posterior(
         "deviant": _deviants(program, design, probability),
         "diagnostics": _diagnostics(verdict),
     }
-
-
-def program_seed(program: SimulatedProgram) -> int:
-    """Return the seed a program was simulated with."""
-    return int(program.photometry.meta["seed"])
 
 
 def _tree(drawn: Arrays, stats: Arrays, design: Design) -> xr.DataTree:

@@ -17,7 +17,8 @@ from mirical.bands import BANDS, IMAGING_BANDS
 from mirical.folders import whole_folder
 from mirical.observations.formats import write_ecsv
 from mirical.products.canvas import GREY, OURS, PUBLISHED, SHADE, STYLE, blank, legend_below, png
-from mirical.products.recovery import DAYS, METHODS, SUBARRAYS, Score
+from mirical.products.recovery import METHODS
+from mirical.products.scores import DAYS, SUBARRAYS, Score
 
 Record = dict[str, Any]
 
