@@ -94,7 +94,9 @@ def main() -> None:
 
 def keep(records: dict[int, dict[str, Any]], path: Path) -> None:
     """Write the records, whole or not at all."""
-    text = "".join(json.dumps(records[seed]) + "\n" for seed in sorted(records))
+    text = "".join(
+        json.dumps(records[seed], separators=(",", ":")) + "\n" for seed in sorted(records)
+    )
     partial = path.with_suffix(".partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)

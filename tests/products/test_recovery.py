@@ -26,10 +26,11 @@ QUANTITIES = {"A": 14, "B": 14, "tau": 14, "D": 4, "star_offset": 29, "repeatabi
 
 
 def test_a_score_of_draws_counts_where_the_truth_lies():
-    draws = np.tile(np.linspace(-1, 1, 2001)[:, None], (1, 4))
-    score = Score.of_draws(draws, np.array([0.0, 0.6, 0.8, 0.97]))
-    assert score.inside.tolist() == [2, 2, 1, 0]  # 68 % within 0.68, 95 % within 0.95
-    assert score.error == pytest.approx([0, -0.6, -0.8, -0.97], abs=1e-12)
+    truth = np.array([0.0, 0.6, 0.8, 0.97, -0.6, -0.8, -0.97])
+    draws = np.tile(np.linspace(-1, 1, 2001)[:, None], (1, len(truth)))
+    score = Score.of_draws(draws, truth)
+    assert score.inside.tolist() == [2, 2, 1, 0, 2, 1, 0]  # 68 % within 0.68, 95 % within 0.95
+    assert score.error == pytest.approx(-truth, abs=1e-12)
     assert score.std[0] == pytest.approx(1 / np.sqrt(3), rel=1e-3)
 
 
@@ -58,11 +59,15 @@ def test_combinations_are_of_imaging_bands_at_one_place_and_time():
 
 
 def test_the_floor_and_the_staged_fits_recover_a_program_without_faults():
-    """Errors of 210 points within 5 of their sigma for the floor; staged within 5 %."""
+    """Errors of 210 points within 5 of their sigma for the floor; staged within 5 %.
+
+    Offsets of 2 % over about 20 stars and 0.5 % over three types leave 0.53 %.
+    """
     record = recover(3, Sampler(), NO_FAULTS, ("floor", "staged", "staged-best"))
     floor = Score.from_dict(record["factors"]["floor"])
     assert np.max(np.abs(floor.error / floor.std)) < 5
-    assert 0.003 < np.sqrt(np.mean(floor.std**2)) < 0.012
+    late = floor.std.reshape(14, 3, 5)[[list(BANDS).index(b) for b in IMAGING_BANDS], 0, 3]
+    assert np.median(late) == pytest.approx(0.0053, rel=0.15)
     staged = Score.from_dict(record["factors"]["staged"])
     assert 0.002 < np.sqrt(np.mean(staged.error**2)) < 0.05
 
