@@ -8,6 +8,7 @@ estimates serve.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -82,57 +83,23 @@ def measure_units(
     star, band, subarray, visit = place
     n_stars, n_bands, n_subarrays, n_visits = shape
     group = (star * n_bands + band) * n_subarrays + subarray
-    n_groups = n_stars * n_bands * n_subarrays
     decay = jnp.exp(-jnp.asarray(elapsed) / _TYPICAL_TAU)
-    values = jnp.asarray(log_factor)
+    rows = _Rows(jnp.asarray(log_factor), decay, group, shape[:3], band)
+    slope, weight = rows.robust_slopes()
+    leverage = rows.by_band(weight * rows.inner(weight) ** 2)
 
-    def mean(of: Array, weight: Array) -> Array:
-        return _sum(weight * of, group, n_groups) / jnp.maximum(
-            _sum(weight, group, n_groups), 1e-12
-        )
-
-    def fit(slope: Array) -> tuple[Array, Array, Array]:
-        """Return slopes, weights and what the t distribution makes of the residuals, by band."""
-        weight = jnp.ones_like(values)
-        for _ in range(_ROUNDS):
-            plain = values - slope[band] * decay
-            residual = plain - mean(plain, weight)[group]
-            weight = 1 / (1 + residual**2 / (_TAIL * _WIDE_SCATTER**2))
-            inner = decay - mean(decay, weight)[group]
-            slope = _sum(weight * inner * values, band, n_bands) / (
-                _sum(weight * inner**2, band, n_bands) + (_WIDE_SCATTER / _TYPICAL_LOSS) ** 2
-            )
-        penalty = 0.5 * (slope / _TYPICAL_LOSS) ** 2
-        return slope, weight, penalty - 0.5 * (_TAIL + 1) * _sum(jnp.log(weight), band, n_bands)
-
-    # Two starts: a deviant row with leverage draws a fit to all rows, a large loss one to none.
-    flat = jnp.zeros(n_bands)
-    inner = decay - mean(decay, jnp.ones_like(decay))[group]
-    steep = _sum(inner * values, band, n_bands) / (_sum(inner**2, band, n_bands) + 1e-6)
-    fits = [fit(flat), fit(steep)]
-    better = fits[0][2] <= fits[1][2]
-    slope = jnp.where(better, fits[0][0], fits[1][0])
-    weight = jnp.where(better[band], fits[0][1], fits[1][1])
-    plain = values - slope[band] * decay
-    level = mean(plain, weight)
-    residual = plain - level[group]
-    inner = decay - mean(decay, weight)[group]
-    leverage = _sum(weight * inner**2, band, n_bands)
-
-    count = _sum(jnp.ones_like(values), group, n_groups)
-    repeats = jnp.maximum(count - 1, 0).reshape(shape[:3]).sum((0, 2))
-    tame = weight * residual
-    square = _sum(tame**2, band, n_bands) + _TYPICAL_SCATTER**2
-    square = square / (repeats + 1)
-    stated = _sum(jnp.asarray(log_factor_unc) ** 2, band, n_bands)
-    stated = stated / jnp.maximum(_sum(jnp.ones_like(values), band, n_bands), 1)
-    shared = _shared(tame, jnp.asarray(visit), n_visits)
+    count = rows.by_group(jnp.ones_like(decay)).reshape(shape[:3])
+    repeats = jnp.maximum(count - 1, 0).sum((0, 2))
+    residual = weight * rows.residual(slope, weight)
+    square = (rows.by_band(residual**2) + _TYPICAL_SCATTER**2) / (repeats + 1)
+    stated = rows.by_band(jnp.asarray(log_factor_unc) ** 2) / jnp.maximum(count.sum((0, 2)), 1)
+    shared = _shared(residual, jnp.asarray(visit), n_visits)
     excess = jnp.maximum(square - stated - shared, 0.1 * square)
 
-    present = (count > 0).reshape(shape[:3])
-    cells = jnp.stack([mean(decay, weight), mean(values, weight)]).reshape(2, *shape[:3])
-    in_subarrays, by_star = _spread(cells, present, _STRAY_SUBARRAY, axis=2)
-    of_stars, _ = _spread(by_star, present.any(2), _STRAY_STAR, axis=0)
+    cells = jnp.stack([rows.mean(decay, weight), rows.mean(rows.values, weight)])
+    cells = cells.reshape(2, *shape[:3])
+    in_subarrays, by_star = _spread(cells, count > 0, _STRAY_SUBARRAY, axis=2)
+    of_stars, _ = _spread(by_star, (count > 0).any(2), _STRAY_STAR, axis=0)
     outer = jnp.stack([in_subarrays.sum(1), of_stars])  # (level, moment, band)
     loss = -outer[:, 1] / jnp.maximum(outer[:, 0], 1e-12)
     return Units(
@@ -143,16 +110,78 @@ def measure_units(
     )
 
 
+class _Rows(NamedTuple):
+    """Rows in groups of one star, band and subarray, and the line through each group.
+
+    Log factors are a level of the group and a slope of the band times `decay`,
+    exp(-x/tau) at a typical tau; the slope is minus the loss.
+    """
+
+    values: Float[Array, " row"]
+    decay: Float[Array, " row"]
+    group: Int[Data, " row"]
+    shape: tuple[int, int, int]
+    band: Int[Data, " row"]
+
+    def by_band(self, of: Array) -> Float[Array, " band"]:
+        """Sum over the rows of each band."""
+        return _sum(of, self.band, self.shape[1])
+
+    def by_group(self, of: Array) -> Float[Array, " group"]:
+        """Sum over the rows of each group."""
+        return _sum(of, self.group, int(np.prod(self.shape)))
+
+    def mean(self, of: Array, weight: Array) -> Float[Array, " group"]:
+        """Return the weighted mean of each group."""
+        return self.by_group(weight * of) / jnp.maximum(self.by_group(weight), 1e-12)
+
+    def inner(self, weight: Array) -> Float[Array, " row"]:
+        """Return the decays about their groups' means."""
+        return self.decay - self.mean(self.decay, weight)[self.group]
+
+    def residual(self, slope: Array, weight: Array) -> Float[Array, " row"]:
+        """Return the rows about their groups' lines."""
+        plain = self.values - slope[self.band] * self.decay
+        return plain - self.mean(plain, weight)[self.group]
+
+    def slopes(self, weight: Array, ridge: float) -> Float[Array, " band"]:
+        """Return the weighted least squares slopes, drawn to zero by a ridge."""
+        inner = self.inner(weight)
+        return self.by_band(weight * inner * self.values) / (
+            self.by_band(weight * inner**2) + ridge
+        )
+
+    def robust_slopes(self) -> tuple[Float[Array, " band"], Float[Array, " row"]]:
+        """Return the bands' slopes under a t distribution, and the weights it gives the rows.
+
+        Two starts: a deviant row with leverage draws a fit to all rows, a
+        large loss a fit that begins flat.
+        """
+        every = jnp.ones_like(self.values)
+        starts = jnp.zeros(self.shape[1]), self.slopes(every, 1e-6)
+        (one, weight_one, cost_one), (two, weight_two, cost_two) = map(self._reweighted, starts)
+        better = cost_one <= cost_two
+        return jnp.where(better, one, two), jnp.where(better[self.band], weight_one, weight_two)
+
+    def _reweighted(self, slope: Array) -> tuple[Array, Array, Array]:
+        """Return slopes, weights, and the negative log density by band."""
+        weight = jnp.ones_like(self.values)
+        for _ in range(_ROUNDS):
+            squares = self.residual(slope, weight) ** 2
+            weight = 1 / (1 + squares / (_TAIL * _WIDE_SCATTER**2))
+            slope = self.slopes(weight, (_WIDE_SCATTER / _TYPICAL_LOSS) ** 2)
+        cost = 0.5 * (slope / _TYPICAL_LOSS) ** 2
+        return slope, weight, cost - 0.5 * (_TAIL + 1) * self.by_band(jnp.log(weight))
+
+
 def _sum(values: Data, place: Data, n: int) -> Array:
     return jnp.zeros(n).at[place].add(values)
 
 
 def _shared(residual: Array, visit: Array, n_visits: int) -> Array:
     """Return the variance the rows of a visit share: the mean product of two of them."""
-    one = jnp.zeros(n_visits)
-    total, square, n = (
-        one.at[visit].add(v) for v in (residual, residual**2, jnp.ones_like(residual))
-    )
+    parts = residual, residual**2, jnp.ones_like(residual)
+    total, square, n = (_sum(part, visit, n_visits) for part in parts)
     pairs = jnp.sum(n * (n - 1))
     return jnp.maximum(jnp.sum(total**2 - square) / jnp.maximum(pairs, 1), 0.0)
 
