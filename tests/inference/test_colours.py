@@ -15,7 +15,7 @@ from designs import crowded_design
 from mirical.inference.colours import Colours, State, star_rows
 from mirical.model.cards import load_card
 from mirical.model.joint import sample_offsets
-from mirical.model.terms import given
+from mirical.model.terms import colour_correlation, given
 
 CARD = load_card("hierarchical", "test")
 FRACTION, WIDTH = 0.2, 0.05
@@ -53,7 +53,7 @@ def exact(design, known, offsets, tightness, star: int) -> tuple[dict, float]:
     left = design.log_factor - known.loss_effect - offsets._replace(**nothing).at_rows(design)
     rows = np.flatnonzero(design.star == star)
     band = design.band[rows]
-    correlation = np.asarray(scales.colour_root @ scales.colour_root.T)[np.ix_(band, band)]
+    correlation = np.asarray(colour_correlation(design, CARD))[np.ix_(band, band)]
     common = float(scales.colour[star] ** 2 * tightness[star])
     own = np.diag(design.flux_unc[star] ** 2)[np.ix_(band, band)]
     grid = np.linspace(np.log(1e-5), np.log(20), 600)
@@ -90,7 +90,7 @@ def test_jumps_visit_tightness_and_indicators_as_often_as_they_are_probable():
     common = known.scales.colour**2 * tightness
 
     def step(state, key):
-        state = colours.jump(key, design, known, common, offsets, state)
+        state = colours.jump(key, design, known, common, offsets, state, n_jumps=2)
         return state, state
 
     chains, length = 100, 500

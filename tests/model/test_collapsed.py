@@ -16,21 +16,19 @@ from scipy.linalg import cho_factor, cho_solve
 from designs import crowded_design
 from mirical.inference.deviant import flip_log_odds, flip_some
 from mirical.inference.jobs import load_job, resolve_job
-from mirical.model.blocks import make_blocks
+from mirical.model.blocks import Blocks, make_blocks
 from mirical.model.cards import MAY_VANISH, Card, load_card, parse_card
 from mirical.model.collapsed import collapsed, integrate, redraw, row_variance
 from mirical.model.joint import joint
 from mirical.model.offsets import Offsets, Scales
 from mirical.model.priors import Prior
-from mirical.model.terms import Given, given
+from mirical.model.terms import Given, colour_correlation, given
 
 DRAWS = 4000
 
 
 def scales(design) -> Scales:
     n_bands, n_stars = len(design.bands), len(design.stars)
-    separation = design.log_wavelength[:, None] - design.log_wavelength
-    correlation = 0.8 * np.exp(-2 * separation**2) + 0.2 * np.eye(n_bands)
     return Scales(
         factor_mean=jnp.full(n_bands, -0.6),
         factor=jnp.full(n_bands, 3.0),
@@ -39,10 +37,18 @@ def scales(design) -> Scales:
         type=jnp.asarray(0.01),
         star=jnp.asarray(0.02),
         colour=jnp.linspace(0.003, 0.02, n_stars),
-        colour_root=jnp.asarray(np.linalg.cholesky(correlation)),
         visit=jnp.asarray(0.003),
         subarray_mean=np.array([0.0, 0.005, -0.02, 0.01, -0.03]),
     )
+
+
+def correlation(design) -> np.ndarray:
+    separation = design.log_wavelength[:, None] - design.log_wavelength
+    return 0.8 * np.exp(-2 * separation**2) + 0.2 * np.eye(len(design.bands))
+
+
+def blocks_of(design) -> Blocks:
+    return make_blocks(design, correlation(design))
 
 
 def conditions(design, **changes) -> Given:
@@ -69,9 +75,9 @@ def dense(design, known: Given) -> tuple[np.ndarray, np.ndarray]:
     kind = np.eye(3)[design.star_type[design.star]] * float(s.type)
     gray = np.eye(n_stars)[design.star] * float(s.star)
     colour = np.zeros((len(rows), n_stars, n_bands))
-    colour[rows, design.star] = (np.asarray(s.colour)[:, None, None] * s.colour_root)[
-        design.star, design.band
-    ]
+    colour[rows, design.star] = (
+        np.asarray(s.colour)[:, None, None] * np.linalg.cholesky(correlation(design))
+    )[design.star, design.band]
     flux = np.zeros((len(rows), n_stars, n_bands))
     flux[rows, design.star, design.band] = design.flux_unc[design.star, design.band]
     visit = np.eye(len(design.visits))[design.visit] * float(s.visit)
@@ -87,7 +93,7 @@ def test_the_marginal_density_is_the_textbook_normal(flux_errors):
     outlier = jnp.asarray(np.arange(len(design.rows)) % 9 == 0, dtype=float)
     variance = row_variance(known, outlier)
     rows = design.log_factor - known.loss_effect
-    found = integrate(design, make_blocks(design), known.scales, rows, variance).log_density
+    found = integrate(design, blocks_of(design), known.scales, rows, variance).log_density
 
     basis, mean = dense(design, known)
     covariance = basis @ basis.T + np.diag(variance)
@@ -100,7 +106,7 @@ def test_the_marginal_density_is_the_textbook_normal(flux_errors):
 def test_redrawn_offsets_have_the_moments_of_the_textbook_posterior():
     """False alarm: 230 z-scores beyond 4.5 in one of 600 runs (the seed is fixed)."""
     design = crowded_design()
-    known, blocks = conditions(design), make_blocks(design)
+    known, blocks = conditions(design), blocks_of(design)
     rows = design.log_factor - known.loss_effect
     done = integrate(design, blocks, known.scales, rows, known.sigma**2)
     draw = jax.jit(jax.vmap(lambda key: redraw(key, design, blocks, known.scales, done)))
@@ -139,7 +145,7 @@ def without_outliers(name: str) -> Card:
 
 def differences(design, card: Card, n_points: int) -> tuple[np.ndarray, np.ndarray]:
     """Return log integrated joint minus log collapsed at prior draws, and gradients' errors."""
-    blocks = make_blocks(design)
+    blocks = make_blocks(design, colour_correlation(design, card))
     sound, usual = jnp.zeros(len(design.rows)), jnp.ones(len(design.stars))
 
     def of_joint(rest, unit):
@@ -215,7 +221,7 @@ def test_collapsed_equals_joint_whatever_the_card(card):
 
 def test_flip_odds_are_those_of_the_density():
     design = crowded_design(60)
-    known, blocks = conditions(design), make_blocks(design)
+    known, blocks = conditions(design), blocks_of(design)
     outlier = jnp.asarray(np.arange(60) % 5 == 0, dtype=float)
     rows = design.log_factor - known.loss_effect
 
@@ -235,7 +241,7 @@ def test_flip_odds_are_those_of_the_density():
 def test_flipping_visits_indicator_states_as_often_as_they_are_probable():
     """Six rows, all 64 states enumerated; z-scores of visits beyond 4.5 once in 2000 runs."""
     design = crowded_design(6)
-    known, blocks = conditions(design, outlier_fraction=jnp.asarray(0.3)), make_blocks(design)
+    known, blocks = conditions(design, outlier_fraction=jnp.asarray(0.3)), blocks_of(design)
     rows = design.log_factor - known.loss_effect
     states = jnp.asarray([[(k >> i) & 1 for i in range(6)] for k in range(64)], dtype=float)
 

@@ -31,7 +31,7 @@ from jaxtyping import Array, Float, Int
 from mirical.model.cards import Card
 from mirical.model.design import Data, Design
 from mirical.model.offsets import Offsets, Scales
-from mirical.model.terms import Given
+from mirical.model.terms import Given, colour_correlation
 
 
 class State(NamedTuple):
@@ -51,6 +51,7 @@ class _Filtered(NamedTuple):
 
 _RANGE = float(np.log(1e-5)), float(np.log(20.0))
 """Of ln tightness proposed: 1e-5 is a star 300 times worse in colour than most."""
+_AT_ONCE = 64  # matrices factored together, which bounds memory
 _JUMPS = 6  # for every draw of the offsets; a tenth to a third are accepted where it matters
 _MOST_ROWS = 48
 """Stars with more rows are left out: bands seen again and again cannot all have gone wrong."""
@@ -75,6 +76,7 @@ class Colours:
     def __init__(self, design: Design, card: Card) -> None:
         self._half_df = card.fixed("colour_tail") / 2
         self._rows = star_rows(design)
+        self._correlation = colour_correlation(design, card)
 
     def prior(self, key: jax.Array, design: Design) -> Float[Array, " star"]:
         """Draw each star's tightness from its prior."""
@@ -96,11 +98,8 @@ class Colours:
         common = known.scales.colour**2 * state.tightness
         tightness = self.redraw_tightness(draw_key, design, known.scales, offsets, state.tightness)
 
-        def step(state: State, key: jax.Array) -> tuple[State, None]:
-            return self.jump(key, design, known, common, offsets, state), None
-
-        start = State(tightness, state.outlier)
-        return jax.lax.scan(step, start, jax.random.split(key, _JUMPS))[0]
+        moved = State(tightness, state.outlier)
+        return self.jump(key, design, known, common, offsets, moved)
 
     def redraw_tightness(
         self,
@@ -112,12 +111,12 @@ class Colours:
     ) -> Float[Array, " star"]:
         """Draw each star's tightness given its colour offsets in the bands it was seen in."""
         seen = jnp.zeros_like(offsets.star_band).at[design.star, design.band].set(1.0)
-        correlation = scales.colour_root @ scales.colour_root.T
-        masked = seen[:, :, None] * correlation * seen[:, None, :]
+        masked = seen[:, :, None] * self._correlation * seen[:, None, :]
         masked = masked + (1 - seen)[:, :, None] * jnp.eye(len(design.bands))
         unit = jax.lax.map(
             lambda each: solve_triangular(jnp.linalg.cholesky(each[0]), each[1], lower=True),
             (masked, seen * offsets.star_band),
+            batch_size=_AT_ONCE,
         )
         common = scales.colour**2 * tightness
         rate = self._half_df + 0.5 * jnp.sum(unit**2, axis=1) / common
@@ -131,17 +130,15 @@ class Colours:
         common: Float[Array, " star"],
         offsets: Offsets,
         state: State,
+        n_jumps: int = _JUMPS,
     ) -> State:
-        """Propose every star's tightness and indicators; return those accepted.
+        """Propose every star's tightness and indicators, `n_jumps` times; return those accepted.
 
         Given ln A, D, types and visits, the stars are independent of each
         other. `common` is colour_scale squared.
         """
         rows, scales = jnp.asarray(self._rows), known.scales
-        tight_key, rows_key, accept_key = jax.random.split(key, 3)
         low, high = _RANGE
-        shape = state.tightness.shape
-        proposed = jnp.exp(jax.random.uniform(tight_key, shape, minval=low, maxval=high))
         without_star = offsets._replace(
             star=jnp.zeros_like(offsets.star),
             star_band=jnp.zeros_like(offsets.star_band),
@@ -149,29 +146,35 @@ class Colours:
         )
         expected = known.loss_effect + without_star.at_rows(design)
         left = jnp.asarray(design.log_factor) - expected
-        correlation = scales.colour_root @ scales.colour_root.T
         own = scales.star**2 + jax.vmap(jnp.diag)(jnp.asarray(design.flux_unc) ** 2)
-        slots = rows.T, jax.random.uniform(rows_key, rows.T.shape)
 
-        def weigh(tight: Array, forced: Array | None) -> tuple[Array, Array]:
+        def weigh(tight: Array, uniform: Array, forced: Array | None) -> tuple[Array, Array]:
             """Return the log of target over proposal and the indicators, by star."""
             gamma = self._half_df * (jnp.log(tight) - tight)  # in ln tightness, up to a constant
-            colour = (common / tight)[:, None, None] * correlation
+            colour = (common / tight)[:, None, None] * self._correlation
             start = _Filtered(jnp.zeros_like(offsets.star_band), own + colour, gamma)
             observe = partial(_observe, design, known, left, forced)
-            end, chosen = jax.lax.scan(observe, start, slots)
+            end, chosen = jax.lax.scan(observe, start, (rows.T, uniform))
             return end.log_weight, chosen.T
 
-        there, chosen = weigh(proposed, None)
-        here, _ = weigh(state.tightness, state.outlier)
-        inside = (jnp.log(state.tightness) > low) & (jnp.log(state.tightness) < high)
-        likely = jnp.log(jax.random.uniform(accept_key, here.shape)) < there - here
-        taken = inside & (rows[:, 0] >= 0) & likely
-        place = jnp.where(taken[:, None] & (rows >= 0), rows, len(design.rows))
-        return State(
-            jnp.where(taken, proposed, state.tightness),
-            state.outlier.at[place.ravel()].set(chosen.ravel(), mode="drop"),
-        )
+        def step(now: tuple[State, Array], key: jax.Array) -> tuple[tuple[State, Array], None]:
+            state, here = now
+            tight_key, rows_key, accept_key = jax.random.split(key, 3)
+            proposed = jnp.exp(jax.random.uniform(tight_key, here.shape, minval=low, maxval=high))
+            there, chosen = weigh(proposed, jax.random.uniform(rows_key, rows.T.shape), None)
+            inside = (jnp.log(state.tightness) > low) & (jnp.log(state.tightness) < high)
+            likely = jnp.log(jax.random.uniform(accept_key, here.shape)) < there - here
+            taken = inside & (rows[:, 0] >= 0) & likely
+            place = jnp.where(taken[:, None] & (rows >= 0), rows, len(design.rows))
+            moved = State(
+                jnp.where(taken, proposed, state.tightness),
+                state.outlier.at[place.ravel()].set(chosen.ravel(), mode="drop"),
+            )
+            return (moved, jnp.where(taken, there, here)), None
+
+        here, _ = weigh(state.tightness, jnp.zeros(rows.T.shape), state.outlier)
+        (state, _), _ = jax.lax.scan(step, (state, here), jax.random.split(key, n_jumps))
+        return state
 
 
 def _observe(

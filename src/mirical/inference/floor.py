@@ -70,7 +70,8 @@ def floor_draws(
     smooth = smooth_covariance(design.log_wavelength, SMOOTH_LENGTH)
     covariance = growth[:, None] * growth * smooth + _LOSS_DEPARTURE**2 * jnp.eye(n_bands)
     root = jnp.linalg.cholesky(covariance)
-    blocks = make_blocks(design)
+    correlation = smooth_covariance(design.log_wavelength, SMOOTH_LENGTH)
+    blocks = make_blocks(design, correlation + 1e-6 * jnp.eye(n_bands))
 
     def law(unit: Float[Array, " unit"]) -> tuple[Array, Array]:
         spread = TAU_SPREAD * unit[-1] + TAU_BAND_SPREAD * unit[n_bands:-1]
@@ -115,7 +116,6 @@ def _told_scales(design: Design, errors: Errors, faults: Faults) -> Scales:
     colour = np.full(len(design.stars), errors.colour)
     if DUSTY_STAR in design.stars and faults.debris_disk:
         colour[design.stars.index(DUSTY_STAR)] = np.log1p(faults.debris_disk)
-    smooth = smooth_covariance(design.log_wavelength, SMOOTH_LENGTH)
     told = {
         "subarray": _THROUGHPUT,
         "subarray_band": faults.subarray_by_band,
@@ -127,6 +127,5 @@ def _told_scales(design: Design, errors: Errors, faults: Faults) -> Scales:
         factor_mean=jnp.zeros(n_bands),
         factor=jnp.full(n_bands, _FLAT),
         colour=jnp.asarray(colour),
-        colour_root=jnp.linalg.cholesky(smooth + 1e-6 * jnp.eye(n_bands)),
         **{name: jnp.asarray(value) for name, value in told.items()},
     )

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 from numpyro import handlers
-from numpyro.infer import NUTS, init_to_value
+from numpyro.infer import HMC, NUTS, init_to_value
 from numpyro.infer.hmc import HMCState
 from numpyro.infer.util import constrain_fn
 
@@ -22,9 +22,12 @@ from mirical.model.design import Design
 from mirical.model.joint import joint
 from mirical.model.offsets import Offsets
 from mirical.model.rows import outlier_probability, row_distribution
-from mirical.model.terms import Given, given
+from mirical.model.terms import Given, colour_correlation, given
 
-_DEPTH = 6, 10  # doublings during warm-up, whose long first trajectories teach little, and after
+_LENGTH = 0.5, 4.0
+"""Shortest and longest trajectory, in the sampler's units, in which the posterior is about one
+wide. Drawn anew for every step, so that no period resonates; NUTS takes half as many steps again
+to move as far, for it throws away what it tries last."""
 
 _ROUNDS = 4  # of offsets and what is drawn given them, each a fifteenth of a trajectory's cost
 
@@ -84,48 +87,48 @@ class JointKernel:
 
 
 class CollapsedState(NamedTuple):
-    """NUTS over scales and response loss; rows that went wrong; ``colour_tightness``; a key."""
+    """HMC over scales and response loss; rows that went wrong; ``colour_tightness``; a key."""
 
-    nuts: HMCState
+    hmc: HMCState
     outlier: Float[Array, " row"]
     tightness: Float[Array, " star"]
     key: jax.Array
 
 
 class CollapsedKernel:
-    """NUTS over the collapsed density, the offsets and deviant rows drawn exactly in turn.
+    """HMC over the collapsed density, the offsets and deviant rows drawn exactly in turn.
 
-    A step moves the scales and the response loss with NUTS given which rows
+    A step moves the scales and the response loss with HMC given which rows
     went wrong and how far each star's colours are off, then a few times draws
     the offsets given these, and the rows' and the stars' numbers given the
     rest: exact conditionals of one posterior.
     """
 
     def __init__(self, design: Design, card: Card, target_accept: float) -> None:
-        self.data = (design, make_blocks(design))
+        self.data = (design, make_blocks(design, colour_correlation(design, card)))
         self._card = card
         self._colours = Colours(design, card) if card.has("star_band_offset") else None
         self._model = partial(collapsed, card=card)
-        self._nuts = NUTS(
+        self._hmc = HMC(
             self._model,
+            trajectory_length=_LENGTH[1],
             dense_mass=False,  # the terms choose units that leave little to correlate
             target_accept_prob=target_accept,
-            max_tree_depth=_DEPTH,
         )
 
     def start(self, key: jax.Array, data: tuple[Any, ...], warmup: int) -> CollapsedState:
         """Return a state uniform in ±2 of the sampler's units, colours of the prior, rows sound."""
         sound = jnp.zeros_like(data[0].log_factor)
-        nuts_key, own_key, colour_key = jax.random.split(key, 3)
+        hmc_key, own_key, colour_key = jax.random.split(key, 3)
         tightness = jnp.ones(len(data[0].stars))
         if self._colours is not None:
             tightness = self._colours.prior(colour_key, data[0])
-        nuts = self._nuts.init(nuts_key, warmup, model_args=(*data, sound, tightness))
-        return CollapsedState(nuts, sound, tightness, own_key)
+        hmc = self._hmc.init(hmc_key, warmup, model_args=(*data, sound, tightness))
+        return CollapsedState(hmc, sound, tightness, own_key)
 
     def log_density(self, state: CollapsedState) -> float:
         """Return the collapsed log density."""
-        return -float(state.nuts.potential_energy)
+        return -float(state.hmc.potential_energy)
 
     def step(
         self, state: CollapsedState, data: tuple[Any, ...]
@@ -133,10 +136,12 @@ class CollapsedKernel:
         """Return the next state; what is kept holds the offsets drawn with it."""
         design, blocks = data
         arguments = (*data, state.outlier, state.tightness)
-        nuts = self._nuts.refresh(state.nuts, arguments, {})
-        nuts = self._nuts.sample(nuts, arguments, {})
-        key, flip_key, rounds_key = jax.random.split(state.key, 3)
-        values = constrain_fn(self._model, arguments, {}, nuts.z)
+        key, length_key, flip_key, rounds_key = jax.random.split(state.key, 4)
+        shortest, longest = _LENGTH
+        length = jax.random.uniform(length_key, minval=shortest, maxval=longest)
+        hmc = self._hmc.refresh(state.hmc._replace(trajectory_length=length), arguments, {})
+        hmc = self._hmc.sample(hmc, arguments, {})
+        values = constrain_fn(self._model, arguments, {}, hmc.z)
         known = self._given(values | {"colour_tightness": state.tightness}, design)
         outlier = state.outlier
         if known.outlier_fraction is not None:
@@ -152,7 +157,7 @@ class CollapsedKernel:
         start = State(state.tightness, outlier)
         after, drawn = jax.lax.scan(go_round, start, jax.random.split(rounds_key, _ROUNDS))
         last = jax.tree.map(lambda values: values[-1], drawn)
-        return CollapsedState(nuts, after.outlier, after.tightness, key), nuts, last | {"z": nuts.z}
+        return CollapsedState(hmc, after.outlier, after.tightness, key), hmc, last | {"z": hmc.z}
 
     def _redraw(
         self, key: jax.Array, data: tuple[Any, ...], known: Given, state: State

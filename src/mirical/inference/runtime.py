@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import version
+from pathlib import Path
 
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 _PLAIN_KERNELS = "--xla_cpu_use_fusion_emitters=false"
 _KNOWN_TO = "0.10."  # releases of jaxlib that know the second flag; XLA aborts on an unknown one
+_POOL = "32"  # threads of XLA's pool, which reads NPROC
 
 
 def configure() -> None:
@@ -18,9 +20,12 @@ def configure() -> None:
     the time and half the memory, and the code is no slower. Flags count if
     JAX has not started its CPU client yet. OpenBLAS, whose small factorisations
     JAX calls, makes threads wait for each other unless told of one thread
-    before it is loaded: sampling takes two and a half times as long.
+    before it is loaded: sampling takes two and a half times as long. Stacks of
+    factorisations wait for helpers from XLA's pool while they hold one of its
+    threads; with as many threads as cores, two of them wait for ever.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("NPROC", _POOL)
     wanted = [_ONE_THREAD]
     if version("jaxlib").startswith(_KNOWN_TO):
         wanted.append(_PLAIN_KERNELS)
@@ -30,8 +35,17 @@ def configure() -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
+    # A second run need not compile again; JAX's own setting wins.
+    if not jax.config.jax_compilation_cache_dir:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
     # Run a compiled function in the thread that calls it: the chains' threads then run at once.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+
+def cache_folder() -> Path:
+    """Return the folder in which this user's programs keep what can be made again."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "mirical"
 
 
 def cores() -> int:

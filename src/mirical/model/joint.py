@@ -11,7 +11,7 @@ from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.offsets import Offsets, Scales
 from mirical.model.rows import row_distribution
-from mirical.model.terms import given, unit_normals
+from mirical.model.terms import colour_correlation, given, unit_normals
 
 
 def joint(design: Design, card: Card, *, observed: bool = True) -> None:
@@ -59,7 +59,8 @@ def sample_offsets(
     star_band, flux = jnp.zeros((n_stars, n_bands)), jnp.zeros((n_stars, n_bands))
     if card.has("star_band_offset"):
         unit = unit_normals("star_band_unit", n_stars, n_bands)
-        star_band = scales.colour[:, None] * (unit @ scales.colour_root.T)
+        root = jnp.linalg.cholesky(colour_correlation(design, card))
+        star_band = scales.colour[:, None] * (unit @ root.T)
     if design.states_flux_unc:
         flux = unit_normals("flux_unit", n_stars, n_bands) * design.flux_unc
     visit = jnp.zeros(len(design.visits))

@@ -32,8 +32,6 @@ class Scales(NamedTuple):
         Of the gray offsets of a type and of a star about its type.
     colour : (star,) array
         Size of each star's colour offsets.
-    colour_root : (band, band) array
-        Cholesky factor of the colour offsets' correlation between bands.
     visit : float
         Of what the rows of one visit share.
     subarray_mean : (subarray,) array
@@ -47,7 +45,6 @@ class Scales(NamedTuple):
     type: Float[Array, ""]
     star: Float[Array, ""]
     colour: Float[Array, " star"]
-    colour_root: Float[Array, "band band"]
     visit: Float[Array, ""]
     subarray_mean: Float[Data, " subarray"] = np.zeros(len(SUBARRAYS))
 

@@ -179,7 +179,6 @@ def offset_scales(design: Design, card: Card) -> Scales:
     subarray, subarray_band = _widths("subarray", pooled[0], card)
     type_scale, star = _widths("star_offset", pooled[1], card)
     (visit,) = _widths("visit_offset", ("visit_scale",), card)
-    colour, root = colour_scales(design, card)
     return Scales(
         factor_mean=jnp.asarray(np.log(prior["median"]) + np.log(factor_centre)),
         factor=jnp.full(n_bands, prior["spread"]),
@@ -187,8 +186,7 @@ def offset_scales(design: Design, card: Card) -> Scales:
         subarray_band=subarray_band,
         type=type_scale,
         star=star,
-        colour=colour,
-        colour_root=root,
+        colour=colour_scales(design, card),
         visit=visit,
         subarray_mean=np.log(card.centre("D_centre", design.subarrays, 1.0)),
     )
@@ -198,24 +196,29 @@ def _widths(term: str, names: tuple[str, ...], card: Card) -> list[Float[Array, 
     return [draw(name, card) if card.has(term) else _NONE for name in names]
 
 
-def colour_scales(
-    design: Design, card: Card
-) -> tuple[Float[Array, " star"], Float[Array, "band band"]]:
-    """Return the size of each star's colour error, t-distributed between stars, and its root.
-
-    The errors are smooth in ln wavelength but for a share of the variance
-    that is private to a band.
-    """
-    n_stars, n_bands = len(design.stars), len(design.bands)
+def colour_scales(design: Design, card: Card) -> Float[Array, " star"]:
+    """Return the size of each star's colour error, t-distributed between stars."""
+    n_stars = len(design.stars)
     if not card.has("star_band_offset"):
-        return jnp.zeros(n_stars), jnp.eye(n_bands)
+        return jnp.zeros(n_stars)
     half_df = card.fixed("colour_tail") / 2
     tightness = Gamma(half_df, half_df).expand((n_stars,)).to_event(1)
     tightness = numpyro.sample("colour_tightness", tightness)
+    return draw("colour_scale", card) / jnp.sqrt(tightness)
+
+
+def colour_correlation(design: Design, card: Card) -> Float[Array, "band band"]:
+    """Return the correlation of a star's colour errors between bands.
+
+    They are smooth in ln wavelength but for a share of the variance that is
+    private to a band.
+    """
+    identity = jnp.eye(len(design.bands))
+    if not card.has("star_band_offset"):
+        return identity
     share = card.fixed("colour_roughness")
     smooth = smooth_covariance(design.log_wavelength, card.fixed("colour_length"))
-    root = jnp.linalg.cholesky((1 - share) * smooth + (share + _JITTER) * jnp.eye(n_bands))
-    return draw("colour_scale", card) / jnp.sqrt(tightness), root
+    return (1 - share) * smooth + (share + _JITTER) * identity
 
 
 def repeatability(design: Design, card: Card) -> Float[Array, " row"]:
