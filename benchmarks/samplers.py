@@ -11,9 +11,7 @@ Needs ``pip install -e ".[benchmark]"``.
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
 import sys
 import threading
 import time
@@ -21,7 +19,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,6 +118,8 @@ def main() -> int:
         )
         return 2
     runtime.configure()
+    from machine import machine
+
     from mirical.inference.jobs import load_job, resolve_job
 
     try:
@@ -133,7 +132,7 @@ def main() -> int:
     from mirical.observations.formats import write_ecsv
 
     said = {"job": job.name, "rows": len(inputs.design.rows), "load_before": round(load, 2)}
-    table.meta = said | table.meta | provenance()
+    table.meta = said | table.meta | machine(*PEERS, "pytensor", "numba")
     report(table, console)
     options.out.mkdir(parents=True, exist_ok=True)
     write_ecsv(table, options.out / "samplers.ecsv")
@@ -258,17 +257,14 @@ def run_mirical(design: Design, card: Card, sampler: Sampler) -> Timed:
     import jax
 
     from mirical.inference.kernels import KERNELS
-    from mirical.inference.sampling import STRETCH, random_key, stretch
+    from mirical.inference.sampling import STRETCH, compile_steps, random_key
 
     if sampler.warmup % STRETCH or sampler.draws % STRETCH:
         raise InputError(f"warm-up and draws must be multiples of {STRETCH} to be timed apart.")
     kernel = KERNELS[sampler.density](design, card, sampler.target_accept)
     keys = jax.random.split(random_key(sampler.seed, "chains"), sampler.chains)
     began = time.perf_counter()
-    start = jax.jit(partial(kernel.start, warmup=sampler.warmup))
-    start = start.lower(keys[0], kernel.data).compile()
-    state = start(keys[0], kernel.data)
-    steps = jax.jit(partial(stretch, kernel)).lower(state, kernel.data).compile()
+    start, steps = compile_steps(kernel, keys[0], sampler.warmup)
     compiled = time.perf_counter()
     states = [start(key, kernel.data) for key in keys]
     states, warmup = _advance(steps, states, kernel.data, sampler.warmup // STRETCH)
@@ -475,27 +471,6 @@ def _entry(value: Any) -> Text:
     """Return a cell; a quantity's brackets are no markup."""
     number = isinstance(value, float | np.floating)
     return Text(f"{value:#.4g}" if number else str(value))
-
-
-def provenance() -> dict[str, Any]:
-    """Return where and when this was measured, and with what."""
-    packages = "mirical", "jax", "numpyro", *PEERS, "pytensor", "numba", "numpy"
-    return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": platform.machine(),
-        "cpu": _cpu(),
-        "cores": runtime.cores(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
-    }
-
-
-def _cpu() -> str:
-    """Return the processor's name, which Python does not know on Linux."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text("utf-8").splitlines() if info.exists() else []
-    found = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return found[0] if found else platform.processor()
 
 
 if __name__ == "__main__":

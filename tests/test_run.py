@@ -65,7 +65,12 @@ def test_the_factors_agree_with_the_published_ones_within_their_errors(run):
     assert tuple(factors["filter"]) == IMAGING_BANDS
     assert np.all(np.abs(factors["diff_pct"]) < 7)
     assert np.all(np.abs(factors["diff_sigma"]) < 3.5)
-    percent = 100 * factors["ours_std"] / factors["ours"]
+    # Of the middle 68 %: a band that one star was seen in has Student's tails, and the standard
+    # deviation of 4000 draws then rests on one or two of them.
+    curves = table(run, "curves")
+    curves = curves[curves["within_data"] == True]  # noqa: E712 (a column)
+    percent = 50 * (curves["c_q84"] - curves["c_q16"]) / curves["c_q50"]
+    assert len(curves) > 0
     assert np.all((percent > 0.3) & (percent < 8))
 
 

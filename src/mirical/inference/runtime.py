@@ -36,7 +36,7 @@ def configure() -> None:
 
     jax.config.update("jax_enable_x64", True)
     # A second run need not compile again; JAX's own setting wins.
-    if not jax.config.jax_compilation_cache_dir:
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
     # Run a compiled function in the thread that calls it: the chains' threads then run at once.
     jax.config.update("jax_cpu_enable_async_dispatch", False)

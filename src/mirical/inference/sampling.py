@@ -70,14 +70,13 @@ def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> 
     """
     kernel: Kernel = KERNELS[sampler.density](design, card, sampler.target_accept)
     keys = jax.random.split(random_key(sampler.seed, "chains"), sampler.chains)
-    start = jax.jit(partial(kernel.start, warmup=sampler.warmup))
+    start, steps = compile_steps(kernel, keys[0], sampler.warmup)
     starts = [start(key, kernel.data) for key in keys]
     if not all(np.isfinite(kernel.log_density(state)) for state in starts):
         raise InputError(
             f"the sampler cannot start: the model's density is not finite anywhere near the "
             f"data; check the priors of card {card.name!r} and the table's errors."
         )
-    steps = jax.jit(partial(stretch, kernel)).lower(starts[0], kernel.data).compile()
     chains, stopped = _run_chains(steps, starts, kernel.data, sampler, progress)
     length = min(len(stats["diverging"]) if stats else 0 for _, stats in chains)
     if length == 0:
@@ -87,6 +86,17 @@ def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> 
     each_chain = partial(jax.lax.map, lambda draw: kernel.sites(draw, kernel.data))
     sites = jax.jit(partial(jax.lax.map, each_chain))(draws)
     return Chains({k: np.asarray(v) for k, v in sites.items()}, stats, complete=not stopped)
+
+
+def compile_steps(
+    kernel: Kernel, key: jax.Array, warmup: int
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Compile a kernel's start (key, data) and its `stretch` (state, data), side by side."""
+    start = jax.jit(partial(kernel.start, warmup=warmup)).lower(key, kernel.data)
+    steps = jax.jit(partial(stretch, kernel)).lower(start.out_info, kernel.data)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        first, second = pool.map(lambda lowered: lowered.compile(), (start, steps))
+    return first, second
 
 
 def sample_prior(design: Design, card: Card, seed: int) -> Arrays:

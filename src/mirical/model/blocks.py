@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from mirical.model.design import Data, Design
 
@@ -48,7 +49,8 @@ class StarGroup:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Return how many members, visits and slots."""
-        return (*self.visit.shape, self.slot_cell.shape[1])
+        n_members, n_turns = self.visit.shape
+        return n_members, n_turns, self.slot_cell.shape[1]
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,11 @@ class Blocks:
     departing: Int[Data, " departing"]
     colour_correlation: Float[Data, "band band"]
 
-    def by_group(self, values: Float[Data, " row"]) -> list[Float[Data, "member turn slot"]]:
+    def by_group(self, values: Float[Array, " row"]) -> list[Float[Array, "member turn slot"]]:
         """Sum values of the rows where they count."""
         sizes = [int(np.prod(group.shape)) for group in self.groups]
-        flat = jax.numpy.zeros(sum(sizes)).at[self.row_place].add(values)
-        parts = jax.numpy.split(flat, np.cumsum(sizes)[:-1])
+        flat = jnp.zeros(sum(sizes)).at[self.row_place].add(values)
+        parts = jnp.split(flat, np.cumsum(sizes)[:-1])
         return [part.reshape(group.shape) for part, group in zip(parts, self.groups, strict=True)]
 
 

@@ -294,13 +294,13 @@ def integrate(
     types = Form(jnp.zeros((len(design.types), n_cells)), jnp.zeros(len(design.types)))
     groups = []
     weights, pulls = blocks.by_group(weight), blocks.by_group(weight * y)
-    for group, *rows_of in zip(blocks.groups, weights, pulls, strict=True):
-        gain, form, by_visits = _absorb_visits(*rows_of, scales)
+    for group, of_weight, of_pull in zip(blocks.groups, weights, pulls, strict=True):
+        gain, form, by_visits = _absorb_visits(of_weight, of_pull, scales)
         basis = _star_basis(design, group, scales)
         form, by_stars, star = _absorb(form, basis, jnp.zeros_like(basis[:, 0]))
         cells, types = _add(cells, types, design, group, form)
         evidence += by_visits + by_stars
-        groups.append(OfGroup(*rows_of, gain, star))
+        groups.append(OfGroup(of_weight, of_pull, gain, star))
     cells, by_types, of_types = _absorb_types(cells, types, scales)
     basis = _departure_basis(blocks, scales)
     cells, by_departures, departure = _absorb(cells, basis, jnp.zeros(basis.shape[1]))
@@ -338,7 +338,7 @@ def redraw(
         unit = done.star.draw(star_key, at_slots)
         at_slots = at_slots + _times(_star_basis(design, group, scales), unit)
         n_own = group.own_band.shape[1]
-        colour = _times(group.colour_root, unit[:, 1 : 1 + n_own])
+        colour = _times(jnp.asarray(group.colour_root), unit[:, 1 : 1 + n_own])
         colour = _all_bands(group, blocks.colour_correlation, colour, colours[group.star])
         star = star.at[group.star].set(scales.star * unit[:, 0])
         star_band = star_band.at[group.star].set(scales.colour[group.star][:, None] * colour)
