@@ -34,7 +34,7 @@ class Sampler:
     seed : int
         Fixes every random number of the job.
     target_accept : float
-        Acceptance NUTS adapts its step size to; nearer 1 is slower and safer.
+        Acceptance the step size is adapted to; nearer 1 is slower and safer.
     density : str
         ``"collapsed"`` (fast) or ``"joint"`` (the readable definition): two
         implementations of the same model.

@@ -1,4 +1,4 @@
-"""NUTS over the model: chains side by side, in stretches that can be watched and stopped."""
+"""Sampling the model: chains side by side, in stretches that can be watched and stopped."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The sampler's units: about where the rows put a quantity, and how well, before any fit.
 
-They choose the coordinates in which NUTS moves (`terms.informed_normals`) and
+They choose the coordinates in which the sampler moves (`terms.informed_normals`) and
 nothing else: the posterior is the same whatever they are, so rough and robust
 estimates serve.
 """
