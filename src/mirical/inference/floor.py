@@ -23,9 +23,10 @@ from mirical.inference.truth import (
     Coefficients,
 )
 from mirical.model.blocks import make_blocks
-from mirical.model.collapsed import integrate, redraw
+from mirical.model.collapsed import integrate
 from mirical.model.design import Design
 from mirical.model.offsets import Scales
+from mirical.model.redraw import redraw
 from mirical.model.terms import smooth_covariance
 from mirical.model.timelaw import amplitude, log_relative_factor
 

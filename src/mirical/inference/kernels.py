@@ -17,10 +17,11 @@ from mirical.inference.colours import Colours, State
 from mirical.inference.deviant import flip_some
 from mirical.model.blocks import make_blocks
 from mirical.model.cards import Card
-from mirical.model.collapsed import band_means, collapsed, integrate, redraw, row_variance
+from mirical.model.collapsed import band_means, collapsed, integrate, row_variance
 from mirical.model.design import Design
 from mirical.model.joint import joint
 from mirical.model.offsets import Offsets
+from mirical.model.redraw import redraw
 from mirical.model.rows import outlier_probability, row_distribution
 from mirical.model.terms import Given, colour_correlation, given
 

@@ -1,0 +1,162 @@
+"""Gaussian terms integrated out of a quadratic form: one step, its derivatives, and drawing back.
+
+The derivation stands above `mirical.model.collapsed`. The derivatives of a
+step are written out (`_absorb_backward`) rather than left to differentiation
+through the factor of P: with A = 1 - B G they are products of the step's own
+matrices, and cost no more than the step itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
+from jaxtyping import Array, Float
+
+_AT_ONCE = 64
+"""Matrices factored in one call. XLA splits larger batches over the threads of a pool that
+also runs the callers, and with all of its threads calling, each waits for the others for ever."""
+
+
+class Form(NamedTuple):
+    """A quadratic form in the effects: see the module's first lines."""
+
+    weight: Float[Array, "*batch effect effect"]
+    pull: Float[Array, "*batch effect"]
+
+
+class Absorbed(NamedTuple):
+    """An integrated term: the distribution of its u given the effects that stayed.
+
+    Attributes
+    ----------
+    centre : (..., unit) array
+        Mean where the effects are zero.
+    gain : (..., unit, effect) array
+        What each unit of effect takes off it.
+    root : (..., unit, unit) array
+        Cholesky factor of the precision.
+    """
+
+    centre: Float[Array, "*batch unit"]
+    gain: Float[Array, "*batch unit effect"]
+    root: Float[Array, "*batch unit unit"]
+
+    def draw(self, key: jax.Array, effects: Float[Array, "*batch effect"]) -> Array:
+        """Draw u given the effects that stayed."""
+        noise = jax.random.normal(key, self.centre.shape)
+        return self.centre - times(self.gain, effects) + solve(self.root, noise, transposed=True)
+
+
+def times(matrix: Array, vector: Array) -> Array:
+    """Return one matrix times one vector of each pair in a stack."""
+    return jnp.einsum("...ij,...j->...i", matrix, vector)
+
+
+def transpose(matrix: Array) -> Array:
+    """Return every matrix of a stack transposed."""
+    return jnp.swapaxes(matrix, -1, -2)
+
+
+def _outer(one: Array, two: Array) -> Array:
+    return one[..., :, None] * two[..., None, :]
+
+
+def solve(
+    root: Float[Array, "*batch unit unit"],
+    right: Float[Array, "*batch unit"],
+    *,
+    transposed: bool = False,
+) -> Float[Array, "*batch unit"]:
+    """Solve a triangular system for one vector a matrix."""
+
+    def each(pair: tuple[Array, Array]) -> Array:
+        return solve_triangular(pair[0], pair[1][..., None], lower=True, trans=transposed)[..., 0]
+
+    return _few_at_once(each, (root, right))
+
+
+def _few_at_once(function: Callable[..., Any], batch: tuple[Array, ...]) -> Any:
+    """Apply a function of stacked matrices to `_AT_ONCE` of them at a time."""
+    if batch[0].ndim < 3 or batch[0].shape[0] <= _AT_ONCE:
+        return function(batch)
+    return jax.lax.map(function, batch, batch_size=_AT_ONCE)
+
+
+def _factor(pair: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Return the Cholesky factor L of a matrix and (L L')^-1 times the columns beside it."""
+    precision, right = pair
+    root = jnp.linalg.cholesky(precision, symmetrize_input=False)
+    half = solve_triangular(root, right, lower=True)
+    return root, solve_triangular(root, half, lower=True, trans=1)
+
+
+@jax.custom_vjp
+def absorb(
+    form: Form, basis: Float[Array, "*batch effect unit"], mean: Float[Array, "*batch unit"]
+) -> tuple[Form, Float[Array, ""], Absorbed]:
+    """Integrate out u ~ N(mean, 1) from effects ``basis @ u``.
+
+    Returns
+    -------
+    Form
+        Of the effects that stay.
+    scalar array
+        c' (B' h + m) - ln|P|, summed over the batch.
+    Absorbed
+        For drawing u; carries no derivative.
+    """
+    return _absorb_forward(form, basis, mean)[0]
+
+
+def _absorb_forward(form: Form, basis: Array, mean: Array) -> tuple[Any, Any]:
+    n_effects, n_units = basis.shape[-2:]
+    weighted = transpose(basis) @ form.weight
+    precision = jnp.eye(n_units) + weighted @ basis
+    pull = times(transpose(basis), form.pull) + mean
+    unit = jnp.broadcast_to(jnp.eye(n_units), precision.shape)
+    right = jnp.concatenate([weighted, pull[..., None], unit], axis=-1)
+    root, solved = _few_at_once(_factor, (precision, right))
+    gain, centre, inverse = jnp.split(solved, [n_effects, n_effects + 1], axis=-1)
+    centre = centre[..., 0]
+    left = Form(form.weight - transpose(weighted) @ gain, form.pull - times(transpose(gain), pull))
+    logs = jnp.log(jnp.diagonal(root, axis1=-2, axis2=-1))
+    evidence = jnp.sum(centre * pull) - 2 * jnp.sum(logs)
+    rest = form.pull - times(form.weight, times(basis, centre))
+    return (left, evidence, Absorbed(centre, gain, root)), (
+        basis,
+        left,
+        gain,
+        centre,
+        inverse,
+        rest,
+    )
+
+
+def _absorb_backward(kept: Any, cotangents: Any) -> tuple[Form, Array, Array]:
+    """Return the derivatives by W, h, B and m; S and s are those by the new W and h."""
+    basis, left, gain, centre, inverse, rest = kept
+    (by_weight, by_pull), by_evidence, _ = cotangents
+    by_weight = 0.5 * (by_weight + transpose(by_weight))
+    stay = jnp.eye(basis.shape[-2]) - basis @ gain  # A = 1 - B G
+    effect = times(basis, centre)
+    stayed = times(stay, by_pull)
+    crossed = _outer(stayed, effect)
+    spread = basis @ inverse @ transpose(basis) + _outer(effect, effect)
+    to_weight = stay @ by_weight @ transpose(stay) - by_evidence * spread
+    to_weight = to_weight - 0.5 * (crossed + transpose(crossed))
+    to_pull = stayed + 2 * by_evidence * effect
+    pulled = times(gain, by_pull)
+    to_basis = (
+        -2 * (left.weight @ by_weight @ transpose(gain))
+        - _outer(times(left.weight, by_pull), centre)
+        - _outer(rest, pulled)
+        + 2 * by_evidence * (_outer(rest, centre) - transpose(gain))
+    )
+    return Form(to_weight, to_pull), to_basis, 2 * by_evidence * centre - pulled
+
+
+absorb.defvjp(_absorb_forward, _absorb_backward)

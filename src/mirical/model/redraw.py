@@ -1,0 +1,106 @@
+"""The offsets drawn again, exactly, from their distribution given the rows and the scales."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mirical.model.blocks import Blocks, StarGroup
+from mirical.model.collapsed import (
+    Integrated,
+    OfGroup,
+    OfTypes,
+    band_means,
+    departure_basis,
+    level_basis,
+    own_unc,
+    star_basis,
+)
+from mirical.model.design import Data, Design
+from mirical.model.forms import solve, times
+from mirical.model.offsets import Offsets, Scales
+
+
+def redraw(
+    key: jax.Array, design: Design, blocks: Blocks, scales: Scales, integrated: Integrated
+) -> Offsets:
+    """Draw every offset from its distribution given the rows, outermost term first."""
+    keys = jax.random.split(key, 7)
+    n_bands, n_stars, others = len(design.bands), len(design.stars), len(design.subarrays) - 1
+    unit = integrated.level.draw(keys[0], jnp.zeros(len(blocks.cell_band)))
+    log_a = band_means(design) + scales.factor * unit[:n_bands]
+    off_mean = jnp.concatenate([jnp.zeros(1), scales.subarray * unit[n_bands:]])
+    effect = level_basis(design, blocks, scales) @ unit
+    # Cells without rows have no part in the density: their departures keep the prior.
+    prior = scales.subarray_band * jax.random.normal(keys[1], (n_bands, others))
+    departure = jnp.pad(prior, ((0, 0), (1, 0)))
+    basis = departure_basis(blocks, scales)
+    observed = basis @ integrated.departure.draw(keys[2], effect)
+    departure = departure.at[blocks.cell_band, blocks.cell_subarray].set(-observed)
+    effect = effect + observed
+    by_type = _draw_types(keys[3], integrated.types, effect)
+
+    colours = jax.random.normal(keys[4], (n_stars, n_bands))
+    star, visit = jnp.zeros(n_stars), jnp.zeros(len(design.visits))
+    star_band, flux = jnp.zeros((n_stars, n_bands)), jnp.zeros((n_stars, n_bands))
+    for number, (group, done) in enumerate(zip(blocks.groups, integrated.groups, strict=True)):
+        star_key, visit_key = jax.random.split(jax.random.fold_in(keys[5], number))
+        at_slots = effect[group.slot_cell] + by_type[design.star_type[group.star]][:, None]
+        unit = done.star.draw(star_key, at_slots)
+        at_slots = at_slots + times(star_basis(design, group, scales), unit)
+        n_own = group.own_band.shape[1]
+        colour = times(jnp.asarray(group.colour_root), unit[:, 1 : 1 + n_own])
+        colour = _all_bands(group, blocks.colour_correlation, colour, colours[group.star])
+        star = star.at[group.star].set(scales.star * unit[:, 0])
+        star_band = star_band.at[group.star].set(scales.colour[group.star][:, None] * colour)
+        if design.states_flux_unc:
+            own = own_unc(design, group) * unit[:, 1 + n_own :]
+            flux = flux.at[group.star[:, None], group.own_band].set(own, mode="drop")
+        drawn = _draw_visits(visit_key, done, at_slots)
+        visit = visit.at[group.visit].set(drawn, mode="drop")
+    return Offsets(
+        log_a=log_a,
+        subarray=jnp.asarray(scales.subarray_mean) + off_mean,
+        subarray_band=departure,
+        type=by_type,
+        star=star,
+        star_band=star_band,
+        flux=flux,
+        visit=visit,
+    )
+
+
+def _draw_types(
+    key: jax.Array, types: OfTypes, effect: Float[Array, " cell"]
+) -> Float[Array, " srctype"]:
+    noise = jax.random.normal(key, types.variance.shape)
+    mean = types.variance * (types.pull - types.weight @ effect)
+    return mean + jnp.sqrt(types.variance) * noise
+
+
+def _draw_visits(
+    key: jax.Array, done: OfGroup, effect: Float[Array, "member slot"]
+) -> Float[Array, "member turn"]:
+    pull = jnp.sum(done.pull - done.weight * effect[:, None, :], axis=-1)
+    noise = jax.random.normal(key, pull.shape)
+    return done.visit_gain * pull + jnp.sqrt(done.visit_gain) * noise
+
+
+def _all_bands(
+    group: StarGroup,
+    correlation: Float[Data, "band band"],
+    own: Float[Array, "member own"],
+    normal: Float[Array, "member band"],
+) -> Float[Array, "member band"]:
+    """Draw colours of unit size in all bands given those in the stars' own.
+
+    A draw from the prior is moved by what its own bands miss, times the
+    regression on them: conditional normals without a matrix for each star.
+    """
+    prior = normal @ jnp.linalg.cholesky(jnp.asarray(correlation)).T
+    padded = jnp.pad(jnp.asarray(correlation), ((0, 0), (0, 1)))
+    among = padded[:, group.own_band].swapaxes(0, 1)  # (member, band, own)
+    missed = own - jnp.pad(prior, ((0, 0), (0, 1)))[jnp.arange(len(own))[:, None], group.own_band]
+    root = jnp.asarray(group.colour_root)
+    return prior + times(among, solve(root, solve(root, missed), transposed=True))
