@@ -13,12 +13,17 @@ from scipy.stats import gamma, multivariate_normal
 
 from designs import crowded_design
 from mirical.inference.colours import Colours, State, star_rows
+from mirical.model.blocks import make_blocks
 from mirical.model.cards import load_card
 from mirical.model.joint import sample_offsets
 from mirical.model.terms import colour_correlation, given
 
 CARD = load_card("hierarchical", "test")
 FRACTION, WIDTH = 0.2, 0.05
+
+
+def colours_of(design) -> Colours:
+    return Colours(design, CARD, make_blocks(design, colour_correlation(design, CARD)))
 
 
 def conditions(design):
@@ -86,7 +91,7 @@ def test_jumps_visit_tightness_and_indicators_as_often_as_they_are_probable():
     """
     design = crowded_design(14)
     known, offsets, tightness = conditions(design)
-    colours = Colours(design, CARD)
+    colours = colours_of(design)
     common = known.scales.colour**2 * tightness
 
     def step(state, key):
@@ -116,9 +121,10 @@ def test_tightness_given_the_offsets_is_conjugate():
     design = crowded_design(120)
     known, offsets, tightness = conditions(design)
     alone = np.flatnonzero((design.star != 0) | (design.band == 2))
-    only = {name: getattr(design, name)[alone] for name in ("star", "band", "elapsed")}
-    design = replace(design, **only)
-    redraw = partial(Colours(design, CARD).redraw_tightness, design=design, scales=known.scales)
+    of_rows = "log_factor", "star", "band", "subarray", "visit", "elapsed"
+    only = {name: getattr(design, name)[alone] for name in of_rows}
+    design = replace(design, rows=tuple(range(len(alone))), **only)
+    redraw = partial(colours_of(design).redraw_tightness, design=design, scales=known.scales)
     each = jax.jit(jax.vmap(lambda key: redraw(key, offsets=offsets, tightness=tightness)))
     drawn = each(jax.random.split(jax.random.key(2), 20000))
     scale = float(known.scales.colour[0] * jnp.sqrt(tightness[0]))

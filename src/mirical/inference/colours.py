@@ -28,10 +28,12 @@ import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, Int
 
+from mirical.model.blocks import Blocks, StarGroup
 from mirical.model.cards import Card
+from mirical.model.collapsed import own_unc
 from mirical.model.design import Data, Design
 from mirical.model.offsets import Offsets, Scales
-from mirical.model.terms import Given, colour_correlation
+from mirical.model.terms import Given
 
 
 class State(NamedTuple):
@@ -41,12 +43,27 @@ class State(NamedTuple):
     outlier: Float[Array, " row"]
 
 
-class _Filtered(NamedTuple):
-    """A star's band effects given the rows so far, and the log of the sums so far."""
+class _Sequence(NamedTuple):
+    """The rows of a group's stars in order of wavelength, and each one's place in its own bands.
 
-    mean: Float[Array, "star band"]
-    covariance: Float[Array, "star band band"]
-    log_weight: Float[Array, " star"]
+    Rows are padded with -1; a busy star has none. `correlation` is that of
+    the colours between a star's own bands, zero where padded; `stated` holds the
+    fractional errors stated for the predicted fluxes in them.
+    """
+
+    group: StarGroup
+    rows: Int[Data, "member slot"]
+    place: Int[Data, "member slot"]
+    correlation: Float[Data, "member own own"]
+    stated: Float[Data, "member own"]
+
+
+class _Filtered(NamedTuple):
+    """A star's effects in its own bands given the rows so far, and the log of the sums so far."""
+
+    mean: Float[Array, "member own"]
+    covariance: Float[Array, "member own own"]
+    log_weight: Float[Array, " member"]
 
 
 _RANGE = float(np.log(1e-5)), float(np.log(20.0))
@@ -55,6 +72,7 @@ _AT_ONCE = 64  # matrices factored together, which bounds memory
 _JUMPS = 6  # for every draw of the offsets; a tenth to a third are accepted where it matters
 _MOST_ROWS = 48
 """Stars with more rows are left out: bands seen again and again cannot all have gone wrong."""
+_FREE = -1.0  # a row whose indicator is drawn and not given
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -70,13 +88,23 @@ def star_rows(design: Design) -> Int[Data, "star slot"]:
     return np.where(slot < kept[:, None], order[place], -1).astype(np.int32)
 
 
-class Colours:
-    """The moves of a card's stars on a design."""
+def _sequence(design: Design, group: StarGroup, correlation: Float[Data, "band band"]) -> _Sequence:
+    rows = star_rows(design)[group.star]
+    rows = rows[:, : max(int(np.sum(rows >= 0, axis=1).max()), 1)]
+    band = np.asarray(design.band)[rows]
+    place = np.argmax(group.own_band[:, None, :] == band[:, :, None], axis=2)
+    padded = np.pad(np.asarray(correlation), (0, 1))
+    among = padded[group.own_band[:, :, None], group.own_band[:, None, :]]
+    return _Sequence(group, rows, place, among, np.asarray(own_unc(design, group)))
 
-    def __init__(self, design: Design, card: Card) -> None:
+
+class Colours:
+    """The moves of a card's stars on a design of given blocks."""
+
+    def __init__(self, design: Design, card: Card, blocks: Blocks) -> None:
         self._half_df = card.fixed("colour_tail") / 2
-        self._rows = star_rows(design)
-        self._correlation = colour_correlation(design, card)
+        self._correlation = blocks.colour_correlation
+        self._sequences = [_sequence(design, group, self._correlation) for group in blocks.groups]
 
     def prior(self, key: jax.Array, design: Design) -> Float[Array, " star"]:
         """Draw each star's tightness from its prior."""
@@ -137,8 +165,6 @@ class Colours:
         Given ln A, D, types and visits, the stars are independent of each
         other. `common` is colour_scale squared.
         """
-        rows, scales = jnp.asarray(self._rows), known.scales
-        low, high = _RANGE
         without_star = offsets._replace(
             star=jnp.zeros_like(offsets.star),
             star_band=jnp.zeros_like(offsets.star_band),
@@ -146,54 +172,81 @@ class Colours:
         )
         expected = known.loss_effect + without_star.at_rows(design)
         left = jnp.asarray(design.log_factor) - expected
-        own = scales.star**2 + jax.vmap(jnp.diag)(jnp.asarray(design.flux_unc) ** 2)
+        for number, sequence in enumerate(self._sequences):
+            its_key = jax.random.fold_in(key, number)
+            state = self._jump(its_key, known, common, left, sequence, state, n_jumps)
+        return state
 
-        def weigh(tight: Array, uniform: Array, forced: Array | None) -> tuple[Array, Array]:
+    def _jump(
+        self,
+        key: jax.Array,
+        known: Given,
+        common: Float[Array, " star"],
+        left: Float[Array, " row"],
+        sequence: _Sequence,
+        state: State,
+        n_jumps: int,
+    ) -> State:
+        """Let the stars of one group jump; `left` is what the stars' own offsets must explain."""
+        group, rows = sequence.group, jnp.asarray(sequence.rows)
+        low, high = _RANGE
+        stated = jnp.asarray(sequence.stated)
+        own = known.scales.star**2 + stated[:, :, None] ** 2 * jnp.eye(stated.shape[1])
+
+        def weigh(tight: Array, uniform: Array, forced: Array) -> tuple[Array, Array]:
             """Return the log of target over proposal and the indicators, by star."""
             gamma = self._half_df * (jnp.log(tight) - tight)  # in ln tightness, up to a constant
-            colour = (common / tight)[:, None, None] * self._correlation
-            start = _Filtered(jnp.zeros_like(offsets.star_band), own + colour, gamma)
-            observe = partial(_observe, design, known, left, forced)
-            end, chosen = jax.lax.scan(observe, start, (rows.T, uniform))
+            colour = (common[group.star] / tight)[:, None, None] * sequence.correlation
+            start = _Filtered(jnp.zeros_like(stated), own + colour, gamma)
+            slots = rows.T, jnp.asarray(sequence.place).T, uniform, forced.T
+            end, chosen = jax.lax.scan(partial(_observe, known, left), start, slots)
             return end.log_weight, chosen.T
 
-        def step(now: tuple[State, Array], key: jax.Array) -> tuple[tuple[State, Array], None]:
-            state, here = now
-            tight_key, rows_key, accept_key = jax.random.split(key, 3)
-            proposed = jnp.exp(jax.random.uniform(tight_key, here.shape, minval=low, maxval=high))
-            there, chosen = weigh(proposed, jax.random.uniform(rows_key, rows.T.shape), None)
-            inside = (jnp.log(state.tightness) > low) & (jnp.log(state.tightness) < high)
-            likely = jnp.log(jax.random.uniform(accept_key, here.shape)) < there - here
-            taken = inside & (rows[:, 0] >= 0) & likely
-            place = jnp.where(taken[:, None] & (rows >= 0), rows, len(design.rows))
-            moved = State(
-                jnp.where(taken, proposed, state.tightness),
-                state.outlier.at[place.ravel()].set(chosen.ravel(), mode="drop"),
-            )
-            return (moved, jnp.where(taken, there, here)), None
+        def accept(now: tuple[Array, ...], to: tuple[Array, ...]) -> tuple[tuple[Array, ...], None]:
+            tightness, wrong, here = now
+            proposed, chosen, there, uniform = to
+            inside = (jnp.log(tightness) > low) & (jnp.log(tightness) < high)
+            taken = inside & (rows[:, 0] >= 0) & (jnp.log(uniform) < there - here)
+            return (
+                jnp.where(taken, proposed, tightness),
+                jnp.where(taken[:, None], chosen, wrong),
+                jnp.where(taken, there, here),
+            ), None
 
-        here, _ = weigh(state.tightness, jnp.zeros(rows.T.shape), state.outlier)
-        (state, _), _ = jax.lax.scan(step, (state, here), jax.random.split(key, n_jumps))
-        return state
+        # A proposal does not depend on the state: they are weighed side by side, with the state.
+        tight_key, rows_key, accept_key = jax.random.split(key, 3)
+        each = n_jumps, len(group.star)
+        proposed = jnp.exp(jax.random.uniform(tight_key, each, minval=low, maxval=high))
+        tightness, wrong = state.tightness[group.star], state.outlier[jnp.maximum(rows, 0)]
+        tight = jnp.concatenate([tightness[None], proposed])
+        forced = jnp.full((n_jumps, *rows.shape), _FREE)
+        forced = jnp.concatenate([wrong[None], forced])
+        uniform = jax.random.uniform(rows_key, (1 + n_jumps, *rows.T.shape))
+        weight, chosen = jax.vmap(weigh)(tight, uniform, forced)
+        uniform = jax.random.uniform(accept_key, each)
+        to = proposed, chosen[1:], weight[1:], uniform
+        (tightness, wrong, _), _ = jax.lax.scan(accept, (tightness, wrong, weight[0]), to)
+        place = jnp.where(rows >= 0, rows, len(left))
+        return State(
+            state.tightness.at[group.star].set(tightness),
+            state.outlier.at[place].set(wrong, mode="drop"),
+        )
 
 
 def _observe(
-    design: Design,
     known: Given,
     left: Float[Array, " row"],
-    forced: Float[Array, " row"] | None,
     state: _Filtered,
-    slot: tuple[Array, Array],
-) -> tuple[_Filtered, Float[Array, " star"]]:
-    """Take in one row of every star; return whether each went wrong, drawn or as `forced`."""
-    row, uniform = slot
+    slot: tuple[Array, Array, Array, Array],
+) -> tuple[_Filtered, Float[Array, " member"]]:
+    """Take in one row of every star; return whether each went wrong, drawn or as forced."""
+    row, place, uniform, forced = slot
     real = row >= 0
     row = jnp.maximum(row, 0)
     every = jnp.arange(len(row))
-    band = jnp.asarray(design.band)[row]
-    column = state.covariance[every, :, band]
-    innovation = left[row] - state.mean[every, band]
-    sound = column[every, band] + known.sigma[row] ** 2
+    column = state.covariance[every, :, place]
+    innovation = left[row] - state.mean[every, place]
+    sound = column[every, place] + known.sigma[row] ** 2
     if known.outlier_fraction is None or known.outlier_width is None:
         wrong = jnp.zeros_like(sound)
         log_sum = _log_normal(innovation, sound)
@@ -206,7 +259,7 @@ def _observe(
         wide_log = jnp.log(jnp.asarray(known.outlier_fraction)) + _log_normal(innovation, wide)
         log_sum = jnp.logaddexp(narrow_log, wide_log)
         drawn = (jnp.log(uniform) < wide_log - log_sum).astype(float)
-        wrong = drawn if forced is None else forced[row]
+        wrong = jnp.where(forced == _FREE, drawn, forced)
         variance = jnp.where(wrong > 0, wide, sound)
     gain = column / variance[:, None]
     mean = state.mean + jnp.where(real[:, None], gain * innovation[:, None], 0.0)

@@ -106,9 +106,10 @@ class CollapsedKernel:
     """
 
     def __init__(self, design: Design, card: Card, target_accept: float) -> None:
-        self.data = (design, make_blocks(design, colour_correlation(design, card)))
+        blocks = make_blocks(design, colour_correlation(design, card))
+        self.data = (design, blocks)
         self._card = card
-        self._colours = Colours(design, card) if card.has("star_band_offset") else None
+        self._colours = Colours(design, card, blocks) if card.has("star_band_offset") else None
         self._model = partial(collapsed, card=card)
         self._hmc = HMC(
             self._model,

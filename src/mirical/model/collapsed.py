@@ -44,7 +44,7 @@ from numpyro import handlers
 from mirical.model.blocks import Blocks, StarGroup
 from mirical.model.cards import Card
 from mirical.model.design import Data, Design
-from mirical.model.forms import Absorbed, Form, absorb, transpose
+from mirical.model.forms import Absorbed, Form, absorb, conclude, transpose
 from mirical.model.offsets import Scales
 from mirical.model.terms import Given, given
 
@@ -155,7 +155,7 @@ def integrate(
     basis = departure_basis(blocks, scales)
     cells, by_departures, departure = absorb(cells, basis, jnp.zeros(basis.shape[1]))
     mean = _level_mean(design, scales, reference)
-    _, by_level, level = absorb(cells, level_basis(design, blocks, scales), mean)
+    by_level, level = conclude(cells, level_basis(design, blocks, scales), mean)
     evidence += by_types + by_departures + by_level - jnp.sum(mean**2)
     return Integrated(0.5 * evidence, tuple(groups), of_types, departure, level)
 

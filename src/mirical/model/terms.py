@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
@@ -27,6 +28,7 @@ from mirical.model.timelaw import log_relative_factor
 
 _JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
 _LOSS_PIVOT = np.log(15.0)  # ln(micron) at which the card states the size of the loss
+_BEND = -1.5  # in the widths of what the rows say of a scatter, as is the bend's sharpness
 _NONE = jnp.zeros(())
 
 
@@ -117,6 +119,30 @@ def informed_normals(
     log_volume = jnp.sum(jnp.log(jnp.diagonal(lower)))
     numpyro.factor(f"{name}_volume", 0.5 * (xi @ xi - u @ u) - log_volume)
     return x
+
+
+def bent_normals(
+    name: str,
+    spread: Float[Array, ""],
+    information: Float[Data, " unit"],
+    estimate: Float[Data, " unit"],
+) -> Float[Array, " unit"]:
+    """Return independent standard normals u, sampled in units that suit what rows say of spread u.
+
+    As `informed_normals`, for the logarithm of a scatter: where it is hidden
+    below the photometric errors the rows say nothing any more, and the posterior
+    has a tail as wide as the prior beside a core as narrow as the rows make it. So
+    the site xi moves in the rows' units down to `_BEND` below their estimate,
+    and in the prior's farther down.
+    """
+    ratio = 1 / jnp.sqrt(1 + information * spread**2)  # of the core's width to the prior's
+    xi = unit_normals(name, *jnp.shape(information))
+    below = _BEND - xi
+    u = ratio**2 * spread * information * estimate + ratio * xi
+    u = u - (1 - ratio) * jax.nn.softplus(below)
+    log_slope = jnp.log(ratio + (1 - ratio) * jax.nn.sigmoid(below))
+    numpyro.factor(f"{name}_volume", jnp.sum(0.5 * (xi**2 - u**2) + log_slope))
+    return u
 
 
 def smooth_covariance(
@@ -223,12 +249,11 @@ def colour_correlation(design: Design, card: Card) -> Float[Array, "band band"]:
 
 def repeatability(design: Design, card: Card) -> Float[Array, " row"]:
     """Return the standard deviation of sound rows: photometric error and band repeatability."""
-    root = draw("repeatability_spread", card) * jnp.eye(len(design.bands))
+    spread = draw("repeatability_spread", card)
     median = draw("repeatability_median", card)
     estimate = design.units.log_scatter - jnp.log(median)
-    information = design.units.scatter_information
-    spread = informed_normals("repeatability_unit", root, information, estimate)
-    sigma = median * jnp.exp(spread)
+    unit = bent_normals("repeatability_unit", spread, design.units.scatter_information, estimate)
+    sigma = median * jnp.exp(spread * unit)
     sigma = numpyro.deterministic("repeatability", sigma)
     return jnp.hypot(sigma[design.band], design.log_factor_unc)
 
