@@ -1,6 +1,6 @@
 """Accuracy against the staged procedure and the floor, over simulated programs.
 
-    python benchmarks/recovery.py [--programs 24] [--out reports/recovery]
+    python benchmarks/recovery.py [--programs 100] [--out reports/validation/recovery]
 
 One program a core at a time; every program done is kept in ``programs.jsonl``,
 and the same command goes on from there. Records of another card or other
@@ -22,7 +22,7 @@ from typing import Any
 
 from mirical.inference import runtime
 
-SAMPLER = {"chains": 2, "warmup": 300, "draws": 600}
+SAMPLER = {"chains": 2, "warmup": 150, "draws": 450}
 WITHOUT_DISK = 8  # programs that are calibrated once more without the debris disk
 
 
@@ -55,8 +55,8 @@ def main() -> None:
     from mirical.products.recovery_report import write_summary
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--programs", type=int, default=24)
-    parser.add_argument("--out", type=Path, default=Path("reports/recovery"))
+    parser.add_argument("--programs", type=int, default=100)
+    parser.add_argument("--out", type=Path, default=Path("reports/validation/recovery"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     kept = options.out / "programs.jsonl"
