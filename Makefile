@@ -18,7 +18,7 @@ lint: $(VENV)/installed-dev
 
 check-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
-	$(BIN)/python benchmarks/recovery.py
+	$(BIN)/python benchmarks/validation.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

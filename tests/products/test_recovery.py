@@ -105,6 +105,14 @@ def test_honest_errors_are_told_from_understated_ones():
     assert not found["C: error over that of floor"]
 
 
+def test_the_error_of_a_figure_is_its_scatter_between_programs():
+    """210 independent points in each of 40 programs: sqrt(0.68 x 0.32 / 8400), within 40 %."""
+    records = [made_up(seed) for seed in range(40)]
+    table = criteria_table(records, coverage_table(records), quantity_table(records))
+    found = dict(zip(table["criterion"], table["error"], strict=True))
+    assert found["C: 68 % covers"] == pytest.approx(0.0051, rel=0.4)
+
+
 def test_the_shift_by_a_disk_is_in_sigma_of_the_fit_with_it():
     record = made_up(1)
     clean = json.loads(json.dumps(record["quantities"]))

@@ -10,20 +10,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from arviz_stats.base.array import array_stats
-from numpy.typing import NDArray
 from numpyro import handlers
 
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.inference.jobs import Sampler
-from mirical.inference.kernels import CollapsedKernel
 from mirical.inference.ranks import rank_of
-from mirical.inference.sampling import (
-    STRETCH,
-    random_key,
-    stretch,
-    without_leverage,
-)
+from mirical.inference.refits import Refits, Values
+from mirical.inference.sampling import random_key, without_leverage
 from mirical.model.cards import TERMS, Card
 from mirical.model.design import Design, with_rows
 from mirical.model.joint import joint
@@ -33,12 +26,7 @@ from mirical.model.timelaw import log_relative_factor
 MOST_KEPT = 99
 """Largest number of thinned draws a rank is taken among."""
 
-WANTED_ESS = 60
-RHAT_LIMIT = 1.1  # of one short chain cut in halves, over tens of quantities
-DIVERGENT_LIMIT = 0.02
-_LONGEST = 6  # a chain short of effective draws goes on up to so many times its length
 
-Floats = NDArray[Any]
 Place = tuple[str, str, int | None]
 
 _BY_BAND = {"A": "factor", "loss": "response_loss", "tau": "response_loss", "C_ref": "factor"}
@@ -166,15 +154,10 @@ class Refitter:
         self.labels = tuple(tracked(design, card))
         self._sampler = sampler
         self._key = random_key(sampler.seed, "replicates")
-        self._kernel = CollapsedKernel(design, card, sampler.target_accept)
-        self._values = partial(_values, places=tuple(tracked(design, card).values()))
-        data = self._kernel.data
+        self._values = values_of(design, card)
+        self._refits = Refits(design, card, sampler, self._values)
         simulate = jax.jit(partial(self._simulate, study))
         self._draw = simulate.lower(self._key, design).compile()
-        start = jax.jit(partial(self._kernel.start, warmup=sampler.warmup))
-        self._start = start.lower(self._key, data).compile()
-        steps = jax.jit(self._steps).lower(self._start(self._key, data), data)
-        self._advance = steps.compile()
         self._design = design
         self._with_rows = jax.jit(with_rows)
 
@@ -182,52 +165,21 @@ class Refitter:
         """Draw, refit and rank one replicate; None if stopped before its end."""
         truth_key, chain_key = jax.random.split(jax.random.fold_in(self._key, number))
         truth, rows = map(np.asarray, self._draw(truth_key, self._design))
-        data = (self._with_rows(self._design, rows), *self._kernel.data[1:])
-        state = self._start(chain_key, data)
-        if not np.isfinite(self._kernel.log_density(state)):
-            return Replicate(number, "the chain could not start", 0, 0, None, None, {})
-        chain = self._run(state, data, stop)
-        if chain is None:
+        fit = self._refits.fit(chain_key, self._with_rows(self._design, rows), stop)
+        if fit is None:
             return None
-        draws, diverging, rhat, ess = chain
+        n_draws = len(fit.values)
+        if not n_draws:
+            return Replicate(number, fit.problem, 0, 0, None, None, {})
         random = np.random.default_rng([self._sampler.seed, number])
-        n_kept = np.nan_to_num(np.minimum(ess, MOST_KEPT), nan=1.0).astype(int)
+        n_kept = np.nan_to_num(np.minimum(fit.ess, MOST_KEPT), nan=1.0).astype(int)
         ranks = {
-            label: rank_of(float(truth[i]), draws[:, i], int(n_kept[i]), random)
+            label: rank_of(float(truth[i]), fit.values[:, i], int(n_kept[i]), random)
             for i, label in enumerate(self.labels)
         }
-        worst = float(np.max(rhat)), float(np.min(ess))
-        problem = _problem(*worst, float(diverging.mean()))
-        worst_rhat, least_ess = (w if np.isfinite(w) else None for w in worst)
-        n_diverged = int(diverging.sum())
-        return Replicate(number, problem, len(draws), n_diverged, worst_rhat, least_ess, ranks)
-
-    def _run(
-        self, state: Any, data: tuple[Any, ...], stop: threading.Event
-    ) -> tuple[Floats, Floats, Floats, Floats] | None:
-        """Return draws (draw, quantity), which diverged, and R-hat and ESS of each quantity."""
-        warmup, draws = self._sampler.warmup, self._sampler.draws
-        pieces, done, wanted = [], 0, draws
-        while True:
-            while done < warmup + wanted:
-                if stop.is_set():
-                    return None
-                state, piece = self._advance(state, data)
-                kept = slice(max(warmup - done, 0), None)
-                pieces.append([np.asarray(part)[kept] for part in piece])
-                done += STRETCH
-            values, diverging = map(np.concatenate, zip(*pieces, strict=True))
-            rhat, ess = _diagnose(values)
-            if np.min(ess) >= WANTED_ESS or wanted >= _LONGEST * draws:
-                return values, diverging, rhat, ess
-            wanted += draws
-
-    def _steps(self, state: Any, data: tuple[Any, ...]) -> tuple[Any, tuple[jax.Array, jax.Array]]:
-        state, (draws, stats) = stretch(self._kernel, state, data)
-        values = jax.lax.map(
-            lambda draw: self._values(self._kernel.sites(draw, data), data[0]), draws
-        )
-        return state, (values, stats["diverging"])
+        worst = float(np.max(fit.rhat)), float(np.min(fit.ess))
+        rhat, ess = (w if np.isfinite(w) else None for w in worst)
+        return Replicate(number, fit.problem, n_draws, fit.diverged, rhat, ess, ranks)
 
     def _simulate(
         self, study: Study, key: jax.Array, design: Design
@@ -239,6 +191,11 @@ class Refitter:
         deviation = sites["log_factor"] - sites["expected"]
         rows = sites["expected"] + study.distortion.scatter * deviation
         return self._values(sites, replace(design, log_factor=rows)), rows
+
+
+def values_of(design: Design, card: Card) -> Values:
+    """Return the function that finds the `tracked` quantities in the sites of one draw."""
+    return partial(_values, places=tuple(tracked(design, card).values()))
 
 
 def _values(sites: dict[str, Any], design: Design, places: tuple[Place, ...]) -> jax.Array:
@@ -254,23 +211,3 @@ def _values(sites: dict[str, Any], design: Design, places: tuple[Place, ...]) ->
     }
     values = sites | derived
     return jnp.stack([values[v] if i is None else values[v][i] for _, v, i in places])
-
-
-def _diagnose(values: Floats) -> tuple[Floats, Floats]:
-    """Return R-hat of the chain's halves and the effective draws of each quantity."""
-    half = len(values) // 2
-    halves = np.stack([values[:half].T, values[half : 2 * half].T], axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):  # a chain that never moved
-        rhat = np.asarray(array_stats.rhat(halves))
-        ess = np.asarray(array_stats.ess(halves))
-    return rhat, ess
-
-
-def _problem(rhat: float, ess: float, divergent: float) -> str:
-    if not np.isfinite(rhat + ess):
-        return "the chain does not move"
-    if divergent > DIVERGENT_LIMIT:
-        return f"{100 * divergent:.0f} % of the draws diverged"
-    if rhat > RHAT_LIMIT:
-        return f"R-hat is {rhat:.2f}"
-    return "" if ess >= WANTED_ESS / 2 else f"only {ess:.0f} effective draws"

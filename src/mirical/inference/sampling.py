@@ -89,11 +89,11 @@ def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> 
 
 
 def compile_steps(
-    kernel: Kernel, key: jax.Array, warmup: int
+    kernel: Kernel, key: jax.Array, warmup: int, stretch: Callable[..., Any] | None = None
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Compile a kernel's start (key, data) and its `stretch` (state, data), side by side."""
     start = jax.jit(partial(kernel.start, warmup=warmup)).lower(key, kernel.data)
-    steps = jax.jit(partial(stretch, kernel)).lower(start.out_info, kernel.data)
+    steps = jax.jit(stretch or partial(stretch_of, kernel)).lower(start.out_info, kernel.data)
     with ThreadPoolExecutor(max_workers=2) as pool:
         first, second = pool.map(lambda lowered: lowered.compile(), (start, steps))
     return first, second
@@ -121,7 +121,7 @@ def random_key(seed: int, purpose: str) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), int.from_bytes(purpose.encode()[:4], "big"))
 
 
-def stretch(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, Any]:
+def stretch_of(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, Any]:
     """Return the state after `STRETCH` steps, and the draws and statistics of each."""
 
     def step(state: Any, _: None) -> tuple[Any, Any]:

@@ -1,0 +1,112 @@
+"""Time of many refits of one design: posterior summaries of simulated programs.
+
+    python benchmarks/refits.py [--programs 100] [--out reports/benchmarks]
+
+SIMULATED programs with perturbed truths; a pilot fit gives all chains step
+size and metric. Prints the time a refit takes, and what 1000 would at this rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirical.inference import runtime
+
+if TYPE_CHECKING:
+    from mirical.model.design import Design
+
+WARMUP, DRAWS, MORE = 150, 150, 50
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--programs", type=int, default=100)
+    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
+    options = parser.parse_args()
+    runtime.configure()
+    import jax
+    import numpy as np
+    from astropy.table import Table
+    from machine import machine
+
+    from mirical.inference.jobs import Sampler, load_job, resolve_job
+    from mirical.inference.refits import WANTED_ESS, Refits
+    from mirical.inference.replicates import tracked, values_of
+    from mirical.observations.formats import write_ecsv
+
+    known = machine()
+    card = resolve_job(load_job("program")).card
+    seeds, designs = zip(*programs(1 + options.programs), strict=True)
+    pilot, seeds, designs = designs[0], seeds[1:], designs[1:]
+    sampler = Sampler(chains=1, warmup=WARMUP, draws=DRAWS, seed=59720)
+    began = time.monotonic()
+    refits = Refits(pilot, card, sampler, values_of(pilot, card), MORE)
+    compiled = time.monotonic()
+    key = jax.random.key(sampler.seed)
+    refits.adapt(key, pilot)
+    adapted = time.monotonic()
+    table = Table(
+        names=("program", "draws", "ess_min", "rhat_max", "problem"),
+        dtype=(int, int, float, float, "U40"),
+    )
+    width = len(tracked(pilot, card))
+    summaries = np.full((options.programs, 4, width), np.nan)  # mean, sd, 16 and 84 %
+    for number, fit in refits.fit_all(key, designs, threading.Event()):
+        low, high = np.quantile(fit.values, [0.16, 0.84], axis=0)
+        summaries[number] = fit.values.mean(0), fit.values.std(0), low, high
+        row = (seeds[number], len(fit.values), fit.ess.min(), fit.rhat.max(), fit.problem)
+        table.add_row(row)
+        sys.stderr.write(f"program {row[0]}: {row[1]} draws, ESS {row[2]:.0f} {row[4]}\n")
+    seconds = time.monotonic() - adapted
+    table.sort("program")
+    table.round({"ess_min": 1, "rhat_max": 3})
+    each = seconds / options.programs
+    table.meta |= {
+        "title": "Refits of simulated programs, one chain each",
+        "simulated": True,
+        "quantities": width,
+        "wanted_ess": WANTED_ESS,
+        "compile_s": round(compiled - began, 1),
+        "refits_s": round(seconds, 1),
+        "each_s": round(each, 2),
+        "thousand_min": round(1000 * each / 60, 1),
+        "problems": int(np.sum(table["problem"] != "")),
+        **known,
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_ecsv(table, options.out / "refits.ecsv")
+    sys.stderr.write(
+        f"{options.programs} refits in {seconds:.0f} s: "
+        f"1000 would take {1000 * each / 60:.0f} min\n"
+    )
+
+
+def programs(count: int) -> list[tuple[int, Design]]:
+    """Return seeds and designs of simulated programs that observe in the order of the first."""
+    from mirical.inference.jobs import Job, resolve_job
+    from mirical.inference.refits import same_rows
+    from mirical.inference.simulate import simulate_program, write_program
+
+    found: list[tuple[int, Design]] = []
+    for seed in itertools.count(1):
+        with tempfile.TemporaryDirectory() as folder:
+            write_program(simulate_program(seed, "perturbed"), Path(folder))
+            job = Job("refits", str(Path(folder) / "photometry.ecsv"), "hierarchical")
+            design = resolve_job(job).design
+        if not found or same_rows(design, found[0][1]):
+            found.append((seed, design))
+        if len(found) == count:
+            break
+    return found
+
+
+if __name__ == "__main__":
+    main()

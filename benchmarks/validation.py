@@ -1,0 +1,88 @@
+"""Whether the model and its sampler deserve belief: every study, and one table of what they say.
+
+    python benchmarks/validation.py [--out reports/validation]
+
+SIMULATED data throughout. Hours on two cores; every replicate and program
+done is kept, and the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from mirical.inference import runtime
+
+STUDIES = {
+    "sbc": (["sbc"], 1000, True),
+    "sbc-program": (["program", "--draws", "300"], 200, True),
+    "sbc-scatter": (["sbc", "--distort", "scatter"], 120, False),
+    "sbc-no-star-offset": (["sbc", "--distort", "no-star-offset"], 120, False),
+}
+"""Folder: options of `mirical sbc`, refits, and whether the model is the right one."""
+PROGRAMS = 100
+COVERAGE = "C: ", "mean of", "ratios of"  # criteria of the recovery study that belong here
+
+
+def main() -> None:
+    """Run what is missing and write the summary."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("reports/validation"))
+    options = parser.parse_args()
+    recovery = Path(__file__).with_name("recovery.py")
+    folder = str(options.out / "recovery")
+    run([str(recovery), "--programs", str(PROGRAMS), "--out", folder], right=True)
+    for name, (arguments, refits, right) in STUDIES.items():
+        command = ["-m", "mirical", "sbc", *arguments, "--replicates", str(refits)]
+        run([*command, "--out", str(options.out / name)], right=right)
+    summarise(options.out)
+
+
+def run(command: list[str], *, right: bool) -> None:
+    """Run a study in a process of its own; the command of a wrong model says so by its status."""
+    done = subprocess.run([sys.executable, *command], check=False)
+    if done.returncode not in ((0,) if right else (0, 1)):
+        sys.exit(done.returncode)
+
+
+def summarise(folder: Path) -> None:
+    """Write ``summary.ecsv`` from the studies' tables, and print it."""
+    runtime.configure()
+    from astropy.table import Table
+
+    from mirical.observations.formats import write_ecsv
+
+    def read(path: Path) -> Table:
+        return Table.read(path, format="ascii.ecsv")
+
+    table = Table(
+        names=("study", "what", "figure", "error", "limit", "met"),
+        dtype=("U20", "U60", float, float, "U20", bool),
+    )
+    criteria = read(folder / "recovery" / "criteria.ecsv")
+    for row in criteria:
+        if row["criterion"].startswith(COVERAGE):
+            table.add_row(("recovery", *(row[name] for name in criteria.colnames)))
+    for name, (_, _, right) in STUDIES.items():
+        ranks = read(folder / name / "sbc.ecsv")
+        n, failed = ranks.meta["replicates"], len(ranks.meta["failed"])
+        share = failed / n
+        error = max(share * (1 - share) / n, 1 / n**2) ** 0.5
+        table.add_row((name, f"share of {n} refits that failed", share, error, "0 to 0.05", True))
+        table["met"][-1] = share <= 0.05
+        wrong = int(sum(~ranks["passes"]))
+        limit = "0" if right else "at least 1"
+        what = f"of {len(ranks)} quantities, with ranks not uniform, 1 % family-wise"
+        table.add_row((name, what, wrong, 0.0, limit, (wrong == 0) == right))
+        least = float(ranks["p_family"].min())
+        table.add_row((name, "least p times number of quantities", least, 0.0, "", True))
+    table.round({"figure": 4, "error": 4})
+    table.meta |= {"title": "SIMULATED: what the studies of belief found", "simulated": True}
+    write_ecsv(table, folder / "summary.ecsv")
+    table.pprint(max_lines=-1, max_width=-1)
+
+
+if __name__ == "__main__":
+    main()

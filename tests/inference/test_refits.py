@@ -1,0 +1,74 @@
+"""Many fits of one design: a pilot's step size and metric change no posterior."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mirical.inference.jobs import Sampler, load_job, resolve_job
+from mirical.inference.refits import Fit, Refits
+from mirical.model.cards import load_card
+from mirical.model.design import with_rows
+
+SAMPLER = Sampler(chains=1, warmup=100, draws=400, seed=3)
+
+
+@pytest.fixture(scope="module")
+def design():
+    design = resolve_job(load_job("sbc")).design
+    noise = np.random.default_rng(1).normal(0, 0.004, len(design.rows))
+    return with_rows(design, -0.5 - 0.1 * design.band + noise)
+
+
+@pytest.fixture(scope="module")
+def refits(design) -> Refits:
+    def values(sites, design):
+        return jnp.concatenate([jnp.log(sites["A"]), jnp.log(sites["repeatability"])])
+
+    return Refits(design, load_card("hierarchical", "test"), SAMPLER, values)
+
+
+def fit(refits, design, key: int) -> Fit:
+    found = refits.fit(jax.random.key(key), design, threading.Event())
+    assert found is not None and not found.problem
+    return found
+
+
+def test_a_pilot_changes_no_posterior_and_a_bad_one_is_not_used(refits, design):
+    """Means of six quantities within 4.5 of their Monte-Carlo errors, twice."""
+    own = fit(refits, design, 1)
+    assert refits._adapted is None
+    refits.adapt(jax.random.key(2), design)
+    piloted = fit(refits, design, 3)
+    adapted = refits._adapted
+    refits._adapted = adapted._replace(step_size=100 * adapted.step_size)
+    rescued = fit(refits, design, 4)
+    refits._adapted = adapted
+    for other in (piloted, rescued):
+        errors = [one.values.std(0) / np.sqrt(one.ess) for one in (own, other)]
+        difference = own.values.mean(0) - other.values.mean(0)
+        assert np.all(np.abs(difference) < 4.5 * np.hypot(*errors))
+
+
+def test_all_are_fitted_by_number_whoever_ends_first(refits, design):
+    shifted = [with_rows(design, design.log_factor + 0.1 * k) for k in range(3)]
+    found = dict(refits.fit_all(jax.random.key(5), shifted, threading.Event()))
+    level = [found[k].values[:, 0].mean() for k in range(3)]
+    assert np.diff(level) == pytest.approx([0.1, 0.1], abs=0.05)
+
+
+def test_a_stop_ends_all(refits, design):
+    stop = threading.Event()
+    stop.set()
+    assert list(refits.fit_all(jax.random.key(6), [design, design], stop)) == []
+
+
+def test_rows_of_another_design_are_refused(refits, design):
+    other = replace(design, star=design.star[::-1].copy())
+    with pytest.raises(ValueError, match="not those of the design"):
+        refits.fit(jax.random.key(7), other, threading.Event())
