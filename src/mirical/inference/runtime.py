@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,6 +48,12 @@ def cache_folder() -> Path:
     """Return the folder in which this user's programs keep what can be made again."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "mirical"
+
+
+def release_memory() -> None:
+    """Give back to the system what compilation freed: the C library may keep half a gigabyte."""
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def cores() -> int:

@@ -17,7 +17,7 @@ from numpyro.infer import Predictive
 from mirical.errors import InputError
 from mirical.inference.jobs import Sampler
 from mirical.inference.kernels import KERNELS, Kernel
-from mirical.inference.runtime import cores
+from mirical.inference.runtime import cores, release_memory
 from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.joint import joint
@@ -96,6 +96,7 @@ def compile_steps(
     steps = jax.jit(stretch or partial(stretch_of, kernel)).lower(start.out_info, kernel.data)
     with ThreadPoolExecutor(max_workers=2) as pool:
         first, second = pool.map(lambda lowered: lowered.compile(), (start, steps))
+    release_memory()
     return first, second
 
 
@@ -104,7 +105,9 @@ def sample_prior(design: Design, card: Card, seed: int) -> Arrays:
     model = partial(joint, card=card, observed=False)
     draws = jax.jit(Predictive(model, num_samples=PRIOR_DRAWS))
     drawn = draws(random_key(seed, "prior"), without_leverage(design))
-    return {k: np.asarray(v) for k, v in drawn.items()}
+    prior = {k: np.asarray(v) for k, v in drawn.items()}
+    release_memory()
+    return prior
 
 
 def without_leverage(design: Design) -> Design:
