@@ -23,6 +23,7 @@ STUDIES = {
 }
 """Folder: options of `mirical sbc`, refits, and whether the model is the right one."""
 PROGRAMS = 100
+COMMAND = "import sys; from mirical.cli import main; sys.exit(main())"
 COVERAGE = "C: ", "mean of", "ratios of"  # criteria of the recovery study that belong here
 
 
@@ -35,7 +36,7 @@ def main() -> None:
     folder = str(options.out / "recovery")
     run([str(recovery), "--programs", str(PROGRAMS), "--out", folder], right=True)
     for name, (arguments, refits, right) in STUDIES.items():
-        command = ["-m", "mirical", "sbc", *arguments, "--replicates", str(refits)]
+        command = ["-c", COMMAND, "sbc", *arguments, "--replicates", str(refits)]
         run([*command, "--out", str(options.out / name)], right=right)
     summarise(options.out)
 
