@@ -1,4 +1,4 @@
-"""Time of many refits of one design: posterior summaries of simulated programs.
+"""Time of many refits of one design: posterior draws of the quantities of simulated programs.
 
     python benchmarks/refits.py [--programs 100] [--out reports/benchmarks]
 
@@ -57,11 +57,7 @@ def main() -> None:
         names=("program", "draws", "ess_min", "rhat_max", "problem"),
         dtype=(int, int, float, float, "U40"),
     )
-    width = len(tracked(pilot, card))
-    summaries = np.full((options.programs, 4, width), np.nan)  # mean, sd, 16 and 84 %
     for number, fit in refits.fit_all(key, designs, threading.Event()):
-        low, high = np.quantile(fit.values, [0.16, 0.84], axis=0)
-        summaries[number] = fit.values.mean(0), fit.values.std(0), low, high
         row = (seeds[number], len(fit.values), fit.ess.min(), fit.rhat.max(), fit.problem)
         table.add_row(row)
         sys.stderr.write(f"program {row[0]}: {row[1]} draws, ESS {row[2]:.0f} {row[4]}\n")
@@ -72,7 +68,7 @@ def main() -> None:
     table.meta |= {
         "title": "Refits of simulated programs, one chain each",
         "simulated": True,
-        "quantities": width,
+        "quantities": len(tracked(pilot, card)),
         "wanted_ess": WANTED_ESS,
         "compile_s": round(compiled - began, 1),
         "refits_s": round(seconds, 1),

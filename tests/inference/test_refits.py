@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from mirical.inference.jobs import Sampler, load_job, resolve_job
-from mirical.inference.refits import Fit, Refits
+from mirical.inference.refits import BURN_IN, Fit, Refits
+from mirical.inference.sampling import STRETCH
 from mirical.model.cards import load_card
 from mirical.model.design import with_rows
 
@@ -39,6 +40,20 @@ def fit(refits, design, key: int) -> Fit:
     return found
 
 
+def discarded(refits, design, key: int, monkeypatch) -> int:
+    """Return how many steps a fit takes before the first it keeps."""
+    stretches = []
+
+    def counted(*arguments, advance=refits._advance):
+        stretches.append(1)
+        return advance(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(refits, "_advance", counted)
+        kept = len(fit(refits, design, key).values)
+    return STRETCH * len(stretches) - kept
+
+
 def test_a_pilot_changes_no_posterior_and_a_bad_one_is_not_used(refits, design):
     """Means of six quantities within 4.5 of their Monte-Carlo errors, twice."""
     own = fit(refits, design, 1)
@@ -53,6 +68,13 @@ def test_a_pilot_changes_no_posterior_and_a_bad_one_is_not_used(refits, design):
         errors = [one.values.std(0) / np.sqrt(one.ess) for one in (own, other)]
         difference = own.values.mean(0) - other.values.mean(0)
         assert np.all(np.abs(difference) < 4.5 * np.hypot(*errors))
+
+
+def test_a_pilot_spares_the_warm_up(refits, design, monkeypatch):
+    monkeypatch.setattr(refits, "_adapted", None)
+    assert discarded(refits, design, 8, monkeypatch) == SAMPLER.warmup
+    refits.adapt(jax.random.key(2), design)
+    assert discarded(refits, design, 8, monkeypatch) == BURN_IN
 
 
 def test_all_are_fitted_by_number_whoever_ends_first(refits, design):

@@ -24,7 +24,7 @@ from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Design
 from mirical.model.terms import Given
 
-_FLIPS = 4  # each costs one gradient; a trajectory has about thirty
+_FLIPS = 4  # each costs one gradient; a trajectory has about twelve
 
 
 def flip_log_odds(

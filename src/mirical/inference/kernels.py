@@ -30,7 +30,7 @@ _LENGTH = 0.5, 4.0
 wide. Drawn anew for every step, so that no period resonates; NUTS takes half as many steps again
 to move as far, for it throws away what it tries last."""
 
-_ROUNDS = 4  # of offsets and what is drawn given them, each a fifteenth of a trajectory's cost
+_ROUNDS = 4  # of offsets and what is drawn given them, each a fifth of a trajectory's cost
 
 Draw = dict[str, Any]
 

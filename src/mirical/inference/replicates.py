@@ -26,7 +26,6 @@ from mirical.model.timelaw import log_relative_factor
 MOST_KEPT = 99
 """Largest number of thinned draws a rank is taken among."""
 
-
 Place = tuple[str, str, int | None]
 
 _BY_BAND = {"A": "factor", "loss": "response_loss", "tau": "response_loss", "C_ref": "factor"}
