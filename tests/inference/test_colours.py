@@ -101,8 +101,8 @@ def test_jumps_visit_tightness_and_indicators_as_often_as_they_are_probable():
     chains, length = 100, 500
     keys = jax.random.split(jax.random.key(1), (chains, length))
     start = State(tightness, jnp.zeros(len(design.rows)))
-    run = jax.jit(jax.vmap(lambda keys: jax.lax.scan(step, start, keys)[1]))
-    tight, wrong = (np.asarray(part)[:, 100:] for part in run(keys))
+    visited = jax.lax.map(lambda keys: jax.lax.scan(step, start, keys)[1], keys, batch_size=10)
+    tight, wrong = (np.asarray(part)[:, 100:] for part in visited)
     for star in range(len(design.stars)):
         states, mean = exact(design, known, offsets, tightness, star)
         visited = wrong[:, :, design.star == star]
@@ -125,8 +125,11 @@ def test_tightness_given_the_offsets_is_conjugate():
     only = {name: getattr(design, name)[alone] for name in of_rows}
     design = replace(design, rows=tuple(range(len(alone))), **only)
     redraw = partial(colours_of(design).redraw_tightness, design=design, scales=known.scales)
-    each = jax.jit(jax.vmap(lambda key: redraw(key, offsets=offsets, tightness=tightness)))
-    drawn = each(jax.random.split(jax.random.key(2), 20000))
+    drawn = jax.lax.map(
+        lambda key: redraw(key, offsets=offsets, tightness=tightness),
+        jax.random.split(jax.random.key(2), 20000),
+        batch_size=10,
+    )
     scale = float(known.scales.colour[0] * jnp.sqrt(tightness[0]))
     # The roots' correlation of a band with itself is one but for the jitter.
     rate = 1.5 + 0.5 * (float(offsets.star_band[0, 2]) / scale) ** 2

@@ -351,8 +351,10 @@ def test_flipping_visits_indicator_states_as_often_as_they_are_probable():
 
     chains, length = 200, 100
     keys = jax.random.split(jax.random.key(3), (chains, length))
-    run = jax.jit(jax.vmap(lambda keys: jax.lax.scan(step, jnp.zeros(6), keys)[1]))
-    visited = np.asarray(run(keys))[:, 20:]
+    visited = jax.lax.map(
+        lambda keys: jax.lax.scan(step, jnp.zeros(6), keys)[1], keys, batch_size=10
+    )
+    visited = np.asarray(visited)[:, 20:]
     share = np.stack([(visited == k).mean(axis=1) for k in range(64)])
     error = share.std(axis=1, ddof=1) / np.sqrt(chains)
     z = (share.mean(axis=1) - np.asarray(probability)) / np.maximum(error, 1e-4)

@@ -25,13 +25,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float, Int
 
 from mirical.model.blocks import Blocks, StarGroup
 from mirical.model.cards import Card
 from mirical.model.collapsed import own_unc
 from mirical.model.design import Data, Design
+from mirical.model.forms import few_at_once, solve
 from mirical.model.offsets import Offsets, Scales
 from mirical.model.terms import Given
 
@@ -68,7 +68,6 @@ class _Filtered(NamedTuple):
 
 _RANGE = float(np.log(1e-5)), float(np.log(20.0))
 """Of ln tightness proposed: 1e-5 is a star 300 times worse in colour than most."""
-_AT_ONCE = 64  # matrices factored together, which bounds memory
 _JUMPS = 6  # for every draw of the offsets; a tenth to a third are accepted where it matters
 _MOST_ROWS = 48
 """Stars with more rows are left out: bands seen again and again cannot all have gone wrong."""
@@ -141,11 +140,8 @@ class Colours:
         seen = jnp.zeros_like(offsets.star_band).at[design.star, design.band].set(1.0)
         masked = seen[:, :, None] * self._correlation * seen[:, None, :]
         masked = masked + (1 - seen)[:, :, None] * jnp.eye(len(design.bands))
-        unit = jax.lax.map(
-            lambda each: solve_triangular(jnp.linalg.cholesky(each[0]), each[1], lower=True),
-            (masked, seen * offsets.star_band),
-            batch_size=_AT_ONCE,
-        )
+        root = few_at_once(lambda each: jnp.linalg.cholesky(each[0]), (masked, seen))
+        unit = solve(root, seen * offsets.star_band)
         common = scales.colour**2 * tightness
         rate = self._half_df + 0.5 * jnp.sum(unit**2, axis=1) / common
         return jax.random.gamma(key, self._half_df + 0.5 * seen.sum(1)) / rate

@@ -11,7 +11,6 @@ from pathlib import Path
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 _PLAIN_KERNELS = "--xla_cpu_use_fusion_emitters=false"
 _KNOWN_TO = "0.10."  # releases of jaxlib that know the second flag; XLA aborts on an unknown one
-_POOL = "32"  # threads of XLA's pool, which reads NPROC
 
 
 def configure() -> None:
@@ -22,12 +21,12 @@ def configure() -> None:
     the time and half the memory, and the code is no slower. Flags count if
     JAX has not started its CPU client yet. OpenBLAS, whose small factorisations
     JAX calls, makes threads wait for each other unless told of one thread
-    before it is loaded: sampling takes two and a half times as long. Stacks of
-    factorisations wait for helpers from XLA's pool while they hold one of its
-    threads; with as many threads as cores, two of them wait for ever.
+    before it is loaded: sampling takes two and a half times as long. XLA's pool,
+    which reads NPROC, gets a thread for each core this process may use: more
+    of them steal work from each other and make chains side by side slower by half.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("NPROC", _POOL)
+    os.environ.setdefault("NPROC", str(cores()))
     wanted = [_ONE_THREAD]
     if version("jaxlib").startswith(_KNOWN_TO):
         wanted.append(_PLAIN_KERNELS)

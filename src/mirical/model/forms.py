@@ -16,9 +16,9 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 from jaxtyping import Array, Float
 
-_AT_ONCE = 64
-"""Matrices factored in one call. XLA splits larger batches over the threads of a pool that
-also runs the callers, and with all of its threads calling, each waits for the others for ever."""
+_WORK_AT_ONCE = 100_000
+"""Multiplications in one call. XLA splits a stack worth more (from about 250 000) over threads of
+a pool that also runs the callers; with all of them calling, each waits for the others for ever."""
 
 
 class Form(NamedTuple):
@@ -76,14 +76,23 @@ def solve(
     def each(pair: tuple[Array, Array]) -> Array:
         return solve_triangular(pair[0], pair[1][..., None], lower=True, trans=transposed)[..., 0]
 
-    return _few_at_once(each, (root, right))
+    return few_at_once(each, (root, right))
 
 
-def _few_at_once(function: Callable[..., Any], batch: tuple[Array, ...]) -> Any:
-    """Apply a function of stacked matrices to `_AT_ONCE` of them at a time."""
-    if batch[0].ndim < 3 or batch[0].shape[0] <= _AT_ONCE:
+def few_at_once(function: Callable[..., Any], batch: tuple[Array, ...]) -> Any:
+    """Apply a function of stacked matrices, and what stands beside each, to a few at a time.
+
+    Few enough that XLA factors or solves them in the thread that asks; the
+    function takes one matrix or a stack of them.
+    """
+    if batch[0].ndim < 3:
         return function(batch)
-    return jax.lax.map(function, batch, batch_size=_AT_ONCE)
+    n_stacked, size = batch[0].shape[:2]
+    columns = max(size, *(each[0].size // size for each in batch[1:]))
+    at_once = max(1, _WORK_AT_ONCE // (size**2 * columns))
+    if n_stacked <= at_once:
+        return function(batch)
+    return jax.lax.map(function, batch, batch_size=at_once if at_once > 1 else None)
 
 
 def _factor(pair: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -119,7 +128,7 @@ def _absorb_forward(form: Form, basis: Array, mean: Array) -> tuple[Any, Any]:
     pull = times(transpose(basis), form.pull) + mean
     unit = jnp.broadcast_to(jnp.eye(n_units), precision.shape)
     right = jnp.concatenate([weighted, pull[..., None], unit], axis=-1)
-    root, solved = _few_at_once(_factor, (precision, right))
+    root, solved = few_at_once(_factor, (precision, right))
     gain, centre, inverse = jnp.split(solved, [n_effects, n_effects + 1], axis=-1)
     centre = centre[..., 0]
     left = Form(form.weight - transpose(weighted) @ gain, form.pull - times(transpose(gain), pull))
