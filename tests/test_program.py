@@ -48,16 +48,13 @@ def test_the_true_factors_are_recovered(run):
 
 
 @pytest.mark.parametrize(
-    ("band", "neighbours", "least"),
+    ("band", "neighbours"),
     [
-        ("F2300C", ("F1800W", "F2100W", "F2550W"), 1.15),
-        ("F1550C", ("F1280W", "F1500W", "F1800W"), 1.15),
-        ("FND", ("F1130W", "F1280W", "F1500W"), 1.0),  # has 29 rows over two years of its own
+        ("F2300C", ("F1800W", "F2100W", "F2550W")),
+        ("F1550C", ("F1280W", "F1500W", "F1800W")),
     ],
 )
-def test_a_band_that_borrows_knows_less_without_its_neighbours(
-    band, neighbours, least, run, tmp_path
-):
+def test_a_band_that_borrows_knows_less_without_its_neighbours(band, neighbours, run, tmp_path):
     write_program(simulate_program(59720, "published"), tmp_path)
     rows = QTable.read(tmp_path / "photometry.ecsv", format="ascii.ecsv")
     rows = rows[~np.isin(rows["filter"], neighbours)]
@@ -69,4 +66,4 @@ def test_a_band_that_borrows_knows_less_without_its_neighbours(
     ) in (0, 1)  # too few draws for the verdict's limits is no matter here
     query = Query.of(band, "FULL", 59720.0)
     width = [float(open_calibration(str(path)).at(query).std[0]) for path in (run, folder)]
-    assert width[1] > least * width[0], width
+    assert width[1] > 1.15 * width[0], width
