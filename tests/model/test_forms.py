@@ -1,6 +1,7 @@
 """A stack's factorisations stay in the thread that asks for them."""
 
 import re
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,14 +9,28 @@ import numpy as np
 import pytest
 from jax.scipy.linalg import solve_triangular
 
+from mirical.inference import floor
+from mirical.inference.disturbances import NO_FAULTS
+from mirical.inference.jobs import Sampler
 from mirical.model.forms import few_at_once
+from mirical.products.recovery import recover
+
+SPLIT = 250_000
+"""Multiplications from which XLA splits a stack over threads; one matrix is never split."""
+
+
+def works(traced):
+    """Return the multiplications of every call on a stack in a traced function."""
+    calls = re.findall(r"f\d+\[([\d,]+)\] = (?:cholesky|triangular_solve)", str(traced))
+    assert calls
+    sizes = [list(map(int, call.split(","))) for call in calls]
+    return [0] + [np.prod(s) * s[-2] for s in sizes if len(s) > 2]
 
 
 @pytest.mark.parametrize(
     ("n_stacked", "size", "columns"), [(300, 14, 1), (5, 60, 1), (64, 30, 1), (40, 14, 100)]
 )
 def test_no_call_is_worth_splitting_over_threads(n_stacked, size, columns):
-    """XLA splits calls worth more than about 250 000 multiplications; one matrix is never split."""
     random = np.random.default_rng(1)
     half = random.standard_normal((n_stacked, size, size))
     stack = jnp.asarray(half @ half.transpose(0, 2, 1) + np.eye(size))
@@ -28,12 +43,23 @@ def test_no_call_is_worth_splitting_over_threads(n_stacked, size, columns):
 
         return few_at_once(each, (stack, beside))
 
-    traced = str(jax.make_jaxpr(whiten)(stack, beside))
-    for call, wide in (("cholesky", size), ("triangular_solve", columns)):
-        shapes = re.findall(rf"f\d+\[([\d,]+)\] = {call}", traced)
-        assert shapes
-        for shape in shapes:
-            *count, _, _ = map(int, shape.split(","))
-            assert not count or count[0] * size**2 * wide <= 250_000
+    assert max(works(jax.make_jaxpr(whiten)(stack, beside))) <= SPLIT
     expected = np.linalg.solve(np.linalg.cholesky(stack), beside)
     np.testing.assert_allclose(whiten(stack, beside), expected, rtol=1e-8, atol=1e-10)
+
+
+def test_no_call_of_the_floor_is_worth_splitting(monkeypatch):
+    """All columns of the curvature taken at once locked up a run of the tests for an hour."""
+    seen = []
+
+    def spy(cost, at):
+        seen.append((cost, at))
+        return jnp.eye(len(at))
+
+    monkeypatch.setattr(floor, "curvature_of", spy)
+    recover(3, Sampler(), NO_FAULTS, ("floor",))
+    monkeypatch.undo()
+    (cost, _) = seen[0]
+    at = jnp.zeros(29)
+    assert max(works(jax.make_jaxpr(partial(floor.curvature_of, cost))(at))) <= SPLIT
+    assert max(works(jax.make_jaxpr(jax.hessian(cost))(at))) > SPLIT

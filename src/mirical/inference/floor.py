@@ -6,6 +6,9 @@ mistrust, can do better than this one on average; simulated programs only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -91,7 +94,7 @@ def floor_draws(
     slope = jax.jit(jax.value_and_grad(cost))
     start = np.zeros(2 * n_bands + 1)
     found = minimize(lambda u: tuple(map(np.asarray, slope(u))), start, jac=True, method="BFGS")
-    curvature = np.asarray(jax.jit(jax.hessian(cost))(found.x))
+    curvature = np.asarray(jax.jit(partial(curvature_of, cost))(jnp.asarray(found.x)))
     normal = generator(seed, "floor").standard_normal((_DRAWS, len(found.x)))
     units = found.x + np.linalg.solve(np.linalg.cholesky(curvature).T, normal.T).T
 
@@ -110,6 +113,21 @@ def floor_draws(
     keys = jax.random.split(jax.random.key(seed), _DRAWS)
     drawn = jax.jit(lambda *each: jax.lax.map(draw, each))(jnp.asarray(units), keys)
     return {name: np.asarray(value)[None] for name, value in drawn.items()}
+
+
+def curvature_of(
+    cost: Callable[[Array], Array], at: Float[Array, " unit"]
+) -> Float[Array, "unit unit"]:
+    """Return the second derivatives, column by column.
+
+    `jax.hessian` takes all columns at once: stacks so long that XLA splits
+    them over its threads, which may lock up (see `mirical.model.forms`).
+    """
+
+    def column(direction: Array) -> Array:
+        return jax.jvp(jax.grad(cost), (at,), (direction,))[1]
+
+    return jax.lax.map(column, jnp.eye(len(at)))
 
 
 def _told_scales(design: Design, errors: Errors, faults: Faults) -> Scales:
