@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(parsers)
     _add_factors(parsers)
     _add_compare(parsers)
+    _add_photometry(parsers)
     _add_simulate(parsers)
     _add_staged(parsers)
     _add_fluxes(parsers)
@@ -96,6 +97,37 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
     )
     compare.set_defaults(command=commands.compare)
+
+
+def _add_photometry(parsers: argparse._SubParsersAction) -> None:
+    photometry = parsers.add_parser(
+        "photometry", help="aperture photometry of JWST images, a row each, ready for a run"
+    )
+    photometry.add_argument(
+        "images", metavar="IMAGE", type=Path, nargs="+", help="i2d or cal files, or folders of them"
+    )
+    photometry.add_argument(
+        "--out", metavar="ROWS.ecsv", type=Path, required=True, help="photometry table to write"
+    )
+    photometry.add_argument(
+        "--pictures", metavar="DIR", type=Path, help="draw each star with aperture and annulus"
+    )
+    photometry.add_argument(
+        "--filter",
+        metavar="F",
+        help="true band of all images, where neither mask nor PHOTMJSR tells it from the header's",
+    )
+    photometry.add_argument(
+        "--star",
+        metavar="NAME=TYPE",
+        action="append",
+        default=[],
+        help="type of a star of your own: HotStars, ADwarfs or SolarAnalogs",
+    )
+    photometry.add_argument(
+        "--workers", metavar="N", type=int, default=2, help="processes side by side [2]"
+    )
+    photometry.set_defaults(command=commands.photometry)
 
 
 def _add_simulate(parsers: argparse._SubParsersAction) -> None:

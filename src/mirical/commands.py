@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mirical.errors import InputError
 
@@ -185,6 +185,78 @@ def fluxes(options: argparse.Namespace) -> int:
         _write_table(new, options.out)
     print_flux_differences(differences(new, shipped_fluxes()), _consoles()[0])
     return SUCCESS
+
+
+def photometry(options: argparse.Namespace) -> int:
+    """Measure images, one row a file; those that cannot be measured are kept with their reasons."""
+    from contextlib import closing, nullcontext
+    from functools import partial
+
+    from rich.progress import track
+
+    from mirical.bands import find_band
+    from mirical.folders import whole_folder
+    from mirical.observations.encircled import published_apertures
+    from mirical.observations.measured import Settings, measure_files, photometry_table
+    from mirical.products.pictures import draw_picture
+    from mirical.products.summary import print_photometry
+
+    paths = _images(options.images)
+    band = options.filter and find_band(options.filter, "photometry").name
+    types = _star_types(options.star)
+    if not options.out.parent.is_dir():  # found out before the work, not after
+        raise InputError(f"{options.out}: its folder does not exist; make it or choose another.")
+    results, progress = _consoles()
+    rows: dict[int, dict[str, Any]] = {}
+    interrupted = False
+    with whole_folder(options.pictures) if options.pictures else nullcontext() as folder:
+        draw = partial(draw_picture, folder=folder) if folder else None
+        settings = Settings(published_apertures(), types, band, draw)
+        with closing(measure_files(paths, settings, options.workers)) as found:
+            try:
+                rows |= track(found, "images", len(paths), console=progress, transient=True)
+            except KeyboardInterrupt:
+                interrupted = True
+    if interrupted and not rows:
+        raise KeyboardInterrupt
+    table = photometry_table([rows[i] for i in sorted(rows)])
+    _write_table(table, options.out)
+    print_photometry(table, results)
+    n_used = sum(not flag for flag in table["flag"])
+    results.print(
+        f"{n_used} of {len(paths)} images measured; {len(table)} rows in {options.out}",
+        soft_wrap=True,
+        markup=False,
+    )
+    if interrupted:
+        progress.print(f"interrupted: {len(paths) - len(rows)} images were not looked at")
+        return INTERRUPTED
+    return SUCCESS if n_used == len(paths) else NOT_BELIEVABLE
+
+
+def _images(given: list[Path]) -> list[Path]:
+    """Return the image files named, those of a folder for a folder."""
+    paths = []
+    for path in given:
+        if not path.exists():
+            raise InputError(f"{path}: no such file; expected a JWST image or a folder of them.")
+        inside = sorted(path.glob("*.fits")) if path.is_dir() else [path]
+        if not inside:
+            raise InputError(f"{path}: no *.fits file in this folder.")
+        paths += inside
+    return paths
+
+
+def _star_types(given: list[str]) -> dict[str, str]:
+    from mirical.stars import canonical_star, find_type
+
+    types = {}
+    for entry in given:
+        name, separator, kind = entry.partition("=")
+        if not separator or not name:
+            raise InputError(f"photometry: --star {entry!r}; expected NAME=TYPE.")
+        types[canonical_star(name)] = find_type(kind, f"photometry: --star {entry!r}")
+    return types
 
 
 def sbc(options: argparse.Namespace) -> int:

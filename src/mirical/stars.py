@@ -79,7 +79,7 @@ STARS: dict[str, Star] = {
 
 
 def _folded(name: str) -> str:
-    return "".join(name.casefold().split())
+    return "".join(c for c in name.casefold() if c not in "-_" and not c.isspace())
 
 
 _BY_SPELLING = {_folded(alias): s.name for s in STARS.values() for alias in (s.name, *s.aliases)}
@@ -88,7 +88,8 @@ _BY_SPELLING = {_folded(alias): s.name for s in STARS.values() for alias in (s.n
 def canonical_star(name: str) -> str:
     """Return the program's name of a star, or the name itself for a star of the user's own.
 
-    Case and blanks do not matter for the program's stars (``del umi``, ``G191-B2B``).
+    Case, blanks and hyphens do not matter for the program's stars (``del umi``,
+    ``G191-B2B``, and ``BD+60-1753`` as proposers' target names have it).
     """
     return _BY_SPELLING.get(_folded(name), name.strip())
 

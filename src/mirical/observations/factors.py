@@ -75,7 +75,10 @@ def calibration_factors(
             f"{observations.source}: every row is flagged ({reasons}); nothing to fit."
         )
 
-    corrections = np.array([apertures[band].correction for band in rows["filter"]])
+    # A flagged row may not even know its band.
+    unknown = Aperture(np.nan, np.nan, np.nan)
+    used_apertures = [apertures.get(str(band), unknown) for band in rows["filter"]]
+    corrections = np.array([aperture.correction for aperture in used_apertures])
     factor = calibration_factor(rows["model_flux"], rows["iflux"], corrections)
     used = np.array([not flag for flag in rows["flag"]])
     table = QTable(
@@ -84,7 +87,7 @@ def calibration_factors(
             "log_factor": np.where(used, np.log(factor.value), np.nan),
             "log_factor_unc": np.where(used, (rows["ifluxunc"] / rows["iflux"]).value, np.nan),
             "aperture_correction": corrections,
-            "aperture_correction_unc": [apertures[b].correction_unc for b in rows["filter"]],
+            "aperture_correction_unc": [aperture.correction_unc for aperture in used_apertures],
         }
     )
     return CalibrationFactors(replace(observations, table=rows), table, apertures)

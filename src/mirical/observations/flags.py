@@ -5,6 +5,10 @@ from __future__ import annotations
 FLAGS: dict[str, str] = {
     "": "used in the fit",
     "not_measured": "iflux, ifluxunc or time is missing, so there is nothing to fit",
+    "unmeasured": "the image could not be measured; its reason says why",
+    "saturated": "pixels of the aperture are saturated",
+    "crowded": "a neighbour lies in the aperture or its annulus",
+    "unknown_type": "the star's type is not known",
     "duplicate": "repeats an earlier row exactly (star, band, subarray, time and iflux)",
     "inconsistent": (
         "iflux contradicts the row's own flux column: their ratio differs from that of the "

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import find_band, subarray_term
 from mirical.conventions import COUNT_RATE, FLUX, VISIT_LENGTH
-from mirical.errors import InputError
+from mirical.errors import InputError, did_you_mean
 from mirical.observations.flags import FLAGS
 from mirical.observations.formats import numbers, read_table, texts
 from mirical.shipped import data_file, find_file
@@ -53,8 +53,8 @@ class Observations:
     table : QTable
         One row per input row in input order: ``row`` (1-based), ``name``,
         ``PID``, ``srctype``, ``filter``, ``subarray`` (canonical spellings),
-        ``time`` [d, MJD], ``iflux``, ``ifluxunc`` [DN/s], ``visit``, ``flag``
-        and whichever optional columns the input has.
+        ``time`` [d, MJD], ``iflux``, ``ifluxunc`` [DN/s], ``visit``, ``flag``,
+        ``reason`` (the file's own words for a flag) and whichever optional columns the input has.
     source : str
         File name or embedded name, as messages and the report call it.
     data_hash : str
@@ -103,8 +103,9 @@ def _check(path: Path, source: str) -> Observations:
     if len(raw) == 0:
         raise InputError(f"{source}: the table has no rows.")
     table = QTable({"row": np.arange(1, len(raw) + 1)})
+    stated = _stated_flags(raw, source)
     for column in _TEXT:
-        table[column] = _text(raw, column, source)
+        table[column] = _text(raw, column, source, stated)
     table["PID"] = texts(raw["PID"]) if "PID" in raw.colnames else ""
     for column, unit in _REQUIRED.items():
         table[column] = _number(raw, column, unit, source)
@@ -112,9 +113,11 @@ def _check(path: Path, source: str) -> Observations:
         if column in raw.colnames:
             table[column] = _number(raw, column, unit, source)
     _canonicalise(table, source)
+    table["flag"] = stated
     _refuse_impossible(table, source)
     table["visit"] = _visits(raw, table)
-    table["flag"] = _flags(table)
+    table["reason"] = _own_reasons(raw)
+    table["flag"] = [flag or found for flag, found in zip(stated, _flags(table), strict=True)]
     meta = {str(key).casefold(): value for key, value in raw.meta.items()}
     return Observations(
         table=table,
@@ -124,15 +127,39 @@ def _check(path: Path, source: str) -> Observations:
     )
 
 
-def _text(raw: Table, column: str, source: str) -> list[str]:
+def _stated_flags(raw: Table, source: str) -> list[str]:
+    """Return the flags the table brings along: its rows are kept, and stay unfitted."""
+    stated = texts(raw["flag"]) if "flag" in raw.colnames else [""] * len(raw)
+    for row, flag in enumerate(stated, start=1):
+        if flag not in FLAGS:
+            raise InputError(
+                f"{source} row {row}: flag {flag!r} is unknown"
+                f"{did_you_mean(flag, filter(None, FLAGS))} Leave it blank for a row to be fitted."
+            )
+    return stated
+
+
+def _own_reasons(raw: Table) -> list[str]:
+    """Return the table's words for its flags, with the file each row came from."""
+    columns = (
+        raw[name] if name in raw.colnames else [""] * len(raw) for name in ("file", "reason")
+    )
+    return [
+        ": ".join(filter(None, (file, reason))) if reason else ""
+        for file, reason in zip(*map(texts, columns), strict=True)
+    ]
+
+
+def _text(raw: Table, column: str, source: str, flags: list[str]) -> list[str]:
     if column not in raw.colnames:
         raise InputError(
             f"{source}: column {column!r} is missing; "
             f"expected the columns {', '.join((*_TEXT, *_REQUIRED))}."
         )
     entries = texts(raw[column])
-    if "" in entries:
-        row = entries.index("") + 1
+    for row, (entry, flag) in enumerate(zip(entries, flags, strict=True), start=1):
+        if entry or flag:  # nobody needs what a flagged row does not know
+            continue
         raise InputError(f"{source} row {row}: column {column!r} is blank; every row needs it.")
     return entries
 
@@ -147,15 +174,21 @@ def _number(raw: Table, column: str, unit: u.UnitBase, source: str) -> u.Quantit
 def _canonicalise(table: QTable, source: str) -> None:
     rows = range(1, len(table) + 1)
     names, types, bands, subarrays = (list(map(str, table[column])) for column in _TEXT)
+    # Blank entries are those of flagged rows, and none of anybody's business.
     for band, subarray, row in zip(bands, subarrays, rows, strict=True):
-        find_band(band, f"{source} row {row}")
-        subarray_term(subarray, f"{source} row {row}")
+        if band:
+            find_band(band, f"{source} row {row}")
+        if subarray:
+            subarray_term(subarray, f"{source} row {row}")
     names = [canonical_star(name) for name in names]
-    types = [find_type(kind, f"{source} row {r}") for kind, r in zip(types, rows, strict=True)]
+    types = [
+        find_type(kind, f"{source} row {r}") if kind else ""
+        for kind, r in zip(types, rows, strict=True)
+    ]
     table["name"], table["srctype"] = names, types
     kinds: dict[str, str] = {}
     for name, kind, row in zip(names, types, rows, strict=True):
-        if kinds.setdefault(name, kind) != kind:
+        if name and kind and kinds.setdefault(name, kind) != kind:
             raise InputError(
                 f"{source} row {row}: star {name!r} is a {kind} here and a {kinds[name]} above; "
                 "give one srctype per star."
@@ -178,7 +211,7 @@ def _refuse_impossible(table: QTable, source: str) -> None:
 def _refuse_where(
     table: QTable, column: str, bad: NDArray[np.bool_], expected: str, source: str
 ) -> None:
-    for i in np.flatnonzero(bad):
+    for i in np.flatnonzero(bad & (np.asarray(table["flag"]) == "")):
         raise InputError(
             f"{source} row {table['row'][i]}: column {column!r} is {table[column][i]:.10g}; "
             f"expected {expected}. Correct the entry, or blank it to have the row flagged."

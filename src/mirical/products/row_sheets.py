@@ -35,8 +35,8 @@ def input_sheet(tables: Tables) -> Sheet:
         fitted = len(rows_with(rows, "fate", "used"))
         lines.append(
             (
-                text(name),
-                text(MARKS[str(rows["srctype"][0])].label),
+                text(name or "not known"),
+                text(_type_label(words(rows["srctype"]))),
                 *(_listed(rows[column]) for column in ("PID", "filter", "subarray")),
                 _span(floats(rows["time"])),
                 count(fitted),
@@ -100,6 +100,12 @@ def coverage_sheet(coverage: QTable) -> Sheet:
         lines,
         groups=(("", 2), ("Outside 68 %", 2), ("Outside 95 %", 2)),
     )
+
+
+def _type_label(types: list[str]) -> str:
+    """Return the type of a star's rows; flagged rows may leave it blank."""
+    known = next(filter(None, types), None)
+    return MARKS[known].label if known else "not known"
 
 
 def _row_name(row: QTable.Row) -> tuple[Entry, ...]:

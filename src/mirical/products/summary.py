@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table as Sheet
 from rich.text import Text
 
+from mirical.bands import BANDS
 from mirical.conventions import FACTOR_TEXT
 from mirical.products.entries import measured, percent, signed, value
 
@@ -148,3 +149,21 @@ def _entry(value: object, name: str) -> str | Text:
         digits = 2 if name.endswith("_std") else 4
         return f"{number:.1f}" if name == "mjd" else f"{number:#.{digits}g}"
     return Text(str(number))
+
+
+def print_photometry(table: Table, console: Console) -> None:
+    """Print how many images of each band were measured, and each of the others with its reason."""
+    used = np.array([not flag for flag in table["flag"]], dtype=bool)
+    title = "SIMULATED DATA · photometry" if table.meta.get("simulated") else "photometry"
+    sheet = _sheet(title, "band", "images", "stars", "median error (%)")
+    for band in (b for b in BANDS if b in set(table["filter"][used])):
+        rows = table[used & (np.asarray(table["filter"]) == band)]
+        error = 100 * np.median((rows["ifluxunc"] / rows["iflux"]).value)
+        stars = len(set(rows["name"]))
+        sheet.add_row(band, str(len(rows)), str(stars), f"{error:.2f}")
+    console.print(sheet)
+    for row in table[~used]:
+        line = Text(f"{row['file']}: kept, but flagged {row['flag']}: {row['reason']}")
+        console.print(line, soft_wrap=True)
+    for row in table[used & (np.asarray(table["note"]) != "")]:
+        console.print(Text(f"{row['file']}: note: {row['note']}"), soft_wrap=True)

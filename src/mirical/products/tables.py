@@ -17,6 +17,7 @@ from mirical.inference.checks import RowChecks
 from mirical.model.design import Design
 from mirical.observations.factors import CalibrationFactors
 from mirical.observations.flags import FLAGS
+from mirical.products.entries import words
 
 DATA, PARTLY, PRIOR = "data", "partly prior", "prior"
 BORROWED, NO_DATA, DEFINED = "borrowed", "no data", "by definition"
@@ -110,8 +111,8 @@ def coefficient_table(posterior: xr.DataTree, design: Design) -> QTable:
         "tau": basis(posterior, "tau"),
         "repeatability": basis(posterior, "repeatability"),
     }
-    for name, words in rests_on.items():
-        known = dict(zip(bands, words, strict=True))
+    for name, entries in rests_on.items():
+        known = dict(zip(bands, entries, strict=True))
         table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in BANDS]
     table.meta |= _meta(posterior, "Posterior mean and standard deviation of the coefficients")
     table.meta["C_ref_mjd"] = REFERENCE_MJD
@@ -173,7 +174,10 @@ def row_table(
         table[name] = Masked(values, mask=~np.isfinite(values))
     table["fate"] = ["flagged" if flag else "used" for flag in flags]
     table["flag"] = flags
-    table["reason"] = [FLAGS[flag] for flag in flags]
+    table["reason"] = [
+        f"{FLAGS[flag]}: {own}" if own else FLAGS[flag]
+        for flag, own in zip(flags, words(observed["reason"]), strict=True)
+    ]
     place = {row: i for i, row in enumerate(design.rows)}
     at = np.array([place.get(int(row), -1) for row in observed["row"]])
     for name in ("residual", "outlier_probability"):
