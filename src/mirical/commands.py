@@ -201,6 +201,8 @@ def photometry(options: argparse.Namespace) -> int:
     from mirical.products.pictures import draw_picture
     from mirical.products.summary import print_photometry
 
+    if options.workers < 1:
+        raise InputError(f"photometry: --workers {options.workers}; expected at least 1.")
     paths = _images(options.images)
     band = options.filter and find_band(options.filter, "photometry").name
     types = _star_types(options.star)

@@ -74,9 +74,16 @@ class Target:
 
     def position(self) -> tuple[float, float]:
         """Return right ascension and declination at the epoch of observation, deg."""
-        years = (self.mjd - time.Time(_EPOCH).mjd) / 365.25
-        east, north = (years * motion / 3600 for motion in self.motion)
-        return self.ra + east / np.cos(np.radians(self.dec)), self.dec + north
+        start = coordinates.SkyCoord(
+            self.ra * u.deg,
+            self.dec * u.deg,
+            distance=100 * u.pc,  # any: astropy moves stars in space
+            pm_ra_cosdec=self.motion[0] * u.arcsec / u.yr,
+            pm_dec=self.motion[1] * u.arcsec / u.yr,
+            obstime=time.Time(_EPOCH),
+        )
+        there = start.apply_space_motion(time.Time(self.mjd, format="mjd"))
+        return float(there.ra.deg), float(there.dec.deg)
 
 
 def mosaic(scene: Scene, target: Target, at: tuple[float, float]) -> datamodels.ImageModel:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
 from numpy.typing import NDArray
@@ -118,11 +119,14 @@ def read_image(path: Path, band: str | None = None) -> Image:
         broken = "text or another format" if not _begins_as_fits(path) else "truncated"
         raise Unmeasurable(f"not a whole FITS file ({broken})")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of headers that other software wrote
-            warnings.filterwarnings("error", "File may have been truncated")
-            with datamodels.open(path) as model:
-                return _image(model, band)
+        with warnings.catch_warnings(record=True) as warned, path.open("rb") as file:
+            warnings.simplefilter("always")  # recorded: headers are what other software wrote
+            with fits.open(file, memmap=False) as extensions:
+                len(extensions)  # looks at all of them
+                if any("truncated" in str(warning.message) for warning in warned):
+                    raise Unmeasurable("not a whole FITS file (truncated)")
+                with datamodels.ImageModel(extensions) as model:
+                    return _image(model, band)
     except Unmeasurable:
         raise
     except Exception as error:  # a broken file fails in as many ways as it can be broken
@@ -191,6 +195,8 @@ def _image(model: Any, band: str | None) -> Image:
     instrument = model.meta.instrument.name
     if instrument != "MIRI":
         raise Unmeasurable(f"not a MIRI image but of {instrument or 'an unknown instrument'}")
+    if not model.meta.hasattr("wcs") or model.meta.wcs is None:
+        raise Unmeasurable("has no WCS to find the star by; is the file cut short?")
     data = np.asarray(model.data, dtype=float)
     if data.ndim != 2:
         raise Unmeasurable(f"holds an array of {data.ndim} dimensions; expected an image of two")
@@ -206,8 +212,6 @@ def _image(model: Any, band: str | None) -> Image:
     # Pixels no exposure reached are NaN in a mosaic, exactly zero in older ones.
     gone = (dq & dqflags.pixel["DO_NOT_USE"] > 0) | ((data == 0) & ~(err > 0))
     exposure = _exposure(model, band, factor, unit)
-    if not model.meta.hasattr("wcs") or model.meta.wcs is None:
-        raise Unmeasurable("has no WCS to find the star by (its ASDF extension is missing)")
     scale, area = _pixel_sizes(model, data.shape)
     return Image(
         data=np.where(gone, np.nan, data / unit * area),

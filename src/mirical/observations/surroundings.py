@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.stats import SigmaClip, mad_std
+from astropy.stats import mad_std
 from numpy.typing import NDArray
 from scipy.fft import irfft2, next_fast_len, rfft2
 
@@ -16,6 +16,8 @@ LEAST_ANNULUS = 0.5
 """Share of the annulus that must hold valid pixels."""
 
 _CLIP = 3.0  # sigma, about the trend
+_OWN = 0.3  # of the fall of the star's wings across the annulus
+_RADII = 5
 _SIGNIFICANT = 3.0  # sigma by which scatter on the aperture's scale must exceed white noise
 _FEWEST_PAIRS = 30
 
@@ -47,8 +49,9 @@ def measure_surroundings(data: Floats, weights: Floats, x: Floats, y: Floats) ->
 
     Eq. (2) needs the mean over the whole annulus, the star's own light in it
     included, and that light falls outwards. So pixels are clipped about a
-    trend, c0 + c1 x + c2 y + c3 r, not about their mean, and the trend stands
-    in for those that are missing: clipping takes nothing off the star's wings.
+    trend, a slope in x and y and a radial profile linear between five radii,
+    not about their mean, and the trend stands in for those that are missing:
+    clipping takes nothing off the star's wings.
 
     Parameters
     ----------
@@ -61,31 +64,41 @@ def measure_surroundings(data: Floats, weights: Floats, x: Floats, y: Floats) ->
     """
     ring = weights > 0
     valid = ring & np.isfinite(data)
-    radius = np.hypot(x, y)
-    middle = np.mean(radius[ring])
-    terms = np.stack([np.ones_like(x), x / middle, y / middle, radius / middle - 1], axis=-1)
+    terms = _trend_terms(x, y, ring)
     # A bright neighbour must not bend the trend it is clipped about.
     kept = valid.copy()
     kept[valid] = np.abs(data[valid] - np.median(data[valid])) <= 10 * mad_std(data[valid]) + 1e-30
-    clip = SigmaClip(sigma=_CLIP, maxiters=1, cenfunc="median", stdfunc="std")
     trend = np.zeros_like(data)
     for _ in range(5):
         fitted, *_ = np.linalg.lstsq(terms[kept], data[kept], rcond=None)
         trend = terms @ fitted
-        left = np.ma.masked_array(data - trend, ~kept)
-        again = ~np.ma.getmaskarray(clip(left, masked=True))
-        if again.sum() == kept.sum():
+        off = data - trend - np.median((data - trend)[kept])
+        # The profile of a bright star is not clipped for the little the trend misses of it.
+        bound = max(_CLIP * np.std(off[kept]), _OWN * np.ptp(fitted[2:]))
+        again = valid & (np.abs(off) <= bound)
+        if np.array_equal(again, kept):
             break
         kept = again
     filled = np.where(kept, np.nan_to_num(data), trend)
     n_kept = np.sum(weights[kept])
-    scatter = float(np.sqrt(np.sum((data - trend)[kept] ** 2) / max(kept.sum() - 4, 1)))
+    scatter = float(
+        np.sqrt(np.sum((data - trend)[kept] ** 2) / max(kept.sum() - terms.shape[-1], 1))
+    )
     return Surroundings(
         level=float(np.sum(weights * filled) / np.sum(weights)),
         scatter=scatter,
         level_unc=float(scatter / np.sqrt(n_kept)),
         clipped=int(np.sum(valid & ~kept)),
     )
+
+
+def _trend_terms(x: Floats, y: Floats, ring: Flags) -> Floats:
+    """Return the trend's terms along the last axis: slopes, and hats at radii across the ring."""
+    radius = np.hypot(x, y)
+    knots = np.linspace(radius[ring].min(), radius[ring].max(), _RADII)
+    hats = np.maximum(0, 1 - np.abs(radius[..., None] - knots) / (knots[1] - knots[0]))
+    slopes = np.stack([x, y], axis=-1) / knots[-1]
+    return np.concatenate([slopes, hats], axis=-1)
 
 
 def structure_variance(field: Floats, measure: Floats, white: float) -> float:

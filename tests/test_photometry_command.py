@@ -1,0 +1,156 @@
+"""The photometry command on a folder in which not every file is what it should be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import QTable
+
+from mirical.cli import main
+from mirical.inference.scene_models import Target, mosaic
+from mirical.inference.scenes import Background, Scene
+from mirical.observations.encircled import published_apertures
+from mirical.observations.tables import load_photometry
+
+SCENE = Scene("F770W", "SUB128", 20000.0, Background(18.0), exposure_time=60.0, bad_fraction=1e-4)
+TARGET = Target(factor=0.26)
+AT = 66.3, 61.7
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three good files and seven that cannot be measured or fitted."""
+    here = tmp_path_factory.mktemp("images")
+
+    def write(name: str, scene: Scene = SCENE, target: Target = TARGET, at=AT) -> Path:
+        path = here / f"{name}_i2d.fits"
+        mosaic(scene, target, at).save(str(path))
+        return path
+
+    good = write("good")
+    write("rate", replace(SCENE, seed=2), replace(TARGET, physical=False))
+    mask = replace(SCENE, band="F1140C", subarray="MASK1140")
+    write("mask", mask, Target(factor=2.87, filter_keyword="F1130W"), (150.2, 100.1))
+    write("edge", at=(2.3, 60.0))
+    write("off", at=(-30.0, 60.0))
+    write("stranger", target=replace(TARGET, name="My star"))
+    cut = good.read_bytes()
+    (here / "truncated_i2d.fits").write_bytes(cut[: len(cut) // 2])
+    (here / "text.fits").write_text("this is no image\n")
+    for name, change in {
+        "nan": lambda model: setattr(model, "data", np.full(SCENE.size, np.nan, np.float32)),
+        "nircam": lambda model: setattr(model.meta.instrument, "name", "NIRCAM"),
+    }.items():
+        model = mosaic(SCENE, TARGET, AT)
+        change(model)
+        model.save(str(here / f"{name}_i2d.fits"))
+    return here
+
+
+REASONS = {
+    "edge_i2d.fits": ("unmeasured", "from the edge, nearer than its aperture's radius 4.22"),
+    "nan_i2d.fits": ("unmeasured", "has no valid pixel"),
+    "nircam_i2d.fits": ("unmeasured", "not a MIRI image but of NIRCAM"),
+    "off_i2d.fits": ("unmeasured", "the star is off the image: expected at pixel (-30, 60)"),
+    "stranger_i2d.fits": ("unknown_type", "no type is known of 'My star': give --star NAME=TYPE"),
+    "text.fits": ("unmeasured", "not a whole FITS file (text or another format)"),
+    "truncated_i2d.fits": ("unmeasured", "truncated"),
+}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_good_files_are_measured_and_the_others_explained(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: int
+):
+    out = tmp_path / "rows.ecsv"
+    status = main(["photometry", str(folder), "--out", str(out), "--workers", str(workers)])
+    printed = capsys.readouterr().out
+    assert status == 1
+    assert "SIMULATED DATA" in printed
+    assert f"3 of 10 images measured; 10 rows in {out}" in printed
+    table = QTable.read(out, format="ascii.ecsv")
+    assert list(table["file"]) == sorted(path.name for path in folder.iterdir())
+    rows = {str(row["file"]): row for row in table}
+    for name, (flag, reason) in REASONS.items():
+        assert rows[name]["flag"] == flag and reason in rows[name]["reason"]
+        assert f"{name}: kept, but flagged {flag}: " in printed
+    for name, band in (("good", "F770W"), ("rate", "F770W"), ("mask", "F1140C")):
+        row = rows[f"{name}_i2d.fits"]
+        truth = 20000 / published_apertures()[band].correction
+        assert not row["flag"] and row["filter"] == band
+        assert abs(row["iflux"].value - truth) < 4 * row["ifluxunc"].value
+    good = rows["good_i2d.fits"]
+    assert (good["name"], good["PID"], good["srctype"]) == ("BD+60 1753", "1536", "ADwarfs")
+    assert good["pixwelldepth"].value == pytest.approx(20 * good["pixrate"].value)
+    assert good["ibkg"].value == pytest.approx(18 + 0.05 * 20000 / 423.3, rel=0.01)
+    # 1e9 mJy/MJy x 2.8606e-13 sr x 0.26 x 1.4422
+    assert good["flux"].value == pytest.approx(good["iflux"].value * 1.07265e-4, rel=1e-4)
+    assert good["bkg"].value == pytest.approx(0.26 * good["ibkg"].value)
+
+
+def test_the_rows_are_ready_for_a_run(folder: Path, tmp_path: Path):
+    out = tmp_path / "rows.ecsv"
+    main(["photometry", str(folder), "--out", str(out), "--workers", "1"])
+    observations = load_photometry(str(out), "test")
+    assert observations.simulated
+    flags = [str(flag) for flag in observations.table["flag"]]
+    assert len(flags) == 10 and flags.count("") == 3 and flags.count("unmeasured") == 6
+    assert observations.table["reason"][-1].startswith("truncated_i2d.fits: ")
+
+
+def test_good_files_alone_end_well_and_leave_pictures(folder: Path, tmp_path: Path):
+    files = [str(folder / f"{name}_i2d.fits") for name in ("good", "stranger")]
+    arguments = ["--star", "My star=ADwarfs", "--pictures", str(tmp_path / "pictures")]
+    assert main(["photometry", *files, "--out", str(tmp_path / "r.ecsv"), *arguments]) == 0
+    pictures = sorted((tmp_path / "pictures").iterdir())
+    assert [path.name for path in pictures] == ["good_i2d.png", "stranger_i2d.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+
+
+MISTAKES = {
+    "photometry no.fits --out r.ecsv": "no.fits: no such file; expected a JWST image or a folder",
+    "photometry . --out r.ecsv": ".: no *.fits file in this folder.",
+    "photometry file.fits --out no/r.ecsv": "no/r.ecsv: its folder does not exist; make it or",
+    "photometry file.fits --out r.ecsv --filter F700W": "photometry: band 'F700W' is not a MIRI",
+    "photometry file.fits --out r.ecsv --star Mine": "photometry: --star 'Mine'; expected NAME=",
+    "photometry file.fits --out r.ecsv --star Mine=dwarf": (
+        "photometry: --star 'Mine=dwarf': star type 'dwarf' is unknown"
+    ),
+    "photometry file.fits --out r.ecsv --workers 0": "photometry: --workers 0; expected at least 1",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str
+):
+    monkeypatch.chdir(tmp_path)
+    if "file.fits" in line:
+        (tmp_path / "file.fits").write_text("nothing")
+    before = sorted(tmp_path.iterdir())
+    assert main(line.split()) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"mirical: {MISTAKES[line]}") and captured.out == ""
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_interruption_keeps_what_is_measured(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    from mirical.observations import measured
+
+    whole = measured.row_of
+
+    def until_the_mask(path, settings):
+        if path.name.startswith("mask"):
+            raise KeyboardInterrupt
+        return whole(path, settings)
+
+    monkeypatch.setattr(measured, "row_of", until_the_mask)
+    out = tmp_path / "rows.ecsv"
+    assert main(["photometry", str(folder), "--out", str(out), "--workers", "1"]) == 130
+    assert list(QTable.read(out, format="ascii.ecsv")["file"]) == ["edge_i2d.fits", "good_i2d.fits"]
+    assert "interrupted: 8 images were not looked at" in capsys.readouterr().err
