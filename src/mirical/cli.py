@@ -142,6 +142,12 @@ def _add_simulate(parsers: argparse._SubParsersAction) -> None:
         default="published",
         help="true coefficients: Tables 7-8, or drawn about them by the seed [published]",
     )
+    simulate.add_argument(
+        "--mosaics",
+        metavar="F",
+        nargs="+",
+        help="write images of the rows in these bands (or 'all') instead of their photometry",
+    )
     simulate.set_defaults(command=commands.simulate)
 
 

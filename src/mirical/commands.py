@@ -125,7 +125,9 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def simulate(options: argparse.Namespace) -> int:
-    """Simulate a whole program with known truth."""
+    """Simulate a whole program with known truth, as photometry or as images."""
+    if options.mosaics:
+        return _simulate_mosaics(options)
     from mirical.inference.simulate import simulate_program, write_program
 
     program = simulate_program(options.seed, options.truth)
@@ -134,6 +136,32 @@ def simulate(options: argparse.Namespace) -> int:
     _consoles()[0].print(
         f"{len(program.photometry)} SIMULATED rows of {stars} stars: photometry.ecsv and "
         f"truth.ecsv in {options.out}",
+        soft_wrap=True,
+        markup=False,
+    )
+    return SUCCESS
+
+
+def _simulate_mosaics(options: argparse.Namespace) -> int:
+    from rich.progress import track
+
+    from mirical.bands import BANDS, find_band
+    from mirical.folders import whole_folder
+    from mirical.inference.scene_program import scene_program, write_mosaics
+    from mirical.observations.formats import write_ecsv
+
+    bands = [find_band(name, "simulate").name for name in options.mosaics if name != "all"]
+    bands = list(BANDS) if "all" in options.mosaics else bands
+    program = scene_program(options.seed, options.truth)
+    rows = [i for i, band in enumerate(program.photometry["filter"]) if band in bands]
+    results, progress = _consoles()
+    with whole_folder(options.out) as beside:
+        (beside / "mosaics").mkdir()
+        written = write_mosaics(program, rows, options.seed, beside / "mosaics")
+        list(track(written, "mosaics", len(rows), console=progress, transient=True))
+        write_ecsv(program.truth, beside / "truth.ecsv")
+    results.print(
+        f"{len(rows)} SIMULATED mosaics in {options.out / 'mosaics'}, truth.ecsv beside them",
         soft_wrap=True,
         markup=False,
     )
