@@ -55,7 +55,8 @@ def test_a_background_has_the_slope_and_structure_that_are_stated():
     assert np.std(level - flat) == pytest.approx(5.0, rel=1e-6)
     rough = level - flat
     beside = np.corrcoef(rough[:, 1:].ravel(), rough[:, :-1].ravel())[0, 1]
-    assert beside == pytest.approx(np.exp(-1 / (4 * 16)), abs=0.003)
+    # 80 independent patches: 1 - 0.984 is found to 15 %
+    assert beside == pytest.approx(np.exp(-1 / (4 * 16)), abs=0.008)
 
 
 def test_the_exposure_time_gives_the_ratio_asked_for():
