@@ -32,7 +32,7 @@ from mirical.inference.randomness import generator
 from mirical.inference.scene_models import Target, mosaic
 from mirical.inference.scene_study import image_of, random_scene, subarrays_of
 from mirical.inference.scenes import Background, Scene, exposure_time
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 from mirical.observations.formats import write_ecsv
 from mirical.observations.photometry import measure
 

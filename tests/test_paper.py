@@ -14,7 +14,7 @@ from astropy.table import QTable
 from mirical.bands import BANDS, IMAGING_BANDS
 from mirical.conventions import FACTOR, PIXEL_SOLID_ANGLE
 from mirical.inference.jobs import load_job, resolve_job
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 from mirical.observations.fluxes import by_star_band, differences, shipped_fluxes
 from mirical.observations.spectra import imaging_bandpass, predict
 from mirical.observations.tables import load_photometry

@@ -12,7 +12,7 @@ from astropy.table import QTable
 from mirical.cli import main
 from mirical.inference.scene_models import Target, mosaic
 from mirical.inference.scenes import Background, Scene
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 from mirical.observations.tables import load_photometry
 
 SCENE = Scene("F770W", "SUB128", 20000.0, Background(18.0), exposure_time=60.0, bad_fraction=1e-4)

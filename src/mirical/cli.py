@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(parsers)
     _add_factors(parsers)
     _add_compare(parsers)
+    _add_apertures(parsers)
     _add_photometry(parsers)
     _add_simulate(parsers)
     _add_staged(parsers)
@@ -55,6 +56,7 @@ def _add_run(parsers: argparse._SubParsersAction) -> None:
     run.add_argument("job", nargs="?", default="table5", help="a job's name or file [table5]")
     run.add_argument("--photometry", metavar="FILE", help="photometry table instead of the job's")
     run.add_argument("--model", metavar="CARD", help="model card instead of the job's")
+    run.add_argument("--apertures", metavar="TABLE", help="from 'mirical apertures' [Table 4]")
     run.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
     for name in ("seed", "chains", "warmup", "draws"):
         run.add_argument(f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's")
@@ -97,6 +99,30 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
     )
     compare.set_defaults(command=commands.compare)
+
+
+def _add_apertures(parsers: argparse._SubParsersAction) -> None:
+    apertures = parsers.add_parser(
+        "apertures", help="encircled energies, apertures and their corrections from images"
+    )
+    apertures.add_argument(
+        "images", metavar="IMAGE", type=Path, nargs="*", help="i2d files of bright stars"
+    )
+    apertures.add_argument(
+        "--psf",
+        metavar="[BAND=]FILE",
+        action="append",
+        default=[],
+        help="image of the model PSF; without one stpsf is asked, where it is installed",
+    )
+    apertures.add_argument(
+        "--transition",
+        metavar="R",
+        type=float,
+        help="pixels inside which the images count, the model outside [40; coronagraphs more]",
+    )
+    apertures.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    apertures.set_defaults(command=commands.apertures)
 
 
 def _add_photometry(parsers: argparse._SubParsersAction) -> None:

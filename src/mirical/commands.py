@@ -39,7 +39,11 @@ def run(options: argparse.Namespace) -> int:
     from mirical.inference.jobs import load_job, resolve_job, with_options
 
     numbers = {name: getattr(options, name) for name in ("seed", "chains", "warmup", "draws")}
-    texts = {"photometry": options.photometry, "model": options.model}
+    texts = {
+        "photometry": options.photometry,
+        "model": options.model,
+        "apertures": options.apertures,
+    }
     job = with_options(load_job(options.job), texts, numbers)
     folder = options.out or Path("reports") / job.name
     if folder.exists() and not folder.is_dir():
@@ -77,7 +81,7 @@ def factors(options: argparse.Namespace) -> int:
     answer = calibration.at(query)
     table = answer.table()
     if grid is not None:
-        for name in ("c_mean", "c_std", "c_q16", "c_q84"):
+        for name in (column for column in table.colnames if column.startswith("c_")):
             grid[name] = table[name]
         table = grid
     results, cautions = _consoles()
@@ -171,7 +175,7 @@ def _simulate_mosaics(options: argparse.Namespace) -> int:
 def staged(options: argparse.Namespace) -> int:
     """Fit a table by the staged procedure."""
     from mirical.conventions import REFERENCE_MJD
-    from mirical.observations.encircled import published_apertures
+    from mirical.observations.apertures import published_apertures
     from mirical.observations.factors import calibration_factors
     from mirical.observations.fluxes import by_star_band, shipped_fluxes
     from mirical.observations.tables import load_photometry
@@ -224,7 +228,7 @@ def photometry(options: argparse.Namespace) -> int:
 
     from mirical.bands import find_band
     from mirical.folders import whole_folder
-    from mirical.observations.encircled import published_apertures
+    from mirical.observations.apertures import published_apertures
     from mirical.observations.measured import Settings, measure_files, photometry_table
     from mirical.products.pictures import draw_picture
     from mirical.products.summary import print_photometry
@@ -262,6 +266,37 @@ def photometry(options: argparse.Namespace) -> int:
         progress.print(f"interrupted: {len(paths) - len(rows)} images were not looked at")
         return INTERRUPTED
     return SUCCESS if n_used == len(paths) else NOT_BELIEVABLE
+
+
+def apertures(options: argparse.Namespace) -> int:
+    """Measure encircled energies and the apertures that follow."""
+    from mirical.bands import find_band
+    from mirical.products.aperture_study import study_apertures, write_study
+    from mirical.products.summary import print_apertures
+
+    psfs: dict[str, Path] = {}
+    only = None
+    for entry in options.psf:
+        name, separator, file = entry.partition("=")
+        if separator:
+            psfs[find_band(name, f"apertures: --psf {entry!r}").name] = Path(file)
+        else:
+            only = Path(entry)
+    images = _images(options.images)
+    if not images and not psfs:
+        raise InputError("apertures: give images, or --psf BAND=FILE for the model alone.")
+    if options.transition is not None and not options.transition > 0:
+        raise InputError(f"apertures: --transition {options.transition:g}; expected pixels > 0.")
+    study = study_apertures(images, psfs, only, options.transition)
+    write_study(study, options.out)
+    results = _consoles()[0]
+    print_apertures(study.table(), results)
+    results.print(
+        f"apertures.ecsv, curves.ecsv, apcorr.fits and encircled.png in {options.out}",
+        soft_wrap=True,
+        markup=False,
+    )
+    return SUCCESS
 
 
 def _images(given: list[Path]) -> list[Path]:

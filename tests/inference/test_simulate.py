@@ -21,7 +21,7 @@ from mirical.inference.disturbances import (
 from mirical.inference.exposures import ERROR_FLOOR, ERROR_POWER, ERROR_SCATTER
 from mirical.inference.program import SEQUENCES, observing_program
 from mirical.inference.simulate import SimulatedProgram, simulate_program, write_program
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 from mirical.observations.factors import CalibrationFactors, calibration_factors
 from mirical.observations.tables import load_photometry
 from mirical.shipped import data_file, resolve

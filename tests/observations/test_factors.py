@@ -11,7 +11,7 @@ from astropy.table import Table
 
 from mirical.conventions import FACTOR, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 from mirical.observations.factors import CalibrationFactors, calibration_factor, calibration_factors
 from mirical.observations.tables import load_photometry
 from samples import blanking, photometry, write_ecsv

@@ -10,7 +10,7 @@ from mirical.bands import BANDS
 from mirical.inference.scene_psf import scene_psf
 from mirical.inference.scene_study import image_of, random_scene, subarrays_of
 from mirical.inference.scenes import Background, Scene, exposure_time
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 from mirical.observations.images import Unmeasurable
 from mirical.observations.photometry import measure
 

@@ -11,7 +11,7 @@ from mirical.cli import SUCCESS, USER_MISTAKE, main
 from mirical.errors import InputError
 from mirical.inference.disturbances import NO_ERRORS, NO_FAULTS, Errors
 from mirical.inference.simulate import SimulatedProgram, simulate_program, write_program
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 from mirical.observations.factors import CalibrationFactors, calibration_factors
 from mirical.observations.fluxes import by_star_band, shipped_fluxes
 from mirical.observations.tables import load_photometry

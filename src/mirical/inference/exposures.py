@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS, IMAGING_BANDS
 from mirical.inference.randomness import generator
-from mirical.observations.encircled import ANNULUS_FRACTIONS, published_apertures
+from mirical.observations.apertures import ANNULUS_FRACTIONS, published_apertures
 
 Floats = NDArray[np.float64]
 

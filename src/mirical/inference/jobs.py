@@ -9,7 +9,7 @@ from pathlib import Path
 from mirical.errors import InputError, refuse_unknown_keys
 from mirical.model.cards import Card, load_card
 from mirical.model.design import Design, make_design
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import load_apertures
 from mirical.observations.factors import CalibrationFactors, calibration_factors
 from mirical.observations.fluxes import (
     by_star_band,
@@ -21,6 +21,7 @@ from mirical.observations.tables import load_photometry
 from mirical.shipped import find_file, resolve
 
 SHIPPED_FLUXES = "shipped"
+PUBLISHED_APERTURES = "table4"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Job:
         A shipped card or a path.
     predicted_fluxes : str
         ``"shipped"`` or the path of an ECSV table by star and band.
+    apertures : str
+        ``"table4"`` or the path of an ECSV table by band.
     sampler : Sampler
         Settings of the sampler.
     folder : Path or None
@@ -77,6 +80,7 @@ class Job:
     photometry: str
     model: str
     predicted_fluxes: str = SHIPPED_FLUXES
+    apertures: str = PUBLISHED_APERTURES
     sampler: Sampler = Sampler()
     folder: Path | None = None
 
@@ -106,10 +110,11 @@ def load_job(name: str) -> Job:
         raise InputError(f"{where}: not valid TOML: {error}.") from error
     # A run's own job.toml records where its numbers came from; that table instructs nothing.
     content.pop("provenance", None)
-    texts = ("photometry", "model", "predicted_fluxes")
+    defaults = {"predicted_fluxes": SHIPPED_FLUXES, "apertures": PUBLISHED_APERTURES}
+    texts = ("photometry", "model", *defaults)
     refuse_unknown_keys(where, content, (*texts, "sampler"))
     for key in texts:
-        value = content.get(key, SHIPPED_FLUXES if key == "predicted_fluxes" else None)
+        value = content.get(key, defaults.get(key))
         if not isinstance(value, str):
             got = "is missing" if value is None else f"is {value!r}"
             raise InputError(f"{where}: {key!r} {got}; expected a name or a path in quotes.")
@@ -189,4 +194,5 @@ def job_factors(job: Job) -> CalibrationFactors:
         own = read_fluxes(path or Path(job.predicted_fluxes))
         predicted = with_own_stars(own, shipped_fluxes())
     observations = load_photometry(job.photometry, f"job {job.name}", job.folder)
-    return calibration_factors(observations, predicted, published_apertures())
+    apertures = load_apertures(job.apertures, f"job {job.name}", job.folder)
+    return calibration_factors(observations, predicted, apertures)

@@ -15,7 +15,7 @@ from mirical.inference.scene_models import Target, mosaic
 from mirical.inference.scenes import SHAPES, Background, Scene, exposure_time
 from mirical.inference.simulate import SimulatedProgram, simulate_program
 from mirical.inference.truth import published_coefficients
-from mirical.observations.encircled import ANNULUS_FRACTIONS, published_apertures
+from mirical.observations.apertures import ANNULUS_FRACTIONS, published_apertures
 
 LARGEST = 256
 """Rows and columns of a mosaic at most: FULL and BRIGHTSKY are cut to it, for files' sake."""

@@ -17,7 +17,7 @@ from scipy.optimize import brentq, linprog
 from scipy.special import ndtr
 
 from mirical.bands import BANDS
-from mirical.observations.encircled import (
+from mirical.observations.apertures import (
     ANNULUS_FRACTIONS,
     APERTURE_FRACTION,
     published_apertures,
@@ -33,7 +33,9 @@ _PIXEL_VARIANCE = 1.0 / 6.0
 a direction, pixel^2: a twelfth each."""
 
 _CORONAGRAPH_WIDTH = 1.5  # the coronagraphs' extra optics widen more than the core (Fig. 2)
-_WIDEST = 60.0  # pixel
+_WIDEST = 250.0  # pixel
+_WINGS = {2.0: 0.92, 4.0: 0.965}
+"""Share of the flux wished for inside so many outer radii of the annulus: wings fall as r^-3."""
 
 
 @dataclass(frozen=True)
@@ -97,27 +99,29 @@ def scene_psf(band: str) -> ScenePsf:
     core = FWHM_PER_MICRON * BANDS[band].pivot / 2.3548
     if BANDS[band].kind == "coronagraph":
         core *= _CORONAGRAPH_WIDTH
-    widths = np.geomspace(core, _WIDEST, 40)
+    widths = np.geomspace(core, _WIDEST, 48)
     radii = np.array([aperture.r_a, aperture.r_b1, aperture.r_b2])
     through = np.vstack([np.ones_like(widths), _share_inside(radii, widths)])
     target = np.array([1.0, APERTURE_FRACTION, *ANNULUS_FRACTIONS])
-    shape = _share_inside(np.array([1.2 * core]), widths)
-    # Unknowns: positive and negative parts of the weights, and by how much the core departs.
-    # The smallest sum of sizes has negative parts only where positive ones cannot do it (F2300C).
+    wished = np.array([1.2 * core, *(factor * aperture.r_b2 for factor in _WINGS)])
+    shape = _share_inside(wished, widths)
+    wish = np.array([0.4, *_WINGS.values()])
+    # Unknowns: positive and negative parts of the weights, and of departures from the wishes.
+    # The smallest sum of sizes has negative weights only where positive ones cannot do it (F2300C).
     grid = np.linspace(0, 3 * radii[-1], 400)[:, None]
     bright = np.exp(-(grid**2) / (2 * widths**2)) / widths**2
     slopes = np.diff(bright, axis=0)
-    still = np.zeros((len(slopes), 2))
+    n_wishes, n_widths = shape.shape
+    free = np.zeros((4, 2 * n_wishes))
+    apart = np.hstack([np.eye(n_wishes), -np.eye(n_wishes)])
     found = linprog(
-        np.r_[np.ones(80), 10.0, 10.0],
-        A_ub=np.hstack([slopes, -slopes, still]),
+        np.r_[np.ones(2 * n_widths), np.full(2 * n_wishes, 10.0)],
+        A_ub=np.hstack([slopes, -slopes, np.zeros((len(slopes), 2 * n_wishes))]),
         b_ub=np.zeros(len(slopes)),
-        A_eq=np.block(
-            [[through, -through, np.zeros((4, 2))], [shape, -shape, np.array([[1, -1]])]]
-        ),
-        b_eq=np.r_[target, 0.4],
+        A_eq=np.block([[through, -through, free], [shape, -shape, apart]]),
+        b_eq=np.r_[target, wish],
     )
-    weights = found.x[:40] - found.x[40:80]
+    weights = found.x[:n_widths] - found.x[n_widths : 2 * n_widths]
     kept = np.abs(weights) > 1e-12
     return ScenePsf(widths[kept], weights[kept])
 

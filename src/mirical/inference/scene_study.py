@@ -8,7 +8,7 @@ import numpy as np
 
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.inference.scenes import SHAPES, Background, Scene, exposure_time
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 from mirical.observations.images import Exposure, Image
 
 SMALL = (256, 256)

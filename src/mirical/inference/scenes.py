@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 
 from mirical.inference.randomness import generator
 from mirical.inference.scene_psf import scene_psf
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 
 Floats = NDArray[np.float64]
 

@@ -25,7 +25,7 @@ from mirical.inference.truth import (
     with_departures,
 )
 from mirical.inference.truth_table import truth_table
-from mirical.observations.encircled import published_apertures
+from mirical.observations.apertures import published_apertures
 from mirical.observations.fluxes import by_star_band, shipped_fluxes
 from mirical.observations.formats import write_ecsv
 

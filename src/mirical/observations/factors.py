@@ -10,7 +10,7 @@ from astropy.table import QTable
 
 from mirical.conventions import FACTOR, FLUX, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
-from mirical.observations.encircled import Aperture
+from mirical.observations.apertures import Aperture
 from mirical.observations.tables import Observations
 
 

@@ -81,7 +81,7 @@ def locate(image: Image, r_a: float, r_b2: float) -> Place:
     for x, y, reach, note in fields:
         peak = _brightest(means, x, y, reach, r_a)
         if peak is not None:
-            at_x, at_y = _centre_of_mass(image.data, peak, _WINDOW * r_a)
+            at_x, at_y = centre_of_mass(image.data, peak, _WINDOW * r_a)
             offset = float(np.hypot(at_x - x, at_y - y)) if inside else np.nan
             return Place(at_x, at_y, offset, note)
     raise Unmeasurable(
@@ -136,8 +136,18 @@ def _without_slope(data: Floats) -> Floats:
     return left
 
 
-def _centre_of_mass(data: Floats, peak: tuple[int, int], radius: float) -> tuple[float, float]:
-    """Move a round window to the centre of mass it holds until it stays."""
+def centre_of_mass(data: Floats, peak: tuple[int, int], radius: float) -> tuple[float, float]:
+    """Move a round window to the centre of mass it holds until it stays.
+
+    Parameters
+    ----------
+    data : (y, x) array
+        Image; a sloping background does no harm.
+    peak : (int, int)
+        Pixel ``(x, y)`` to begin at.
+    radius : float
+        Of the window, pixel.
+    """
     half = int(np.ceil(2.5 * radius)) + 3
     cut = Cutout2D(data, peak, 2 * half + 1, mode="partial", fill_value=np.nan)
     light = np.nan_to_num(_without_slope(cut.data))

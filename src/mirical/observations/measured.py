@@ -15,7 +15,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from mirical.conventions import COUNT_RATE, FLUX, PIXEL_SOLID_ANGLE
-from mirical.observations.encircled import Aperture
+from mirical.observations.apertures import Aperture
 from mirical.observations.images import Image, Unmeasurable, read_image
 from mirical.observations.photometry import Measurement, measure
 from mirical.stars import STARS

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from photutils.aperture import CircularAnnulus, CircularAperture
 from scipy.ndimage import gaussian_filter, median_filter
 
-from mirical.observations.encircled import Aperture
+from mirical.observations.apertures import Aperture
 from mirical.observations.images import Image, Unmeasurable
 from mirical.observations.locating import Place, locate
 from mirical.observations.surroundings import (

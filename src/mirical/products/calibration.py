@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mirical.bands import find_band, subarray_term
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
+from mirical.observations.apertures import Aperture
 from mirical.products.stated import COEFFICIENTS, band_table, subarray_table
 
 Floats = NDArray[np.float64]
@@ -86,6 +87,10 @@ class Factors:
         Central 95 % and 68 % intervals.
     covariance : (point, point) array
         Covariance between the points.
+    aperture : (point,) array or None
+        Relative error of the band's aperture correction, no part of the above: it is common to
+        all stars of a band, cancels for a point source measured in the same aperture, and does
+        not for another aperture or an extended source.
     """
 
     query: Query
@@ -96,16 +101,35 @@ class Factors:
     q84: Floats
     q975: Floats
     covariance: Floats
+    aperture: Floats | None = None
 
     def table(self) -> QTable:
-        """Return one row a point: filter, subarray, mjd, c_mean, c_std, c_q16, c_q84."""
+        """Return one row a point: filter, subarray, mjd, c_mean, c_std, c_q16, c_q84.
+
+        And c_aperture_std, where known.
+        """
         answer = QTable()
         answer["filter"] = list(self.query.filters)
         answer["subarray"] = list(self.query.subarrays)
         answer["mjd"] = self.query.mjd
         for name in ("mean", "std", "q16", "q84"):
             answer[f"c_{name}"] = getattr(self, name) * FACTOR
+        if self.aperture is not None:
+            answer["c_aperture_std"] = self.mean * self.aperture * FACTOR
         return answer
+
+
+APERTURE_ERROR = "aperture_correction_unc"
+"""Variable of a run's constant data: relative error of each band's aperture correction."""
+
+
+def with_apertures(posterior: xr.DataTree, apertures: Mapping[str, Aperture]) -> xr.DataTree:
+    """Return the posterior with the apertures' relative errors by band in its constant data."""
+    bands = [str(band) for band in posterior["posterior"].to_dataset()["band"].values]
+    errors = [apertures[b].correction_unc / apertures[b].correction for b in bands]
+    rows = posterior["constant_data"].to_dataset().assign_coords(band=bands)
+    posterior["constant_data"] = xr.DataTree(rows.assign({APERTURE_ERROR: ("band", errors)}))
+    return posterior
 
 
 class Calibration(Protocol):
@@ -251,4 +275,13 @@ class PosteriorCalibration:
         q025, q16, q84, q975 = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
         mean, std = draws.mean(axis=0), draws.std(axis=0, ddof=1)
         covariance = np.atleast_2d(np.cov(draws, rowvar=False))
-        return Factors(query, mean, std, q025, q16, q84, q975, covariance)
+        return Factors(
+            query, mean, std, q025, q16, q84, q975, covariance, self._aperture_errors(query)
+        )
+
+    def _aperture_errors(self, query: Query) -> Floats | None:
+        rows = self.posterior["constant_data"].to_dataset()
+        if APERTURE_ERROR not in rows:  # a run of an earlier mirical
+            return None
+        known = dict(zip(self.bands, rows[APERTURE_ERROR].values, strict=True))
+        return np.array([known[band] for band in query.filters])

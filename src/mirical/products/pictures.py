@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from numpy.typing import NDArray
 
-from mirical.observations.encircled import Aperture
+from mirical.observations.apertures import Aperture
 from mirical.observations.images import Image
 from mirical.observations.photometry import Measurement
 from mirical.products.canvas import INK, PUBLISHED, STYLE, blank, png

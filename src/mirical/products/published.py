@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,7 @@ from astropy.table import QTable
 
 from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import FACTOR, T0_MJD
+from mirical.observations.apertures import Aperture, published_apertures
 from mirical.products.calibration import Factors, Query
 from mirical.products.stated import band_table, subarray_table
 from mirical.shipped import data_file
@@ -73,10 +75,15 @@ class PublishedCalibration:
 
     def at(self, query: Query) -> Factors:
         """Return Eq. 4 with the printed coefficients and sigma(CF) as the error."""
-        return quoted_factors(query, self.coefficients, self.throughput)
+        return quoted_factors(query, self.coefficients, self.throughput, published_apertures())
 
 
-def quoted_factors(query: Query, coefficients: QTable, throughput: dict[str, float]) -> Factors:
+def quoted_factors(
+    query: Query,
+    coefficients: QTable,
+    throughput: dict[str, float],
+    apertures: Mapping[str, Aperture],
+) -> Factors:
     """Return Eq. 4 with one fractional error a band, at every epoch and in every subarray.
 
     Parameters
@@ -87,6 +94,8 @@ def quoted_factors(query: Query, coefficients: QTable, throughput: dict[str, flo
         Indexed by filter: A, B [(MJy/sr)/(DN/s/pixel)], tau [d], sigma_cf_pct [%].
     throughput : dict of {str : float}
         D by subarray.
+    apertures : mapping of {str : Aperture}
+        By band; whence the error of the aperture correction.
     """
     rows = [coefficients.loc[band] for band in query.filters]
     a, b = (np.array([row[c].to_value(FACTOR) for row in rows]) for c in ("A", "B"))
@@ -98,4 +107,7 @@ def quoted_factors(query: Query, coefficients: QTable, throughput: dict[str, flo
     same_band = np.equal.outer(np.array(query.filters), np.array(query.filters))
     q025, q16, q84, q975 = mean + np.multiply.outer(_QUANTILES, std)
     covariance = np.outer(std, std) * same_band
-    return Factors(query, mean, std, q025, q16, q84, q975, covariance)
+    aperture = np.array(
+        [apertures[b].correction_unc / apertures[b].correction for b in query.filters]
+    )
+    return Factors(query, mean, std, q025, q16, q84, q975, covariance, aperture)

@@ -15,7 +15,14 @@ from mirical.errors import InputError
 from mirical.folders import whole_folder
 from mirical.inference.checks import check_rows
 from mirical.inference.diagnostics import Verdict, judge
-from mirical.inference.jobs import SHIPPED_FLUXES, Inputs, Job, job_factors, load_job
+from mirical.inference.jobs import (
+    PUBLISHED_APERTURES,
+    SHIPPED_FLUXES,
+    Inputs,
+    Job,
+    job_factors,
+    load_job,
+)
 from mirical.inference.posterior import (
     REPORTED,
     build_posterior,
@@ -26,7 +33,7 @@ from mirical.inference.sampling import Progress, sample, sample_prior
 from mirical.observations.formats import write_ecsv
 from mirical.observations.tables import EMBEDDED
 from mirical.products import curves, tables
-from mirical.products.calibration import Calibration, PosteriorCalibration
+from mirical.products.calibration import Calibration, PosteriorCalibration, with_apertures
 from mirical.products.comparison import compare_coefficients
 from mirical.products.published import PublishedCalibration
 from mirical.products.staged import StagedCalibration, fit_staged
@@ -65,9 +72,10 @@ def run_job(job: Job, inputs: Inputs, progress: Progress) -> Run:
     checks = check_rows(chains.sites, design, job.sampler.seed)
     prior = sample_prior(design, card, job.sampler.seed)
     posterior = build_posterior(chains, prior, checks.groups(), design, _provenance(job, inputs))
+    posterior = with_apertures(posterior, inputs.factors.apertures)
     published = PublishedCalibration()
     calibration = PosteriorCalibration(posterior)
-    coefficients = tables.coefficient_table(posterior, design)
+    coefficients = tables.coefficient_table(posterior, design, inputs.factors.apertures)
     made = {
         "coefficients": coefficients,
         "subarrays": tables.subarray_table(posterior, design),
@@ -137,6 +145,8 @@ def _resolved_job(run: Run) -> str:
     if job.predicted_fluxes != SHIPPED_FLUXES:
         fluxes = _resolved(job.predicted_fluxes, job.folder)
         lines.append(f"predicted_fluxes = {_quoted(fluxes)}")
+    if job.apertures != PUBLISHED_APERTURES:
+        lines.append(f"apertures = {_quoted(_resolved(job.apertures, job.folder))}")
     lines += ["", "[sampler]"]
     lines += [
         f"{name} = {_quoted(getattr(sampler, name))}" for name in sampler.__dataclass_fields__

@@ -39,6 +39,8 @@ def factor_sheet(tables: Tables) -> Sheet:
     """Return the factors at the reference epoch beside the published ones."""
     coefficients = tables["coefficients"]
     stars = dict(zip(words(coefficients["filter"]), coefficients["n_stars"], strict=True))
+    apertures = floats(coefficients["aperture_pct"])
+    aperture = dict(zip(words(coefficients["filter"]), apertures, strict=True))
     fitted = rows_with(tables["rows"], "fate", "used")
     lines = []
     for row in rows_with(tables["comparison"], "quantity", "C_ref"):
@@ -51,6 +53,7 @@ def factor_sheet(tables: Tables) -> Sheet:
                 number(BANDS[band].pivot, 3),
                 measured(ours, error, basis),
                 number(100 * error / ours, 1, basis),
+                number(aperture[band], 1),
                 measured(value(row["published"]), value(row["published_std"])),
                 signed(value(row["diff_pct"]), 1, basis=basis),
                 signed(value(row["diff_sigma"]), 1, basis=basis),
@@ -61,9 +64,21 @@ def factor_sheet(tables: Tables) -> Sheet:
         )
     return Sheet(
         f"C at MJD {coefficients.meta['C_ref_mjd']:.0f} in FULL, {FACTOR_TEXT}",
-        ("Band", "λ (µm)", "C", "error (%)", "C", "(%)", "(σ)", "Stars", "Rows", "Observed in"),
+        (
+            "Band",
+            "λ (µm)",
+            "C",
+            "error (%)",
+            "aperture (%)",
+            "C",
+            "(%)",
+            "(σ)",
+            "Stars",
+            "Rows",
+            "Observed in",
+        ),
         tuple(lines),
-        groups=(("", 2), ("This run", 2), ("Published", 1), ("Difference", 2), ("Rests on", 3)),
+        groups=(("", 2), ("This run", 3), ("Published", 1), ("Difference", 2), ("Rests on", 3)),
     )
 
 

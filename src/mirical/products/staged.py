@@ -14,7 +14,7 @@ baseline the joint model is compared with, not a recommendation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS, subarray_term
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
 from mirical.folders import whole_folder
+from mirical.observations.apertures import Aperture, published_apertures
 from mirical.observations.factors import CalibrationFactors
 from mirical.observations.formats import write_ecsv
 from mirical.observations.tables import Observations
@@ -70,11 +71,14 @@ class StagedCalibration:
         Columns subarray, D, n_ratios, note.
     name : str
         How tables and figures call it.
+    apertures : mapping of {str : Aperture}
+        By band.
     """
 
     coefficients: QTable
     subarrays: QTable
     name: str = "staged"
+    apertures: Mapping[str, Aperture] = field(default_factory=published_apertures)
 
     @property
     def bands(self) -> list[str]:
@@ -139,7 +143,7 @@ class StagedCalibration:
                     f"band {band!r}: the staged fits have no rows in it; "
                     f"they have {', '.join(self.bands)}."
                 )
-        return quoted_factors(query, self.coefficients, self.throughput)
+        return quoted_factors(query, self.coefficients, self.throughput, self.apertures)
 
 
 def fit_staged(
@@ -179,7 +183,7 @@ def fit_staged(
     coefficients, subarrays = _coefficient_table(laws, averages), _subarray_table(found)
     for table, what in ((coefficients, "factors"), (subarrays, "subarray ratios")):
         _describe(table, what, factors.observations)
-    return StagedCalibration(coefficients, subarrays)
+    return StagedCalibration(coefficients, subarrays, apertures=factors.apertures)
 
 
 def write_staged(calibration: StagedCalibration, folder: Path) -> None:

@@ -167,3 +167,17 @@ def print_photometry(table: Table, console: Console) -> None:
         console.print(line, soft_wrap=True)
     for row in table[used & (np.asarray(table["note"]) != "")]:
         console.print(Text(f"{row['file']}: note: {row['note']}"), soft_wrap=True)
+
+
+def print_apertures(table: Table, console: Console) -> None:
+    """Print each band's radii and correction with their scatter."""
+    title = "SIMULATED DATA · apertures" if table.meta.get("simulated") else "apertures"
+    sheet = _sheet(title, "band", "images", "r_a", "r_b1", "r_b2", "A_cor", "± fixed aperture")
+    for row in table:
+        radii = [
+            f"{value(row[name]):.2f} ± {value(row[name + '_unc']):.2f}"
+            for name in ("r_a", "r_b1", "r_b2")
+        ]
+        correction = f"{value(row['a_cor']):.4f}", f"{value(row['a_fixed_unc']):.4f}"
+        sheet.add_row(str(row["filter"]), str(row["n_observations"]), *radii, *correction)
+    console.print(sheet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from mirical.bands import BANDS
 from mirical.conventions import FACTOR, REFERENCE_MJD
 from mirical.inference.checks import RowChecks
 from mirical.model.design import Design
+from mirical.observations.apertures import Aperture
 from mirical.observations.factors import CalibrationFactors
 from mirical.observations.flags import FLAGS
 from mirical.products.entries import words
@@ -81,7 +83,9 @@ def _width(draws: xr.Dataset, name: str, scale: str | None) -> NDArray[np.float6
     return high - low
 
 
-def coefficient_table(posterior: xr.DataTree, design: Design) -> QTable:
+def coefficient_table(
+    posterior: xr.DataTree, design: Design, apertures: Mapping[str, Aperture]
+) -> QTable:
     """Return one row a MIRI band: A, B, tau, C at the reference epoch, repeatability.
 
     Bands without rows have no numbers; what the prior decided is marked so
@@ -97,6 +101,12 @@ def coefficient_table(posterior: xr.DataTree, design: Design) -> QTable:
         table[f"{name}_std"] = _spread(std, bands) * unit
     mean, std = _moments(drawn["C_ref"])
     table["sigma_cf_pct"] = _spread(100 * std / mean, bands) * u.percent
+    errors = [apertures[b].correction_unc / apertures[b].correction for b in bands]
+    table["aperture_pct"] = _spread(100 * np.array(errors), bands) * u.percent
+    table["aperture_pct"].info.description = (
+        "Error of the band's aperture correction, in no other column: it cancels for point "
+        "sources measured in the same aperture"
+    )
     mean, std = _moments(100 * drawn["repeatability"])
     table["repeatability_pct"] = _spread(mean, bands) * u.percent
     table["repeatability_pct_std"] = _spread(std, bands) * u.percent

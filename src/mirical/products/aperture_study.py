@@ -1,0 +1,205 @@
+"""Encircled energies of observed stars and model PSFs, and the apertures that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from mirical.bands import BANDS
+from mirical.errors import InputError
+from mirical.folders import whole_folder
+from mirical.observations.apertures import published_apertures
+from mirical.observations.encircled import (
+    ApertureEstimate,
+    EnergyCurve,
+    combine,
+    observed_curve,
+    usual_transition,
+)
+from mirical.observations.formats import write_ecsv
+from mirical.observations.images import Unmeasurable, read_image
+from mirical.observations.locating import locate
+from mirical.observations.model_psf import make_model, read_model
+
+_NAMES = ("r_a", "r_b1", "r_b2", "a_cor")
+_DESCRIPTIONS = {
+    "filter": "Band",
+    "r_a": "Radius enclosing 70 % of the flux",
+    "r_b1": "Radius enclosing 80 %: inner edge of the annulus",
+    "r_b2": "Radius enclosing 85 %: outer edge of the annulus",
+    "a_cor": "Aperture correction by Eq. (1)-(2)",
+    "a_fixed": "Mean correction of the mean aperture by each observation's own energies",
+    "a_fixed_unc": "Its scatter between observations: the error in a fixed aperture",
+    "transition": "Radius inside which the images counted, the model outside",
+    "n_observations": "Observed images; 0 where the model alone was used",
+}
+
+
+@dataclass(frozen=True)
+class ApertureStudy:
+    """Apertures of some bands.
+
+    Attributes
+    ----------
+    estimates : dict of {str : ApertureEstimate}
+        By band.
+    observed : dict of {str : int}
+        Number of observed images by band; 0 where the model alone was used.
+    transitions : dict of {str : float}
+        Radius inside which the observations count by band, pixel.
+    simulated : bool
+        Whether any image says it is simulated.
+    """
+
+    estimates: Mapping[str, ApertureEstimate]
+    observed: Mapping[str, int]
+    transitions: Mapping[str, float]
+    simulated: bool
+
+    def table(self) -> QTable:
+        """Return one row a band: radii, correction, their scatter and covariance."""
+        bands = [band for band in BANDS if band in self.estimates]
+        found = [self.estimates[band] for band in bands]
+        table = QTable({"filter": bands})
+        means = np.array([_means(estimate) for estimate in found])
+        for i, name in enumerate(_NAMES):
+            table[name] = means[:, i] * (u.pix if name.startswith("r") else 1)
+            scatter = np.sqrt([estimate.covariance[i, i] for estimate in found])
+            table[f"{name}_unc"] = scatter * (u.pix if name.startswith("r") else 1)
+            table[f"{name}_unc"].info.description = f"Scatter of {name} between observations"
+        table["a_fixed"] = [estimate.fixed_correction for estimate in found]
+        table["a_fixed_unc"] = [estimate.fixed_correction_unc for estimate in found]
+        table["transition"] = [self.transitions[band] for band in bands] * u.pix
+        table["n_observations"] = [self.observed[band] for band in bands]
+        for i, one in enumerate(_NAMES):
+            for j, two in enumerate(_NAMES[:i]):
+                name = f"cov_{two}_{one}"
+                unit = u.pix if one == "a_cor" else u.pix**2
+                table[name] = [estimate.covariance[i, j] for estimate in found] * unit
+                table[name].info.description = f"Covariance of {two} and {one} between observations"
+        for name, text in _DESCRIPTIONS.items():
+            table[name].info.description = text
+        return _labelled(table, "apertures and their corrections", self)
+
+    def curve_table(self) -> QTable:
+        """Return the encircled energies: filter, observation, radius [pix], energy."""
+        parts = [
+            (band, i, radius, energy)
+            for band, estimate in self.estimates.items()
+            for i, curve in enumerate(estimate.curves, start=1)
+            for radius, energy in zip(curve.radii, curve.energy, strict=True)
+        ]
+        table = QTable(rows=parts, names=("filter", "observation", "radius", "energy"))
+        table["radius"] = table["radius"] * u.pix
+        return _labelled(table, "encircled energies", self)
+
+
+def study_apertures(
+    images: Sequence[Path], psfs: Mapping[str, Path], only: Path | None, transition: float | None
+) -> ApertureStudy:
+    """Measure encircled energies band by band.
+
+    A band with a model but no image gets the model at all radii, as F2550W in
+    the paper.
+
+    Parameters
+    ----------
+    images : sequence of Path
+        Mosaics of bright stars in empty fields.
+    psfs : mapping of {str : Path}
+        Model PSF images by band.
+    only : Path or None
+        The model PSF image of all bands `psfs` does not name.
+    transition : float or None
+        Radius inside which the observations count, pixel; by default `usual_transition`.
+
+    Raises
+    ------
+    InputError
+        For the first image or model that cannot be used.
+    """
+    stars: dict[str, list[tuple[np.ndarray, float, float, str]]] = {band: [] for band in psfs}
+    simulated = False
+    for path in images:
+        try:
+            image = read_image(path)
+            band = image.exposure.band
+            usual = published_apertures()[band]
+            place = locate(image, usual.r_a / image.scale, usual.r_b2 / image.scale)
+        except Unmeasurable as why:
+            raise InputError(f"{path.name}: {why}.") from why
+        if abs(image.scale - 1) > 0.01:
+            raise InputError(
+                f"{path.name}: its pixels are {image.scale:.3f} times the detector's; "
+                "encircled energies need mosaics of the detector's pixel scale."
+            )
+        simulated |= image.exposure.simulated
+        stars.setdefault(band, []).append((image.data, place.x, place.y, path.name))
+    transitions = {band: transition or usual_transition(band) for band in stars}
+    estimates = {}
+    for band, observed in stars.items():
+        model = _model(band, psfs.get(band, only))
+        radius = transitions[band]
+        curves = [_observed(star, model, radius) for star in observed] or [model]
+        estimates[band] = _combined(band, curves)
+    counts = {band: len(observed) for band, observed in stars.items()}
+    return ApertureStudy(estimates, counts, transitions, simulated)
+
+
+def _model(band: str, path: Path | None) -> EnergyCurve:
+    return make_model(band) if path is None else read_model(path)
+
+
+def _observed(
+    star: tuple[np.ndarray, float, float, str], model: EnergyCurve, transition: float
+) -> EnergyCurve:
+    data, x, y, name = star
+    try:
+        return observed_curve(data, x, y, model, transition)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _combined(band: str, curves: Iterable[EnergyCurve]) -> ApertureEstimate:
+    try:
+        return combine(list(curves))
+    except ValueError as error:
+        raise InputError(
+            f"{band}: {error}; is the model PSF large enough, and its centre the star's?"
+        ) from error
+
+
+def _means(estimate: ApertureEstimate) -> tuple[float, float, float, float]:
+    aperture = estimate.aperture
+    return aperture.r_a, aperture.r_b1, aperture.r_b2, aperture.correction
+
+
+def _labelled(table: QTable, what: str, study: ApertureStudy) -> QTable:
+    table.meta["title"] = f"{'SIMULATED: ' if study.simulated else ''}{what}"
+    table.meta["origin"] = "mirical apertures: method of Gordon et al. 2025, section 2.1"
+    if study.simulated:
+        table.meta["simulated"] = True
+    return table
+
+
+def write_study(study: ApertureStudy, folder: Path) -> None:
+    """Write ``apertures.ecsv``, ``curves.ecsv``, ``apcorr.fits`` and ``encircled.png``.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    from mirical.products.encircled_figure import draw_encircled
+    from mirical.products.reference_files import write_apcorr
+
+    with whole_folder(folder) as beside:
+        write_ecsv(study.table(), beside / "apertures.ecsv")
+        write_ecsv(study.curve_table(), beside / "curves.ecsv")
+        write_apcorr(study, beside / "apcorr.fits")
+        (beside / "encircled.png").write_bytes(draw_encircled(study))

@@ -1,0 +1,66 @@
+"""Reference files in the JWST pipeline's own formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from stdatamodels.jwst import datamodels
+
+import mirical
+from mirical.bands import BANDS, SUBARRAYS
+from mirical.observations.encircled import ApertureEstimate
+
+if TYPE_CHECKING:
+    from mirical.products.aperture_study import ApertureStudy
+
+FRACTIONS = tuple(round(0.1 * i, 1) for i in range(1, 9))
+"""Encircled energies of the file's apertures; the annulus is that of 80 to 85 % throughout."""
+
+_ROW = [
+    ("filter", "S12"),
+    ("subarray", "S17"),
+    ("eefraction", "f4"),
+    ("radius", "f4"),
+    ("apcorr", "f4"),
+    ("skyin", "f4"),
+    ("skyout", "f4"),
+]
+
+
+def write_apcorr(study: ApertureStudy, path: Path) -> None:
+    """Write the pipeline's aperture-correction file (MirImgApcorrModel).
+
+    A row a band, subarray the band is observed in, and encircled energy f:
+    radius r(f), and apcorr = 1 / (f - S_bkg pi r^2), Eq. (1)-(2) with f for 0.7.
+    """
+    rows = []
+    for band, estimate in study.estimates.items():
+        mask = BANDS[band].mask
+        for subarray in (mask,) if mask else SUBARRAYS:
+            rows += [(band, subarray, *numbers) for numbers in _corrections(estimate)]
+    model = datamodels.MirImgApcorrModel(apcorr_table=np.array(rows, dtype=_ROW))
+    what = "SIMULATED " if study.simulated else ""
+    model.meta.description = f"{what}aperture corrections of MIRI imaging, by encircled energy"
+    model.meta.author, model.meta.pedigree = f"mirical {mirical.__version__}", "GROUND"
+    if not study.simulated:
+        model.meta.pedigree = "INFLIGHT 2022-05-01 2026-01-01"
+    model.meta.useafter = "2022-04-01T00:00:00"
+    model.meta.reftype, model.meta.telescope = "apcorr", "JWST"
+    model.meta.instrument.name, model.meta.instrument.detector = "MIRI", "MIRIMAGE"
+    model.meta.exposure.type = "MIR_IMAGE"
+    with model:
+        model.save(str(path))
+
+
+def _corrections(estimate: ApertureEstimate) -> list[tuple[float, ...]]:
+    """Return fraction, mean radius, correction and annulus for each fraction."""
+    aperture = estimate.aperture
+    per_area = aperture.annulus_term / aperture.r_a**2
+    found = []
+    for fraction in FRACTIONS:
+        radius = float(np.mean([curve.radius(fraction) for curve in estimate.curves]))
+        correction = 1 / (fraction - per_area * radius**2)
+        found.append((fraction, radius, correction, aperture.r_b1, aperture.r_b2))
+    return found
