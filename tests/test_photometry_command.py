@@ -11,6 +11,7 @@ from astropy.table import QTable
 
 from mirical.cli import main
 from mirical.inference.scene_models import Target, mosaic
+from mirical.inference.scene_psf import scene_psf
 from mirical.inference.scenes import Background, Scene
 from mirical.observations.apertures import published_apertures
 from mirical.observations.tables import load_photometry
@@ -110,7 +111,21 @@ def test_good_files_alone_end_well_and_leave_pictures(folder: Path, tmp_path: Pa
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
 
 
+def test_apertures_of_ones_own_are_measured_in(folder: Path, tmp_path: Path):
+    table = QTable({"filter": ["F770W"], "r_a": [6.0], "r_b1": [20.0], "r_b2": [25.0]})
+    table.write(tmp_path / "own.ecsv", format="ascii.ecsv")
+    out = tmp_path / "r.ecsv"
+    arguments = ["--apertures", str(tmp_path / "own.ecsv"), "--out", str(out), "--workers", "1"]
+    assert main(["photometry", str(folder / "good_i2d.fits"), *arguments]) == 0
+    row = QTable.read(out, format="ascii.ecsv")[0]
+    inside, inner, outer = scene_psf("F770W").encircled_energy(np.array([6.0, 20.0, 25.0]))
+    expected = 20000 * (inside - (outer - inner) * 36 / (625 - 400))
+    assert row["iflux"].value == pytest.approx(expected, abs=4 * row["ifluxunc"].value)
+    assert expected > 1.03 * 20000 / 1.4422  # more than Table 4's aperture holds
+
+
 MISTAKES = {
+    "photometry file.fits --out r.ecsv --apertures no": "photometry: apertures 'no' do not exist;",
     "photometry no.fits --out r.ecsv": "no.fits: no such file; expected a JWST image or a folder",
     "photometry . --out r.ecsv": ".: no *.fits file in this folder.",
     "photometry file.fits --out no/r.ecsv": "no/r.ecsv: its folder does not exist; make it or",

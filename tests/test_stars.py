@@ -20,6 +20,8 @@ from mirical.stars import STAR_TYPES, STARS, canonical_star, find_type
         "DEL umi": "del UMi",
         "G191-B2B": "G 191-B2B",
         " bd+60  1753 ": "BD+60 1753",
+        "BD+60-1753": "BD+60 1753",  # proposers' target names have no blanks
+        "2MASS-J17571324+6703409": "2MASS J17571324+6703409",
         "A Star of My Own ": "A Star of My Own",
     }.items(),
 )

@@ -139,6 +139,9 @@ def _add_photometry(parsers: argparse._SubParsersAction) -> None:
         "--pictures", metavar="DIR", type=Path, help="draw each star with aperture and annulus"
     )
     photometry.add_argument(
+        "--apertures", metavar="TABLE", default="table4", help="from 'mirical apertures' [table4]"
+    )
+    photometry.add_argument(
         "--filter",
         metavar="F",
         help="true band of all images, where neither mask nor PHOTMJSR tells it from the header's",

@@ -228,7 +228,7 @@ def photometry(options: argparse.Namespace) -> int:
 
     from mirical.bands import find_band
     from mirical.folders import whole_folder
-    from mirical.observations.apertures import published_apertures
+    from mirical.observations.apertures import load_apertures
     from mirical.observations.measured import Settings, measure_files, photometry_table
     from mirical.products.pictures import draw_picture
     from mirical.products.summary import print_photometry
@@ -238,6 +238,7 @@ def photometry(options: argparse.Namespace) -> int:
     paths = _images(options.images)
     band = options.filter and find_band(options.filter, "photometry").name
     types = _star_types(options.star)
+    apertures = load_apertures(options.apertures, "photometry")
     if not options.out.parent.is_dir():  # found out before the work, not after
         raise InputError(f"{options.out}: its folder does not exist; make it or choose another.")
     results, progress = _consoles()
@@ -245,7 +246,7 @@ def photometry(options: argparse.Namespace) -> int:
     interrupted = False
     with whole_folder(options.pictures) if options.pictures else nullcontext() as folder:
         draw = partial(draw_picture, folder=folder) if folder else None
-        settings = Settings(published_apertures(), types, band, draw)
+        settings = Settings(apertures, types, band, draw)
         with closing(measure_files(paths, settings, options.workers)) as found:
             try:
                 rows |= track(found, "images", len(paths), console=progress, transient=True)

@@ -319,3 +319,46 @@ def test_the_program_number_is_optional(tmp_path: Path):
     table = photometry()
     table.remove_column("PID")
     assert list(load(table, tmp_path).table["PID"]) == ["", "", ""]
+
+
+def flagged(*flags: str, **columns: object) -> Table:
+    """Return the three rows with a flag each, and `columns` in place."""
+    table = photometry()
+    table["flag"] = flags
+    for name, entries in columns.items():
+        table[name] = entries
+    return with_units(table)
+
+
+def test_a_row_the_table_flags_stays_unfitted_and_may_lack_anything(tmp_path: Path):
+    table = flagged(
+        *("", "unmeasured", "saturated"),
+        name=["16 Cyg B", "", "G 191-B2B"],
+        filter=["F1130W", "", "F1130W"],
+        subarray=["SUB64", "", "FULL"],
+        srctype=["SolarAnalogs", "", "HotStars"],
+        iflux=[879000.0, np.nan, -472.0],
+        reason=["", "has no valid pixel", "3 pixels of the aperture are saturated"],
+        file=["a.fits", "b.fits", "c.fits"],
+    )
+    found = load(table, tmp_path).table
+    assert list(found["flag"]) == ["", "unmeasured", "saturated"]
+    assert list(found["reason"]) == [
+        "",
+        "b.fits: has no valid pixel",
+        "c.fits: 3 pixels of the aperture are saturated",
+    ]
+
+
+def test_a_row_without_flag_must_still_be_whole(tmp_path: Path):
+    table = flagged("", "unmeasured", "", filter=["F1130W", "", ""])
+    with pytest.raises(
+        InputError, match=exactly("rows.ecsv row 3: column 'filter' is blank; every row needs it.")
+    ):
+        load(table, tmp_path)
+
+
+def test_a_flag_nobody_knows_is_refused(tmp_path: Path):
+    sentence = "rows.ecsv row 2: flag 'satuated' is unknown; did you mean 'saturated'? Leave it bl"
+    with pytest.raises(InputError, match=f"^{re.escape(sentence)}"):
+        load(flagged("", "satuated", ""), tmp_path)

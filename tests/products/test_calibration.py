@@ -11,7 +11,8 @@ import xarray as xr
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.conventions import FACTOR
 from mirical.errors import InputError
-from mirical.products.calibration import Factors, PosteriorCalibration, Query
+from mirical.observations.apertures import published_apertures
+from mirical.products.calibration import Factors, PosteriorCalibration, Query, with_apertures
 
 
 def test_scalars_and_sequences_broadcast_against_each_other():
@@ -151,3 +152,16 @@ def test_an_answer_that_leans_on_priors_says_so(calibration: PosteriorCalibratio
     (epoch,) = calibration.cautions(Query.of("F770W", "FULL", 59831))
     assert epoch.startswith("rows end at MJD 59730.0 and 59830.0: ")
     assert calibration.cautions(Query.of("F1065C", "MASK1065", 59760)) == []
+
+
+def test_the_aperture_error_is_kept_apart_from_the_factors(calibration: PosteriorCalibration):
+    query = Query.of(["F1065C", "F770W"], ["FULL", "SUB64"], [59920, 59920])
+    before = calibration.at(query)
+    assert before.aperture is None and "c_aperture_std" not in before.table().colnames
+    apertures = published_apertures()
+    tree = with_apertures(calibration.posterior, apertures)
+    after = PosteriorCalibration(tree).at(query)
+    expected = [apertures[b].correction_unc / apertures[b].correction for b in query.filters]
+    assert after.aperture == pytest.approx(expected)
+    np.testing.assert_array_equal(after.covariance, before.covariance)
+    assert after.table()["c_aperture_std"].value == pytest.approx(after.mean * expected)

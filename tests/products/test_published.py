@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mirical.bands import BANDS, SUBARRAYS, UNIT_SUBARRAYS
+from mirical.conventions import FACTOR
 from mirical.products.calibration import Query
 from mirical.products.published import PublishedCalibration
 
@@ -54,3 +55,16 @@ def test_the_interval_is_the_central_68_percent_of_a_normal_distribution():
 def test_it_says_what_its_error_leaves_out():
     (sentence,) = PUBLISHED.cautions(Query.of("F770W", "FULL", 59760))
     assert "no error of B, tau or D" in sentence and "no covariance between bands" in sentence
+
+
+def test_the_error_of_the_aperture_correction_stands_beside_the_factor():
+    """F1130W: A^2 S sqrt(sum of the radii's relative parts) / A, Table 4 by hand: 1.0 %."""
+    answer = PublishedCalibration().at(Query.of("F1130W", "FULL", 60000))
+    area = 11.22**2 - 7.06**2
+    spilt = 0.05 * 4.92**2 / area
+    parts = [2 * 0.26 / 4.92, 2 * 7.06 * 0.29 / area, 2 * 11.22 * 1.40 / area]
+    fraction = spilt / (0.7 - spilt) * np.sqrt(np.sum(np.square(parts)))
+    assert answer.aperture == pytest.approx([fraction]) and 0.009 < fraction < 0.011
+    error = answer.table()["c_aperture_std"]
+    assert error.value == pytest.approx(answer.mean * fraction) and error.unit == FACTOR
+    assert answer.std == pytest.approx(answer.mean * 0.0048)  # sigma(CF) alone, as printed
