@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mirical
-from mirical import commands
-from mirical.commands import INTERRUPTED, SUCCESS, USER_MISTAKE
+from mirical.commands import calibrating, imaging
+from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
 from mirical.errors import InputError
 
 
@@ -60,7 +60,7 @@ def _add_run(parsers: argparse._SubParsersAction) -> None:
     run.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
     for name in ("seed", "chains", "warmup", "draws"):
         run.add_argument(f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's")
-    run.set_defaults(command=commands.run)
+    run.set_defaults(command=calibrating.run)
 
 
 def _add_factors(parsers: argparse._SubParsersAction) -> None:
@@ -78,7 +78,7 @@ def _add_factors(parsers: argparse._SubParsersAction) -> None:
         "--covariance", metavar="FILE.npy", type=Path, help="write the points' covariance"
     )
     factors.add_argument("--out", metavar="C.ecsv", type=Path, help="write the answer as a table")
-    factors.set_defaults(command=commands.factors)
+    factors.set_defaults(command=calibrating.factors)
 
 
 def _add_compare(parsers: argparse._SubParsersAction) -> None:
@@ -98,7 +98,7 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         type=Path,
         help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
     )
-    compare.set_defaults(command=commands.compare)
+    compare.set_defaults(command=calibrating.compare)
 
 
 def _add_apertures(parsers: argparse._SubParsersAction) -> None:
@@ -122,7 +122,7 @@ def _add_apertures(parsers: argparse._SubParsersAction) -> None:
         help="pixels inside which the images count, the model outside [40; coronagraphs more]",
     )
     apertures.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
-    apertures.set_defaults(command=commands.apertures)
+    apertures.set_defaults(command=imaging.apertures)
 
 
 def _add_photometry(parsers: argparse._SubParsersAction) -> None:
@@ -156,7 +156,7 @@ def _add_photometry(parsers: argparse._SubParsersAction) -> None:
     photometry.add_argument(
         "--workers", metavar="N", type=int, default=2, help="processes side by side [2]"
     )
-    photometry.set_defaults(command=commands.photometry)
+    photometry.set_defaults(command=imaging.photometry)
 
 
 def _add_simulate(parsers: argparse._SubParsersAction) -> None:
@@ -177,7 +177,7 @@ def _add_simulate(parsers: argparse._SubParsersAction) -> None:
         nargs="+",
         help="write images of the rows in these bands (or 'all') instead of their photometry",
     )
-    simulate.set_defaults(command=commands.simulate)
+    simulate.set_defaults(command=calibrating.simulate)
 
 
 def _add_staged(parsers: argparse._SubParsersAction) -> None:
@@ -195,7 +195,7 @@ def _add_staged(parsers: argparse._SubParsersAction) -> None:
         action="store_true",
         help="fit the time law without dividing out D, as the 2024 code did",
     )
-    staged.set_defaults(command=commands.staged)
+    staged.set_defaults(command=calibrating.staged)
 
 
 def _add_fluxes(parsers: argparse._SubParsersAction) -> None:
@@ -205,7 +205,7 @@ def _add_fluxes(parsers: argparse._SubParsersAction) -> None:
         "--star", metavar="NAME=FILE", action="append", default=[], help="a star of your own"
     )
     fluxes.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the table")
-    fluxes.set_defaults(command=commands.fluxes)
+    fluxes.set_defaults(command=calibrating.fluxes)
 
 
 def _add_sbc(parsers: argparse._SubParsersAction) -> None:
@@ -231,4 +231,4 @@ def _add_sbc(parsers: argparse._SubParsersAction) -> None:
     )
     for name in ("seed", "warmup", "draws"):
         sbc.add_argument(f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's")
-    sbc.set_defaults(command=commands.sbc)
+    sbc.set_defaults(command=calibrating.sbc)

@@ -1,0 +1,149 @@
+"""Commands about images: measure them, and simulate them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from mirical.commands.ending import (
+    INTERRUPTED,
+    NOT_BELIEVABLE,
+    SUCCESS,
+    consoles,
+    write_table,
+)
+from mirical.errors import InputError
+
+
+def photometry(options: argparse.Namespace) -> int:
+    """Measure images, one row a file; those that cannot be measured are kept with their reasons."""
+    from contextlib import closing, nullcontext
+    from functools import partial
+
+    from rich.progress import track
+
+    from mirical.bands import find_band
+    from mirical.folders import whole_folder
+    from mirical.observations.apertures import load_apertures
+    from mirical.observations.measured import Settings, measure_files, photometry_table
+    from mirical.products.pictures import draw_picture
+    from mirical.products.summary import print_photometry
+
+    if options.workers < 1:
+        raise InputError(f"photometry: --workers {options.workers}; expected at least 1.")
+    paths = _images(options.images)
+    band = options.filter and find_band(options.filter, "photometry").name
+    types = _star_types(options.star)
+    apertures = load_apertures(options.apertures, "photometry")
+    if not options.out.parent.is_dir():  # found out before the work, not after
+        raise InputError(f"{options.out}: its folder does not exist; make it or choose another.")
+    results, progress = consoles()
+    rows: dict[int, dict[str, Any]] = {}
+    interrupted = False
+    with whole_folder(options.pictures) if options.pictures else nullcontext() as folder:
+        draw = partial(draw_picture, folder=folder) if folder else None
+        settings = Settings(apertures, types, band, draw)
+        with closing(measure_files(paths, settings, options.workers)) as found:
+            try:
+                rows |= track(found, "images", len(paths), console=progress, transient=True)
+            except KeyboardInterrupt:
+                interrupted = True
+    if interrupted and not rows:
+        raise KeyboardInterrupt
+    table = photometry_table([rows[i] for i in sorted(rows)])
+    write_table(table, options.out)
+    print_photometry(table, results)
+    n_used = sum(not flag for flag in table["flag"])
+    results.print(
+        f"{n_used} of {len(paths)} images measured; {len(table)} rows in {options.out}",
+        soft_wrap=True,
+        markup=False,
+    )
+    if interrupted:
+        progress.print(f"interrupted: {len(paths) - len(rows)} images were not looked at")
+        return INTERRUPTED
+    return SUCCESS if n_used == len(paths) else NOT_BELIEVABLE
+
+
+def apertures(options: argparse.Namespace) -> int:
+    """Measure encircled energies and the apertures that follow."""
+    from mirical.bands import find_band
+    from mirical.products.aperture_study import study_apertures, write_study
+    from mirical.products.summary import print_apertures
+
+    psfs: dict[str, Path] = {}
+    only = None
+    for entry in options.psf:
+        name, separator, file = entry.partition("=")
+        if separator:
+            psfs[find_band(name, f"apertures: --psf {entry!r}").name] = Path(file)
+        else:
+            only = Path(entry)
+    images = _images(options.images)
+    if not images and not psfs:
+        raise InputError("apertures: give images, or --psf BAND=FILE for the model alone.")
+    if options.transition is not None and not options.transition > 0:
+        raise InputError(f"apertures: --transition {options.transition:g}; expected pixels > 0.")
+    study = study_apertures(images, psfs, only, options.transition)
+    write_study(study, options.out)
+    results = consoles()[0]
+    print_apertures(study.table(), results)
+    results.print(
+        f"apertures.ecsv, curves.ecsv, apcorr.fits and encircled.png in {options.out}",
+        soft_wrap=True,
+        markup=False,
+    )
+    return SUCCESS
+
+
+def simulate_mosaics(options: argparse.Namespace) -> int:
+    """Write a simulated program as images."""
+    from rich.progress import track
+
+    from mirical.bands import BANDS, find_band
+    from mirical.folders import whole_folder
+    from mirical.inference.scene_program import scene_program, write_mosaics
+    from mirical.observations.formats import write_ecsv
+
+    bands = [find_band(name, "simulate").name for name in options.mosaics if name != "all"]
+    bands = list(BANDS) if "all" in options.mosaics else bands
+    program = scene_program(options.seed, options.truth)
+    rows = [i for i, band in enumerate(program.photometry["filter"]) if band in bands]
+    results, progress = consoles()
+    with whole_folder(options.out) as beside:
+        (beside / "mosaics").mkdir()
+        written = write_mosaics(program, rows, options.seed, beside / "mosaics")
+        list(track(written, "mosaics", len(rows), console=progress, transient=True))
+        write_ecsv(program.truth, beside / "truth.ecsv")
+    results.print(
+        f"{len(rows)} SIMULATED mosaics in {options.out / 'mosaics'}, truth.ecsv beside them",
+        soft_wrap=True,
+        markup=False,
+    )
+    return SUCCESS
+
+
+def _images(given: list[Path]) -> list[Path]:
+    """Return the image files named, those of a folder for a folder."""
+    paths = []
+    for path in given:
+        if not path.exists():
+            raise InputError(f"{path}: no such file; expected a JWST image or a folder of them.")
+        inside = sorted(path.glob("*.fits")) if path.is_dir() else [path]
+        if not inside:
+            raise InputError(f"{path}: no *.fits file in this folder.")
+        paths += inside
+    return paths
+
+
+def _star_types(given: list[str]) -> dict[str, str]:
+    from mirical.stars import canonical_star, find_type
+
+    types = {}
+    for entry in given:
+        name, separator, kind = entry.partition("=")
+        if not separator or not name:
+            raise InputError(f"photometry: --star {entry!r}; expected NAME=TYPE.")
+        types[canonical_star(name)] = find_type(kind, f"photometry: --star {entry!r}")
+    return types
