@@ -49,3 +49,9 @@ def test_the_error_of_a_published_correction_is_that_of_independent_radii(band: 
 
 def test_radii_without_scatter_give_an_exact_correction():
     assert published_apertures()["F2550W"].correction_unc == 0.0
+
+
+def test_an_error_nobody_measured_is_not_an_error_of_zero():
+    assert np.isnan(published_apertures()["F2550W"].relative_unc)
+    measured = replace(SIMPLE, r_a_unc=0.3)
+    assert measured.relative_unc == pytest.approx(measured.correction_unc * 0.692)

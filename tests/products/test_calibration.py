@@ -161,7 +161,7 @@ def test_the_aperture_error_is_kept_apart_from_the_factors(calibration: Posterio
     apertures = published_apertures()
     tree = with_apertures(calibration.posterior, apertures)
     after = PosteriorCalibration(tree).at(query)
-    expected = [apertures[b].correction_unc / apertures[b].correction for b in query.filters]
+    expected = [apertures[b].relative_unc for b in query.filters]
     assert after.aperture == pytest.approx(expected)
     np.testing.assert_array_equal(after.covariance, before.covariance)
     assert after.table()["c_aperture_std"].value == pytest.approx(after.mean * expected)

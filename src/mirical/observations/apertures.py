@@ -71,6 +71,11 @@ class Aperture:
         )
         return float(self.correction**2 * self.annulus_term * np.hypot.reduce(relative))
 
+    @property
+    def relative_unc(self) -> float:
+        """`correction_unc` over `correction`; NaN where no scatter was measured (F2550W)."""
+        return self.correction_unc / self.correction or np.nan
+
 
 @cache
 def published_apertures() -> dict[str, Aperture]:

@@ -88,8 +88,8 @@ class Factors:
     covariance : (point, point) array
         Covariance between the points.
     aperture : (point,) array or None
-        Relative error of the band's aperture correction, no part of the above: it is common to
-        all stars of a band, cancels for a point source measured in the same aperture, and does
+        Relative error of the aperture correction, NaN if unknown, no part of the above: common to
+        all stars of a band, it cancels for a point source measured in the same aperture, and does
         not for another aperture or an extended source.
     """
 
@@ -126,7 +126,7 @@ APERTURE_ERROR = "aperture_correction_unc"
 def with_apertures(posterior: xr.DataTree, apertures: Mapping[str, Aperture]) -> xr.DataTree:
     """Return the posterior with the apertures' relative errors by band in its constant data."""
     bands = [str(band) for band in posterior["posterior"].to_dataset()["band"].values]
-    errors = [apertures[b].correction_unc / apertures[b].correction for b in bands]
+    errors = [apertures[band].relative_unc for band in bands]
     rows = posterior["constant_data"].to_dataset().assign_coords(band=bands)
     posterior["constant_data"] = xr.DataTree(rows.assign({APERTURE_ERROR: ("band", errors)}))
     return posterior

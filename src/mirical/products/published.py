@@ -107,7 +107,5 @@ def quoted_factors(
     same_band = np.equal.outer(np.array(query.filters), np.array(query.filters))
     q025, q16, q84, q975 = mean + np.multiply.outer(_QUANTILES, std)
     covariance = np.outer(std, std) * same_band
-    aperture = np.array(
-        [apertures[b].correction_unc / apertures[b].correction for b in query.filters]
-    )
+    aperture = np.array([apertures[band].relative_unc for band in query.filters])
     return Factors(query, mean, std, q025, q16, q84, q975, covariance, aperture)

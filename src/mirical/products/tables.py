@@ -101,11 +101,12 @@ def coefficient_table(
         table[f"{name}_std"] = _spread(std, bands) * unit
     mean, std = _moments(drawn["C_ref"])
     table["sigma_cf_pct"] = _spread(100 * std / mean, bands) * u.percent
-    errors = [apertures[b].correction_unc / apertures[b].correction for b in bands]
-    table["aperture_pct"] = _spread(100 * np.array(errors), bands) * u.percent
+    known = {b: 100 * apertures[b].relative_unc for b in bands}
+    known = {band: percent for band, percent in known.items() if np.isfinite(percent)}
+    table["aperture_pct"] = _spread(np.array(list(known.values())), list(known)) * u.percent
     table["aperture_pct"].info.description = (
         "Error of the band's aperture correction, in no other column: it cancels for point "
-        "sources measured in the same aperture"
+        "sources measured in the same aperture; blank where nobody measured it"
     )
     mean, std = _moments(100 * drawn["repeatability"])
     table["repeatability_pct"] = _spread(mean, bands) * u.percent
