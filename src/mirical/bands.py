@@ -28,6 +28,14 @@ class Band:
     kind: str = "imaging"
     mask: str | None = None
 
+    @property
+    def fwhm(self) -> float:
+        """Full width at half maximum of a star's image, pixel: the diffraction limit's."""
+        return FWHM_PER_MICRON * self.pivot
+
+
+FWHM_PER_MICRON = 0.2885
+"""Width of a MIRI image core in pixels a micron of wavelength: 2.89 pixels at 10 micron."""
 
 BANDS: dict[str, Band] = {
     band.name: band
@@ -70,6 +78,31 @@ def find_band(name: str, where: str) -> Band:
     if name not in BANDS:
         raise InputError(f"{where}: band {name!r} is not a MIRI band{did_you_mean(name, BANDS)}")
     return BANDS[name]
+
+
+def observed_band(name: str, subarray: str, where: str) -> Band:
+    """Return the band of an image, which its FILTER keyword alone need not tell.
+
+    For mosaicking, coronagraph exposures are given the keyword of the nearest
+    imaging filter (paper, section 2); their mask still says what they are.
+    FND has no mask: so changed, it passes for F1280W, which is as sharp.
+
+    Parameters
+    ----------
+    name, subarray : str
+        The keywords FILTER and SUBARRAY.
+    where : str
+        Begins the sentence of a refusal.
+
+    Raises
+    ------
+    InputError
+        If neither names a band.
+    """
+    for band in BANDS.values():
+        if band.mask == subarray:
+            return band
+    return find_band(name, where)
 
 
 def subarray_term(name: str, where: str) -> str:

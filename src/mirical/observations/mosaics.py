@@ -1,0 +1,89 @@
+"""Mosaics of dithered exposures, resampled as the paper did."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from jwst.datamodels import ModelLibrary
+from jwst.resample import ResampleStep
+from stdatamodels.jwst import datamodels
+
+from mirical.folders import whole_file
+from mirical.observations.dithers import check_together
+from mirical.observations.pipeline import PIPELINE_SETTINGS
+
+
+def mosaic(
+    models: Sequence[datamodels.ImageModel], pixel_scale: float | None = None
+) -> datamodels.ImageModel:
+    """Return the mosaic of the exposures of one observation.
+
+    ``ResampleStep`` with a square kernel and weights of exposure time; nothing
+    is aligned, matched in level or clipped before (paper, section 2). No
+    reference file is needed. The header is the exposures': filter, target,
+    program and factor are the first's, the mid-time is their mean.
+
+    Parameters
+    ----------
+    models : sequence of ImageModel
+        Exposures of one observation; left as they are.
+    pixel_scale : float, optional
+        Side of the mosaic's pixels in arcseconds, 0.11 by default.
+
+    Raises
+    ------
+    InputError
+        If the exposures do not belong together.
+    """
+    check_together(models)
+    settings = dict(PIPELINE_SETTINGS["calwebb_image3"]["resample"])
+    if pixel_scale is not None:
+        settings["pixel_scale"] = pixel_scale
+    with _quiet():
+        library = ModelLibrary([model.copy() for model in models])
+        made = ResampleStep(**settings).process(library)
+    for step in ("tweakreg", "skymatch", "outlier_detection"):
+        made[f"meta.cal_step.{step}"] = "SKIPPED"
+    _keep_background(made, models)
+    return made
+
+
+def save_mosaic(made: datamodels.ImageModel, path: Path) -> None:
+    """Write a mosaic, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    with whole_file(path) as beside, _quiet():
+        made.save(str(beside))
+
+
+def _keep_background(made: datamodels.ImageModel, models: Sequence[datamodels.ImageModel]) -> None:
+    """Carry over what was subtracted from the exposures: resampling forgets it."""
+    backgrounds = [model.meta.background for model in models]
+    if all(background.subtracted for background in backgrounds):
+        times = [model.meta.exposure.exposure_time for model in models]
+        levels = [background.level for background in backgrounds]
+        made.meta.background.subtracted = True
+        made.meta.background.level = float(np.average(levels, weights=times))
+        made.meta.background.method = backgrounds[0].method
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the pipeline tells of its progress from the terminal; errors still raise."""
+    loggers = [logging.getLogger(package) for package in ("jwst", "stcal", "stpipe")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
