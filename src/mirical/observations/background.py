@@ -1,4 +1,24 @@
-"""The custom background: mean of an observation's exposures in detector coordinates."""
+"""The custom background: mean of an observation's exposures in detector coordinates.
+
+How much of the star the mask covers decides what the background takes from the
+star: whatever lies outside the mask is subtracted from itself and from the
+other exposures. On four simulated dithers 80 pixels apart, without noise, it
+changes the flux in Table 4's apertures by
+
+    mask radius          F560W    F1000W    F2550W    F1550C
+    0.5 FWHM            -18.9 %   -13.4 %   -12.6 %   -17.1 %
+    1 FWHM               -2.5 %    -5.6 %    -0.9 %    -7.5 %
+    3 FWHM               +0.1 %    +0.1 %     0.0 %    +0.2 %
+    r_b2 + 1 pixel        0.0 %     0.0 %     0.0 %     0.0 %
+
+so the paper's sentence, "the region within the FWHM", cannot be taken at its
+word (its authors' code masks 3 FWHM), and the last row is the default: no
+pixel of aperture or annulus has light of its own star in its background. At
+40 pixels it still changes the flux by less than 0.1 %. On a background with
+2 % of structure under a star as bright as 50 of its pixels it brings the error
+of a mosaic's flux from 6 to 0.14 % in F2550W and from 15 to 0.05 % in F1550C.
+Other sources in the field are not masked.
+"""
 
 from __future__ import annotations
 
@@ -75,8 +95,8 @@ def custom_background(
     models : sequence of ImageModel
         Two or more dithered exposures of one observation.
     mask_radius : float, optional
-        Radius of the mask in FWHM of the band; by default it reaches the outer
-        edge of the band's background annulus (Table 4's r_b2).
+        Radius of the mask in FWHM of the band; by default it reaches a
+        pixel beyond the band's background annulus (Table 4's r_b2).
     match_levels : bool
         Whether exposures are brought to one level before the mean, by the
         median of the pixels they have in common: zodiacal light changes.
@@ -159,7 +179,9 @@ def _check(models: Sequence[datamodels.ImageModel]) -> None:
 def _mask(model: datamodels.ImageModel, radius: float | None) -> NDArray[np.bool_]:
     """Return which pixels the star covers, (row, column)."""
     band = band_of(model)
-    pixels = published_apertures()[band.name].r_b2 if radius is None else radius * band.fwhm
+    pixels = (
+        published_apertures()[band.name].r_b2 + 1 if radius is None else radius * band.fwhm
+    )
     x, y = source_pixel(model)
     rows, columns = np.indices(model.data.shape)
     return np.hypot(columns - x, rows - y) <= pixels
