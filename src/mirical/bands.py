@@ -28,6 +28,14 @@ class Band:
     kind: str = "imaging"
     mask: str | None = None
 
+    @property
+    def fwhm(self) -> float:
+        """Full width at half maximum of a star's image, pixel: the diffraction limit's."""
+        return FWHM_PER_MICRON * self.pivot
+
+
+FWHM_PER_MICRON = 0.2885
+"""Width of a MIRI image core in pixels a micron of wavelength: 2.89 pixels at 10 micron."""
 
 BANDS: dict[str, Band] = {
     band.name: band

@@ -14,6 +14,7 @@ import mirical
 from mirical.commands import calibrating, imaging
 from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
 from mirical.errors import InputError
+from mirical.observations.pipeline import settings_text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_factors(parsers)
     _add_compare(parsers)
     _add_apertures(parsers)
+    _add_mosaic(parsers)
     _add_photometry(parsers)
     _add_simulate(parsers)
     _add_staged(parsers)
@@ -232,3 +234,36 @@ def _add_sbc(parsers: argparse._SubParsersAction) -> None:
     for name in ("seed", "warmup", "draws"):
         sbc.add_argument(f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's")
     sbc.set_defaults(command=calibrating.sbc)
+
+
+def _add_mosaic(parsers: argparse._SubParsersAction) -> None:
+    mosaic = parsers.add_parser(
+        "mosaic",
+        help="level-2 exposures of one observation to a mosaic, as the paper made them",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "The paper's settings, where they depart from the pipeline's defaults. The first two\n"
+            "stages need reference files from CRDS and are yours to run; of the last, this\n"
+            "command runs the resampling, which needs none.\n\n" + settings_text()
+        ),
+    )
+    mosaic.add_argument(
+        "exposures", metavar="CAL", type=Path, nargs="+", help="level-2 files (_cal.fits)"
+    )
+    mosaic.add_argument(
+        "--out", metavar="FILE_i2d.fits", type=Path, required=True, help="mosaic to write"
+    )
+    mosaic.add_argument(
+        "--background",
+        choices=("custom", "none"),
+        default="none",
+        help="what to subtract from the exposures first: their mean in detector coordinates, the "
+        "star masked, or [none]",
+    )
+    mosaic.add_argument(
+        "--mask-radius",
+        metavar="R",
+        type=float,
+        help="radius of the star's mask, FWHM of the band [a pixel beyond the annulus]",
+    )
+    mosaic.set_defaults(command=imaging.mosaic)

@@ -1,4 +1,4 @@
-"""Folders that commands write: whole, or not at all."""
+"""Folders and files that commands write: whole, or not at all."""
 
 from __future__ import annotations
 
@@ -42,4 +42,29 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be written ({error.strerror}); choose another --out."
+        ) from error
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a path of the same name to write to; the file appears at `path` once it is whole.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file shall end up; its folder is made if it does not exist.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as beside:
+            yield Path(beside) / path.name
+            os.replace(Path(beside) / path.name, path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); choose another --out."
         ) from error

@@ -97,6 +97,39 @@ def apertures(options: argparse.Namespace) -> int:
     return SUCCESS
 
 
+def mosaic(options: argparse.Namespace) -> int:
+    """Resample exposures to one image, their custom background subtracted if asked for."""
+    radius = options.mask_radius
+    if options.out.suffix != ".fits":
+        raise InputError(f"{options.out}: not a name of a FITS file; expected FILE_i2d.fits.")
+    if radius is not None and not (options.background == "custom" and radius > 0):
+        raise InputError(
+            f"mosaic: --mask-radius {radius:g}; expected a positive number of FWHM, with "
+            "--background custom."
+        )
+    results, progress = consoles()
+    with progress.status("reading", spinner="line") as status:
+        from mirical.observations.background import subtract_background
+        from mirical.observations.dithers import open_exposures
+        from mirical.observations.mosaics import mosaic, save_mosaic
+
+        models = open_exposures(options.exposures)
+        if options.background == "custom":
+            status.update("subtracting the background")
+            models = subtract_background(models, radius)
+        status.update(f"resampling {len(models)} exposures")
+        made = mosaic(models)
+        save_mosaic(made, options.out)
+    rows, columns = made.data.shape
+    results.print(
+        f"{options.out}: {columns} x {rows} pixels from {len(models)} exposures, background "
+        f"{'subtracted' if options.background == 'custom' else 'left in'}",
+        soft_wrap=True,
+        markup=False,
+    )
+    return SUCCESS
+
+
 def simulate_mosaics(options: argparse.Namespace) -> int:
     """Write a simulated program as images."""
     from rich.progress import track

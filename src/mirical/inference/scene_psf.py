@@ -25,9 +25,6 @@ from mirical.observations.apertures import (
 
 Floats = NDArray[np.float64]
 
-FWHM_PER_MICRON = 0.2885
-"""Width of a MIRI image core in pixels a micron of wavelength: 2.89 pixels at 10 micron."""
-
 _PIXEL_VARIANCE = 1.0 / 6.0
 """What a pixel's square response and the sharing out of edge pixels by area add to the variance
 a direction, pixel^2: a twelfth each."""
@@ -96,7 +93,7 @@ def scene_psf(band: str) -> ScenePsf:
     outwards, one whose core is nearest to the diffraction limit's is taken.
     """
     aperture = published_apertures()[band]
-    core = FWHM_PER_MICRON * BANDS[band].pivot / 2.3548
+    core = BANDS[band].fwhm / 2.3548
     if BANDS[band].kind == "coronagraph":
         core *= _CORONAGRAPH_WIDTH
     widths = np.geomspace(core, _WIDEST, 48)

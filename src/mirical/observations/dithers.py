@@ -1,0 +1,156 @@
+"""The dithered level-2 exposures of one observation: opened, and checked to belong together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from stdatamodels.jwst import datamodels
+from stdatamodels.jwst.datamodels import dqflags
+
+from mirical.bands import BANDS, Band
+from mirical.errors import InputError
+from mirical.observations.images import Unmeasurable, true_band
+
+SEARCH_WIDTHS = 5.0
+"""The star is the brightest source within this many FWHM of where the header puts it."""
+
+_DO_NOT_USE = dqflags.pixel["DO_NOT_USE"]
+
+_SHARED = {
+    "instrument.detector": "detector",
+    "instrument.filter": "filter",
+    "subarray.name": "subarray",
+    "target.catalog_name": "target",
+    "bunit_data": "unit",
+}
+"""What exposures of one observation have in common, and how a sentence calls it."""
+
+
+def open_exposures(paths: Sequence[Path]) -> list[datamodels.ImageModel]:
+    """Return the exposures of one observation.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Level-2 "cal" files of one target, band and subarray.
+
+    Raises
+    ------
+    InputError
+        If one cannot be read, is not a level-2 image of the MIRI imager with a
+        sky WCS, or is not of the same observation as the first.
+    """
+    models = [_open(path) for path in paths]
+    check_together(models)
+    return models
+
+
+def check_together(models: Sequence[datamodels.ImageModel]) -> None:
+    """Refuse exposures that are not of one observation.
+
+    Raises
+    ------
+    InputError
+        If there are none, or one differs from the first in shape, detector,
+        filter, subarray, target or unit.
+    """
+    if not models:
+        raise InputError("exposures: none given; expected the level-2 files of one observation.")
+    first = models[0]
+    for model in models[1:]:
+        if model.data.shape != first.data.shape:
+            raise InputError(
+                f"{name(model)}: has {model.data.shape} pixels but {name(first)} has "
+                f"{first.data.shape}; give exposures of one subarray."
+            )
+        for key, noun in _SHARED.items():
+            got, expected = model[f"meta.{key}"], first[f"meta.{key}"]
+            if got != expected:
+                raise InputError(
+                    f"{name(model)}: {noun} is {got!r} but that of {name(first)} is {expected!r}; "
+                    "give the exposures of one observation."
+                )
+
+
+def name(model: datamodels.ImageModel) -> str:
+    """Return what sentences call an exposure: its file name."""
+    return model.meta.filename or "exposure without a file name"
+
+
+def band_of(model: datamodels.ImageModel) -> Band:
+    """Return the true band of an exposure (`true_band`), whatever FILTER says."""
+    meta = model.meta
+    factor = float(meta.photometry.conversion_megajanskys or np.nan)
+    keyword, subarray = str(meta.instrument.filter or ""), str(meta.subarray.name or "")
+    try:
+        return BANDS[true_band(keyword, subarray, meta.instrument.coronagraph, factor)]
+    except Unmeasurable as why:
+        raise InputError(f"{name(model)}: {why}.") from why
+
+
+def good_pixels(model: datamodels.ImageModel) -> NDArray[np.bool_]:
+    """Return which pixels are finite and not flagged DO_NOT_USE, (row, column)."""
+    return np.isfinite(model.data) & (model.dq & _DO_NOT_USE == 0)
+
+
+def flag_pixels(model: datamodels.ImageModel, bad: NDArray[np.bool_]) -> None:
+    """Blank pixels and flag them DO_NOT_USE, in place."""
+    model.data[bad] = np.nan
+    model.dq[bad] |= _DO_NOT_USE
+
+
+def source_pixel(model: datamodels.ImageModel) -> tuple[int, int]:
+    """Return the pixel ``(x, y)`` of the target: the brightest near its coordinates.
+
+    The coordinates pass through the exposure's WCS; the image is smoothed by
+    the band's core before its maximum is sought, so that no hot pixel wins.
+
+    Raises
+    ------
+    InputError
+        If the target lies outside the image.
+    """
+    target = model.meta.target
+    x, y = (float(v) for v in model.meta.wcs.invert(target.ra, target.dec, with_bounding_box=False))
+    rows, columns = model.data.shape
+    if not (0 <= x <= columns - 1 and 0 <= y <= rows - 1):
+        raise InputError(
+            f"{name(model)}: the target is at pixel ({x:.1f}, {y:.1f}) of an image of {columns} x "
+            f"{rows}; check its coordinates and WCS, or leave the exposure out."
+        )
+    width = band_of(model).fwhm
+    good = good_pixels(model)
+    image = np.where(good, model.data, np.median(model.data[good]))
+    smooth = gaussian_filter(image, width / 2.3548)
+    row, column = np.indices(image.shape)
+    near = np.hypot(column - x, row - y) <= SEARCH_WIDTHS * width
+    found = np.unravel_index(np.argmax(np.where(near, smooth, -np.inf)), image.shape)
+    return int(found[1]), int(found[0])
+
+
+def _open(path: Path) -> datamodels.ImageModel:
+    remedy = "expected a level-2 file (_cal.fits) of the MIRI imager."
+    if not path.is_file():
+        raise InputError(f"{path}: does not exist; {remedy}")
+    try:
+        with warnings.catch_warnings():
+            # What astropy and the data model's schema say of a foreign file is said below.
+            warnings.simplefilter("ignore")
+            model = datamodels.ImageModel(path)
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise InputError(f"{path.name}: not a JWST image ({error}); {remedy}") from error
+    meta = model.meta
+    if meta.instrument.detector != "MIRIMAGE" or meta.wcs is None or model.data.ndim != 2:
+        raise InputError(f"{path.name}: no image of MIRIMAGE with a sky WCS; {remedy}")
+    if meta.cal_step.resample == "COMPLETE":
+        raise InputError(f"{path.name}: is a mosaic already; {remedy}")
+    if meta.target.ra is None or meta.target.dec is None:
+        raise InputError(f"{path.name}: keywords TARG_RA and TARG_DEC are missing; {remedy}")
+    meta.filename = path.name
+    band_of(model)
+    return model

@@ -1,0 +1,106 @@
+"""Mosaics of dithered exposures, resampled as the paper did.
+
+What resampling does to aperture photometry, measured on simulated dithers of
+four by sub-pixel steps:
+
+- It broadens the star. With radii that are right for the exposures, the
+  aperture's flux above the annulus falls by 0.01 % in F560W, F1065C and F1550C,
+  0.03 % in F770W, 0.4 % in F1000W to F1280W, 0.26 % in F1500W and F1800W, 0.17 %
+  in F2100W and F2300C and 0.11 % in F2550W, by less than 0.07 % more or less
+  with the dithers' phase. It is most where the annulus begins close to the
+  aperture, and the same for all stars of a band: radii measured on mosaics, as
+  Table 4's were, make up for it.
+- The variances of the mosaic's pixels, simply added over an aperture, are right
+  to 3 % in error where the background's noise rules, and at most 7 % too small
+  (F560W) where the star's does: resampling correlates neighbours but leaves their
+  variances nearly as large as they were. Multiplying by a correction for
+  correlated noise would count it twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from jwst.datamodels import ModelLibrary
+from jwst.resample import ResampleStep
+from stdatamodels.jwst import datamodels
+
+from mirical.folders import whole_file
+from mirical.observations.dithers import check_together
+from mirical.observations.pipeline import PIPELINE_SETTINGS
+
+
+def mosaic(
+    models: Sequence[datamodels.ImageModel], pixel_scale: float | None = None
+) -> datamodels.ImageModel:
+    """Return the mosaic of the exposures of one observation.
+
+    ``ResampleStep`` with a square kernel and weights of exposure time; nothing
+    is aligned, matched in level or clipped before (paper, section 2). No
+    reference file is needed. The header is the exposures': filter, target,
+    program and factor are the first's, the mid-time is their mean.
+
+    Parameters
+    ----------
+    models : sequence of ImageModel
+        Exposures of one observation; left as they are.
+    pixel_scale : float, optional
+        Side of the mosaic's pixels in arcseconds, 0.11 by default.
+
+    Raises
+    ------
+    InputError
+        If the exposures do not belong together.
+    """
+    check_together(models)
+    settings = dict(PIPELINE_SETTINGS["calwebb_image3"]["resample"])
+    if pixel_scale is not None:
+        settings["pixel_scale"] = pixel_scale
+    with _quiet():
+        library = ModelLibrary([model.copy() for model in models])
+        made = ResampleStep(**settings).process(library)
+    for step in ("tweakreg", "skymatch", "outlier_detection"):
+        made[f"meta.cal_step.{step}"] = "SKIPPED"
+    _keep_background(made, models)
+    return made
+
+
+def save_mosaic(made: datamodels.ImageModel, path: Path) -> None:
+    """Write a mosaic, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    with whole_file(path) as beside, _quiet():
+        made.save(str(beside))
+
+
+def _keep_background(made: datamodels.ImageModel, models: Sequence[datamodels.ImageModel]) -> None:
+    """Carry over what was subtracted from the exposures: resampling forgets it."""
+    backgrounds = [model.meta.background for model in models]
+    if all(background.subtracted for background in backgrounds):
+        times = [model.meta.exposure.exposure_time for model in models]
+        levels = [background.level for background in backgrounds]
+        made.meta.background.subtracted = True
+        made.meta.background.level = float(np.average(levels, weights=times))
+        made.meta.background.method = backgrounds[0].method
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the pipeline tells of its progress from the terminal; errors still raise."""
+    loggers = [logging.getLogger(package) for package in ("jwst", "stcal", "stpipe")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
