@@ -18,6 +18,7 @@ lint: $(VENV)/installed-dev
 
 check-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python benchmarks/photometry.py
 	$(BIN)/python benchmarks/validation.py
 
 $(BIN)/python:
