@@ -179,9 +179,7 @@ def _check(models: Sequence[datamodels.ImageModel]) -> None:
 def _mask(model: datamodels.ImageModel, radius: float | None) -> NDArray[np.bool_]:
     """Return which pixels the star covers, (row, column)."""
     band = band_of(model)
-    pixels = (
-        published_apertures()[band.name].r_b2 + 1 if radius is None else radius * band.fwhm
-    )
+    pixels = published_apertures()[band.name].r_b2 + 1 if radius is None else radius * band.fwhm
     x, y = source_pixel(model)
     rows, columns = np.indices(model.data.shape)
     return np.hypot(columns - x, rows - y) <= pixels
