@@ -151,6 +151,8 @@ def _open(path: Path) -> datamodels.ImageModel:
         raise InputError(f"{path.name}: is a mosaic already; {remedy}")
     if meta.target.ra is None or meta.target.dec is None:
         raise InputError(f"{path.name}: keywords TARG_RA and TARG_DEC are missing; {remedy}")
+    if meta.instrument.filter is None:
+        raise InputError(f"{path.name}: keyword FILTER is missing; {remedy}")
     meta.filename = path.name
     band_of(model)
     return model

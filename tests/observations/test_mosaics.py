@@ -1,0 +1,191 @@
+"""Mosaics: flux, errors and header of what is resampled; the settings of the stages before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jwst.pipeline import Detector1Pipeline, Image2Pipeline, Image3Pipeline
+from jwst.resample import ResampleStep
+from stdatamodels.jwst import datamodels
+
+from dithered import CENTRE, FACTOR, dithers, scene
+from mirical.bands import BANDS, observed_band
+from mirical.conventions import PIXEL_SOLID_ANGLE
+from mirical.errors import InputError
+from mirical.inference.scenes import Background
+from mirical.observations.background import subtract_background
+from mirical.observations.mosaics import mosaic, save_mosaic
+from mirical.observations.pipeline import PIPELINE_SETTINGS, settings_text
+from photometric import net_rate, net_rate_unc
+
+
+@pytest.fixture(scope="module")
+def made() -> datamodels.ImageModel:
+    """A mosaic of four exposures of unlike epochs, background subtracted."""
+    models = dithers(scene(rate=1e5), motion=(0.3, -0.2), program="4498")
+    for i, model in enumerate(models):
+        model.meta.exposure.mid_time += 0.01 * i
+    return mosaic(subtract_background(models))
+
+
+@pytest.mark.parametrize(
+    ("band", "loss"), [("F560W", 0.0001), ("F1000W", 0.0037), ("F1500W", 0.0026)]
+)
+def test_resampling_broadens_the_star_by_what_the_module_says(band: str, loss: float):
+    star = scene(band)
+    flux = net_rate(mosaic(dithers(star)), band)
+    assert flux / star.aperture_rate - 1 == pytest.approx(-loss, abs=0.0008)
+
+
+def test_surface_brightness_and_pixel_area_keep_the_light(made: datamodels.ImageModel):
+    star = scene(rate=1e5)
+    photometry = made.meta.photometry
+    assert photometry.pixelarea_arcsecsq == pytest.approx(0.11**2, rel=1e-6)
+    rows, columns = np.indices(made.data.shape)
+    x, y = made.meta.wcs.invert(made.meta.target.ra, made.meta.target.dec)
+    disc = np.hypot(columns - x, rows - y) < 12  # under the mask, where nothing is taken away
+    area = photometry.pixelarea_steradians / PIXEL_SOLID_ANGLE.value
+    found = made.data[disc].sum(dtype=float) * area / FACTOR
+    image = star.expected(CENTRE, CENTRE) - 100.0
+    rows, columns = np.indices(image.shape)
+    inside = image[np.hypot(columns - CENTRE, rows - CENTRE) < 12 * area**0.5].sum()
+    assert found == pytest.approx(inside, rel=0.005)
+
+
+def test_added_in_quadrature_the_errors_are_the_scatter_of_an_aperture():
+    star = scene(rate=1e3, background=Background(200.0), exposure_time=400.0, shape=(64, 64))
+    models = dithers(star, 16, 32)
+    clean = [
+        FACTOR * star.expected(*model.meta.wcs.invert(model.meta.target.ra, model.meta.target.dec))
+        for model in models
+    ]
+    rng = np.random.default_rng(5)
+    each, together = [], []
+    for _ in range(24):
+        for model, image in zip(models, clean, strict=True):
+            model.data = (image + rng.normal(size=image.shape) * model.err).astype(np.float32)
+        result = mosaic(models)
+        each.append(np.mean([net_rate(model, "F1000W") for model in models]))
+        together.append(net_rate(result, "F1000W"))
+    unc = np.sqrt(np.mean([net_rate_unc(m, "F1000W") ** 2 for m in models]) / len(models))
+    # The exposures' pixels are independent: their own scatter takes the luck out of 24 draws.
+    luck = np.std(each) / unc
+    assert np.std(together) / net_rate_unc(result, "F1000W") == pytest.approx(luck, rel=0.1)
+    assert 0.7 < luck < 1.3
+
+
+def test_the_header_is_that_of_the_exposures(made: datamodels.ImageModel):
+    meta = made.meta
+    assert meta.instrument.filter == "F1000W" and meta.subarray.name == "SUB256"
+    assert (meta.target.ra, meta.target.dec) == pytest.approx((261.218, 60.431), abs=0.001)
+    assert (meta.target.proper_motion_ra, meta.target.proper_motion_dec) == (0.3, -0.2)
+    assert meta.target.catalog_name == "BD+60 1753"
+    assert meta.observation.program_number == "04498"
+    assert meta.program.title == "SIMULATED by mirical"
+    assert meta.exposure.mid_time == pytest.approx(59800.015, abs=1e-9)
+    assert meta.exposure.integration_time == 20.0
+    assert meta.exposure.exposure_time == pytest.approx(1e14)
+    assert meta.photometry.conversion_megajanskys == FACTOR
+    assert meta.bunit_data == "MJy/sr" and meta.resample.pointings == 4
+
+
+def test_the_header_says_what_was_done(made: datamodels.ImageModel):
+    resample, step = made.meta.resample, made.meta.cal_step
+    assert (resample.kernel, resample.weight_type) == ("square", "exptime")
+    assert step.resample == "COMPLETE"
+    assert {step.tweakreg, step.skymatch, step.outlier_detection} == {"SKIPPED"}
+    background = made.meta.background
+    assert background.subtracted is True and background.method == "custom mean of 4 exposures"
+    assert background.level == pytest.approx(FACTOR * 100, rel=0.1)
+
+
+def test_a_background_left_in_is_not_claimed_to_be_subtracted():
+    made = mosaic(dithers(scene(), count=2))
+    assert not made.meta.background.subtracted
+    assert made.data[60, 60] == pytest.approx(FACTOR * 100, rel=0.1)
+
+
+def test_exposures_are_left_as_they_are_and_the_scale_can_be_chosen():
+    models = dithers(scene(), count=2)
+    models[0].data[3, 3] = np.nan  # which resampling would flag
+    before = models[0].dq.copy()
+    made = mosaic(models, pixel_scale=0.22)
+    np.testing.assert_array_equal(models[0].dq, before)
+    assert made.meta.photometry.pixelarea_arcsecsq == pytest.approx(0.22**2, rel=1e-6)
+
+
+def test_a_coronagraphs_header_stays_as_it_was_given():
+    models = dithers(scene("F1550C", subarray="MASK1550"), count=2, filter_keyword="F1500W")
+    made = mosaic(models)
+    meta = made.meta
+    assert (meta.instrument.filter, meta.subarray.name) == ("F1500W", "MASK1550")
+    assert observed_band("F1500W", "MASK1550", "here") is BANDS["F1550C"]
+
+
+def test_exposures_of_two_observations_are_refused():
+    models = dithers(scene(), count=2)
+    models[1].meta.instrument.filter = "F770W"
+    with pytest.raises(InputError, match="filter is 'F770W' but that of .* is 'F1000W'; give"):
+        mosaic(models)
+
+
+def test_a_mosaic_comes_back_from_its_file(made: datamodels.ImageModel, tmp_path: Path):
+    path = tmp_path / "new" / "star_i2d.fits"
+    save_mosaic(made, path)
+    assert list(path.parent.iterdir()) == [path]
+    with datamodels.ImageModel(path) as read:
+        np.testing.assert_array_equal(read.data, made.data)
+        np.testing.assert_array_equal(read.err, made.err)
+        assert read.meta.filename == "star_i2d.fits"
+        assert read.meta.wcs(10, 20) == pytest.approx(made.meta.wcs(10, 20), abs=1e-10)
+
+
+def test_a_mosaic_that_cannot_be_written_leaves_nothing(
+    made: datamodels.ImageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(self: object, path: str) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    old = tmp_path / "star_i2d.fits"
+    old.write_bytes(b"old")
+    monkeypatch.setattr(datamodels.ImageModel, "save", full)
+    with pytest.raises(InputError, match=r"star_i2d.fits: cannot be written \(No space left"):
+        save_mosaic(made, old)
+    assert list(tmp_path.iterdir()) == [old] and old.read_bytes() == b"old"
+
+
+PIPELINES = {
+    "calwebb_detector1": Detector1Pipeline,
+    "calwebb_image2": Image2Pipeline,
+    "calwebb_image3": Image3Pipeline,
+}
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_pipeline_knows_every_setting(pipeline: str):
+    steps = PIPELINES[pipeline].step_defs
+    for step, parameters in PIPELINE_SETTINGS[pipeline].items():
+        known = steps[step].load_spec_file()
+        assert set(parameters) <= set(known), step
+
+
+def test_the_settings_are_those_of_section_2():
+    skipped = {
+        (pipeline, step)
+        for pipeline, steps in PIPELINE_SETTINGS.items()
+        for step, parameters in steps.items()
+        if parameters.get("skip")
+    }
+    assert skipped == {
+        ("calwebb_detector1", "emicorr"),
+        *(
+            ("calwebb_image3", step)
+            for step in ("outlier_detection", "tweakreg", "skymatch", "source_catalog")
+        ),
+    }
+    assert "calwebb_detector1: jump.find_showers = False" in settings_text()
+    step = ResampleStep(**PIPELINE_SETTINGS["calwebb_image3"]["resample"])
+    assert (step.kernel, step.weight_type, step.pixel_scale) == ("square", "exptime", 0.11)
