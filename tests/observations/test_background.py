@@ -1,4 +1,4 @@
-"""The custom background: what it removes, what it leaves of the star, what it does to the errors."""
+"""The custom background: what it removes, what it leaves of the star, what errors it makes."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_exposures_come_back_from_their_files(tmp_path: Path):
         ({"instrument__detector": "NRS1"}, "one_cal.fits: no image of MIRIMAGE with a sky WCS"),
         ({"wcs": None}, "one_cal.fits: no image of MIRIMAGE with a sky WCS"),
         ({"target__ra": None}, "one_cal.fits: keywords TARG_RA and TARG_DEC are missing; exp"),
-        ({"instrument__filter": "F070W"}, "one_cal.fits: band 'F070W' is not a MIRI band"),
+        ({"instrument__filter": "F070W"}, "one_cal.fits: filter 'F070W' is not a MIRI band"),
         ({"instrument__filter": None}, "one_cal.fits: keyword FILTER is missing; expected a lev"),
     ],
 )

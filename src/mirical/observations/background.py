@@ -6,8 +6,8 @@ other exposures. On four simulated dithers 80 pixels apart, without noise, it
 changes the flux in Table 4's apertures by
 
     mask radius          F560W    F1000W    F2550W    F1550C
-    0.5 FWHM            -18.9 %   -13.4 %   -12.6 %   -17.1 %
-    1 FWHM               -2.5 %    -5.6 %    -0.9 %    -7.5 %
+    0.5 FWHM            -18.9 %   -14.1 %   -12.6 %   -17.1 %
+    1 FWHM               -2.6 %    -6.1 %    -0.9 %    -7.5 %
     3 FWHM               +0.1 %    +0.1 %     0.0 %    +0.2 %
     r_b2 + 1 pixel        0.0 %     0.0 %     0.0 %     0.0 %
 

@@ -83,14 +83,21 @@ def name(model: datamodels.ImageModel) -> str:
 
 
 def band_of(model: datamodels.ImageModel) -> Band:
-    """Return the true band of an exposure (`true_band`), whatever FILTER says."""
+    """Return the true band of an exposure (`true_band`), whatever FILTER says.
+
+    An odd PHOTMJSR does not matter here: the band only sets the size of a mask.
+    """
     meta = model.meta
     factor = float(meta.photometry.conversion_megajanskys or np.nan)
     keyword, subarray = str(meta.instrument.filter or ""), str(meta.subarray.name or "")
+    mask = meta.instrument.coronagraph
     try:
-        return BANDS[true_band(keyword, subarray, meta.instrument.coronagraph, factor)]
-    except Unmeasurable as why:
-        raise InputError(f"{name(model)}: {why}.") from why
+        return BANDS[true_band(keyword, subarray, mask, factor)]
+    except Unmeasurable:
+        try:
+            return BANDS[true_band(keyword, subarray, mask, np.nan)]
+        except Unmeasurable as why:
+            raise InputError(f"{name(model)}: {why}.") from why
 
 
 def good_pixels(model: datamodels.ImageModel) -> NDArray[np.bool_]:
