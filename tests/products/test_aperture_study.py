@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,12 +15,15 @@ from stdatamodels.jwst import datamodels
 
 from mirical.cli import main
 from mirical.errors import InputError
+from mirical.inference.jobs import job_factors, load_job
 from mirical.inference.scene_models import Target, mosaic
 from mirical.inference.scene_psf import scene_psf
 from mirical.inference.scenes import Background, Scene, exposure_time
 from mirical.observations.apertures import load_apertures, published_apertures
 from mirical.observations.factors import calibration_factors
+from mirical.observations.model_psf import make_model, read_model
 from mirical.observations.tables import load_photometry
+from mirical.products.runs import _resolved_job
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +158,62 @@ def test_a_mistake_is_one_sentence(
     assert main(given.split()) == 2
     assert capsys.readouterr().err.startswith(f"mirical: {MISTAKES[line]}")
     assert not Path("o").exists()
+
+
+def test_stpsf_is_asked_where_it_is_installed(monkeypatch: pytest.MonkeyPatch):
+    """A stand-in for the package: its files hold several images, the detector's named DET_DIST."""
+    asked = {}
+
+    class Miri:
+        filter = ""
+
+        def calc_psf(self, **options):
+            asked.update(options, filter=self.filter)
+            psf = scene_psf("F770W")
+            fine = replace(psf, widths=4 * psf.widths).image((805, 805), 402.0, 402.0)
+            plain = psf.image((201, 201), 100.0, 100.0)
+            images = [fits.PrimaryHDU(fine), fits.ImageHDU(plain, name="DET_DIST")]
+            for image, side in zip(images, (0.11032 / 4, 0.11032), strict=True):
+                image.header["PIXELSCL"] = side
+            return fits.HDUList(images)
+
+    stpsf = ModuleType("stpsf")
+    stpsf.MIRI = Miri  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "stpsf", stpsf)
+    curve = make_model("F770W")
+    assert asked["filter"] == "F770W" and asked["fov_pixels"] % 2 == 1
+    assert curve.radius(0.7) == pytest.approx(4.22, abs=0.02)
+
+
+def test_a_finer_psf_says_its_scale(tmp_path: Path):
+    psf = scene_psf("F1500W")
+    fine = replace(psf, widths=4 * psf.widths).image((805, 805), 402.0, 402.0)
+    image = fits.PrimaryHDU(fine.astype(np.float32))
+    image.header["PIXELSCL"] = 0.11032 / 4
+    image.writeto(tmp_path / "fine.fits")
+    # Fine pixels smooth less than the detector's, whose radii Table 4 gives.
+    assert read_model(tmp_path / "fine.fits").radius(0.8) == pytest.approx(8.63, abs=0.05)
+    fits.PrimaryHDU(np.zeros((9, 9))).writeto(tmp_path / "empty.fits")
+    with pytest.raises(InputError, match=r"^empty.fits: its sum is not positive, so it is no PSF"):
+        read_model(tmp_path / "empty.fits")
+    fits.PrimaryHDU().writeto(tmp_path / "none.fits")
+    with pytest.raises(InputError, match="^none.fits: holds no image of two dimensions"):
+        read_model(tmp_path / "none.fits")
+
+
+def test_a_job_names_its_apertures_and_so_does_the_run_it_becomes(made: Path):
+    path = made / "out" / "apertures.ecsv"
+    file = made / "mine.toml"
+    lines = ['photometry = "table5"', 'model = "hierarchical"', 'apertures = "out/apertures.ecsv"']
+    file.write_text("\n".join(lines))
+    job = load_job(str(file))
+    assert job_factors(job).apertures["F770W"].r_a != published_apertures()["F770W"].r_a
+
+    def written(job) -> str:
+        card, attrs = SimpleNamespace(name="hierarchical"), SimpleNamespace(attrs={})
+        return _resolved_job(
+            SimpleNamespace(job=job, inputs=SimpleNamespace(card=card), posterior=attrs)  # type: ignore[arg-type]
+        )
+
+    assert f'apertures = "{path}"' in written(job)
+    assert "apertures" not in written(load_job("table5"))
