@@ -1,4 +1,4 @@
-"""The custom background: what it removes, what it leaves of the star, what it does to the errors."""
+"""The custom background: what it removes, what it leaves of the star, what it does to errors."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ four by sub-pixel steps:
 - It broadens the star. With radii that are right for the exposures, the
   aperture's flux above the annulus falls by 0.01 % in F560W, F1065C and F1550C,
   0.03 % in F770W, 0.4 % in F1000W to F1280W, 0.26 % in F1500W and F1800W, 0.17 %
-  in F2100W and F2300C and 0.11 % in F2550W, by less than 0.07 % more or less
-  with the dithers' phase. It is most where the annulus begins close to the
+  in F2100W and F2300C and 0.11 % in F2550W; the dithers' phase makes it up to
+  0.16 % more or less (F1130W). It is most where the annulus begins close to the
   aperture, and the same for all stars of a band: radii measured on mosaics, as
   Table 4's were, make up for it.
 - The variances of the mosaic's pixels, simply added over an aperture, are right
