@@ -11,6 +11,7 @@ from mirical.bands import (
     UNIT_SUBARRAYS,
     find_band,
     imaging_neighbours,
+    observed_band,
     subarray_term,
 )
 from mirical.errors import InputError
@@ -64,3 +65,16 @@ def test_an_unknown_subarray_is_refused_with_the_closest_name():
 )
 def test_other_bands_lie_between_two_imaging_bands(band: str, neighbours: tuple[str, str]):
     assert imaging_neighbours(band) == neighbours
+
+
+@pytest.mark.parametrize(("band", "fwhm"), [("F560W", 1.636), ("F1000W", 2.888), ("F2550W", 7.312)])
+def test_a_stars_image_is_as_wide_as_the_diffraction_limit(band: str, fwhm: float):
+    # Widths in pixels as the paper's own reduction code lists them.
+    assert BANDS[band].fwhm == pytest.approx(fwhm, rel=0.01)
+
+
+def test_the_mask_says_the_band_whatever_the_keyword():
+    assert observed_band("F1000W", "MASK1065", "here").name == "F1065C"
+    assert observed_band("F1000W", "FULL", "here").name == "F1000W"
+    with pytest.raises(InputError, match="here: band 'F700W' is not a MIRI band; did you mean"):
+        observed_band("F700W", "FULL", "here")
