@@ -64,3 +64,9 @@ def test_an_unknown_subarray_is_refused_with_the_closest_name():
 )
 def test_other_bands_lie_between_two_imaging_bands(band: str, neighbours: tuple[str, str]):
     assert imaging_neighbours(band) == neighbours
+
+
+@pytest.mark.parametrize(("band", "fwhm"), [("F560W", 1.636), ("F1000W", 2.888), ("F2550W", 7.312)])
+def test_a_stars_image_is_as_wide_as_the_diffraction_limit(band: str, fwhm: float):
+    # Widths in pixels as the paper's own reduction code lists them.
+    assert BANDS[band].fwhm == pytest.approx(fwhm, rel=0.01)
