@@ -121,7 +121,7 @@ def model_curve(psf: Floats, x: float, y: float, scale: float = 1.0) -> EnergyCu
 
 
 def observed_curve(
-    image: Floats, x: float, y: float, model: EnergyCurve, transition: float
+    image: Floats, x: float, y: float, model: EnergyCurve, transition: float, pixel: float = 1.0
 ) -> EnergyCurve:
     """Return the encircled energy observed inside a radius, continued by a model.
 
@@ -138,7 +138,9 @@ def observed_curve(
     model : EnergyCurve
         Of the model PSF; must reach beyond the transition.
     transition : float
-        Radius in pixels from which the model counts.
+        Radius in nominal pixels from which the model counts.
+    pixel : float
+        Side of the image's pixels over a nominal one.
 
     Raises
     ------
@@ -146,14 +148,14 @@ def observed_curve(
         If image or model do not reach the transition, or an annulus has too little data.
     """
     radii = np.arange(0.0, transition + _STEP / 2, _STEP)
-    room = min(x, y, image.shape[1] - 1 - x, image.shape[0] - 1 - y) + 0.5
+    room = pixel * (min(x, y, image.shape[1] - 1 - x, image.shape[0] - 1 - y) + 0.5)
     for what, reach in (("image", room), ("model PSF", float(model.radii[-1]))):
         if reach < radii[-1]:
             raise InputError(
                 f"the {what} reaches {reach:.1f} pixels from the star; the transition is at "
                 f"{transition:g}: choose a smaller --transition or a larger image."
             )
-    means, areas = _annulus_means(image, x, y, radii)
+    means, areas = _annulus_means(image, x, y, radii / pixel)
     expected = np.diff(model.at(radii)) / areas
     ring = radii[:-1] >= _TIED * transition
     terms = np.stack([expected, np.ones_like(expected)], axis=-1) * np.sqrt(areas)[:, None]

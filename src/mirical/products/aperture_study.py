@@ -22,8 +22,8 @@ from mirical.observations.encircled import (
     usual_transition,
 )
 from mirical.observations.formats import write_ecsv
-from mirical.observations.images import Unmeasurable, read_image
-from mirical.observations.locating import locate
+from mirical.observations.images import Image, Unmeasurable, read_image
+from mirical.observations.locating import Place, locate
 from mirical.observations.model_psf import make_model, read_model
 
 _NAMES = ("r_a", "r_b1", "r_b2", "a_cor")
@@ -123,7 +123,7 @@ def study_apertures(
     InputError
         For the first image or model that cannot be used.
     """
-    stars: dict[str, list[tuple[np.ndarray, float, float, str]]] = {band: [] for band in psfs}
+    stars: dict[str, list[tuple[Image, Place, str]]] = {band: [] for band in psfs}
     simulated = False
     for path in images:
         try:
@@ -133,13 +133,8 @@ def study_apertures(
             place = locate(image, usual.r_a / image.scale, usual.r_b2 / image.scale)
         except Unmeasurable as why:
             raise InputError(f"{path.name}: {why}.") from why
-        if abs(image.scale - 1) > 0.01:
-            raise InputError(
-                f"{path.name}: its pixels are {image.scale:.3f} times the detector's; "
-                "encircled energies need mosaics of the detector's pixel scale."
-            )
         simulated |= image.exposure.simulated
-        stars.setdefault(band, []).append((image.data, place.x, place.y, path.name))
+        stars.setdefault(band, []).append((image, place, path.name))
     transitions = {band: transition or usual_transition(band) for band in stars}
     estimates = {}
     for band, observed in stars.items():
@@ -155,12 +150,10 @@ def _model(band: str, path: Path | None) -> EnergyCurve:
     return make_model(band) if path is None else read_model(path)
 
 
-def _observed(
-    star: tuple[np.ndarray, float, float, str], model: EnergyCurve, transition: float
-) -> EnergyCurve:
-    data, x, y, name = star
+def _observed(star: tuple[Image, Place, str], model: EnergyCurve, transition: float) -> EnergyCurve:
+    image, place, name = star
     try:
-        return observed_curve(data, x, y, model, transition)
+        return observed_curve(image.data, place.x, place.y, model, transition, image.scale)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
 
