@@ -10,10 +10,12 @@ import pytest
 from astropy.table import QTable
 
 from mirical.cli import main
+from mirical.errors import InputError
 from mirical.inference.scene_models import Target, mosaic
 from mirical.inference.scene_psf import scene_psf
 from mirical.inference.scenes import Background, Scene
-from mirical.observations.apertures import published_apertures
+from mirical.observations.apertures import load_apertures, published_apertures
+from mirical.observations.factors import calibration_factors
 from mirical.observations.tables import load_photometry
 
 SCENE = Scene("F770W", "SUB128", 20000.0, Background(18.0), exposure_time=60.0, bad_fraction=1e-4)
@@ -122,6 +124,13 @@ def test_apertures_of_ones_own_are_measured_in(folder: Path, tmp_path: Path):
     expected = 20000 * (inside - (outer - inner) * 36 / (625 - 400))
     assert row["iflux"].value == pytest.approx(expected, abs=4 * row["ifluxunc"].value)
     assert expected > 1.03 * 20000 / 1.4422  # more than Table 4's aperture holds
+    observations, predicted = load_photometry(str(out), "test"), {("BD+60 1753", "F770W"): 9.3}
+    own = load_apertures(str(tmp_path / "own.ecsv"), "test")
+    factors = calibration_factors(observations, predicted, own)
+    assert factors.table["aperture_correction"][0] == own["F770W"].correction
+    sentence = "r.ecsv: F770W was measured with r_a, r_b1, r_b2 = 6, 20, 25 pixels, but the corr"
+    with pytest.raises(InputError, match=f"^{sentence}ection would be for 4.22, 8.92, 14.64; give"):
+        calibration_factors(observations, predicted, published_apertures())
 
 
 MISTAKES = {

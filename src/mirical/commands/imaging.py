@@ -51,7 +51,7 @@ def photometry(options: argparse.Namespace) -> int:
                 interrupted = True
     if interrupted and not rows:
         raise KeyboardInterrupt
-    table = photometry_table([rows[i] for i in sorted(rows)])
+    table = photometry_table([rows[i] for i in sorted(rows)], apertures)
     write_table(table, options.out)
     print_photometry(table, results)
     n_used = sum(not flag for flag in table["flag"])

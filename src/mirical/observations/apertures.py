@@ -42,6 +42,11 @@ class Aperture:
     stated_correction_unc: float | None = None
 
     @property
+    def radii(self) -> tuple[float, float, float]:
+        """The three radii, pixel."""
+        return self.r_a, self.r_b1, self.r_b2
+
+    @property
     def annulus_term(self) -> float:
         """Source flux the annulus takes away from the aperture: S_bkg pi r_a^2 (Eq. 2)."""
         inner, outer = ANNULUS_FRACTIONS

@@ -57,8 +57,9 @@ def calibration_factors(
     Raises
     ------
     InputError
-        If no row is left to fit.
+        If no row is left to fit, or the rows were measured in other apertures.
     """
+    _refuse_other_apertures(observations, apertures)
     rows = observations.table.copy()
     rows["model_flux"] = _model_flux(rows, predicted)
     if "model_flux_unc" not in rows.colnames:
@@ -108,6 +109,19 @@ def calibration_factor(
         Aperture correction A_cor to infinite aperture.
     """
     return (model_flux / (iflux / u.pix * correction * PIXEL_SOLID_ANGLE)).to(FACTOR)
+
+
+def _refuse_other_apertures(observations: Observations, apertures: dict[str, Aperture]) -> None:
+    """Refuse to correct for an aperture the flux was not measured in: silently wrong."""
+    for band, radii in observations.measured_in.items():
+        ours = apertures[band].radii if band in apertures else ()
+        if len(radii) != len(ours) or not np.allclose(radii, ours, rtol=1e-6, atol=0):
+            got, expected = (", ".join(f"{r:.4g}" for r in each) for each in (radii, ours))
+            raise InputError(
+                f"{observations.source}: {band} was measured with r_a, r_b1, r_b2 = {got} pixels, "
+                f"but the correction would be for {expected}; give the table of apertures it was "
+                "measured with (--apertures)."
+            )
 
 
 def _model_flux(rows: QTable, predicted: dict[tuple[str, str], float]) -> u.Quantity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +14,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
+from mirical.bands import BANDS
 from mirical.conventions import COUNT_RATE, FLUX, PIXEL_SOLID_ANGLE
 from mirical.observations.apertures import Aperture
 from mirical.observations.images import Image, Unmeasurable, read_image
@@ -206,8 +207,11 @@ def _measured(image: Image, aperture: Aperture, found: Measurement) -> dict[str,
     }
 
 
-def photometry_table(rows: Sequence[dict[str, Any]]) -> QTable:
-    """Return rows as a photometry table (columns of Table 5 and how they came about)."""
+def photometry_table(rows: Sequence[dict[str, Any]], apertures: Mapping[str, Aperture]) -> QTable:
+    """Return rows as a photometry table (columns of Table 5 and how they came about).
+
+    It says what it was measured in, so that no run corrects for other apertures.
+    """
     table = QTable()
     for name in _ORDER:
         if name in _TEXTS:
@@ -220,6 +224,8 @@ def photometry_table(rows: Sequence[dict[str, Any]]) -> QTable:
     simulated = any(row.get("simulated") for row in rows)
     table.meta["title"] = f"{'SIMULATED p' if simulated else 'P'}hotometry of JWST images"
     table.meta["origin"] = "mirical photometry: method of Gordon et al. 2025, section 2.2"
+    used = [band for band in BANDS if band in set(table["filter"]) and band in apertures]
+    table.meta["apertures_pix"] = {band: list(apertures[band].radii) for band in used}
     if simulated:
         table.meta["simulated"] = True
     return table

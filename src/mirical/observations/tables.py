@@ -7,7 +7,8 @@ contradicts itself is flagged, never dropped.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +62,15 @@ class Observations:
         SHA-256 of the file's bytes.
     simulated : bool
         Whether the file says of itself that it is simulated.
+    measured_in : dict of {str : list of float}
+        Radii r_a, r_b1, r_b2 in pixels by band, where the file says what it was measured in.
     """
 
     table: QTable
     source: str
     data_hash: str
     simulated: bool
+    measured_in: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def load_photometry(name: str, where: str, beside: Path | None = None) -> Observations:
@@ -124,6 +128,7 @@ def _check(path: Path, source: str) -> Observations:
         source=source,
         data_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
         simulated=bool(meta.get("simulated", False)),
+        measured_in=dict(meta.get("apertures_pix", {})),
     )
 
 
