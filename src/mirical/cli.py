@@ -156,7 +156,7 @@ def _add_photometry(parsers: argparse._SubParsersAction) -> None:
         help="type of a star of your own: HotStars, ADwarfs or SolarAnalogs",
     )
     photometry.add_argument(
-        "--workers", metavar="N", type=int, default=2, help="processes side by side [2]"
+        "--workers", metavar="N", type=int, help="processes side by side [one a core]"
     )
     photometry.set_defaults(command=imaging.photometry)
 

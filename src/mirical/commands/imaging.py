@@ -25,12 +25,14 @@ def photometry(options: argparse.Namespace) -> int:
 
     from mirical.bands import find_band
     from mirical.folders import whole_folder
+    from mirical.inference.runtime import cores
     from mirical.observations.apertures import load_apertures
     from mirical.observations.measured import Settings, measure_files, photometry_table
     from mirical.products.pictures import draw_picture
     from mirical.products.summary import print_photometry
 
-    if options.workers < 1:
+    workers = cores() if options.workers is None else options.workers
+    if workers < 1:
         raise InputError(f"photometry: --workers {options.workers}; expected at least 1.")
     paths = _images(options.images)
     band = options.filter and find_band(options.filter, "photometry").name
@@ -44,7 +46,7 @@ def photometry(options: argparse.Namespace) -> int:
     with whole_folder(options.pictures) if options.pictures else nullcontext() as folder:
         draw = partial(draw_picture, folder=folder) if folder else None
         settings = Settings(apertures, types, band, draw)
-        with closing(measure_files(paths, settings, options.workers)) as found:
+        with closing(measure_files(paths, settings, workers)) as found:
             try:
                 rows |= track(found, "images", len(paths), console=progress, transient=True)
             except KeyboardInterrupt:
