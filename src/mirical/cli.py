@@ -123,6 +123,14 @@ def _add_apertures(parsers: argparse._SubParsersAction) -> None:
         type=float,
         help="pixels inside which the images count, the model outside [40; coronagraphs more]",
     )
+    apertures.add_argument(
+        "--radius-fractions",
+        metavar="F",
+        type=float,
+        nargs="+",
+        default=[0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85],
+        help="encircled energies whose radii are listed and marked [those of the paper's Fig. 2]",
+    )
     apertures.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
     apertures.set_defaults(command=imaging.apertures)
 

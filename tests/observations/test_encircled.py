@@ -42,8 +42,12 @@ def image_and_model(band: str, snr: float, seed: int = 0):
 
 @pytest.mark.parametrize("band", BANDS)
 def test_radii_and_corrections_come_back_whatever_the_models_core(band: str):
-    """Against Table 4: 0.02 pixel and 0.2 %, at a signal-to-noise ratio of a million."""
-    image, at, model = image_and_model(band, 1e6)
+    """Against Table 4: 0.02 pixel and 0.2 %, so bright that no band owes it to its noise.
+
+    At a tenth of this S/N the outer radius of F2300C, whose profile is the flattest there,
+    scatters by 0.03 pixel.
+    """
+    image, at, model = image_and_model(band, 1e7)
     found = observed_curve(image, *at, model, usual_transition(band)).aperture()
     truth = published_apertures()[band]
     for radius in ("r_a", "r_b1", "r_b2"):

@@ -144,7 +144,7 @@ def _coefficients(bands: Sequence[str], n_stars: int, shifts: Mapping[str, float
         table[name] = Masked(column, mask=~fitted)
         table[f"{name}_std"] = Masked(error, mask=~fitted)
     table["sigma_cf_pct"] = Masked(np.full(len(BANDS), 2.0), mask=~fitted) * u.percent
-    table["aperture_pct"] = Masked(np.full(len(BANDS), 0.7), mask=~fitted) * u.percent
+    table["aperture_pct"] = Masked(np.full(len(BANDS), 0.046), mask=~fitted) * u.percent
     table["repeatability_pct"] = Masked(np.full(len(BANDS), 0.4), mask=~fitted) * u.percent
     table["repeatability_pct_std"] = Masked(np.full(len(BANDS), 0.2), mask=~fitted) * u.percent
     table["n_stars"] = np.where(fitted, n_stars, 0)

@@ -35,6 +35,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scene = replace(scene, exposure_time=exposure_time(scene, 20000.0))
         path = here / f"simulated_{seed}_i2d.fits"
         mosaic(scene, Target(factor=0.26), (64.0 + 0.3 * seed, 63.8)).save(str(path))
+    (here / "other").mkdir()
+    scene = replace(scene, band="F1500W", seed=9)
+    mosaic(scene, Target(factor=0.37), (64.0, 64.0)).save(str(here / "other" / "long_i2d.fits"))
     for band in ("F770W", "F2300C"):
         psf = scene_psf(band).image((241, 241), 120.0, 120.0)
         fits.PrimaryHDU(psf).writeto(here / f"{band}.fits")
@@ -56,6 +59,11 @@ def test_the_table_holds_radii_corrections_and_covariance(made: Path):
     bound = row["r_a_unc"] * row["r_b2_unc"]
     assert 0 < abs(row["cov_r_a_r_b2"]) <= bound * (1 + 1e-9)
     assert np.isnan(table["a_fixed_unc"][1])  # a model alone knows no scatter
+    radii = QTable.read(made / "out" / "radii.ecsv", format="ascii.ecsv")
+    assert radii.meta["simulated"] is True and len(radii) == 2 * 8
+    of_band = radii[radii["filter"] == "F770W"]
+    assert list(of_band["fraction"]) == [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85]
+    assert of_band["radius"][5] == row["r_a"] and of_band["radius_unc"][7] == row["r_b2_unc"]
     curves = QTable.read(made / "out" / "curves.ecsv", format="ascii.ecsv")
     assert set(curves["observation"][curves["filter"] == "F770W"]) == {1, 2, 3}
 
@@ -67,6 +75,7 @@ def test_the_reference_file_is_the_pipelines_and_holds_the_corrections(made: Pat
     with datamodels.open(path) as model:
         assert isinstance(model, datamodels.MirImgApcorrModel)
         assert model.meta.description.startswith("SIMULATED")
+        assert model.meta.pedigree == "SIMULATION"
         rows = model.apcorr_table
         assert len(rows) == 8 * (5 + 1)
         assert {str(a).strip() for a in rows["subarray"][rows["filter"] == "F2300C"]} == {
@@ -97,19 +106,40 @@ def test_the_table_serves_a_run_and_other_bands_keep_table_4(made: Path):
 
 def test_the_figure_shows_every_curve_and_its_radii(made: Path):
     from mirical.products.aperture_study import study_apertures
-    from mirical.products.encircled_figure import MARKED, encircled_figure
+    from mirical.products.encircled_figure import encircled_figure
 
     images = sorted(made.glob("*_i2d.fits"))
     psfs = {band: made / f"{band}.fits" for band in ("F770W", "F2300C")}
-    study = study_apertures(images, psfs, None, None)
+    marked = (0.33, 0.7)
+    study = study_apertures(images, psfs, None, None, marked)
     figure = encircled_figure(study)
     assert figure.get_suptitle() == "simulated data"
     imaging, coronagraphs = figure.axes
     assert len(imaging.lines) == 3 + 1 + 1  # curves, dots, where the model begins
     dots = imaging.containers[0].lines[0]
-    radii = [np.mean([c.radius(f) for c in study.estimates["F770W"].curves]) for f in MARKED]
+    radii = [np.mean([c.radius(f) for c in study.estimates["F770W"].curves]) for f in marked]
     assert dots.get_xdata() == pytest.approx(radii)
     assert coronagraphs.texts[0].get_text() == "F2300C (model)"
+
+
+@pytest.mark.parametrize(
+    ("span", "simulated", "pedigree"),
+    [
+        ((59720.3, 60127.9), False, "INFLIGHT 2022-05-21 2023-07-02"),
+        (None, False, "MODEL"),
+        ((59720.3, 60127.9), True, "SIMULATION"),
+    ],
+)
+def test_the_reference_file_claims_the_dates_of_its_images(
+    made: Path, tmp_path: Path, span, simulated: bool, pedigree: str
+):
+    from mirical.products.aperture_study import study_apertures
+    from mirical.products.reference_files import write_apcorr
+
+    study = study_apertures([], {"F770W": made / "F770W.fits"}, None, None, (0.7,))
+    write_apcorr(replace(study, span=span, simulated=simulated), tmp_path / "apcorr.fits")
+    with datamodels.open(tmp_path / "apcorr.fits") as model:
+        assert model.meta.pedigree == pedigree
 
 
 def write(folder: Path, text: str) -> str:
@@ -135,6 +165,29 @@ def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, rows: str, sente
         load_apertures(write(tmp_path, HEAD + rows), "test")
 
 
+ERRORS = ("r_a_unc", "r_b1_unc", "r_b2_unc", "a_fixed_unc")
+WITH_ERRORS = HEAD.replace(
+    "filter r_a", "".join(f"# - {{name: {n}, datatype: float64}}\n" for n in ERRORS) + "filter r_a"
+).replace("r_b2\n", "r_b2 " + " ".join(ERRORS) + "\n")
+
+
+@pytest.mark.parametrize("errors", ["-0.1 0.5 1 0.003", "0.1 inf 1 0.003", "0.1 0.5 1 -0.003"])
+def test_a_scatter_that_is_none_is_refused(tmp_path: Path, errors: str):
+    sentence = r"own.ecsv row 1: (r_a_unc|r_b1_unc|a_fixed_unc) is (-0.1|inf|-0.003); expected a"
+    with pytest.raises(InputError, match=f"^{sentence}"):
+        load_apertures(write(tmp_path, WITH_ERRORS + f"F770W 4 8 14 {errors}\n"), "test")
+
+
+def test_what_was_not_measured_stays_unknown_and_hides_nothing_that_was(tmp_path: Path):
+    rows = "F770W 4 8 14 0.1 0.5 1 nan\nF1000W 4 8 14 nan nan nan nan\nFND 4 8 14 0.1 0.5 1 0.002\n"
+    found = load_apertures(write(tmp_path, WITH_ERRORS + rows), "test")
+    radii_alone = replace(found["FND"], stated_correction_unc=None).correction_unc
+    assert radii_alone > 0.002
+    assert found["F770W"].correction_unc == radii_alone
+    assert np.isnan(found["F1000W"].correction_unc) and np.isnan(found["F1000W"].relative_unc)
+    assert found["FND"].correction_unc == 0.002
+
+
 MISTAKES = {
     "apertures --out o": "apertures: give images, or --psf BAND=FILE for the model alone.",
     "apertures --psf F700W=x.fits --out o": "apertures: --psf 'F700W=x.fits': band 'F700W' is not",
@@ -142,6 +195,19 @@ MISTAKES = {
     "apertures --psf F770W=text.fits --out o": "text.fits: cannot be read as FITS; expected an",
     "apertures text.fits --psf p.fits --out o": "text.fits: not a whole FITS file (text or",
     "apertures {image} --out o": "apertures: no model PSF is given for F770W, and stpsf",
+    "apertures {image} {other} --psf {psf} --out o": "apertures: --psf {psf} names no band, and "
+    "2 want a model PSF: F770W, F1500W; give --psf BAND=FILE",
+    "apertures {image} --psf F770W={psf} --psf {psf} --out o": "apertures: --psf {psf} names no "
+    "band, and 0 want a model PSF; give",
+    "apertures {image} --psf {psf} --psf {psf} --out o": "apertures: --psf '{psf}' comes after "
+    "another without a band; give",
+    "apertures --psf F770W={psf} --psf F770W={psf} --out o": "apertures: --psf 'F770W={psf}' comes "
+    "after another of F770W; give",
+    "apertures {image} {image} --psf {psf} --out o": "simulated_0_i2d.fits: is given twice; give",
+    "apertures {image} --psf {psf} --radius-fractions 0.5 1 --out o": "apertures: "
+    "--radius-fractions 0.5 1; expected numbers",
+    "apertures {image} --psf {psf} --radius-fractions 0.999 --out o": "F770W: the encircled energy "
+    "does not reach 0.999; is the",
     "apertures {image} --psf {psf} --transition 90 --out o": "simulated_0_i2d.fits: the image",
     "apertures {image} --psf {psf} --transition 0 --out o": "apertures: --transition 0; expect",
     "run --apertures no.ecsv": "job table5: apertures 'no.ecsv' do not exist; give a path",
@@ -154,13 +220,18 @@ def test_a_mistake_is_one_sentence(
 ):
     monkeypatch.chdir(tmp_path)
     Path("text.fits").write_text("nothing")
-    given = line.format(image=made / "simulated_0_i2d.fits", psf=made / "F770W.fits")
-    assert main(given.split()) == 2
-    assert capsys.readouterr().err.startswith(f"mirical: {MISTAKES[line]}")
+    monkeypatch.delenv("STPSF_PATH", raising=False)
+    files = {
+        "image": made / "simulated_0_i2d.fits",
+        "other": made / "other" / "long_i2d.fits",
+        "psf": made / "F770W.fits",
+    }
+    assert main(line.format(**files).split()) == 2
+    assert capsys.readouterr().err.startswith(f"mirical: {MISTAKES[line].format(**files)}")
     assert not Path("o").exists()
 
 
-def test_stpsf_is_asked_where_it_is_installed(monkeypatch: pytest.MonkeyPatch):
+def test_stpsf_is_asked_where_it_and_its_data_are_installed(monkeypatch: pytest.MonkeyPatch):
     """A stand-in for the package: its files hold several images, the detector's named DET_DIST."""
     asked = {}
 
@@ -180,8 +251,14 @@ def test_stpsf_is_asked_where_it_is_installed(monkeypatch: pytest.MonkeyPatch):
     stpsf = ModuleType("stpsf")
     stpsf.MIRI = Miri  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "stpsf", stpsf)
+    monkeypatch.delenv("STPSF_PATH", raising=False)
+    with pytest.raises(InputError, match="or STPSF_PATH does not name its data files"):
+        make_model("F770W")
+    assert not asked  # stpsf would have begun to download
+    monkeypatch.setenv("STPSF_PATH", "somewhere")
     curve = make_model("F770W")
     assert asked["filter"] == "F770W" and asked["fov_pixels"] % 2 == 1
+    assert asked["normalize"] == "exit_pupil"
     assert curve.radius(0.7) == pytest.approx(4.22, abs=0.02)
 
 
@@ -192,13 +269,39 @@ def test_a_finer_psf_says_its_scale(tmp_path: Path):
     image.header["PIXELSCL"] = 0.11032 / 4
     image.writeto(tmp_path / "fine.fits")
     # Fine pixels smooth less than the detector's, whose radii Table 4 gives.
-    assert read_model(tmp_path / "fine.fits").radius(0.8) == pytest.approx(8.63, abs=0.05)
-    fits.PrimaryHDU(np.zeros((9, 9))).writeto(tmp_path / "empty.fits")
-    with pytest.raises(InputError, match=r"^empty.fits: its sum is not positive, so it is no PSF"):
-        read_model(tmp_path / "empty.fits")
-    fits.PrimaryHDU().writeto(tmp_path / "none.fits")
-    with pytest.raises(InputError, match="^none.fits: holds no image of two dimensions"):
-        read_model(tmp_path / "none.fits")
+    found = read_model(tmp_path / "fine.fits", "F1500W")
+    assert found.radius(0.8) == pytest.approx(8.63, abs=0.05)
+
+
+STOPPED = {"PUPIL": "MASKFQPM", "NORMALIZ": "first"}
+
+
+@pytest.mark.parametrize(
+    ("image", "header", "sentence"),
+    [
+        (np.zeros((9, 9)), {}, "its sum is not positive, so it is no PSF"),
+        (None, {}, "holds no image of two dimensions"),
+        (np.where(np.eye(9) > 0, np.nan, 1.0), {}, "has pixels without a number"),
+        (np.ones((9, 9)), {"PIXELSCL": 0.0}, r"PIXELSCL is 0\.0; expected the pixel's side in"),
+        (np.ones((9, 9)), {"PIXELSCL": "fine"}, "PIXELSCL is 'fine'; expected the pixel's side"),
+        (np.ones((9, 9)), {"FILTER": "F1500W"}, "is a PSF of F1500W by its header; expected one"),
+        (np.ones((9, 9)), STOPPED, "lacks the light its pupil mask MASKFQPM stops"),
+    ],
+)
+def test_an_image_that_is_no_psf_of_the_band_is_refused(
+    tmp_path: Path, image, header: dict, sentence: str
+):
+    fits.PrimaryHDU(image, fits.Header(header)).writeto(tmp_path / "psf.fits")
+    with pytest.raises(InputError, match=f"^psf.fits: {sentence}"):
+        read_model(tmp_path / "psf.fits", "F1065C")
+
+
+def test_a_stops_loss_does_no_harm_once_the_exit_pupil_is_the_unit(tmp_path: Path):
+    psf = scene_psf("F1065C").image((301, 301), 150.0, 150.0)
+    header = fits.Header(STOPPED | {"NORMALIZ": "exit_pupil", "FILTER": "F1065C"})
+    fits.PrimaryHDU(psf, header).writeto(tmp_path / "psf.fits")
+    r_b2 = published_apertures()["F1065C"].r_b2
+    assert read_model(tmp_path / "psf.fits", "F1065C").radius(0.85) == pytest.approx(r_b2, abs=0.02)
 
 
 def test_a_job_names_its_apertures_and_so_does_the_run_it_becomes(made: Path):

@@ -105,7 +105,7 @@ def test_the_same_run_gives_the_same_page(run):
 
 def test_factors_stand_beside_the_published_ones(page):
     assert page.line("factor-table", "F770W") == [
-        "F770W", "7.639", "0.2578 ± 0.0053", "2.0", "0.7", "0.25782 ± 0.00095", "0.0", "0.0", "3",
+        "F770W", "7.639", "0.2578 ± 0.0053", "2.0", "0.05", "0.25782 ± 0.00095", "0.0", "0.0", "3",
         "6", "FULL",
     ]  # fmt: skip
     assert page.line("factor-table", "F1800W")[8:] == ["3", "1", "SUB64"]

@@ -70,29 +70,25 @@ def photometry(options: argparse.Namespace) -> int:
 
 def apertures(options: argparse.Namespace) -> int:
     """Measure encircled energies and the apertures that follow."""
-    from mirical.bands import find_band
     from mirical.products.aperture_study import study_apertures, write_study
     from mirical.products.summary import print_apertures
 
-    psfs: dict[str, Path] = {}
-    only = None
-    for entry in options.psf:
-        name, separator, file = entry.partition("=")
-        if separator:
-            psfs[find_band(name, f"apertures: --psf {entry!r}").name] = Path(file)
-        else:
-            only = Path(entry)
+    psfs, only = _psfs(options.psf)
     images = _images(options.images)
     if not images and not psfs:
         raise InputError("apertures: give images, or --psf BAND=FILE for the model alone.")
     if options.transition is not None and not options.transition > 0:
         raise InputError(f"apertures: --transition {options.transition:g}; expected pixels > 0.")
-    study = study_apertures(images, psfs, only, options.transition)
+    fractions = tuple(sorted(set(options.radius_fractions)))
+    if not all(0 < fraction < 1 for fraction in fractions):
+        given = " ".join(f"{fraction:g}" for fraction in fractions)
+        raise InputError(f"apertures: --radius-fractions {given}; expected numbers within 0 to 1.")
+    study = study_apertures(images, psfs, only, options.transition, fractions)
     write_study(study, options.out)
     results = consoles()[0]
     print_apertures(study.table(), results)
     results.print(
-        f"apertures.ecsv, curves.ecsv, apcorr.fits and encircled.png in {options.out}",
+        f"apertures.ecsv, radii.ecsv, curves.ecsv, apcorr.fits and encircled.png in {options.out}",
         soft_wrap=True,
         markup=False,
     )
@@ -182,3 +178,25 @@ def _star_types(given: list[str]) -> dict[str, str]:
             raise InputError(f"photometry: --star {entry!r}; expected NAME=TYPE.")
         types[canonical_star(name)] = find_type(kind, f"photometry: --star {entry!r}")
     return types
+
+
+def _psfs(given: list[str]) -> tuple[dict[str, Path], Path | None]:
+    """Return the model PSFs by band, and the one given without a band."""
+    from mirical.bands import find_band
+
+    psfs: dict[str, Path] = {}
+    only: Path | None = None
+    for entry in given:
+        name, separator, file = entry.partition("=")
+        band = find_band(name, f"apertures: --psf {entry!r}").name if separator else None
+        if band in psfs or (band is None and only is not None):
+            other = f"of {band}" if band else "without a band"
+            raise InputError(
+                f"apertures: --psf {entry!r} comes after another {other}; give BAND=FILE, one a "
+                "band."
+            )
+        if band is None:
+            only = Path(entry)
+        else:
+            psfs[band] = Path(file)
+    return psfs, only

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
+from numpy.typing import NDArray
 
 from mirical.bands import find_band
 from mirical.errors import InputError
@@ -108,7 +109,8 @@ def load_apertures(name: str, where: str, beside: Path | None = None) -> dict[st
     name : str
         ``"table4"`` or the path of an ECSV table as `mirical apertures` writes it: filter, r_a,
         r_b1, r_b2 [pix], and optionally their scatter (``*_unc``) and the correction's
-        (``a_fixed_unc``). Bands it lacks have those of Table 4.
+        (``a_fixed_unc``); NaN or blank where it is not known. Bands it lacks have those of
+        Table 4.
     where : str
         Who asks; begins the sentence if there is no such file.
     beside : Path, optional
@@ -149,7 +151,19 @@ def load_apertures(name: str, where: str, beside: Path | None = None) -> dict[st
                 f"{place}: r_a, r_b1, r_b2 are {r_a:g}, {r_b1:g}, {r_b2:g}; "
                 "expected positive radii that grow in this order."
             )
-        # Scatter that was not measured (one observation) is not known to be zero, but is not used.
-        rest = {name: float(np.nan_to_num(column[i])) for name, column in columns.items()}
-        found[band] = Aperture(r_a, r_b1, r_b2, **rest)
+        found[band] = Aperture(r_a, r_b1, r_b2, **_scatter(columns, i, place))
     return published_apertures() | found
+
+
+def _scatter(columns: dict[str, NDArray[np.float64]], i: int, place: str) -> dict[str, float]:
+    """Return the scatter a row states; NaN where nobody measured it (one observation)."""
+    stated = {name: float(column[i]) for name, column in columns.items()}
+    for name, value in stated.items():
+        if value < 0 or np.isinf(value):
+            column = "a_fixed_unc" if name == "stated_correction_unc" else name
+            raise InputError(
+                f"{place}: {column} is {value:g}; expected a number of at least zero, or a blank."
+            )
+    if np.isnan(stated.get("stated_correction_unc", 0.0)):
+        del stated["stated_correction_unc"]  # the radii's scatter may still be known
+    return stated

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
+from numpy.typing import NDArray
 
 from mirical.bands import BANDS
 from mirical.errors import InputError
@@ -52,6 +53,12 @@ class ApertureStudy:
         Number of observed images by band; 0 where the model alone was used.
     transitions : dict of {str : float}
         Radius inside which the observations count by band, pixel.
+    fractions : tuple of float
+        Encircled energies whose radii were asked for.
+    radii : dict of {str : (observation, fraction) array}
+        Those radii by band, pixel.
+    span : (float, float) or None
+        MJD of the first and last image [d]; None without images.
     simulated : bool
         Whether any image says it is simulated.
     """
@@ -59,6 +66,9 @@ class ApertureStudy:
     estimates: Mapping[str, ApertureEstimate]
     observed: Mapping[str, int]
     transitions: Mapping[str, float]
+    fractions: tuple[float, ...]
+    radii: Mapping[str, NDArray[np.float64]]
+    span: tuple[float, float] | None
     simulated: bool
 
     def table(self) -> QTable:
@@ -86,6 +96,28 @@ class ApertureStudy:
             table[name].info.description = text
         return _labelled(table, "apertures and their corrections", self)
 
+    def mean_radii(self, band: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each fraction's mean radius and its scatter between observations [pixel].
+
+        The scatter of one observation is NaN.
+        """
+        each = self.radii[band]
+        unknown = np.full(each.shape[1], np.nan)
+        return each.mean(axis=0), each.std(axis=0, ddof=1) if len(each) > 1 else unknown
+
+    def radius_table(self) -> QTable:
+        """Return one row a band and fraction: filter, fraction, radius, radius_unc [pix]."""
+        parts = [
+            (band, *row)
+            for band in self.radii
+            for row in zip(self.fractions, *self.mean_radii(band), strict=True)
+        ]
+        table = QTable(rows=parts, names=("filter", "fraction", "radius", "radius_unc"))
+        for name in ("radius", "radius_unc"):
+            table[name] = table[name] * u.pix
+        table["radius_unc"].info.description = "Scatter of the radius between observations"
+        return _labelled(table, "radii of given encircled energies", self)
+
     def curve_table(self) -> QTable:
         """Return the encircled energies: filter, observation, radius [pix], energy."""
         parts = [
@@ -100,7 +132,11 @@ class ApertureStudy:
 
 
 def study_apertures(
-    images: Sequence[Path], psfs: Mapping[str, Path], only: Path | None, transition: float | None
+    images: Sequence[Path],
+    psfs: Mapping[str, Path],
+    only: Path | None,
+    transition: float | None,
+    fractions: tuple[float, ...],
 ) -> ApertureStudy:
     """Measure encircled energies band by band.
 
@@ -114,17 +150,20 @@ def study_apertures(
     psfs : mapping of {str : Path}
         Model PSF images by band.
     only : Path or None
-        The model PSF image of all bands `psfs` does not name.
+        The model PSF image of the one band `psfs` does not name.
     transition : float or None
         Radius inside which the observations count, pixel; by default `usual_transition`.
+    fractions : tuple of float
+        Encircled energies whose radii are asked for.
 
     Raises
     ------
     InputError
         For the first image or model that cannot be used.
     """
+    _refuse_twice(images)
     stars: dict[str, list[tuple[Image, Place, str]]] = {band: [] for band in psfs}
-    simulated = False
+    exposures = []
     for path in images:
         try:
             image = read_image(path)
@@ -133,21 +172,43 @@ def study_apertures(
             place = locate(image, usual.r_a / image.scale, usual.r_b2 / image.scale)
         except Unmeasurable as why:
             raise InputError(f"{path.name}: {why}.") from why
-        simulated |= image.exposure.simulated
+        exposures.append(image.exposure)
         stars.setdefault(band, []).append((image, place, path.name))
+    _refuse_shared(only, [band for band in stars if band not in psfs])
     transitions = {band: transition or usual_transition(band) for band in stars}
-    estimates = {}
+    estimates, radii = {}, {}
     for band, observed in stars.items():
         model = _model(band, psfs.get(band, only))
         radius = transitions[band]
         curves = [_observed(star, model, radius) for star in observed] or [model]
-        estimates[band] = _combined(band, curves)
+        estimates[band], radii[band] = _combined(band, curves, fractions)
     counts = {band: len(observed) for band, observed in stars.items()}
-    return ApertureStudy(estimates, counts, transitions, simulated)
+    dates = [exposure.mjd for exposure in exposures]
+    span = (min(dates), max(dates)) if dates else None
+    simulated = any(exposure.simulated for exposure in exposures)
+    return ApertureStudy(estimates, counts, transitions, fractions, radii, span, simulated)
 
 
 def _model(band: str, path: Path | None) -> EnergyCurve:
-    return make_model(band) if path is None else read_model(path)
+    return make_model(band) if path is None else read_model(path, band)
+
+
+def _refuse_twice(images: Sequence[Path]) -> None:
+    """Refuse an image given twice: its scatter against itself is zero, not a measurement."""
+    seen: set[Path] = set()
+    for path in images:
+        if path.resolve() in seen:
+            raise InputError(f"{path.name}: is given twice; give each image once.")
+        seen.add(path.resolve())
+
+
+def _refuse_shared(psf: Path | None, bands: Sequence[str]) -> None:
+    """Refuse a model PSF that is not said to be of one band: another's is wrong by a tenth."""
+    if psf is not None and len(bands) != 1:
+        raise InputError(
+            f"apertures: --psf {psf} names no band, and {len(bands)} want a model PSF"
+            f"{': ' * bool(bands)}{', '.join(bands)}; give --psf BAND=FILE for each band."
+        )
 
 
 def _observed(star: tuple[Image, Place, str], model: EnergyCurve, transition: float) -> EnergyCurve:
@@ -158,9 +219,12 @@ def _observed(star: tuple[Image, Place, str], model: EnergyCurve, transition: fl
         raise InputError(f"{name}: {error}") from error
 
 
-def _combined(band: str, curves: Iterable[EnergyCurve]) -> ApertureEstimate:
+def _combined(
+    band: str, curves: Sequence[EnergyCurve], fractions: tuple[float, ...]
+) -> tuple[ApertureEstimate, NDArray[np.float64]]:
     try:
-        return combine(list(curves))
+        radii = [[curve.radius(fraction) for fraction in fractions] for curve in curves]
+        return combine(curves), np.array(radii)
     except ValueError as error:
         raise InputError(
             f"{band}: {error}; is the model PSF large enough, and its centre the star's?"
@@ -181,7 +245,7 @@ def _labelled(table: QTable, what: str, study: ApertureStudy) -> QTable:
 
 
 def write_study(study: ApertureStudy, folder: Path) -> None:
-    """Write ``apertures.ecsv``, ``curves.ecsv``, ``apcorr.fits`` and ``encircled.png``.
+    """Write the tables (apertures, radii, curves), ``apcorr.fits`` and ``encircled.png``.
 
     Raises
     ------
@@ -193,6 +257,7 @@ def write_study(study: ApertureStudy, folder: Path) -> None:
 
     with whole_folder(folder) as beside:
         write_ecsv(study.table(), beside / "apertures.ecsv")
+        write_ecsv(study.radius_table(), beside / "radii.ecsv")
         write_ecsv(study.curve_table(), beside / "curves.ecsv")
         write_apcorr(study, beside / "apcorr.fits")
         (beside / "encircled.png").write_bytes(draw_encircled(study))

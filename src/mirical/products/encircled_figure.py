@@ -10,14 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mirical.bands import BANDS
-from mirical.observations.encircled import ApertureEstimate
 from mirical.products.canvas import INK, STYLE, blank, png
 
 if TYPE_CHECKING:
     from mirical.products.aperture_study import ApertureStudy
-
-MARKED = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85)
-"""Encircled energies whose radii are marked."""
 
 _SHOWN = 1.3  # of the transition
 _APART = 0.1  # each band is raised over the one before
@@ -39,7 +35,7 @@ def encircled_figure(study: ApertureStudy) -> Figure:
     for axes, group in zip(panels, groups, strict=True):
         for i, band in enumerate(group):
             colour = colormaps["viridis"](0.9 * i / max(len(group) - 1, 1))
-            _draw_band(axes, study.estimates[band], _APART * i, colour)
+            _draw_band(axes, study, band, _APART * i, colour)
             if study.observed[band]:
                 ends = study.transitions[band]
                 energy = float(study.estimates[band].curves[0].at(ends)) + _APART * i
@@ -66,15 +62,14 @@ def encircled_figure(study: ApertureStudy) -> Figure:
     return figure
 
 
-def _draw_band(axes: Axes, estimate: ApertureEstimate, rise: float, colour: object) -> None:
-    for curve in estimate.curves:
+def _draw_band(axes: Axes, study: ApertureStudy, band: str, rise: float, colour: object) -> None:
+    for curve in study.estimates[band].curves:
         axes.plot(curve.radii, curve.energy + rise, color=colour, lw=1.0)
-    radii = np.array([[curve.radius(f) for f in MARKED] for curve in estimate.curves])
-    scatter = radii.std(axis=0, ddof=1) if len(radii) > 1 else None
+    means, scatter = study.mean_radii(band)
     axes.errorbar(
-        radii.mean(axis=0),
-        np.array(MARKED) + rise,
-        xerr=scatter,
+        means,
+        np.array(study.fractions) + rise,
+        xerr=scatter if study.observed[band] > 1 else None,
         fmt="o",
         ms=3,
         color=INK,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy.time import Time
 from stdatamodels.jwst import datamodels
 
 import mirical
@@ -43,15 +44,23 @@ def write_apcorr(study: ApertureStudy, path: Path) -> None:
     model = datamodels.MirImgApcorrModel(apcorr_table=np.array(rows, dtype=_ROW))
     what = "SIMULATED " if study.simulated else ""
     model.meta.description = f"{what}aperture corrections of MIRI imaging, by encircled energy"
-    model.meta.author, model.meta.pedigree = f"mirical {mirical.__version__}", "GROUND"
-    if not study.simulated:
-        model.meta.pedigree = "INFLIGHT 2022-05-01 2026-01-01"
+    model.meta.author, model.meta.pedigree = f"mirical {mirical.__version__}", _pedigree(study)
     model.meta.useafter = "2022-04-01T00:00:00"
     model.meta.reftype, model.meta.telescope = "apcorr", "JWST"
     model.meta.instrument.name, model.meta.instrument.detector = "MIRI", "MIRIMAGE"
     model.meta.exposure.type = "MIR_IMAGE"
     with model:
         model.save(str(path))
+
+
+def _pedigree(study: ApertureStudy) -> str:
+    """Return where the numbers come from, in the words CRDS accepts."""
+    if study.simulated:
+        return "SIMULATION"
+    if study.span is None:
+        return "MODEL"
+    first, last = (Time(mjd, format="mjd").strftime("%Y-%m-%d") for mjd in study.span)
+    return f"INFLIGHT {first} {last}"
 
 
 def _corrections(estimate: ApertureEstimate) -> list[tuple[float, ...]]:

@@ -53,7 +53,7 @@ def factor_sheet(tables: Tables) -> Sheet:
                 number(BANDS[band].pivot, 3),
                 measured(ours, error, basis),
                 number(100 * error / ours, 1, basis),
-                number(aperture[band], 1),
+                number(aperture[band], 2),
                 measured(value(row["published"]), value(row["published_std"])),
                 signed(value(row["diff_pct"]), 1, basis=basis),
                 signed(value(row["diff_sigma"]), 1, basis=basis),
