@@ -26,27 +26,11 @@ from mirical.inference.truth import (
 )
 from mirical.inference.truth_table import truth_table
 from mirical.observations.apertures import published_apertures
+from mirical.observations.columns import COLUMNS
 from mirical.observations.fluxes import by_star_band, shipped_fluxes
 from mirical.observations.formats import write_ecsv
 
 Floats = NDArray[np.float64]
-
-_COLUMNS = {
-    "name": "Star",
-    "PID": "JWST program",
-    "srctype": "Star type",
-    "filter": "Band",
-    "subarray": "Subarray",
-    "time": "Mid-exposure time, MJD",
-    "pixrate": "Count rate of the central pixel",
-    "pixwelldepth": "What the central pixel collected",
-    "inttime": "Integration time",
-    "iflux": "Count rate of the star in the aperture",
-    "ifluxunc": "Its error",
-    "ibkg": "Background rate",
-    "model_flux": "Predicted flux",
-    "visit": "Visit of the star",
-}
 
 TRUTHS = ("published", "perturbed")
 
@@ -193,6 +177,6 @@ def _photometry(rows: QTable, rate: Floats, exposures: Exposures, fluxes: Floats
     table["ibkg"] = exposures.ibkg * COUNT_RATE / u.pix
     table["model_flux"] = fluxes * FLUX
     table["visit"] = rows["visit"]
-    for name, text in _COLUMNS.items():
-        table[name].info.description = text
+    for name in table.colnames:
+        table[name].info.description = COLUMNS[name].description
     return table

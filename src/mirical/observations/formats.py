@@ -14,11 +14,7 @@ from astropy.table import Column, MaskedColumn, Table
 from astropy.utils.exceptions import AstropyWarning
 
 from mirical.errors import InputError
-
-_COLUMNS = (
-    "name PID srctype filter subarray time pixrate pixwelldepth inttime iflux ifluxunc ibkg "
-    "flux fluxunc bkg visit model_flux model_flux_unc"
-).split()
+from mirical.observations.columns import COLUMNS
 
 # Spellings of the journal's machine-readable tables and of the STScI-MIRI code.
 _OTHER_NAMES = {
@@ -35,7 +31,7 @@ _OTHER_NAMES = {
     "tint": "inttime",
     "e_model_flux": "model_flux_unc",
 }
-_SPELLINGS = {name.casefold(): name for name in _COLUMNS} | _OTHER_NAMES
+_SPELLINGS = {name.casefold(): name for name in COLUMNS} | _OTHER_NAMES
 
 
 def read_table(path: Path) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,8 +15,9 @@ from astropy import units as u
 from astropy.table import QTable
 
 from mirical.bands import BANDS
-from mirical.conventions import COUNT_RATE, FLUX, PIXEL_SOLID_ANGLE
+from mirical.conventions import COUNT_RATE, PIXEL_SOLID_ANGLE
 from mirical.observations.apertures import Aperture
+from mirical.observations.columns import COLUMNS, Column
 from mirical.observations.images import Image, Unmeasurable, read_image
 from mirical.observations.photometry import Measurement, measure
 from mirical.stars import STARS
@@ -24,60 +25,32 @@ from mirical.stars import STARS
 Draw = Callable[[Image, Aperture, Measurement, str], None]
 """Draws what was measured; the last argument is the file's name without its ending."""
 
-_TEXTS = ("name", "PID", "srctype", "filter", "subarray", "flag", "reason", "note", "file")
-_UNITS = {
-    "time": u.d,
-    "pixrate": COUNT_RATE,
-    "pixwelldepth": u.DN,
-    "inttime": u.s,
-    "iflux": COUNT_RATE,
-    "ifluxunc": COUNT_RATE,
-    "ibkg": COUNT_RATE / u.pix,
-    "flux": FLUX,
-    "fluxunc": FLUX,
-    "bkg": u.MJy / u.sr,
-    "aperture_sum": COUNT_RATE,
-    "noise_unc": COUNT_RATE,
-    "background_unc": COUNT_RATE,
-    "structure_unc": COUNT_RATE,
-    "x": u.pix,
-    "y": u.pix,
-    "offset": u.pix,
-}
-_DESCRIPTIONS = {
-    "name": "Star",
-    "PID": "JWST program",
-    "srctype": "Star type",
-    "filter": "Band",
-    "subarray": "Subarray",
-    "time": "Mid-exposure time, MJD",
-    "pixrate": "Count rate of the central pixel, background included",
-    "pixwelldepth": "What the central pixel collected in an integration",
-    "inttime": "Integration time",
-    "iflux": "Count rate of the star in the aperture",
-    "ifluxunc": "Its error: the three parts below in quadrature",
+_NOT_MEASURED = "model_flux", "model_flux_unc", "visit"
+_SHARPER = {
+    "ifluxunc": "Its error: noise, background and structure in quadrature",
     "ibkg": "Background rate, mean of the annulus",
     "flux": "iflux to infinite aperture by the image's own PHOTMJSR",
-    "fluxunc": "Its error",
     "bkg": "ibkg by the image's own PHOTMJSR",
-    "aperture_sum": "Sum over the aperture, exact partial pixels, background included",
-    "noise_unc": "From the pipeline's ERR in the aperture",
-    "background_unc": "From the noise of the annulus's mean",
-    "structure_unc": "From structure of the background on the aperture's scale",
-    "x": "Centroid, first pixel 0",
-    "y": "Centroid, first pixel 0",
-    "offset": "Distance of the centroid from the expected position",
-    "interpolated": "Pixels of the aperture that were filled in",
-    "flag": "Why the row is not to be fitted; empty if it is",
-    "reason": "The same in words",
-    "note": "Worth knowing",
-    "file": "Image",
 }
-_ORDER = (
-    "name PID srctype filter subarray time pixrate pixwelldepth inttime iflux ifluxunc ibkg flux "
-    "fluxunc bkg aperture_sum noise_unc background_unc structure_unc x y offset interpolated flag "
-    "reason note file"
-).split()
+_COLUMNS: dict[str, Column] = {
+    **{
+        name: replace(column, description=_SHARPER.get(name, column.description))
+        for name, column in COLUMNS.items()
+        if name not in _NOT_MEASURED
+    },
+    "aperture_sum": Column("Sum over the aperture, background included", COUNT_RATE),
+    "noise_unc": Column("Error by the pipeline's ERR in the aperture", COUNT_RATE),
+    "background_unc": Column("Error by the noise of the annulus's mean", COUNT_RATE),
+    "structure_unc": Column("Error by the background's structure", COUNT_RATE),
+    "x": Column("Centroid, first pixel 0", u.pix),
+    "y": Column("Centroid, first pixel 0", u.pix),
+    "offset": Column("Distance of the centroid from the expected position", u.pix),
+    "interpolated": Column("Pixels of the aperture that were filled in", u.dimensionless_unscaled),
+    "flag": Column("Why the row is not to be fitted; empty if it is"),
+    "reason": Column("The same in words"),
+    "note": Column("Worth knowing"),
+    "file": Column("Image"),
+}
 
 
 @dataclass(frozen=True)
@@ -213,14 +186,12 @@ def photometry_table(rows: Sequence[dict[str, Any]], apertures: Mapping[str, Ape
     It says what it was measured in, so that no run corrects for other apertures.
     """
     table = QTable()
-    for name in _ORDER:
-        if name in _TEXTS:
+    for name, column in _COLUMNS.items():
+        if column.unit is None:
             table[name] = [str(row.get(name, "")) for row in rows]
-        elif name == "interpolated":
-            table[name] = [int(row.get(name, 0)) for row in rows]
         else:
-            table[name] = np.array([row.get(name, np.nan) for row in rows]) * _UNITS[name]
-        table[name].info.description = _DESCRIPTIONS[name]
+            table[name] = np.array([row.get(name, np.nan) for row in rows]) * column.unit
+        table[name].info.description = column.description
     simulated = any(row.get("simulated") for row in rows)
     table.meta["title"] = f"{'SIMULATED p' if simulated else 'P'}hotometry of JWST images"
     table.meta["origin"] = "mirical photometry: method of Gordon et al. 2025, section 2.2"

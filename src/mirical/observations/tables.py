@@ -17,26 +17,19 @@ from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
 from mirical.bands import find_band, subarray_term
-from mirical.conventions import COUNT_RATE, FLUX, VISIT_LENGTH
+from mirical.conventions import VISIT_LENGTH
 from mirical.errors import InputError, did_you_mean
+from mirical.observations.columns import COLUMNS
 from mirical.observations.flags import FLAGS
 from mirical.observations.formats import numbers, read_table, texts
 from mirical.shipped import data_file, find_file
 from mirical.stars import canonical_star, find_type
 
 _TEXT = ("name", "srctype", "filter", "subarray")
-_REQUIRED = {"time": u.d, "iflux": COUNT_RATE, "ifluxunc": COUNT_RATE}
-_OPTIONAL = {
-    "pixrate": COUNT_RATE,
-    "pixwelldepth": u.DN,
-    "inttime": u.s,
-    "ibkg": COUNT_RATE / u.pix,
-    "flux": FLUX,
-    "fluxunc": FLUX,
-    "bkg": u.MJy / u.sr,
-    "model_flux": FLUX,
-    "model_flux_unc": FLUX,
-}
+_REQUIRED = ("time", "iflux", "ifluxunc")
+_OPTIONAL = tuple(
+    name for name, column in COLUMNS.items() if column.unit is not None and name not in _REQUIRED
+)
 _UNIT_MAY_BE_MISSING = ("time", "inttime")  # a bare number there can only mean MJD, seconds
 _CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
 
@@ -111,11 +104,11 @@ def _check(path: Path, source: str) -> Observations:
     for column in _TEXT:
         table[column] = _text(raw, column, source, stated)
     table["PID"] = texts(raw["PID"]) if "PID" in raw.colnames else ""
-    for column, unit in _REQUIRED.items():
-        table[column] = _number(raw, column, unit, source)
-    for column, unit in _OPTIONAL.items():
+    for column in _REQUIRED:
+        table[column] = _number(raw, column, source)
+    for column in _OPTIONAL:
         if column in raw.colnames:
-            table[column] = _number(raw, column, unit, source)
+            table[column] = _number(raw, column, source)
     _canonicalise(table, source)
     table["flag"] = stated
     _refuse_impossible(table, source)
@@ -169,7 +162,8 @@ def _text(raw: Table, column: str, source: str, flags: list[str]) -> list[str]:
     return entries
 
 
-def _number(raw: Table, column: str, unit: u.UnitBase, source: str) -> u.Quantity:
+def _number(raw: Table, column: str, source: str) -> u.Quantity:
+    unit = COLUMNS[column].unit
     if column not in raw.colnames:
         raise InputError(f"{source}: column {column!r} is missing; expected it in {unit}.")
     bare = unit if column in _UNIT_MAY_BE_MISSING else None
