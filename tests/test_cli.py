@@ -177,6 +177,7 @@ def test_one_factor_is_printed(capsys: pytest.CaptureFixture[str]):
     assert main("factors published --filter F1550C --subarray MASK1550 --mjd 59720".split()) == 0
     out, _ = capsys.readouterr()
     assert "3.753" in out  # A + B = 3.8974 - 0.1441
+    assert "± aperture" in out
     assert "(MJy/sr)/(DN/s/pixel)" in out
 
 

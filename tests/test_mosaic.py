@@ -73,7 +73,7 @@ MISTAKES = {
         "mosaic: --mask-radius -1; expected a positive number of FWHM, with --background custom."
     ),
     "0_cal.fits 1_cal.fits --out x.fits --background custom --mask-radius 10": (
-        "0_cal.fits: 497 pixels are under the star's mask in all 2 exposures, whose dithers are"
+        "0_cal.fits: 477 pixels are under the star's mask in all 2 exposures, whose dithers are"
     ),
 }
 

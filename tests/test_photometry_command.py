@@ -164,16 +164,16 @@ def test_a_mistake_is_one_sentence(
 def test_an_interruption_keeps_what_is_measured(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    from mirical.observations import measured
+    from mirical.observations import image_rows
 
-    whole = measured.row_of
+    whole = image_rows.row_of
 
     def until_the_mask(path, settings):
         if path.name.startswith("mask"):
             raise KeyboardInterrupt
         return whole(path, settings)
 
-    monkeypatch.setattr(measured, "row_of", until_the_mask)
+    monkeypatch.setattr(image_rows, "row_of", until_the_mask)
     out = tmp_path / "rows.ecsv"
     assert main(["photometry", str(folder), "--out", str(out), "--workers", "1"]) == 130
     assert list(QTable.read(out, format="ascii.ecsv")["file"]) == ["edge_i2d.fits", "good_i2d.fits"]

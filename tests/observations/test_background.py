@@ -18,7 +18,7 @@ from mirical.observations.background import (
     custom_background,
     subtract_background,
 )
-from mirical.observations.dithers import open_exposures, source_pixel
+from mirical.observations.dithers import open_exposures, star_position
 from photometric import net_rate
 
 DEAD = dqflags.pixel["DO_NOT_USE"]
@@ -143,7 +143,7 @@ def test_the_star_is_found_beside_its_coordinates_and_a_hot_pixel_is_not_it():
     target = model.meta.target
     target.ra, target.dec = model.meta.wcs(84.2 - 5, 84.1 + 6)
     model.data[84 + 6, 84 - 6] = 2 * model.data.max()
-    assert source_pixel(model) == (84, 84)
+    assert star_position(model) == pytest.approx((84.2, 84.1), abs=0.05)
 
 
 def test_the_mask_of_a_coronagraph_is_as_wide_as_its_own_band_says():
@@ -165,6 +165,7 @@ def other(**meta: str) -> list[datamodels.ImageModel]:
 def far() -> list[datamodels.ImageModel]:
     models = dithers(scene(), count=2)
     models[1].meta.target.ra += 1.0
+    models[1].meta.target.proposer_ra += 1.0
     return models
 
 
@@ -189,7 +190,7 @@ REFUSED = {
     r"F1000W_SUB256_0_00001_cal.fits: has \(48, 48\) pixels but .* has \(128, 128\)": (
         lambda: dithers(scene(), count=2)[:1] + dithers(scene(shape=(48, 48)), 10, 24, 1)
     ),
-    "_00002_cal.fits: the target is at pixel .* of an image of 128 x 128; check": far,
+    "_00002_cal.fits: the star is off the image: expected at pixel .* of 128 x 128; leave": far,
     "_00001_cal.fits: a background is subtracted already; give": twice,
     r"_00001_cal.fits: \d+ pixels are under the star's mask in all 4 exposures": (
         lambda: dithers(scene(), 10)
@@ -223,7 +224,8 @@ def written(tmp_path: Path, **changes: object) -> Path:
 def test_exposures_come_back_from_their_files(tmp_path: Path):
     path = written(tmp_path)
     (model,) = open_exposures([path])
-    assert model.meta.filename == "one_cal.fits" and source_pixel(model) == (29, 29)
+    assert model.meta.filename == "one_cal.fits"
+    assert star_position(model) == pytest.approx((29.2, 29.1), abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +256,10 @@ def test_a_broken_file_is_refused(tmp_path: Path):
 
 
 def test_the_centre_of_the_square_is_where_the_tests_believe():
-    assert [source_pixel(m) for m in dithers(scene())] == [
-        *((CENTRE + 20, CENTRE + 20), (CENTRE - 20, CENTRE + 20)),
-        *((CENTRE + 20, CENTRE - 20), (CENTRE - 20, CENTRE - 20)),
-    ]
+    for model, dx, dy in zip(dithers(scene()), (20, -20, 20, -20), (20, 20, -20, -20), strict=True):
+        assert star_position(model) == pytest.approx((CENTRE + dx, CENTRE + dy), abs=0.5)
+
+
+def test_a_star_too_faint_to_see_is_masked_at_its_coordinates():
+    model = dithers(scene(rate=1e-3, exposure_time=100.0))[0]
+    assert star_position(model) == pytest.approx((84.2, 84.1), abs=1e-3)

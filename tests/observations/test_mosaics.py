@@ -218,8 +218,8 @@ def test_radii_measured_on_mosaics_make_up_for_the_broadening(tmp_path: Path):
     published = published_apertures()["F1000W"]
     curves = []
     for image in images[:4]:
-        place = locate(image, published.r_a, published.r_b2)
-        curve = observed_curve(image.data, place.x, place.y, model, 40.0, pixel=image.scale)
+        position = locate(image, published.r_a, published.r_b2)
+        curve = observed_curve(image.data, position.x, position.y, model, 40.0, pixel=image.scale)
         curves.append(curve)
     measured = combine(curves).aperture
     by_own, by_table = (

@@ -49,16 +49,16 @@ def test_the_flux_is_unbiased_and_its_error_is_the_scatter(uneven: bool):
 
 @pytest.mark.parametrize("band", BANDS)
 def test_a_bright_star_loses_nothing(band: str):
-    """Without noise the flux is Table 4's share: 0.1 % at any place in a pixel, 0.02 % on average.
+    """Without noise the flux is Table 4's share: 0.1 % anywhere in a pixel, 0.02 % on average.
 
-    What is left at one place is the sharing out of edge pixels by area.
+    What is left at one position is the sharing out of edge pixels by area.
     """
     made = scene(band, rate=1e6, exposure_time=1e12)
     lost = []
     for x, y in np.random.default_rng(2).uniform(127.5, 128.5, (24, 2)):
         found = measure(image_of(made, (x, y)), published_apertures()[band])
         lost.append(found.iflux / made.aperture_rate - 1)
-        assert np.hypot(found.place.x - x, found.place.y - y) < 0.01
+        assert np.hypot(found.position.x - x, found.position.y - y) < 0.01
     assert np.max(np.abs(lost)) < 1e-3
     assert abs(np.mean(lost)) < 2e-4
 
@@ -67,12 +67,12 @@ def test_the_sums_are_those_of_plain_photutils():
     image = image_of(scene(), AT)
     aperture = published_apertures()["F770W"]
     found = measure(image, aperture)
-    place = found.place.x, found.place.y
-    circle = CircularAperture(place, aperture.r_a)
+    position = found.position.x, found.position.y
+    circle = CircularAperture(position, aperture.r_a)
     plain = aperture_photometry(image.data, circle, method="exact")["aperture_sum"][0]
     assert found.aperture_sum == pytest.approx(plain, rel=1e-9)
     assert found.iflux == pytest.approx(plain - circle.area * found.background.level, rel=1e-9)
-    ring = CircularAnnulus(place, aperture.r_b1, aperture.r_b2)
+    ring = CircularAnnulus(position, aperture.r_b1, aperture.r_b2)
     everything = ApertureStats(image.data, ring, sum_method="exact")
     # 400 pixels, of which the clipping leaves out a few beyond three sigma
     assert found.background.clipped < 8
@@ -87,7 +87,7 @@ def test_what_a_smooth_annulus_holds_is_kept_whole():
     image = image_of(scene("F1130W", rate=1e6, exposure_time=1e6), AT)
     aperture = published_apertures()["F1130W"]
     found = measure(image, aperture)
-    ring = CircularAnnulus((found.place.x, found.place.y), aperture.r_b1, aperture.r_b2)
+    ring = CircularAnnulus((found.position.x, found.position.y), aperture.r_b1, aperture.r_b2)
     plain = ApertureStats(image.data, ring, sum_method="exact").sum / ring.area
     wings = plain - 18.0
     assert found.background.level - 18.0 == pytest.approx(wings, rel=2e-3)
@@ -180,16 +180,16 @@ def test_sub64_takes_the_brightest_source_where_coordinates_fail():
     made = scene(subarray="SUB64", shape=(64, 72))
     image = replace(image_of(made, (33.2, 30.7)), expected=((-300.0, 30.0),))
     found = measure(image, published_apertures()["F770W"])
-    assert found.place.note == "coordinates off the image: brightest source taken"
-    assert found.place.x == pytest.approx(33.2, abs=0.02)
-    assert np.isnan(found.place.offset)
+    assert found.position.note == "coordinates off the image: brightest source taken"
+    assert found.position.x == pytest.approx(33.2, abs=0.02)
+    assert np.isnan(found.position.offset)
 
 
 def test_the_source_nearest_the_coordinates_is_not_left_for_a_brighter_one():
     image = image_of(scene(), AT)
     brighter = 5e5 * scene_psf("F770W").image(image.data.shape, AT[0] + 50, AT[1])
     found = measure(replace(image, data=image.data + brighter), published_apertures()["F770W"])
-    assert found.place.x == pytest.approx(AT[0], abs=0.1)
+    assert found.position.x == pytest.approx(AT[0], abs=0.1)
 
 
 def test_central_rate_holds_the_background():

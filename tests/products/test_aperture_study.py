@@ -105,7 +105,7 @@ def test_the_table_serves_a_run_and_other_bands_keep_table_4(made: Path):
 
 
 def test_the_figure_shows_every_curve_and_its_radii(made: Path):
-    from mirical.products.aperture_study import study_apertures
+    from mirical.products.aperture_measuring import study_apertures
     from mirical.products.encircled_figure import encircled_figure
 
     images = sorted(made.glob("*_i2d.fits"))
@@ -133,7 +133,7 @@ def test_the_figure_shows_every_curve_and_its_radii(made: Path):
 def test_the_reference_file_claims_the_dates_of_its_images(
     made: Path, tmp_path: Path, span, simulated: bool, pedigree: str
 ):
-    from mirical.products.aperture_study import study_apertures
+    from mirical.products.aperture_measuring import study_apertures
     from mirical.products.reference_files import write_apcorr
 
     study = study_apertures([], {"F770W": made / "F770W.fits"}, None, None, (0.7,))

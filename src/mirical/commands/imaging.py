@@ -27,7 +27,7 @@ def photometry(options: argparse.Namespace) -> int:
     from mirical.folders import whole_folder
     from mirical.inference.runtime import cores
     from mirical.observations.apertures import load_apertures
-    from mirical.observations.measured import Settings, measure_files, photometry_table
+    from mirical.observations.image_rows import Settings, measure_files, photometry_table
     from mirical.products.pictures import draw_picture
     from mirical.products.summary import print_photometry
 
@@ -70,7 +70,8 @@ def photometry(options: argparse.Namespace) -> int:
 
 def apertures(options: argparse.Namespace) -> int:
     """Measure encircled energies and the apertures that follow."""
-    from mirical.products.aperture_study import study_apertures, write_study
+    from mirical.products.aperture_measuring import study_apertures
+    from mirical.products.aperture_study import write_study
     from mirical.products.summary import print_apertures
 
     psfs, only = _psfs(options.psf)

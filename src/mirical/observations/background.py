@@ -39,7 +39,7 @@ from mirical.observations.dithers import (
     flag_pixels,
     good_pixels,
     name,
-    source_pixel,
+    star_position,
 )
 
 Floats = NDArray[np.float64]
@@ -182,7 +182,7 @@ def _mask(model: datamodels.ImageModel, radius: float | None) -> NDArray[np.bool
     """Return which pixels the star covers, (row, column)."""
     band = band_of(model)
     pixels = published_apertures()[band.name].r_b2 + 1 if radius is None else radius * band.fwhm
-    x, y = source_pixel(model)
+    x, y = star_position(model)
     rows, columns = np.indices(model.data.shape)
     return np.hypot(columns - x, rows - y) <= pixels
 

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 from stdatamodels.jwst import datamodels
 from stdatamodels.jwst.datamodels import dqflags
 
 from mirical.bands import BANDS, Band
 from mirical.errors import InputError
-from mirical.observations.images import Unmeasurable, true_band
-
-SEARCH_WIDTHS = 5.0
-"""The star is the brightest source within this many FWHM of where the header puts it."""
+from mirical.observations.apertures import published_apertures
+from mirical.observations.images import Unmeasurable, image_of, true_band
+from mirical.observations.locating import NoSource, locate
 
 _DO_NOT_USE = dqflags.pixel["DO_NOT_USE"]
 
@@ -111,33 +109,24 @@ def flag_pixels(model: datamodels.ImageModel, bad: NDArray[np.bool_]) -> None:
     model.dq[bad] |= _DO_NOT_USE
 
 
-def source_pixel(model: datamodels.ImageModel) -> tuple[int, int]:
-    """Return the pixel ``(x, y)`` of the target: the brightest near its coordinates.
-
-    The coordinates pass through the exposure's WCS; the image is smoothed by
-    the band's core before its maximum is sought, so that no hot pixel wins.
+def star_position(model: datamodels.ImageModel) -> tuple[float, float]:
+    """Return the pixel ``(x, y)`` of the star, or of its coordinates where nothing stands out.
 
     Raises
     ------
     InputError
-        If the target lies outside the image.
+        If the star lies off the image.
     """
-    target = model.meta.target
-    x, y = (float(v) for v in model.meta.wcs.invert(target.ra, target.dec, with_bounding_box=False))
-    rows, columns = model.data.shape
-    if not (0 <= x <= columns - 1 and 0 <= y <= rows - 1):
-        raise InputError(
-            f"{name(model)}: the target is at pixel ({x:.1f}, {y:.1f}) of an image of {columns} x "
-            f"{rows}; check its coordinates and WCS, or leave the exposure out."
-        )
-    width = band_of(model).fwhm
-    good = good_pixels(model)
-    image = np.where(good, model.data, np.median(model.data[good]))
-    smooth = gaussian_filter(image, width / 2.3548)
-    row, column = np.indices(image.shape)
-    near = np.hypot(column - x, row - y) <= SEARCH_WIDTHS * width
-    found = np.unravel_index(np.argmax(np.where(near, smooth, -np.inf)), image.shape)
-    return int(found[1]), int(found[0])
+    band = band_of(model).name
+    usual = published_apertures()[band]
+    try:
+        image = image_of(model, band)
+        found = locate(image, usual.r_a / image.scale, usual.r_b2 / image.scale)
+    except NoSource:
+        return image.expected[0]
+    except Unmeasurable as why:
+        raise InputError(f"{name(model)}: {why}; leave the exposure out.") from why
+    return found.x, found.y
 
 
 def _open(path: Path) -> datamodels.ImageModel:

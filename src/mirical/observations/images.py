@@ -126,7 +126,7 @@ def read_image(path: Path, band: str | None = None) -> Image:
                 if any("truncated" in str(warning.message) for warning in warned):
                     raise Unmeasurable("not a whole FITS file (truncated)")
                 with datamodels.ImageModel(extensions) as model:
-                    return _image(model, band)
+                    return image_of(model, band)
     except Unmeasurable:
         raise
     except Exception as error:  # a broken file fails in as many ways as it can be broken
@@ -191,7 +191,8 @@ def _alike(one: float, two: float) -> bool:
     return 1 / _SAME_FACTOR < one / two < _SAME_FACTOR
 
 
-def _image(model: Any, band: str | None) -> Image:
+def image_of(model: Any, band: str | None = None) -> Image:
+    """Return the image of a data model that is open already; see `read_image`."""
     instrument = model.meta.instrument.name
     if instrument != "MIRI":
         raise Unmeasurable(f"not a MIRI image but of {instrument or 'an unknown instrument'}")

@@ -1,4 +1,4 @@
-"""Where the star is: the brightest source near the expected place, by its centre of mass."""
+"""Where the star is: the brightest source near the expected position, by its centre of mass."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ _STEPS = 30
 _SETTLED = 1e-4  # pixel
 
 
+class NoSource(Unmeasurable):
+    """Nothing stands out where the star should be."""
+
+
 @dataclass(frozen=True)
-class Place:
+class Position:
     """The star's position.
 
     Attributes
@@ -45,7 +49,7 @@ class Place:
     note: str = ""
 
 
-def locate(image: Image, r_a: float, r_b2: float) -> Place:
+def locate(image: Image, r_a: float, r_b2: float) -> Position:
     """Find the star: near where it should be, else in the wider field the paper searches.
 
     In SUB64 the coordinates may fall outside the image altogether; there the
@@ -60,15 +64,17 @@ def locate(image: Image, r_a: float, r_b2: float) -> Place:
 
     Raises
     ------
+    NoSource
+        If nothing stands out of the background.
     Unmeasurable
-        If there is no source, or the star lies off the image.
+        If the star lies off the image.
     """
     rows, columns = image.data.shape
     inside = [
         (x, y) for x, y in image.expected if -0.5 < x < columns - 0.5 and -0.5 < y < rows - 0.5
     ]
-    fields = [(*place, NEAR, "") for place in inside]
-    fields += [(*place, 4 * r_b2, "far from its coordinates") for place in inside[:1]]
+    fields = [(*position, NEAR, "") for position in inside]
+    fields += [(*position, 4 * r_b2, "far from its coordinates") for position in inside[:1]]
     if not inside and image.exposure.subarray == "SUB64":
         note = "coordinates off the image: brightest source taken"
         fields = [(columns / 2, rows / 2, float(rows + columns), note)]
@@ -83,8 +89,8 @@ def locate(image: Image, r_a: float, r_b2: float) -> Place:
         if peak is not None:
             at_x, at_y = centre_of_mass(image.data, peak, _WINDOW * r_a)
             offset = float(np.hypot(at_x - x, at_y - y)) if inside else np.nan
-            return Place(at_x, at_y, offset, note)
-    raise Unmeasurable(
+            return Position(at_x, at_y, offset, note)
+    raise NoSource(
         f"no source above {_SIGNIFICANT:.0f} sigma within {fields[-1][2]:.0f} pixels of the target"
     )
 

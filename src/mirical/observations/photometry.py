@@ -12,16 +12,11 @@ from numpy.typing import NDArray
 from photutils.aperture import CircularAnnulus, CircularAperture
 from scipy.ndimage import gaussian_filter, median_filter
 
+from mirical.observations.annulus import LEAST_ANNULUS, SkyAnnulus, measure_annulus
 from mirical.observations.apertures import Aperture
 from mirical.observations.images import Image, Unmeasurable
-from mirical.observations.locating import Place, locate
-from mirical.observations.surroundings import (
-    LEAST_ANNULUS,
-    Surroundings,
-    field_around,
-    measure_surroundings,
-    structure_variance,
-)
+from mirical.observations.locating import Position, locate
+from mirical.observations.structure import field_around, structure_variance
 
 Floats = NDArray[np.float64]
 
@@ -43,13 +38,13 @@ class Measurement:
 
     Attributes
     ----------
-    place : Place
+    position : Position
         Where the star is.
     aperture_sum : float
         Sum over the aperture, exact partial pixels, background included, DN/s.
     iflux, ifluxunc : float
         Count rate of the star in the aperture and its error, DN/s.
-    background : Surroundings
+    background : SkyAnnulus
         What the annulus says.
     noise_unc, background_unc, structure_unc : float
         Parts of the error: the pipeline's ERR in the aperture; the mean of the annulus; what
@@ -62,11 +57,11 @@ class Measurement:
         Why the row should not be fitted; empty where it may be.
     """
 
-    place: Place
+    position: Position
     aperture_sum: float
     iflux: float
     ifluxunc: float
-    background: Surroundings
+    background: SkyAnnulus
     noise_unc: float
     background_unc: float
     structure_unc: float
@@ -113,9 +108,9 @@ def measure(image: Image, aperture: Aperture) -> Measurement:
         If the star is not found, lies on the edge, or lacks too many pixels.
     """
     r_a, r_b1, r_b2 = (r / image.scale for r in (aperture.r_a, aperture.r_b1, aperture.r_b2))
-    place = locate(image, r_a, r_b2)
-    _refuse_edge(image, place, r_a)
-    cut = _cut_out(image, place, (r_a, r_b1, r_b2))
+    position = locate(image, r_a, r_b2)
+    _refuse_edge(image, position, r_a)
+    cut = _cut_out(image, position, (r_a, r_b1, r_b2))
     filled, err, n_filled = _fill(cut, r_a)
     around = _background(cut)
     area = float(np.sum(cut.inside))
@@ -127,10 +122,10 @@ def measure(image: Image, aperture: Aperture) -> Measurement:
     measure_of = cut.inside - area * cut.annulus / np.sum(cut.annulus)
     field = field_around(cut.data, cut.x, cut.y, r_b1, 2 * r_b2)
     structure = structure_variance(field, measure_of, white)
-    flag, reason = _doubts(image, cut, place, around)
+    flag, reason = _doubts(image, cut, position, around)
     core = filled[(cut.radius < max(CORE, 0.5 * r_a)) & np.isfinite(filled)]
     return Measurement(
-        place=place,
+        position=position,
         aperture_sum=total,
         iflux=total - area * around.level,
         ifluxunc=float(np.sqrt(noise + (area * level_unc) ** 2 + structure)),
@@ -145,24 +140,24 @@ def measure(image: Image, aperture: Aperture) -> Measurement:
     )
 
 
-def _refuse_edge(image: Image, place: Place, r_a: float) -> None:
+def _refuse_edge(image: Image, position: Position, r_a: float) -> None:
     rows, columns = image.data.shape
-    room = min(place.x, place.y, columns - 1 - place.x, rows - 1 - place.y) + 0.5
+    room = min(position.x, position.y, columns - 1 - position.x, rows - 1 - position.y) + 0.5
     if room < r_a:
         raise Unmeasurable(
-            f"the star at pixel ({place.x:.1f}, {place.y:.1f}) is {room:.1f} pixels from the edge, "
-            f"nearer than its aperture's radius {r_a:.2f}"
+            f"the star at pixel ({position.x:.1f}, {position.y:.1f}) is {room:.1f} pixels from the "
+            f"edge, nearer than its aperture's radius {r_a:.2f}"
         )
 
 
-def _cut_out(image: Image, place: Place, radii: tuple[float, float, float]) -> _Cut:
+def _cut_out(image: Image, position: Position, radii: tuple[float, float, float]) -> _Cut:
     r_a, r_b1, r_b2 = radii
     size = 2 * int(np.ceil(2 * r_b2)) + 3
-    at = round(place.x), round(place.y)
+    at = round(position.x), round(position.y)
     pixels = {"mode": "partial", "fill_value": np.nan}
     data = Cutout2D(image.data, at, size, **pixels).data
     err = Cutout2D(image.err, at, size, **pixels).data
-    middle = size // 2 + place.x - at[0], size // 2 + place.y - at[1]
+    middle = size // 2 + position.x - at[0], size // 2 + position.y - at[1]
     y, x = np.indices(data.shape, dtype=float)
     shares = [
         shape.to_mask(method="exact").to_image(data.shape)
@@ -201,7 +196,7 @@ def _fill(cut: _Cut, r_a: float) -> tuple[Floats, Floats, int]:
     return np.where(inside, data, 0.0), np.where(inside, err, 0.0), int(gaps.sum())
 
 
-def _background(cut: _Cut) -> Surroundings:
+def _background(cut: _Cut) -> SkyAnnulus:
     valid = np.isfinite(cut.data)
     share = float(np.sum(cut.annulus[valid]) / np.sum(cut.annulus))
     if share < LEAST_ANNULUS:
@@ -209,14 +204,14 @@ def _background(cut: _Cut) -> Surroundings:
             f"only {100 * share:.0f} % of the background annulus has data; at least "
             f"{100 * LEAST_ANNULUS:.0f} % are needed"
         )
-    return measure_surroundings(cut.data, cut.annulus, cut.x, cut.y)
+    return measure_annulus(cut.data, cut.annulus, cut.x, cut.y)
 
 
-def _doubts(image: Image, cut: _Cut, place: Place, around: Surroundings) -> tuple[str, str]:
+def _doubts(image: Image, cut: _Cut, position: Position, around: SkyAnnulus) -> tuple[str, str]:
     """Return a flag and its reason: saturated or crowded, or neither."""
     rows, columns = np.ogrid[: image.data.shape[0], : image.data.shape[1]]
     size = float(np.sqrt(np.sum(cut.inside) / np.pi))
-    near = np.hypot(columns - place.x, rows - place.y) < size
+    near = np.hypot(columns - position.x, rows - position.y) < size
     n_saturated = int(np.sum(image.saturated & near))
     if n_saturated:
         return "saturated", f"{n_saturated} pixels of the aperture are saturated"
@@ -229,7 +224,7 @@ def _doubts(image: Image, cut: _Cut, place: Place, around: Surroundings) -> tupl
     return "", ""
 
 
-def _neighbour(cut: _Cut, r_a: float, around: Surroundings) -> float:
+def _neighbour(cut: _Cut, r_a: float, around: SkyAnnulus) -> float:
     """Return the peak of the brightest neighbour over the star's, both smoothed alike; 0 if none.
 
     The star's mean radial profile is taken off first; what stands out beyond

@@ -1,8 +1,8 @@
-"""Encircled energies of observed stars and model PSFs, and the apertures that follow."""
+"""Encircled energies and apertures of some bands, as tables and files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,20 +12,9 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS
-from mirical.errors import InputError
 from mirical.folders import whole_folder
-from mirical.observations.apertures import published_apertures
-from mirical.observations.encircled import (
-    ApertureEstimate,
-    EnergyCurve,
-    combine,
-    observed_curve,
-    usual_transition,
-)
+from mirical.observations.encircled import ApertureEstimate
 from mirical.observations.formats import write_ecsv
-from mirical.observations.images import Image, Unmeasurable, read_image
-from mirical.observations.locating import Place, locate
-from mirical.observations.model_psf import make_model, read_model
 
 _NAMES = ("r_a", "r_b1", "r_b2", "a_cor")
 _DESCRIPTIONS = {
@@ -55,8 +44,6 @@ class ApertureStudy:
         Radius inside which the observations count by band, pixel.
     fractions : tuple of float
         Encircled energies whose radii were asked for.
-    radii : dict of {str : (observation, fraction) array}
-        Those radii by band, pixel.
     span : (float, float) or None
         MJD of the first and last image [d]; None without images.
     simulated : bool
@@ -67,7 +54,6 @@ class ApertureStudy:
     observed: Mapping[str, int]
     transitions: Mapping[str, float]
     fractions: tuple[float, ...]
-    radii: Mapping[str, NDArray[np.float64]]
     span: tuple[float, float] | None
     simulated: bool
 
@@ -101,7 +87,8 @@ class ApertureStudy:
 
         The scatter of one observation is NaN.
         """
-        each = self.radii[band]
+        curves = self.estimates[band].curves
+        each = np.array([[curve.radius(f) for f in self.fractions] for curve in curves])
         unknown = np.full(each.shape[1], np.nan)
         return each.mean(axis=0), each.std(axis=0, ddof=1) if len(each) > 1 else unknown
 
@@ -109,7 +96,7 @@ class ApertureStudy:
         """Return one row a band and fraction: filter, fraction, radius, radius_unc [pix]."""
         parts = [
             (band, *row)
-            for band in self.radii
+            for band in self.estimates
             for row in zip(self.fractions, *self.mean_radii(band), strict=True)
         ]
         table = QTable(rows=parts, names=("filter", "fraction", "radius", "radius_unc"))
@@ -129,106 +116,6 @@ class ApertureStudy:
         table = QTable(rows=parts, names=("filter", "observation", "radius", "energy"))
         table["radius"] = table["radius"] * u.pix
         return _labelled(table, "encircled energies", self)
-
-
-def study_apertures(
-    images: Sequence[Path],
-    psfs: Mapping[str, Path],
-    only: Path | None,
-    transition: float | None,
-    fractions: tuple[float, ...],
-) -> ApertureStudy:
-    """Measure encircled energies band by band.
-
-    A band with a model but no image gets the model at all radii, as F2550W in
-    the paper.
-
-    Parameters
-    ----------
-    images : sequence of Path
-        Mosaics of bright stars in empty fields.
-    psfs : mapping of {str : Path}
-        Model PSF images by band.
-    only : Path or None
-        The model PSF image of the one band `psfs` does not name.
-    transition : float or None
-        Radius inside which the observations count, pixel; by default `usual_transition`.
-    fractions : tuple of float
-        Encircled energies whose radii are asked for.
-
-    Raises
-    ------
-    InputError
-        For the first image or model that cannot be used.
-    """
-    _refuse_twice(images)
-    stars: dict[str, list[tuple[Image, Place, str]]] = {band: [] for band in psfs}
-    exposures = []
-    for path in images:
-        try:
-            image = read_image(path)
-            band = image.exposure.band
-            usual = published_apertures()[band]
-            place = locate(image, usual.r_a / image.scale, usual.r_b2 / image.scale)
-        except Unmeasurable as why:
-            raise InputError(f"{path.name}: {why}.") from why
-        exposures.append(image.exposure)
-        stars.setdefault(band, []).append((image, place, path.name))
-    _refuse_shared(only, [band for band in stars if band not in psfs])
-    transitions = {band: transition or usual_transition(band) for band in stars}
-    estimates, radii = {}, {}
-    for band, observed in stars.items():
-        model = _model(band, psfs.get(band, only))
-        radius = transitions[band]
-        curves = [_observed(star, model, radius) for star in observed] or [model]
-        estimates[band], radii[band] = _combined(band, curves, fractions)
-    counts = {band: len(observed) for band, observed in stars.items()}
-    dates = [exposure.mjd for exposure in exposures]
-    span = (min(dates), max(dates)) if dates else None
-    simulated = any(exposure.simulated for exposure in exposures)
-    return ApertureStudy(estimates, counts, transitions, fractions, radii, span, simulated)
-
-
-def _model(band: str, path: Path | None) -> EnergyCurve:
-    return make_model(band) if path is None else read_model(path, band)
-
-
-def _refuse_twice(images: Sequence[Path]) -> None:
-    """Refuse an image given twice: its scatter against itself is zero, not a measurement."""
-    seen: set[Path] = set()
-    for path in images:
-        if path.resolve() in seen:
-            raise InputError(f"{path.name}: is given twice; give each image once.")
-        seen.add(path.resolve())
-
-
-def _refuse_shared(psf: Path | None, bands: Sequence[str]) -> None:
-    """Refuse a model PSF that is not said to be of one band: another's is wrong by a tenth."""
-    if psf is not None and len(bands) != 1:
-        raise InputError(
-            f"apertures: --psf {psf} names no band, and {len(bands)} want a model PSF"
-            f"{': ' * bool(bands)}{', '.join(bands)}; give --psf BAND=FILE for each band."
-        )
-
-
-def _observed(star: tuple[Image, Place, str], model: EnergyCurve, transition: float) -> EnergyCurve:
-    image, place, name = star
-    try:
-        return observed_curve(image.data, place.x, place.y, model, transition, image.scale)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
-
-
-def _combined(
-    band: str, curves: Sequence[EnergyCurve], fractions: tuple[float, ...]
-) -> tuple[ApertureEstimate, NDArray[np.float64]]:
-    try:
-        radii = [[curve.radius(fraction) for fraction in fractions] for curve in curves]
-        return combine(curves), np.array(radii)
-    except ValueError as error:
-        raise InputError(
-            f"{band}: {error}; is the model PSF large enough, and its centre the star's?"
-        ) from error
 
 
 def _means(estimate: ApertureEstimate) -> tuple[float, float, float, float]:

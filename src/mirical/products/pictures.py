@@ -50,7 +50,7 @@ def picture(image: Image, aperture: Aperture, found: Measurement, stem: str) -> 
     figure = blank(_HEIGHT, exposure.simulated)
     whole, near = figure.subplots(1, 2)
     r_a, r_b1, r_b2 = (r / image.scale for r in (aperture.r_a, aperture.r_b1, aperture.r_b2))
-    x, y = found.place.x, found.place.y
+    x, y = found.position.x, found.position.y
     half = round(1.5 * r_b2)
     step = -(-max(image.data.shape) // _LARGEST)
     rows, columns = image.data.shape

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from mirical.bands import BANDS
 from mirical.conventions import FACTOR_TEXT
-from mirical.products.entries import measured, percent, signed, value
+from mirical.products.entries import NOTHING, measured, percent, signed, value
 
 if TYPE_CHECKING:
     from mirical.products.runs import Run
@@ -66,6 +66,8 @@ def print_table(table: Table, console: Console) -> None:
         "c_q16": "16 %",
         "c_q84": "84 %",
     }
+    if "c_aperture_std" in table.colnames:
+        names["c_aperture_std"] = "± aperture"
     sheet = _sheet(f"C in {FACTOR_TEXT}", *names.values())
     for row in table:
         sheet.add_row(*(_entry(row[name], name) for name in names))
@@ -146,9 +148,17 @@ def _entry(value: object, name: str) -> str | Text:
     if np.ma.is_masked(number):
         return ""
     if isinstance(number, float | np.floating):
+        if not np.isfinite(number):
+            return NOTHING
         digits = 2 if name.endswith("_std") else 4
         return f"{number:.1f}" if name == "mjd" else f"{number:#.{digits}g}"
     return Text(str(number))
+
+
+def _known(error: object, digits: int) -> str:
+    """Return an error as text, or a dash: one image has no scatter."""
+    number = value(error)
+    return f"{number:.{digits}f}" if np.isfinite(number) else NOTHING
 
 
 def print_photometry(table: Table, console: Console) -> None:
@@ -175,9 +185,9 @@ def print_apertures(table: Table, console: Console) -> None:
     sheet = _sheet(title, "band", "images", "r_a", "r_b1", "r_b2", "A_cor", "± fixed aperture")
     for row in table:
         radii = [
-            f"{value(row[name]):.2f} ± {value(row[name + '_unc']):.2f}"
+            f"{value(row[name]):.2f} ± {_known(row[name + '_unc'], 2)}"
             for name in ("r_a", "r_b1", "r_b2")
         ]
-        correction = f"{value(row['a_cor']):.4f}", f"{value(row['a_fixed_unc']):.4f}"
+        correction = f"{value(row['a_cor']):.4f}", _known(row["a_fixed_unc"], 4)
         sheet.add_row(str(row["filter"]), str(row["n_observations"]), *radii, *correction)
     console.print(sheet)

@@ -170,13 +170,13 @@ def _measured(image: Image, aperture: Aperture, found: Measurement) -> dict[str,
         "noise_unc": found.noise_unc,
         "background_unc": found.background_unc,
         "structure_unc": found.structure_unc,
-        "x": found.place.x,
-        "y": found.place.y,
-        "offset": found.place.offset,
+        "x": found.position.x,
+        "y": found.position.y,
+        "offset": found.position.offset,
         "interpolated": found.interpolated,
         "flag": found.flag,
         "reason": found.reason,
-        "note": found.place.note,
+        "note": found.position.note,
     }
 
 
