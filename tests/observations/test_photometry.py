@@ -80,6 +80,10 @@ def test_the_sums_are_those_of_plain_photutils():
     assert abs(found.background.level - everything.sum / ring.area) < per_pixel
     share = circle.to_mask(method="exact").to_image(image.data.shape)
     assert found.noise_unc == pytest.approx(np.sqrt(np.sum((share * image.err) ** 2)), rel=1e-9)
+    # The mean of some 400 pixels, the noise of one known to 4 % by their scatter
+    assert found.background_unc == pytest.approx(circle.area * per_pixel, rel=0.1)
+    parts = found.noise_unc, found.background_unc, found.structure_unc
+    assert found.ifluxunc == pytest.approx(np.linalg.norm(parts), rel=1e-9)
 
 
 def test_what_a_smooth_annulus_holds_is_kept_whole():
@@ -197,3 +201,10 @@ def test_central_rate_holds_the_background():
     found = measure(image_of(made, (120.0, 131.0)), published_apertures()["F770W"])
     peak = made.expected(120.0, 131.0)[131, 120]
     assert found.pixrate == pytest.approx(peak, rel=1e-4)
+
+
+def test_central_rate_holds_a_background_that_was_subtracted():
+    image, aperture = image_of(scene(), AT), published_apertures()["F770W"]
+    exposure = replace(image.exposure, subtracted=3.0)
+    gain = measure(replace(image, exposure=exposure), aperture).pixrate
+    assert gain - measure(image, aperture).pixrate == pytest.approx(3.0)
