@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mirical
-from mirical.commands import calibrating, imaging
+from mirical.commands import calibrating, checking, imaging
 from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
 from mirical.errors import InputError
 from mirical.observations.pipeline import settings_text
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(parsers)
     _add_factors(parsers)
     _add_compare(parsers)
+    _add_check(parsers)
     _add_apertures(parsers)
     _add_mosaic(parsers)
     _add_photometry(parsers)
@@ -101,6 +102,18 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
     )
     compare.set_defaults(command=calibrating.compare)
+
+
+def _add_check(parsers: argparse._SubParsersAction) -> None:
+    check = parsers.add_parser(
+        "check", help="should the model be believed? predictive checks, dependences, odd stars"
+    )
+    check.add_argument("run", metavar="RUN", help="a run's folder")
+    check.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/check]")
+    check.add_argument(
+        "--draws", metavar="N", type=int, default=200, help="posterior draws looked at [200]"
+    )
+    check.set_defaults(command=checking.check)
 
 
 def _add_apertures(parsers: argparse._SubParsersAction) -> None:

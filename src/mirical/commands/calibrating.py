@@ -18,6 +18,7 @@ from mirical.errors import InputError
 
 if TYPE_CHECKING:
     from astropy.table import Table
+    from rich.console import Console
 
     from mirical.products.calibration import Query
 
@@ -116,8 +117,29 @@ def compare(options: argparse.Namespace) -> int:
         write_comparison(comparison, folder)
     elif out is not None:
         write_table(comparison.factors, out)
-    print_comparison(comparison, consoles()[0])
+    results, cautions = consoles()
+    print_comparison(comparison, results)
+    if options.other == "published" and options.run != "published":
+        _audit(options.run, folder, results, cautions)
     return SUCCESS
+
+
+def _audit(run: str, folder: Path | None, results: Console, cautions: Console) -> None:
+    """Print and write what a run's difference from the published factors is made of."""
+    from mirical.products.audit import audit, audit_sentences
+    from mirical.products.check import open_run
+    from mirical.products.runs import run_folder
+    from mirical.products.summary import print_audit
+
+    try:
+        table = audit(*open_run(run_folder(run)))
+    except InputError as error:
+        # The factors alone can be compared without the rows.
+        cautions.print(f"note: no audit of the differences: {error}", markup=False)
+        return
+    if folder is not None:
+        write_table(table, folder / "audit.ecsv")
+    print_audit(table, audit_sentences(table), results)
 
 
 def simulate(options: argparse.Namespace) -> int:

@@ -89,6 +89,8 @@ class Refits:
         The quantities wanted, one array, of a draw's sites and the data set.
     more : int, optional
         A chain short of effective draws goes on by so many; by as many again by default.
+    judged : int, optional
+        The first so many quantities tell whether a chain may be believed; all by default.
 
     Raises
     ------
@@ -104,11 +106,13 @@ class Refits:
         sampler: Sampler,
         values: Values,
         more: int | None = None,
+        judged: int | None = None,
     ) -> None:
         self._kernel = CollapsedKernel(design, card, sampler.target_accept)
         self._values = values
         self._warmup, self._draws = sampler.warmup, sampler.draws
         self._more = more or sampler.draws
+        self._judged = judged
         self._start, self._advance = compile_steps(
             self._kernel, jax.random.key(0), sampler.warmup, self._stretch
         )
@@ -179,7 +183,7 @@ class Refits:
                 pieces.append([np.asarray(part)[kept] for part in piece])
                 done += STRETCH
             values, diverging = map(np.concatenate, zip(*pieces, strict=True))
-            rhat, ess = _diagnose(values)
+            rhat, ess = _diagnose(values[:, : self._judged])
             if np.min(ess) >= WANTED_ESS or wanted >= _LONGEST * self._draws:
                 return Fit(values, int(diverging.sum()), rhat, ess)
             wanted += self._more

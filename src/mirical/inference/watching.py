@@ -102,3 +102,29 @@ class ReplicateWatch(_Shown):
         """Take note of one more replicate."""
         self._failed += bool(replicate.problem)
         self._display.update(self._task, advance=1, failed=self._failed)
+
+
+class DrawWatch(_Shown):
+    """A terminal display of posterior draws looked at; use as a context manager.
+
+    Parameters
+    ----------
+    total : int
+        How many there are.
+    console : Console
+        Where to draw; silent if it is not a terminal.
+    """
+
+    def __init__(self, total: int, console: Console) -> None:
+        self._display = Progress(
+            TextColumn("draws"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._display.add_task("", total=total)
+
+    def advance(self) -> None:
+        """Take note of one more draw."""
+        self._display.update(self._task, advance=1)

@@ -85,6 +85,12 @@ def render(run: Run, pictures: dict[str, bytes]) -> str:
     pictures : dict of {str : bytes}
         Its figures as PNG.
     """
+    encoded = {name: b64encode(picture).decode("ascii") for name, picture in pictures.items()}
+    return page_of("report.html", _content(run) | {"pictures": encoded})
+
+
+def page_of(template: str, content: dict[str, Any]) -> str:
+    """Return a page: a template of this package with its content, every text escaped."""
     environment = Environment(
         loader=PackageLoader("mirical.products"),
         autoescape=True,
@@ -92,9 +98,7 @@ def render(run: Run, pictures: dict[str, bytes]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("report.html")
-    encoded = {name: b64encode(picture).decode("ascii") for name, picture in pictures.items()}
-    return page.render(_content(run), pictures=encoded) + "\n"
+    return environment.get_template(template).render(content) + "\n"
 
 
 def _content(run: Run) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def open_calibration(name: str) -> Calibration:
     """
     if name == "published":
         return PublishedCalibration()
-    folder = _run_folder(name)
+    folder = run_folder(name)
     return PosteriorCalibration(read_posterior(folder), name=folder.resolve().name)
 
 
@@ -202,7 +202,7 @@ def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
             raise InputError(
                 f"compare: {name!r} has no rows for the staged fits; give a run's folder."
             )
-        return ours, _staged_beside(ours, _run_folder(name))
+        return ours, _staged_beside(ours, run_folder(name))
     theirs = open_calibration(other)
     if isinstance(ours, PosteriorCalibration) and isinstance(theirs, PosteriorCalibration):
         if ours.name == theirs.name and name != other:
@@ -210,7 +210,14 @@ def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
     return ours, theirs
 
 
-def _run_folder(name: str) -> Path:
+def run_folder(name: str) -> Path:
+    """Return a run's folder, given as a path or by its name under ``reports/``.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
     folder = Path(name)
     if not folder.is_dir() and (Path("reports") / name).is_dir():
         folder = Path("reports") / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from mirical.conventions import FACTOR_TEXT
 from mirical.products.entries import NOTHING, measured, percent, signed, value
 
 if TYPE_CHECKING:
+    from mirical.products.check import CheckedRun
     from mirical.products.runs import Run
     from mirical.products.side_by_side import Comparison
 
@@ -53,6 +55,36 @@ def print_run(run: Run, folder: Path, console: Console) -> None:
     for sentence in run.verdict.sentences:
         console.print(Text(sentence))
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
+
+
+def print_check(checked: CheckedRun, folder: Path, console: Console) -> None:
+    """Print every check, the verdict and where the page is."""
+    title = f"{'SIMULATED DATA · ' if checked.simulated else ''}{checked.name}: predictive checks"
+    sheet = _sheet(title, "check", "p", "median p", "fires", "where")
+    for row in checked.tables["checks"]:
+        sheet.add_row(
+            str(row["check"]),
+            f"{row['p_value']:.4f}",
+            f"{row['p_median']:.3f}",
+            "yes" if row["fires"] else "",
+            Text(str(row["extreme"])),
+        )
+    console.print(sheet)
+    for sentence in checked.sentences:
+        console.print(Text(sentence))
+    console.print(Text(f"Report: {folder / 'check.html'}"), soft_wrap=True)
+
+
+def print_audit(table: Table, sentences: Sequence[str], console: Console) -> None:
+    """Print the parts of each band's difference from the published factor."""
+    title = "SIMULATED DATA · " if table.meta["simulated"] else ""
+    parts = [name for name in table.colnames if name not in ("filter", "biggest")]
+    sheet = _sheet(f"{title}difference from published, in parts (%, of ln C)", "band", *parts)
+    for row in table:
+        sheet.add_row(str(row["filter"]), *(signed(value(row[name]), 2).text for name in parts))
+    console.print(sheet)
+    for sentence in sentences:
+        console.print(Text(sentence))
 
 
 def print_table(table: Table, console: Console) -> None:

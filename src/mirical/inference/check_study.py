@@ -1,0 +1,219 @@
+"""How the checks behave where the truth is known: simulated programs, sound and with one fault."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from mirical.inference.directions import Parameters, families
+from mirical.inference.disturbances import DUSTY_STAR, Faults, dust_excess, visit_names
+from mirical.inference.excess import half_df_of, probability, star_says
+from mirical.inference.gaussian import SCALES, SITES, Gaussians
+from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_job
+from mirical.inference.parameters import row_parameters
+from mirical.inference.predictive import Answer, answers, findings
+from mirical.inference.randomness import generator
+from mirical.inference.refits import Fit, Refits
+from mirical.inference.simulate import simulate_program, write_program
+from mirical.model.cards import Card
+from mirical.model.design import Design
+
+Floats = NDArray[np.float64]
+
+SOUND = Faults(debris_disk=0.0, deviant_rows=0.0, off_visit=0.0)
+"""Nothing the model does not know: subarrays do depart in single bands."""
+
+STEP_BAND, CURVED_BAND, LOUD_BAND = "F1500W", "FND", "F1000W"
+RATIO = "SUB64", "F770W"
+EXCESS_DRAWS, FINDING_DRAWS = 16, 9
+
+
+def _sound(table: QTable, seed: int) -> None:
+    """Leave the rows as they are."""
+
+
+def _step(table: QTable, seed: int) -> None:
+    """Take 2 % off F1500W from a date on, with a quarter of its rows or more on either side."""
+    times = np.sort(table["time"][table["filter"] == STEP_BAND].value)
+    n = len(times)
+    at = generator(seed, "step").integers(n // 4, 3 * n // 4)
+    late = (table["filter"] == STEP_BAND) & (table["time"].value > times[at])
+    table["iflux"][late] *= 0.98
+
+
+def _curved(table: QTable, seed: int) -> None:
+    """Let FND's response rise by 5 % from its faintest star to its brightest."""
+    here = table["filter"] == CURVED_BAND
+    decades = np.log10(table["model_flux"][here].value)
+    table["iflux"][here] *= 1 + 0.05 * (decades - decades.min()) / np.ptp(decades)
+
+
+def _loud(table: QTable, seed: int) -> None:
+    """State errors of F1000W that are twice what they are.
+
+    Its photometric errors exceed its repeatability; elsewhere the repeatability takes up the rest.
+    """
+    table["ifluxunc"][table["filter"] == LOUD_BAND] *= 2
+
+
+def _off_visit(table: QTable, seed: int) -> None:
+    """Take 3 % off all rows of one visit, of those with four or more."""
+    names = np.array(visit_names(table))
+    visits, counts = np.unique(names, return_counts=True)
+    lost = generator(seed, "off visit").choice(visits[counts >= 4])
+    table["iflux"][names == lost] *= 0.97
+
+
+def _ratio(table: QTable, seed: int) -> None:
+    """Take 5 % off SUB64 in F770W alone."""
+    subarray, band = RATIO
+    table["iflux"][(table["subarray"] == subarray) & (table["filter"] == band)] *= 0.95
+
+
+def _disk(table: QTable, seed: int) -> None:
+    """Give HD 180609 its debris disk: 25 % at F2550W, 2 % at F1500W."""
+    excess = dust_excess(0.25)
+    for band, share in excess.items():
+        here = (table["name"] == DUSTY_STAR) & (table["filter"] == band)
+        table["iflux"][here] *= 1 + share
+
+
+def _faint_disk(table: QTable, seed: int) -> None:
+    """Give HD 180609 3 % at F2550W and nothing elsewhere."""
+    table["iflux"][(table["name"] == DUSTY_STAR) & (table["filter"] == "F2550W")] *= 1.03
+
+
+FAULTS: dict[str, tuple[Callable[[QTable, int], None], str]] = {
+    "none": (_sound, ""),
+    "step": (_step, "time"),
+    "curved": (_curved, "dependence"),
+    "loud": (_loud, "scatter"),
+    "visit": (_off_visit, "visits"),
+    "ratio": (_ratio, "subarrays"),
+    "disk": (_disk, ""),
+    "faint disk": (_faint_disk, ""),
+}
+"""Fault by name: what it does to a table, and the check that is to find it."""
+
+
+def faulty_program(seed: int, fault: str, card: str = "hierarchical") -> tuple[Inputs, Parameters]:
+    """Simulate a program with one planted fault, perturbed truth; return it as a run reads it."""
+    change, _ = FAULTS[fault]
+    program = simulate_program(seed, "perturbed", SOUND)
+    change(program.photometry, seed)
+    with tempfile.TemporaryDirectory() as name:
+        write_program(program, Path(name))
+        job = Job("check", str(Path(name) / "photometry.ecsv"), card)
+        inputs = resolve_job(job)
+        return inputs, row_parameters(job_factors(job))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the checks say of one program.
+
+    Attributes
+    ----------
+    program : int
+        Its number.
+    answers : list of Answer
+        Of every check, the chain's last draw counting.
+    excess : dict of {str : float}
+        Probability of an excess by star.
+    log_a, log_a_std : (band,) array
+        Posterior mean and standard deviation of ln A.
+    problem : str
+        Why the fit must not be believed; empty for a sound one.
+    """
+
+    program: int
+    answers: list[Answer]
+    excess: dict[str, float]
+    log_a: Floats
+    log_a_std: Floats
+    problem: str
+
+
+class CheckedFits:
+    """Fits designs of one program's rows and checks each."""
+
+    def __init__(self, design: Design, card: Card, sampler: Sampler, more: int) -> None:
+        self._card, self._seed = card, sampler.seed
+        present = [name for name, term in SCALES.items() if card.has(term)]
+        # Free ones first: what a card fixes has no R-hat.
+        self._names = tuple(sorted(present, key=lambda name: card.priors[name].is_fixed))
+        n_judged = sum(not card.priors[name].is_fixed for name in self._names)
+        self._refits = Refits(design, card, sampler, self._values, more, n_judged)
+        self._key = jax.random.key(sampler.seed)
+        self._refits.adapt(self._key, design)
+
+    def run(
+        self, programs: Mapping[int, tuple[Design, Parameters]], stop: threading.Event
+    ) -> Iterator[Checked]:
+        """Yield what the checks say of each program as its fit ends."""
+        numbers = list(programs)
+        designs = (programs[number][0] for number in numbers)
+        for place, fit in self._refits.fit_all(self._key, designs, stop):
+            yield self._check(numbers[place], fit, *programs[numbers[place]])
+
+    def _check(self, number: int, fit: Fit, design: Design, parameters: Parameters) -> Checked:
+        gaussians = self._gaussians(fit, design)
+        last = len(gaussians) - 1
+        made = families(design, parameters)
+        found = [
+            findings(gaussians[draw], made, design, generator(number, f"replicates {draw}"))
+            for draw in np.linspace(last, last / FINDING_DRAWS, FINDING_DRAWS).astype(int)
+        ]
+        factors: list[Floats] = []
+        means, variances = [], []
+        for draw in np.linspace(0, last, EXCESS_DRAWS).astype(int):
+            rows = gaussians[draw]
+            stars = range(len(design.stars))
+            half_df = half_df_of(self._card)
+            factors.append(
+                np.array([star_says(rows, s, design, half_df).log_bayes_factor for s in stars])
+            )
+            mean, covariance = rows.log_a_posterior()
+            means.append(mean)
+            variances.append(np.diag(covariance))
+        each = np.transpose(factors)
+        return Checked(
+            program=number,
+            answers=answers(found),
+            excess={name: probability(f) for name, f in zip(design.stars, each, strict=True)},
+            log_a=np.mean(means, axis=0),
+            log_a_std=np.sqrt(np.var(means, axis=0) + np.mean(variances, axis=0)),
+            problem=fit.problem,
+        )
+
+    def _gaussians(self, fit: Fit, design: Design) -> Gaussians:
+        return Gaussians(unpack(fit.values, self._names, design), design, self._card, self._seed)
+
+    def _values(self, sites: dict[str, Any], design: Design) -> jax.Array:
+        scalars = [jnp.ravel(jnp.asarray(sites[name])) for name in self._names]
+        vectors = [jnp.ravel(sites[name]) for name in ("loss", "tau", "repeatability")]
+        rows = [jnp.ravel(sites[name]) for name in SITES[2:]]
+        return jnp.concatenate([*scalars, *vectors, *rows])
+
+
+def unpack(values: Floats, names: Iterable[str], design: Design) -> dict[str, Floats]:
+    """Return the sites that `CheckedFits` keeps of each draw."""
+    names = tuple(names)
+    n_bands, n_rows, n_stars = len(design.bands), len(design.rows), len(design.stars)
+    sizes = [1] * len(names) + [n_bands] * 3 + [n_rows, n_rows, n_stars * n_bands]
+    parts = np.split(values, np.cumsum(sizes)[:-1], axis=1)
+    labels = (*names, "loss", "tau", "repeatability", *SITES[2:])
+    sites = dict(zip(labels, parts, strict=True))
+    sites |= {name: sites[name][:, 0] for name in names}
+    sites["star_band_offset"] = sites["star_band_offset"].reshape(-1, n_stars, n_bands)
+    return sites

@@ -1,0 +1,261 @@
+"""The rows as one Gaussian: what a posterior draw leaves once its offsets are integrated out.
+
+Given the response loss, the scales, the stars' tightnesses and which rows went
+wrong, the rows are y ~ N(m, V) with the covariance of all offsets in V: the
+density of `mirical.model.collapsed`, written out as one matrix of rows by
+rows. A program's few hundred rows make it cheap, and everything that asks what
+a change of the model would do has a closed form in it: with r = y - m,
+
+    a = V^-1 r          effect of direction x:  x'a / x'V^-1 x +/- (x'V^-1 x)^-1/2
+    row or group g given all others:  mean y_g - K^-1 a_g, covariance K^-1, K = [V^-1]_gg
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, solve_triangular
+from scipy.stats import norm
+
+from mirical.model.cards import Card
+from mirical.model.design import Design
+from mirical.model.terms import colour_correlation
+
+Floats = NDArray[np.float64]
+
+SITES = ("loss", "tau", "expected", "sigma", "star_band_offset")
+"""What of a posterior draw is needed beside `SCALES`."""
+
+SCALES = {
+    "subarray_scale": "subarray",
+    "subarray_band_scale": "subarray",
+    "type_scale": "star_offset",
+    "star_scale": "star_offset",
+    "colour_scale": "star_band_offset",
+    "visit_scale": "visit_offset",
+    "outlier_fraction": "outliers",
+    "outlier_width": "outliers",
+}
+"""Scalars of a draw that are needed, and the term of the card they belong to."""
+
+LAW_WIDTHS = 0.05, 0.3
+"""Widths in which a fault may have bent a band's loss and ln tau."""
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """The rows of a design given one draw.
+
+    Attributes
+    ----------
+    residual : (row,) array
+        r = y - m, the response loss taken out of ln C.
+    covariance : (row, row) array
+        V.
+    log_a : (band, row) array
+        Covariance of ln A of each band with the rows.
+    log_a_mean : (band,) array
+        Prior mean of ln A.
+    law : (row, parameter) array
+        Change of ln C by loss and ln tau of each band, times how far these may be off once
+        fitted (`LAW_WIDTHS`).
+    own : (row, row) array
+        The part of V that a star has to itself in colour: same star, else zero.
+    sigma : (row,) array
+        Standard deviation of sound rows.
+    wrong : (row,) array
+        One for a row that went wrong in this draw.
+    outlier_fraction, outlier_width : float
+        Zero where the card has no such rows.
+    tightness : (star,) array
+        Of the stars' colours.
+    """
+
+    residual: Floats
+    covariance: Floats
+    log_a: Floats
+    log_a_mean: Floats
+    law: Floats
+    own: Floats
+    sigma: Floats
+    wrong: Floats
+    outlier_fraction: float
+    outlier_width: float
+    tightness: Floats
+
+    @cached_property
+    def root(self) -> Floats:
+        """Lower Cholesky factor of V."""
+        return np.asarray(np.linalg.cholesky(self.covariance), dtype=float)
+
+    @cached_property
+    def pull(self) -> Floats:
+        """V^-1 r."""
+        return np.asarray(cho_solve((self.root, True), self.residual), dtype=float)
+
+    @cached_property
+    def precision(self) -> Floats:
+        """V^-1."""
+        return cho_solve((self.root, True), np.eye(len(self.residual)))
+
+    def whiten(self, directions: Floats) -> Floats:
+        """Return L^-1 x of each column x, V = L L'."""
+        return solve_triangular(self.root, directions, lower=True)
+
+    @property
+    def log_density(self) -> float:
+        """Log density of the rows."""
+        n = len(self.residual)
+        square = float(self.residual @ self.pull)
+        return -0.5 * (square + n * np.log(2 * np.pi)) - float(np.log(np.diag(self.root)).sum())
+
+    def given_others(self, group: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Return residuals of a group of rows about what all others say, and their covariance."""
+        covariance = np.asarray(np.linalg.inv(self.precision[np.ix_(group, group)]), dtype=float)
+        return covariance @ self.pull[group], covariance
+
+    def log_a_posterior(self) -> tuple[Floats, Floats]:
+        """Return mean and covariance of ln A of the bands given the rows."""
+        white = self.whiten(self.log_a.T)
+        mean = self.log_a_mean + self.log_a @ self.pull
+        spread = float(self.log_a.max())
+        return mean, spread * np.eye(len(mean)) - white.T @ white
+
+    def log_a_without(self, group: NDArray[np.intp]) -> Floats:
+        """Return the mean of ln A of the bands given all rows but a group.
+
+        The group's residuals are put where the others say they should be: rows
+        that surprise nobody say nothing.
+        """
+        residual = self.residual.copy()
+        residual[group] -= self.given_others(group)[0]
+        return self.log_a_mean + self.log_a @ cho_solve((self.root, True), residual)
+
+
+class Gaussians:
+    """Makes the Gaussian of each draw of a posterior.
+
+    Parameters
+    ----------
+    sites : mapping of {str : (draw, ...) array}
+        Draws: the card's scalars, and `SITES`.
+    design : Design
+        The rows.
+    card : Card
+        The model.
+    seed : int
+        Fixes what is drawn again: the tightnesses and which rows went wrong, exactly from
+        their distributions given the draw.
+    """
+
+    def __init__(self, sites: Mapping[str, NDArray], design: Design, card: Card, seed: int) -> None:
+        self.design, self.card, self.seed = design, card, seed
+        self._sites = sites
+        band, subarray, star = (
+            np.asarray(getattr(design, n)) for n in ("band", "subarray", "star")
+        )
+        visit, kind = np.asarray(design.visit), np.asarray(design.star_type)[star]
+        inside = subarray > 0
+        self._band, self._star = band, star
+        self._alike = {
+            "band": _same(band),
+            "subarray": _same(subarray) & inside & inside[:, None],
+            "type": _same(kind),
+            "star": _same(star),
+            "visit": _same(visit),
+        }
+        self._cell = self._alike["band"] & self._alike["subarray"]
+        self._correlation = np.asarray(colour_correlation(design, card))
+        self._stated = np.asarray(design.flux_unc)[star, band]
+        prior = card.priors["A"].parameters
+        self._a_mean = np.log(prior["median"]) + np.log(card.centre("A_centre", design.bands, 1.0))
+        self._a_spread = float(prior["spread"])
+        self._d_mean = np.log(card.centre("D_centre", design.subarrays, 1.0))[subarray]
+
+    def __len__(self) -> int:
+        return len(self._sites["sigma"])
+
+    def __getitem__(self, draw: int) -> Gaussian:
+        random = np.random.default_rng([self.seed, draw])
+        loss, tau = self._of("loss", draw)[self._band], self._of("tau", draw)[self._band]
+        sigma, alike = self._of("sigma", draw), self._alike
+        elapsed = np.asarray(self.design.elapsed)
+        loss_effect = np.log1p(np.expm1(-loss) * np.exp(-elapsed / tau))
+        tightness = self._tightness(draw, random)
+        colour = self._scale("colour_scale", draw) / np.sqrt(tightness)
+        at_rows = colour[self._star]
+        own = alike["star"] * self._correlation[np.ix_(self._band, self._band)]
+        own = own * at_rows * at_rows[:, None]
+        shared = (
+            self._scale("subarray_scale", draw) ** 2 * alike["subarray"]
+            + self._scale("subarray_band_scale", draw) ** 2 * self._cell
+            + self._scale("type_scale", draw) ** 2 * alike["type"]
+            + self._scale("star_scale", draw) ** 2 * alike["star"]
+            + self._scale("visit_scale", draw) ** 2 * alike["visit"]
+            + np.outer(self._stated, self._stated) * (alike["star"] & alike["band"])
+        )
+        fraction = self._scale("outlier_fraction", draw)
+        width = self._scale("outlier_width", draw)
+        wrong = self._wrong(draw, sigma, fraction, width, random)
+        log_a = self._a_spread**2 * (np.arange(len(self.design.bands))[:, None] == self._band)
+        covariance = own + shared + self._a_spread**2 * alike["band"]
+        covariance[np.diag_indices_from(covariance)] += sigma**2 + wrong * width**2
+        mean = loss_effect + self._a_mean[self._band] - self._d_mean
+        return Gaussian(
+            residual=np.asarray(self.design.log_factor) - mean,
+            covariance=covariance,
+            log_a=log_a,
+            log_a_mean=self._a_mean,
+            law=self._law(loss, tau, elapsed),
+            own=own,
+            sigma=sigma,
+            wrong=wrong,
+            outlier_fraction=fraction,
+            outlier_width=width,
+            tightness=tightness,
+        )
+
+    def _law(self, loss: Floats, tau: Floats, elapsed: Floats) -> Floats:
+        """Return the derivatives of ln[C(t)/A] by each band's loss and ln tau, scaled."""
+        decay = np.exp(-elapsed / tau)
+        relative = 1 + np.expm1(-loss) * decay
+        by_loss = -np.exp(-loss) * decay / relative
+        by_tau = np.expm1(-loss) * decay * np.where(decay > 0, elapsed / tau, 0.0) / relative
+        in_band = np.arange(len(self.design.bands)) == self._band[:, None]
+        widths = zip((by_loss, by_tau), LAW_WIDTHS, strict=True)
+        return np.concatenate([in_band * (by * width)[:, None] for by, width in widths], axis=1)
+
+    def _of(self, name: str, draw: int) -> Floats:
+        return np.asarray(self._sites[name][draw], dtype=float)
+
+    def _scale(self, name: str, draw: int) -> float:
+        return float(self._sites[name][draw]) if self.card.has(SCALES[name]) else 0.0
+
+    def _tightness(self, draw: int, random: np.random.Generator) -> Floats:
+        n_stars, n_bands = len(self.design.stars), len(self.design.bands)
+        if not self.card.has("star_band_offset"):
+            return np.ones(n_stars)
+        half_df = self.card.fixed("colour_tail") / 2
+        root = np.linalg.cholesky(self._correlation)
+        unit = solve_triangular(root, self._of("star_band_offset", draw).T, lower=True)
+        squares = np.sum(unit**2, axis=0) / self._scale("colour_scale", draw) ** 2
+        return random.gamma(half_df + n_bands / 2, size=n_stars) / (half_df + squares / 2)
+
+    def _wrong(
+        self, draw: int, sigma: Floats, fraction: float, width: float, random: np.random.Generator
+    ) -> Floats:
+        if not self.card.has("outliers"):
+            return np.zeros_like(sigma)
+        off = np.asarray(self.design.log_factor) - self._of("expected", draw)
+        sound = np.log1p(-fraction) + norm.logpdf(off, scale=sigma)
+        wide = np.log(fraction) + norm.logpdf(off, scale=np.hypot(sigma, width))
+        chance = np.exp(wide - np.logaddexp(sound, wide))
+        return (random.uniform(size=len(off)) < chance).astype(float)
+
+
+def _same(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    return labels[:, None] == labels

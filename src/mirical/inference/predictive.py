@@ -1,0 +1,194 @@
+"""Predictive p-values: test quantities of the rows under single posterior draws.
+
+A p-value averaged over the posterior uses the rows twice and piles up around
+one half however wrong the model is. At one draw of the posterior it does not:
+(draw, rows) and (truth, rows) have the same joint distribution, so a quantity
+whose distribution is known given the truth has it given the draw (Johnson
+2007, Bayesian Analysis 2, 719; Gosselin 2011, PLoS ONE 6, e14770). With the
+offsets integrated out the rows are Gaussian at a draw (`mirical.inference.gaussian`)
+and the quantities below have their distribution by replicated rows.
+
+For a direction x the score is z = w'r / (w'V w)^1/2 with w = (V + G G')^-1 x, G
+what the time law can do (`Gaussian.law`): a fault bends the law that was
+fitted, and w looks where it could not. A fault also widens the scale it
+hides in, and with it V; so a score counts in units of what is left once the
+best effect in its direction is taken off: the mean of sigma_i^2 a_i^2,
+a = V^-1 r, over the rows of its band, or of z^2 over the other directions of its
+family, either drawn to one as by `_AS_EXPECTED` more. The quantity is the
+largest of a family. For the scatter of a band it is the sum of d_i a_i^2 over its
+rows, d the variance of their photometric errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_solve, solve_triangular
+
+from mirical.inference.directions import Family
+from mirical.inference.gaussian import Gaussian
+from mirical.model.design import Design
+
+Floats = NDArray[np.float64]
+
+REPLICATES = 2000
+"""Replicated rows a p-value is counted among."""
+
+ALARM = 0.01
+"""A check fires if its p-value is below this, and ..."""
+
+ALARM_MEDIAN = 0.05
+"""... the median over other draws below this: an alarm of one draw alone is let pass."""
+
+_AS_EXPECTED = 10
+"""Rows or directions of the expected size that steady what a score is measured by."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one test quantity says.
+
+    Attributes
+    ----------
+    check : str
+        Name of the check.
+    p_value : float
+        Share of replicates at least as extreme, counting the rows themselves.
+    label : str
+        The most extreme direction, band or star.
+    z : float
+        Its score, or departure in standard deviations of the replicates.
+    size, size_unc : float
+        Effect in that direction and its error, fraction of ln C a unit; NaN for scatters.
+    """
+
+    check: str
+    p_value: float
+    label: str
+    z: float
+    size: float
+    size_unc: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a check comes to.
+
+    Attributes
+    ----------
+    finding : Finding
+        At the draw that counts.
+    p_median : float
+        Median of the p-values over several draws.
+    """
+
+    finding: Finding
+    p_median: float
+
+    @property
+    def fires(self) -> bool:
+        """Whether the rows contradict the model."""
+        return self.finding.p_value < ALARM and self.p_median < ALARM_MEDIAN
+
+
+def answers(each: Sequence[Sequence[Finding]]) -> list[Answer]:
+    """Return the answer of every check from the findings of several draws, the first counting."""
+    medians = np.median([[finding.p_value for finding in found] for found in each], axis=0)
+    return [Answer(f, float(m)) for f, m in zip(each[0], medians, strict=True)]
+
+
+def findings(
+    rows: Gaussian, families: dict[str, Family], design: Design, random: np.random.Generator
+) -> list[Finding]:
+    """Return the finding of every check at one draw.
+
+    Parameters
+    ----------
+    rows : Gaussian
+        The rows at the draw.
+    families : dict of {str : Family}
+        As `mirical.inference.directions.families` makes them.
+    design : Design
+        The rows' places.
+    random : Generator
+        Of the replicates.
+    """
+    noise = random.standard_normal((len(rows.residual), REPLICATES))
+    white = rows.whiten(rows.residual[:, None])
+    both = np.concatenate([white, noise], axis=1)
+    found = [_extreme(rows, family, both, design) for family in families.values()]
+    found.append(_scatter(rows, both, design))
+    if "stars" in families:
+        found.append(_spread(rows, families["stars"], both))
+    return found
+
+
+def _extreme(rows: Gaussian, family: Family, both: Floats, design: Design) -> Finding:
+    """Test the largest score of a family.
+
+    The first column of `both` is the whitened rows, the others are replicates'.
+    """
+    wide = np.linalg.cholesky(rows.covariance + rows.law @ rows.law.T)
+    weights = cho_solve((wide, True), family.columns)
+    information = np.sum(weights * family.columns, axis=0)
+    known = np.flatnonzero(information > 1e-6)
+    along = rows.root.T @ weights[:, known]
+    length = np.sqrt(np.sum(along**2, axis=0))
+    scores = (along / length).T @ both
+    if family.band is None:
+        others = np.sum(scores**2, axis=0) - scores**2
+        n_others = len(known) - 1
+        square = others / max(n_others, 1)
+    else:
+        pulls = rows.sigma[:, None] * solve_triangular(rows.root.T, both)
+        shape = rows.sigma[:, None] * weights[:, known] / length
+        square, n_others = np.empty_like(scores), np.empty((len(known), 1))
+        for j, band in enumerate(family.band[known]):
+            here = np.asarray(design.band) == band
+            left = np.mean((pulls[here] - np.outer(shape[here, j], scores[j])) ** 2, axis=0)
+            square[j], n_others[j] = left / np.mean(left[1:]), here.sum()
+    sizes = np.abs(scores) / np.sqrt((n_others * square + _AS_EXPECTED) / (n_others + _AS_EXPECTED))
+    at = int(np.argmax(sizes[:, 0]))
+    best = known[at]
+    size = float(weights[:, best] @ rows.residual / information[best])
+    return Finding(
+        check=family.name,
+        p_value=_share(np.max(sizes, axis=0)),
+        label=family.labels[best],
+        z=float(scores[at, 0]),
+        size=size,
+        size_unc=float(1 / np.sqrt(information[best])),
+    )
+
+
+def _scatter(rows: Gaussian, both: Floats, design: Design) -> Finding:
+    """Test whether any band's rows scatter as their photometric errors say."""
+    pulls = solve_triangular(rows.root.T, both)
+    band, variance = np.asarray(design.band), np.asarray(design.log_factor_unc) ** 2
+    of_band = (band == np.arange(len(design.bands))[:, None]) * variance
+    off = _departure(np.log(np.maximum(of_band @ pulls**2, 1e-300)))
+    at = int(np.argmax(np.abs(off[:, 0])))
+    largest = np.max(np.abs(off), axis=0)
+    return Finding("scatter", _share(largest), design.bands[at], float(off[at, 0]), np.nan, np.nan)
+
+
+def _spread(rows: Gaussian, stars: Family, both: Floats) -> Finding:
+    """Test whether the stars spread about their types as the model says."""
+    whitened = rows.whiten(stars.columns)
+    scores = (whitened / np.sqrt(np.sum(whitened**2, axis=0))).T @ both
+    off = _departure(np.log(np.sum(scores**2, axis=0))[None])[0]
+    return Finding("spread", _share(np.abs(off)), "all stars", float(off[0]), np.nan, np.nan)
+
+
+def _departure(values: Floats) -> Floats:
+    """Return values of rows and replicates in standard deviations of the replicates."""
+    replicated = values[:, 1:]
+    return (values - replicated.mean(1, keepdims=True)) / replicated.std(1, keepdims=True)
+
+
+def _share(quantity: Floats) -> float:
+    """Return the share at least as large as the first, itself included."""
+    return float(np.mean(quantity >= quantity[0]))

@@ -1,0 +1,164 @@
+"""Why a run differs from the published factors: a walk from one to the other, a change at a time.
+
+Each step changes one thing of how a band's factor at the reference epoch in
+FULL comes about, and what that does to ln C is its part. The parts telescope,
+so they sum to the whole difference exactly; their sizes depend on the order,
+which is that of the paper's own stages:
+
+    published            the paper's number
+    rows                 the staged procedure on this run's rows, D of Table 7: other rows than
+                         the paper's, other predicted fluxes, and what it does not spell out
+    aperture correction  the run's apertures instead of Table 4's
+    law                  the model's response loss instead of the staged fit's
+    subarrays            the model's D in each band instead of Table 7's
+    clipping             no row left out
+    weighting            rows weighted by their errors and those they share, of star, type and
+                         visit, as large as the model found them, instead of stars equally
+    star offsets         the whole model: a star's, type's or visit's offset in one band tells
+                         of it in all, and rows may go wrong
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from astropy import units as u
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from mirical.conventions import REFERENCE_MJD, T0_MJD
+from mirical.inference.jobs import Inputs
+from mirical.model.design import Design
+from mirical.observations.apertures import published_apertures
+from mirical.products.calibration import Query
+from mirical.products.entries import percent, words
+from mirical.products.published import PublishedCalibration
+from mirical.products.staged import fit_staged
+from mirical.products.staged_rows import StagedRows, clipped_average, star_weights
+
+Floats = NDArray[np.float64]
+
+PARTS = {
+    "rows": "other rows and fluxes than the paper's",
+    "aperture": "the aperture correction",
+    "law": "the time law",
+    "subarrays": "the subarray ratios",
+    "clipping": "the clipping of rows",
+    "weighting": "the weighting of rows and stars",
+    "stars": "what stars, types and visits are off in all bands together",
+}
+"""Part by column, and what a sentence calls it."""
+
+
+def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
+    """Return each band's difference from the published factor as a sum of parts.
+
+    Parameters
+    ----------
+    posterior, inputs : DataTree, Inputs
+        A run's, as `mirical.products.check.open_run` returns them.
+
+    Returns
+    -------
+    QTable
+        Columns filter; one a part (`PARTS`) and total [%, 100 times the change of ln C];
+        biggest: the largest part.
+    """
+    design = inputs.design
+    published = PublishedCalibration()
+    group = posterior["posterior"].to_dataset()
+    mean = {name: np.asarray(group[name]).mean(axis=(0, 1)) for name in ("loss", "tau", "D_band")}
+    factor = np.log(np.asarray(group["C_ref"])).mean(axis=(0, 1))
+    bands = [band for band in design.bands if band in published.bands]
+    staged = fit_staged(inputs.factors, published.throughput)
+    rows = StagedRows.of(inputs.factors)
+    sigma = np.asarray(group["sigma"]).mean(axis=(0, 1))
+    walks = []
+    for band in bands:
+        b = design.bands.index(band)
+        here = rows.band == band
+        mine = rows.where(here)
+        query = Query.of(band, "FULL", REFERENCE_MJD)
+        correction = np.log(inputs.factors.apertures[band].correction) - np.log(
+            published_apertures()[band].correction
+        )
+        at_staged = float(np.log(staged.at(query).mean[0]))
+        tables = (
+            _given_ratios(mine, published.throughput),
+            _given_ratios(mine, dict(zip(design.subarrays, mean["D_band"][b], strict=True))),
+        )
+        relative = _relative(mine.elapsed, mean["loss"][b], mean["tau"][b])
+        at_reference = np.log(
+            _relative(np.array([REFERENCE_MJD - T0_MJD]), mean["loss"][b], mean["tau"][b])[0]
+        )
+        given, ours = (mine.factor * ratios / relative for ratios in tables)
+        covariance = _shared(posterior, design, np.asarray(design.band) == b, sigma)
+        walks.append(
+            [
+                float(np.log(published.at(query).mean[0])),
+                at_staged + correction,
+                at_staged,
+                np.log(clipped_average(given, mine.star).mean) + at_reference,
+                np.log(clipped_average(ours, mine.star).mean) + at_reference,
+                np.log(np.average(ours, weights=star_weights(mine.star))) + at_reference,
+                _weighted(np.log(ours), covariance) + at_reference,
+                factor[b],
+            ]
+        )
+    steps = 100 * np.diff(np.array(walks, dtype=float), axis=1)
+    table = QTable({"filter": bands})
+    for column, step in zip(PARTS, steps.T, strict=True):
+        table[column] = step * u.percent
+    table["total"] = steps.sum(axis=1) * u.percent
+    table["biggest"] = [list(PARTS)[i] for i in np.argmax(np.abs(steps), axis=1)]
+    for column, what in PARTS.items():
+        table[column].info.description = f"100 times the change of ln C by {what}"
+    table.meta |= {"title": "Difference from the published factors as a sum of parts"}
+    table.meta |= {"C_ref_mjd": REFERENCE_MJD, "simulated": bool(posterior.attrs["simulated"])}
+    return table
+
+
+def audit_sentences(table: QTable) -> tuple[str, ...]:
+    """Return a sentence a band: how far off, and its biggest cause."""
+    said = []
+    for row in table:
+        cause = str(row["biggest"])
+        said.append(
+            f"{row['filter']}: {percent(float(row['total'].value))} from published; most by "
+            f"{PARTS[cause]} ({percent(float(row[cause].value))})."
+        )
+    return tuple(said)
+
+
+def _shared(
+    posterior: xr.DataTree, design: Design, here: NDArray[np.bool_], sigma: Floats
+) -> Floats:
+    """Return the covariance of a band's rows by their own errors and those they share."""
+    group = posterior["posterior"].to_dataset()
+
+    def variance(name: str) -> float:
+        return float(np.mean(np.asarray(group[name]) ** 2)) if name in group else 0.0
+
+    star, visit = np.asarray(design.star)[here], np.asarray(design.visit)[here]
+    kind = np.asarray(design.star_type)[star]
+    of_star = variance("star_scale") + variance("colour_scale")
+    return (
+        np.diag(sigma[here] ** 2)
+        + of_star * (star[:, None] == star)
+        + variance("type_scale") * (kind[:, None] == kind)
+        + variance("visit_scale") * (visit[:, None] == visit)
+    )
+
+
+def _weighted(values: Floats, covariance: Floats) -> float:
+    """Return the generalised least-squares mean."""
+    weights = np.linalg.solve(covariance, np.ones(len(values)))
+    return float(weights @ values / weights.sum())
+
+
+def _given_ratios(rows: StagedRows, throughput: dict[str, float]) -> Floats:
+    return np.array([throughput[name] for name in words(rows.subarray)])
+
+
+def _relative(elapsed: Floats, loss: float, tau: float) -> Floats:
+    return 1 + np.expm1(-loss) * np.exp(-elapsed / tau)

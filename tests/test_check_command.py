@@ -1,0 +1,113 @@
+"""`mirical check` and the audit of `mirical compare`, from the command line on the paper's rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import QTable, Table
+
+from mirical.cli import main
+from mirical.products.audit import PARTS
+
+SHORT = ["--chains", "2", "--warmup", "100", "--draws", "60"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("check") / "table5"
+    main(["run", *SHORT, "--out", str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checked(run: Path) -> tuple[int, Path]:
+    return main(["check", str(run), "--draws", "60"]), run / "check"
+
+
+def table(folder: Path, name: str) -> Table:
+    return Table.read(folder / f"{name}.ecsv", format="ascii.ecsv")
+
+
+def test_a_check_leaves_a_page_tables_and_figures(checked: tuple[int, Path]):
+    status, folder = checked
+    fires = table(folder, "checks")["fires"]
+    assert status == int(np.any(fires))
+    page = (folder / "check.html").read_text()
+    assert page.index('id="verdict"') < page.index('id="check-table"')
+    assert "SIMULATED" not in page
+    for name in ("slopes", "influence", "excess", "pit", "dependence_flux"):
+        assert (folder / "figures" / f"{name}.png").stat().st_size > 5000
+
+
+def test_every_row_star_and_band_has_its_line(checked: tuple[int, Path]):
+    _, folder = checked
+    assert len(table(folder, "loo")) == 30 == len(table(folder, "points"))
+    stars = set(table(folder, "anomalies")["name"])
+    assert stars == {"16 Cyg B", "2MASS J17430448+6655015", "G 191-B2B"}
+    assert len(table(folder, "influence")) == 3 * 9
+    slopes = table(folder, "dependences")
+    # Three rows a band at least; the prior is 1 % a decade and the rows can only narrow it.
+    assert np.all(slopes["rows"] >= 3) and np.all(slopes["slope_unc"] < 1.05)
+
+
+def test_a_band_of_one_star_is_said_to_be(checked: tuple[int, Path]):
+    _, folder = checked
+    influence = table(folder, "influence")
+    alone = influence[[str(entry) == "True" for entry in influence["alone"]]]
+    only = {("16 Cyg B", band) for band in ("F1800W", "F2100W", "F2550W")}
+    # G 191-B2B's one row in F1000W is flagged.
+    assert {(r["name"], r["filter"]) for r in alone} == only | {
+        ("2MASS J17430448+6655015", "F1000W")
+    }
+
+
+def test_the_parts_of_the_audit_sum_to_the_difference(run: Path, tmp_path: Path, capsys):
+    out = tmp_path / "compared"
+    assert main(["compare", str(run), "--out", str(out)]) == 0
+    audit = QTable.read(out / "audit.ecsv", format="ascii.ecsv")
+    parts = np.sum([audit[name].value for name in PARTS], axis=0)
+    np.testing.assert_allclose(parts, audit["total"].value, atol=1e-10)
+    comparison = QTable.read(run / "comparison.ecsv", format="ascii.ecsv")
+    reference = comparison[comparison["quantity"] == "C_ref"]
+    expected = 100 * np.log1p(reference["diff_pct"].value / 100)
+    # The mean of ln C is a little less than the ln of the mean.
+    np.testing.assert_allclose(audit["total"].value, expected, atol=0.3)
+    assert np.all(audit["aperture"].value == 0)
+    assert "from published; most by" in capsys.readouterr().out
+
+
+MISTAKES = {
+    "check nowhere": "mirical: run 'nowhere' does not exist",
+    "check {run} --draws 10": "mirical: check: --draws is 10; expected at least 50.",
+    "check {few} --draws 60": "has 16 draws; at least 50 are needed: run the job with more.",
+    "check {run} --out {run}/job.toml": "is a file; --out needs a folder.",
+}
+
+
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_is_one_sentence(
+    run: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+):
+    if "{few}" in command:
+        few = ["--chains", "2", "--warmup", "100", "--draws", "8", "--out", str(tmp_path)]
+        main(["run", *few])
+        capsys.readouterr()
+    assert main(command.format(run=run, few=tmp_path).split()) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and MISTAKES[command] in err
+
+
+def test_rows_that_changed_since_the_run_are_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    for name in ("posterior.nc", "hierarchical.toml"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    job = (run / "job.toml").read_text()
+    rows = Table.read(run / "rows.ecsv", format="ascii.ecsv")["name", "filter"]
+    rows.write(tmp_path / "mine.ecsv", format="ascii.ecsv")
+    changed = job.replace('photometry = "table5"', f'photometry = "{tmp_path / "mine.ecsv"}"')
+    (tmp_path / "job.toml").write_text(changed)
+    assert main(["check", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("mirical: ")
