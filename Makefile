@@ -7,6 +7,7 @@ BIN    := $(VENV)/bin
 
 run: $(VENV)/installed
 	$(BIN)/mirical run
+	$(BIN)/mirical check table5
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m "not slow"
@@ -19,6 +20,8 @@ lint: $(VENV)/installed-dev
 check-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python benchmarks/photometry.py
+	$(BIN)/python benchmarks/checks.py
+	$(BIN)/python benchmarks/influence.py
 	$(BIN)/python benchmarks/validation.py
 
 $(BIN)/python:

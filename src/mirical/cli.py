@@ -113,6 +113,11 @@ def _add_check(parsers: argparse._SubParsersAction) -> None:
     check.add_argument(
         "--draws", metavar="N", type=int, default=200, help="posterior draws looked at [200]"
     )
+    check.add_argument(
+        "--refit",
+        action="store_true",
+        help="fit again without each star whose effect the draws cannot tell (a minute each)",
+    )
     check.set_defaults(command=checking.check)
 
 

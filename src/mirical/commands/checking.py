@@ -30,7 +30,14 @@ def check(options: argparse.Namespace) -> int:
     require_draws(posterior, folder)
     results, progress = consoles()
     with DrawWatch(options.draws, progress) as watch:
-        checked = check_run(folder.resolve().name, posterior, inputs, options.draws, watch.advance)
+        checked = check_run(
+            folder.resolve().name,
+            posterior,
+            inputs,
+            options.draws,
+            watch.advance,
+            watch.refit if options.refit else None,
+        )
     write_check(checked, out)
     print_check(checked, out, results)
     return SUCCESS if checked.believable else NOT_BELIEVABLE

@@ -117,14 +117,30 @@ class DrawWatch(_Shown):
 
     def __init__(self, total: int, console: Console) -> None:
         self._display = Progress(
-            TextColumn("draws"),
+            TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.completed:.0f}"),
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._display.add_task("", total=total)
+        self._task = self._display.add_task("draws", total=total)
 
     def advance(self) -> None:
         """Take note of one more draw."""
         self._display.update(self._task, advance=1)
+
+    def refit(self, star: str) -> _Steps:
+        """Show the chains of a fit without a star."""
+        return _Steps(self._display, f"without {star}")
+
+
+class _Steps:
+    """The steps of all chains of one fit, in a line of a display."""
+
+    def __init__(self, display: Progress, label: str) -> None:
+        self._display = display
+        self._task = display.add_task(label, total=None)
+
+    def advance(self, chain: int, steps: int, divergences: int) -> None:
+        """Take note of more steps of a chain."""
+        self._display.update(self._task, advance=steps)

@@ -20,11 +20,13 @@ from scipy.special import logsumexp
 from mirical.errors import InputError
 from mirical.inference.directions import PARAMETERS, families, slopes
 from mirical.inference.excess import TEMPERATURES, amplitude_of, probability
-from mirical.inference.gaussian import SCALES, SITES, Gaussians
+from mirical.inference.gaussian import Gaussians
 from mirical.inference.jobs import Inputs, load_job, resolve_job
+from mirical.inference.leave_out import mean_log_a, row_sites, without_star
 from mirical.inference.parameters import row_parameters
 from mirical.inference.posterior import read_posterior
 from mirical.inference.predictive import ALARM, ALARM_MEDIAN, answers
+from mirical.inference.sampling import Progress
 from mirical.inference.scrutiny import (
     K_LIMIT,
     AtDraw,
@@ -115,7 +117,12 @@ def require_draws(posterior: xr.DataTree, folder: Path) -> None:
 
 
 def check_run(
-    name: str, posterior: xr.DataTree, inputs: Inputs, draws: int, advance: Callable[[], None]
+    name: str,
+    posterior: xr.DataTree,
+    inputs: Inputs,
+    draws: int,
+    advance: Callable[[], None],
+    refit: Callable[[str], Progress] | None = None,
 ) -> CheckedRun:
     """Check a run; writes nothing.
 
@@ -129,10 +136,14 @@ def check_run(
         How many of the posterior's draws are looked at, evenly spread.
     advance : callable
         Told of every draw done.
+    refit : callable, optional
+        Told of every star the model is fitted again without, returns who watches the chains; by
+        default no such fit is made, and what the draws cannot tell is not told.
     """
     design, card = inputs.design, inputs.card
     seed = int(posterior.attrs["seed"])
-    sites = _sites(posterior, card.terms)
+    group = posterior["posterior"].to_dataset()
+    sites = row_sites({str(name): np.asarray(group[name]) for name in group}, card)
     gaussians = Gaussians(sites, design, card, seed)
     wanted = np.linspace(0, len(gaussians) - 1, min(draws, len(gaussians))).astype(int)
     # The draw that counts is one of them, chosen by the seed before anything is known.
@@ -149,7 +160,7 @@ def check_run(
         "checks": _check_table(each),
         "dependences": _dependence_table(each, columns, design, parameters),
         "anomalies": _anomaly_table(each, design),
-        "influence": _influence_table(each, design),
+        "influence": _influence_table(each, inputs, seed, refit),
         "loo": _loo_table(each, design),
     }
     made["points"] = _point_table(posterior, design, parameters)
@@ -159,13 +170,6 @@ def check_run(
         if posterior.attrs["simulated"]:
             table.meta["simulated"] = True
     return CheckedRun(name, {str(k): v for k, v in posterior.attrs.items()}, made, sentences(made))
-
-
-def _sites(posterior: xr.DataTree, terms: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    group = posterior["posterior"].to_dataset()
-    names = [name for name, term in SCALES.items() if term in terms]
-    found = {name: np.asarray(group[name]) for name in (*names, *SITES) if name in group}
-    return {name: value.reshape(-1, *value.shape[2:]) for name, value in found.items()}
 
 
 def _slope_columns(design: Design, parameters: dict[str, Floats]) -> dict[tuple[str, str], Floats]:
@@ -248,9 +252,22 @@ def _anomaly_table(each: list[AtDraw], design: Design) -> QTable:
     return table
 
 
-def _influence_table(each: list[AtDraw], design: Design) -> QTable:
+def _influence_table(
+    each: list[AtDraw], inputs: Inputs, seed: int, refit: Callable[[str], Progress] | None
+) -> QTable:
+    design = inputs.design
     shift, std, k = star_influence(each)
     n_stars, n_bands = shift.shape
+    basis = np.where(k < K_LIMIT, "formula", "unknown").astype(object)
+    whole = np.mean([one.log_a for one in each], axis=0)
+    for s in np.flatnonzero(k >= K_LIMIT):
+        if refit is None:
+            break
+        star = design.stars[s]
+        without = without_star(inputs.factors, star)
+        found = mean_log_a(without, inputs.card, seed, refit(star))
+        shift[s] = [found.get(band, np.nan) for band in design.bands] - whole
+        basis[s] = "refit"
     table = QTable()
     table["name"] = np.repeat(design.stars, n_bands)
     table["filter"] = np.tile(design.bands, n_stars)
@@ -262,9 +279,11 @@ def _influence_table(each: list[AtDraw], design: Design) -> QTable:
     table["shift"] = 100 * shift.ravel() * u.percent
     table["shift_sigma"] = (shift / std).ravel()
     table["pareto_k"] = np.repeat(k, n_bands)
+    table["basis"] = np.repeat(basis.astype(str), n_bands)
     table["shift"].info.description = "Change of A if the star is left out"
     table["shift_sigma"].info.description = "The same in posterior standard deviations of ln A"
     table["alone"].info.description = "No other star has rows in the band: without it, the prior"
+    table["basis"].info.description = "Formula, refit, or unknown where the draws do not reach"
     table.meta |= {"title": "Effect of each star on A", "pareto_k_limit": K_LIMIT}
     return table
 

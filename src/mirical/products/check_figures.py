@@ -10,7 +10,6 @@ from scipy.stats import binom
 
 from mirical.bands import BANDS
 from mirical.inference.directions import PARAMETERS
-from mirical.inference.scrutiny import K_LIMIT
 from mirical.products.canvas import (
     GREY,
     OURS,
@@ -115,7 +114,7 @@ def influence_figure(influence: QTable, simulated: bool) -> Figure:
     bands = list(dict.fromkeys(words(influence["filter"])))
     shape = len(stars), len(bands)
     shift = floats(influence["shift_sigma"]).reshape(shape)
-    known = (floats(influence["pareto_k"]) < K_LIMIT).reshape(shape)
+    known = (np.array(words(influence["basis"])) != "unknown").reshape(shape)
     alone = np.asarray(influence["alone"]).reshape(shape)
     figure = blank(0.27 * len(stars) + 1.9, simulated)
     axes = figure.subplots()

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import QTable
 
 from mirical.inference.scrutiny import K_LIMIT
-from mirical.products.entries import floats, percent, words
+from mirical.products.entries import floats, percent, signed, words
 
 QUESTIONS = {
     "rows": "Does any row lie farther out than the rest of its band allows?",
@@ -78,7 +78,8 @@ def _stars(anomalies: QTable) -> list[str]:
 
 
 def _influence(influence: QTable) -> list[str]:
-    beside = influence[~np.asarray(influence["alone"]) & (floats(influence["pareto_k"]) < K_LIMIT)]
+    known = np.array(words(influence["basis"])) != "unknown"
+    beside = influence[~np.asarray(influence["alone"]) & known]
     said = []
     if len(beside):
         worst = beside[int(np.argmax(np.abs(floats(beside["shift_sigma"]))))]
@@ -86,14 +87,15 @@ def _influence(influence: QTable) -> list[str]:
         said.append(
             f"The star that moves a factor most is {worst['name']}: without it A of "
             f"{worst['filter']} is {percent(float(worst['shift'].value))} "
-            f"({float(worst['shift_sigma']):+.1f} σ) off"
+            f"({signed(float(worst['shift_sigma']), 1).text} σ) off"
             f"{'' if strong else ', less than its error'}."
         )
-    far = dict.fromkeys(words(influence["name"][floats(influence["pareto_k"]) >= K_LIMIT]))
+    far = list(dict.fromkeys(words(influence["name"][~known])))
     if far:
         said.append(
-            f"What leaving out {', '.join(far)} would do, these draws cannot tell (Pareto k above "
-            f"{K_LIMIT}): too much rests on it."
+            f"What leaving out {' or '.join(far)} would do, these draws cannot tell (Pareto k "
+            f"above {K_LIMIT}): too much rests on {'each' if len(far) > 1 else 'it'}. "
+            "--refit fits the model without."
         )
     return said
 
