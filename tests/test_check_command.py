@@ -63,6 +63,21 @@ def test_a_band_of_one_star_is_said_to_be(checked: tuple[int, Path]):
     }
 
 
+def test_what_the_draws_cannot_tell_is_fitted_again(
+    run: Path, checked: tuple[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before = table(checked[1], "influence")
+    largest = float(np.max(before["pareto_k"]))
+    monkeypatch.setattr("mirical.products.check.K_LIMIT", largest - 1e-6)
+    main(["check", str(run), "--draws", "60", "--refit", "--out", str(tmp_path)])
+    after = table(tmp_path, "influence")
+    again = np.array([str(entry) == "refit" for entry in after["basis"]])
+    np.testing.assert_array_equal(again, before["pareto_k"] == largest)
+    shared = again & np.array([str(entry) == "False" for entry in after["alone"]])
+    assert np.all(np.isfinite(after["shift"][shared]))
+    assert np.all(after["shift"][shared] != before["shift"][shared])
+
+
 def test_the_parts_of_the_audit_sum_to_the_difference(run: Path, tmp_path: Path, capsys):
     out = tmp_path / "compared"
     assert main(["compare", str(run), "--out", str(out)]) == 0

@@ -106,3 +106,11 @@ def test_an_alarm_of_one_draw_alone_is_let_pass():
     assert answers([of(0.001), of(0.03), of(0.02)])[0].fires
     assert answers([of(0.02), of(0.001), of(0.001)])[0] == Answer(of(0.02)[0], 0.001)
     assert not answers([of(0.02), of(0.001), of(0.001)])[0].fires
+
+
+def test_a_visit_of_one_row_is_no_visit_of_its_own():
+    design, _ = drawn_design(0)
+    visit = np.where(np.arange(len(design.rows)) == 0, len(design.visits), design.visit)
+    made = families(replace(design, visit=visit, visits=(*design.visits, "alone")), {})
+    assert "alone" not in made["visits"].labels and "7" in made["visits"].labels
+    assert "row 1" in made["rows"].labels

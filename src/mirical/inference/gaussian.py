@@ -163,7 +163,7 @@ class Gaussians:
         self._band, self._star = band, star
         self._alike = {
             "band": _same(band),
-            "subarray": _same(subarray) & inside & inside[:, None],
+            "subarray": _same(subarray) & inside,
             "type": _same(kind),
             "star": _same(star),
             "visit": _same(visit),
