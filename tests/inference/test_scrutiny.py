@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
 from mirical.inference.directions import families, slopes
+from mirical.inference.excess import StarSays
 from mirical.inference.gaussian import Gaussian, Gaussians
 from mirical.inference.scrutiny import (
     SLOPE_SPREAD,
@@ -46,7 +49,8 @@ def test_a_slope_is_that_of_a_model_with_it(looked):
 
 def test_a_row_left_out_is_predicted_by_the_others(looked):
     rows, _, each = looked
-    for i in (0, 17, 63):
+    assert np.any(rows.wrong)
+    for i in (0, 17, 63, *np.flatnonzero(rows.wrong)[:2]):
         rest = np.delete(np.arange(len(rows.residual)), i)
         gain = np.linalg.solve(rows.covariance[np.ix_(rest, rest)], rows.covariance[rest, i])
         mean = gain @ rows.residual[rest]
@@ -60,15 +64,21 @@ def test_a_row_left_out_is_predicted_by_the_others(looked):
         assert each[0].pit[i] == pytest.approx(shares @ norm.cdf(off / spread), abs=1e-6)
 
 
-def test_the_posterior_weighs_draws_by_what_they_gain(looked):
-    """Smoothing changes the largest weights a little."""
+def test_draws_that_gain_by_a_slope_count_more(looked):
+    """Odd draws gain ln 2 by it: of slopes 0 and 1 the mean is two thirds."""
     _, _, each = looked
-    mean, std, _ = slope_posterior(each)
-    weight = np.exp([one.slope_weight[0] for one in each])
-    weight /= weight.sum()
-    slope = np.array([one.slope[0] for one in each])
-    assert min(slope) <= mean[0] <= max(slope)
-    assert mean[0] == pytest.approx(weight @ slope, abs=0.1 * std[0])
+    made = [
+        replace(
+            one,
+            slope=np.array([float(i % 2)]),
+            slope_var=np.array([0.25]),
+            slope_weight=np.array([np.log(2.0) * (i % 2) + 1e-3 * i]),
+        )
+        for i, one in enumerate(each)
+    ]
+    mean, std, _ = slope_posterior(made)
+    assert mean[0] == pytest.approx(2 / 3, abs=0.03)
+    assert std[0] == pytest.approx(np.sqrt(0.25 + 2 / 9), abs=0.02)
 
 
 def test_influence_is_of_every_star_on_every_band(looked):
@@ -76,3 +86,20 @@ def test_influence_is_of_every_star_on_every_band(looked):
     shift, std, k = star_influence(each)
     assert shift.shape == (5, 6) and std.shape == (6,) and k.shape == (5,)
     assert np.all(std > 0) and np.all(np.isfinite(shift))
+
+
+def test_draws_a_star_speaks_against_count_more_without_it(looked):
+    """A star twice as likely at odd draws: without it these have a third of the weight."""
+    _, _, each = looked
+    odd = np.arange(N) % 2
+    made = [
+        replace(
+            one,
+            stars=[StarSays(float(np.log(2.0) * o + 1e-3 * i), np.zeros((1, 1)))],
+            log_a_without=np.full((1, 6), float(o)),
+            log_a=np.zeros(6),
+        )
+        for i, (one, o) in enumerate(zip(each, odd, strict=True))
+    ]
+    shift, _, _ = star_influence(made)
+    np.testing.assert_allclose(shift, 1 / 3, atol=0.03)

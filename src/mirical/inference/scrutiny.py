@@ -173,7 +173,8 @@ def smoothed(log_ratios: Floats) -> Weighted:
     # Equal ratios have no tail to smooth, and k of minus infinity.
     varied = np.ptp(log_weights, axis=-1) > 1e-9
     if np.any(varied):
-        log_weights[varied], k[varied] = array_stats.psislw(log_weights[varied], axis=-1)
+        # ArviZ takes the log likelihood of what is left out: minus the log ratio.
+        log_weights[varied], k[varied] = array_stats.psislw(-log_weights[varied], axis=-1)
     weights = np.exp(log_weights - logsumexp(log_weights, axis=-1, keepdims=True))
     return Weighted(weights, k)
 
