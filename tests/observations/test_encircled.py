@@ -144,3 +144,11 @@ def test_what_does_not_reach_far_enough_is_refused():
         observed_curve(-image, *at, model, 41.0)
     with pytest.raises(ValueError, match=r"the encircled energy does not reach 0\.85"):
         combine([EnergyCurve(RADII, 0.8 * np.minimum(RADII / 20, 1.0))])
+
+
+def test_a_psf_of_small_pixels_reaches_as_far_as_its_image():
+    """41 pixels of half the nominal side: 10.25 nominal pixels from the centre to the edge."""
+    curve = model_curve(np.full((41, 41), 1 / 41**2), 20.0, 20.0, 0.5)
+    assert 9.75 <= curve.radii[-1] <= 10.25
+    # A round aperture of r nominal pixels holds pi (2 r)^2 of the 1681 pixels.
+    assert curve.at(5.0) == pytest.approx(np.pi * 100 / 1681, rel=1e-6)

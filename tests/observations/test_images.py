@@ -173,3 +173,14 @@ def test_a_broken_file_is_refused(tmp_path: Path):
     path.write_text("no picture")
     with pytest.raises(Unmeasurable, match=r"not a whole FITS file \(text or another format\)"):
         read_image(path)
+
+
+def test_zeros_without_an_error_are_no_data(tmp_path: Path):
+    """Older mosaics hold exact zeros where no exposure reached, and no flag says so."""
+
+    def unreached(model):
+        model.data[3, 5], model.err[3, 5] = 0.0, np.nan
+        model.data[4, 5] = 0.0  # a rate that happens to be zero has an error
+
+    image = read(tmp_path, unreached)
+    assert np.isnan(image.data[3, 5]) and image.data[4, 5] == 0.0

@@ -12,6 +12,7 @@ from mirical.inference.scene_study import image_of, random_scene, subarrays_of
 from mirical.inference.scenes import Background, Scene, exposure_time
 from mirical.observations.apertures import published_apertures
 from mirical.observations.images import Unmeasurable
+from mirical.observations.locating import centre_of_mass
 from mirical.observations.photometry import measure
 
 AT = 120.3, 130.7
@@ -208,3 +209,11 @@ def test_central_rate_holds_a_background_that_was_subtracted():
     exposure = replace(image.exposure, subtracted=3.0)
     gain = measure(replace(image, exposure=exposure), aperture).pixrate
     assert gain - measure(image, aperture).pixrate == pytest.approx(3.0)
+
+
+def test_a_slope_does_not_move_the_centre():
+    """A slope of 2 % of the peak a pixel, the star 0.3 pixel off a pixel's centre."""
+    y, x = np.indices((61, 61))
+    star = np.exp(-0.5 * ((x - 30.3) ** 2 + (y - 29.8) ** 2) / 1.5**2)
+    found = centre_of_mass(star + 0.02 * x - 0.01 * y, (30, 30), 4.0)
+    assert found == pytest.approx((30.3, 29.8), abs=0.02)

@@ -27,6 +27,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.conventions import REFERENCE_MJD, T0_MJD
+from mirical.errors import InputError
 from mirical.inference.jobs import Inputs
 from mirical.model.design import Design
 from mirical.observations.apertures import published_apertures
@@ -49,6 +50,8 @@ PARTS = {
 }
 """Part by column, and what a sentence calls it."""
 
+_NEEDED = "loss", "tau", "D_band", "C_ref", "sigma"
+
 
 def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     """Return each band's difference from the published factor as a sum of parts.
@@ -63,10 +66,21 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     QTable
         Columns filter; one a part (`PARTS`) and total [%, 100 times the change of ln C];
         biggest: the largest part.
+
+    Raises
+    ------
+    InputError
+        If the posterior lacks what the walk needs.
     """
     design = inputs.design
     published = PublishedCalibration()
     group = posterior["posterior"].to_dataset()
+    lacking = [name for name in _NEEDED if name not in group]
+    if lacking:
+        raise InputError(
+            f"posterior.nc: holds no {', '.join(lacking)}; another version wrote it: run the job "
+            "again."
+        )
     mean = {name: np.asarray(group[name]).mean(axis=(0, 1)) for name in ("loss", "tau", "D_band")}
     factor = np.log(np.asarray(group["C_ref"])).mean(axis=(0, 1))
     bands = [band for band in design.bands if band in published.bands]
