@@ -22,7 +22,6 @@ from pathlib import Path
 
 from mirical.inference import runtime
 
-ALARM = 0.01  # as in mirical.inference.predictive
 WARMUP, DRAWS, MORE = 150, 150, 50
 LONG = ("F1800W", "F2100W", "F2300C", "F2550W")
 
@@ -35,7 +34,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports/validation/checks"))
     options = parser.parse_args()
     runtime.configure()
-    from mirical.inference.check_study import FAULTS
+    from mirical.inference.planted import FAULTS
 
     options.out.mkdir(parents=True, exist_ok=True)
     kept = options.out / "programs.jsonl"
@@ -46,8 +45,9 @@ def main() -> None:
 
 def run_missing(kept: Path, wanted: dict[str, int]) -> None:
     """Check the programs that are not kept yet."""
-    from mirical.inference.check_study import CheckedFits, faulty_program
+    from mirical.inference.check_study import CheckedFits
     from mirical.inference.jobs import Sampler
+    from mirical.inference.planted import faulty_program
 
     lines = kept.read_text().splitlines() if kept.is_file() else []
     done = {(record["fault"], record["program"]) for record in map(json.loads, lines)}
@@ -85,7 +85,7 @@ def run_missing(kept: Path, wanted: dict[str, int]) -> None:
 
 def like(design: object) -> Iterator[int]:
     """Yield seeds of programs that observe in the order of a design."""
-    from mirical.inference.check_study import faulty_program
+    from mirical.inference.planted import faulty_program
     from mirical.inference.refits import same_rows
 
     for seed in itertools.count(2):
@@ -98,6 +98,7 @@ def summarise(records: list[dict], folder: Path) -> None:
     from astropy.table import Table
     from machine import machine
 
+    from mirical.inference.predictive import ALARM
     from mirical.observations.formats import write_ecsv
 
     uniform, faults, stars = uniformity(records), power(records), excesses(records)
@@ -113,6 +114,8 @@ def uniformity(records: list[dict]) -> list[dict]:
     """Return, for each check, a Kolmogorov-Smirnov test of its p-values in sound programs."""
     import numpy as np
     from scipy.stats import kstest
+
+    from mirical.inference.predictive import ALARM
 
     sound = [record for record in records if record["fault"] == "none" and not record["problem"]]
     found, fired = by_check(sound), by_check(sound, "fires")
@@ -144,7 +147,8 @@ def by_check(records: list[dict], what: str = "p_value") -> dict[str, list[float
 
 def power(records: list[dict]) -> list[dict]:
     """Return how often the matching check and any other one fired on each planted fault."""
-    from mirical.inference.check_study import FAULTS
+    from mirical.inference.planted import FAULTS
+    from mirical.inference.predictive import ALARM
 
     lines = []
     for fault, (_, check) in FAULTS.items():

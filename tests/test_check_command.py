@@ -68,7 +68,7 @@ def test_what_the_draws_cannot_tell_is_fitted_again(
 ):
     before = table(checked[1], "influence")
     largest = float(np.max(before["pareto_k"]))
-    monkeypatch.setattr("mirical.products.check.K_LIMIT", largest - 1e-6)
+    monkeypatch.setattr("mirical.products.check_tables.K_LIMIT", largest - 1e-6)
     main(["check", str(run), "--draws", "60", "--refit", "--out", str(tmp_path)])
     after = table(tmp_path, "influence")
     again = np.array([str(entry) == "refit" for entry in after["basis"]])

@@ -13,7 +13,6 @@ from scipy.stats import gamma, multivariate_normal
 from mirical.inference.excess import (
     AMPLITUDES,
     PRIOR,
-    TEMPERATURES,
     amplitude_of,
     dust_shape,
     excess_shifts,
@@ -94,4 +93,3 @@ def test_a_well_measured_excess_is_finer_than_the_grid():
     assert amplitude_of(log_weights) == pytest.approx((0.25, 0.01), rel=1e-6)
     flat = amplitude_of(np.zeros(len(AMPLITUDES)))
     assert flat == pytest.approx((np.mean(AMPLITUDES), np.std(AMPLITUDES)))
-    assert len(TEMPERATURES) == 4

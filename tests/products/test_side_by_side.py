@@ -102,7 +102,7 @@ def test_rows_that_changed_since_the_run_are_refused(run, capsys):
     tree.attrs["photometry_sha256"] = "other"
     write_posterior(tree, run / "posterior.nc")
     assert main(["compare", str(run), "--with", "staged"]) == 2
-    assert "table5 has changed since the run, so the staged fits" in capsys.readouterr().err
+    assert "table5 has changed since the run, whose rows were others" in capsys.readouterr().err
 
 
 REFUSED = {
@@ -110,7 +110,7 @@ REFUSED = {
     "made --with nothing": "run 'nothing' does not exist; give a run's folder",
     "made --out made": "made: is a run's folder, whose tables would be overwritten; choose",
     "made --out file": "file: is a file; --out needs a folder, or a file named *.ecsv.",
-    "bare --with staged": "bare: no job.toml there, so the run's rows for the staged fits are",
+    "bare --with staged": "bare: no job.toml there, so the run's rows are not known",
     "made --with masked": "made and masked have no band in common, so there is nothing to",
 }
 

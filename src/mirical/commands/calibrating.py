@@ -127,8 +127,7 @@ def compare(options: argparse.Namespace) -> int:
 def _audit(run: str, folder: Path | None, results: Console, cautions: Console) -> None:
     """Print and write what a run's difference from the published factors is made of."""
     from mirical.products.audit import audit, audit_sentences
-    from mirical.products.check import open_run
-    from mirical.products.runs import run_folder
+    from mirical.products.runs import open_run, run_folder
     from mirical.products.summary import print_audit
 
     try:

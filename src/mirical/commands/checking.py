@@ -15,9 +15,9 @@ def check(options: argparse.Namespace) -> int:
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
     from mirical.inference.watching import DrawWatch
-    from mirical.products.check import FEWEST_DRAWS, check_run, open_run, require_draws
+    from mirical.products.check import FEWEST_DRAWS, check_run, require_draws
     from mirical.products.check_report import write_check
-    from mirical.products.runs import run_folder
+    from mirical.products.runs import open_run, run_folder
     from mirical.products.summary import print_check
 
     if options.draws < FEWEST_DRAWS:

@@ -12,6 +12,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS
+from mirical.inference.dust import dust_over_star
 from mirical.inference.randomness import generator
 from mirical.inference.truth import smooth_in_wavelength
 from mirical.stars import STAR_TYPES, STARS
@@ -22,7 +23,6 @@ DUSTY_STAR = "HD 180609"
 DUST_TEMPERATURE = 128.0
 """Kelvin: makes an excess that is 25 % at F2550W 2 % at F1500W (the star is in its
 Rayleigh-Jeans tail, so the excess goes as lambda^-1 / (exp(hc / lambda k T) - 1))."""
-_SECOND_RADIATION = 14387.77  # hc/k, micron K
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def dust_excess(at_reddest: float) -> dict[str, float]:
         The excess at F2550W.
     """
     pivots = np.array([band.pivot for band in BANDS.values()])
-    shape = 1 / (pivots * np.expm1(_SECOND_RADIATION / (pivots * DUST_TEMPERATURE)))
+    shape = dust_over_star(pivots, DUST_TEMPERATURE)
     return dict(zip(BANDS, (at_reddest * shape / shape[-1]).tolist(), strict=True))
 
 

@@ -25,6 +25,7 @@ from scipy.special import logsumexp
 from scipy.stats import gamma
 
 from mirical.bands import BANDS
+from mirical.inference.dust import dust_over_star
 from mirical.inference.gaussian import Gaussian
 from mirical.model.cards import Card
 from mirical.model.design import Design
@@ -34,16 +35,12 @@ Floats = NDArray[np.float64]
 PRIOR = 0.04
 """Share of vetted standards with an excess worth the name: one of the paper's 28 (section 3.2)."""
 
-TEMPERATURES = (60.0, 90.0, 130.0, 190.0)
-"""Kelvin; equally likely. Debris disks have cold belts near 60 K, seen at F2550W alone, and warm
-ones near 190 K, seen from 10 micron (Morales et al. 2011). Hotter dust is rare, and its excess over
-the mid-infrared like any error of slope: what the stars' colours are for."""
+TEMPERATURES = (60.0, 90.0, 130.0, 200.0, 350.0)
+"""Kelvin; equally likely. From cold belts seen at F2550W alone to warm ones seen from 10 micron."""
 
-AMPLITUDES = tuple(np.geomspace(0.01, 1.0, 15).tolist())
-"""Excess at F2550W as a fraction of the star; uniform in its logarithm. Less is within the errors
-of predicted colours."""
+AMPLITUDES = tuple(np.geomspace(0.005, 1.0, 17).tolist())
+"""Excess at F2550W as a fraction of the star; uniform in its logarithm."""
 
-_SECOND_RADIATION = 14387.77  # hc/k, micron K
 _REFERENCE = "F2550W"
 _TIGHTNESSES = 12  # nodes of its prior, equally likely
 
@@ -71,12 +68,9 @@ class StarSays:
 
 def dust_shape(temperature: float) -> dict[str, float]:
     """Return the excess by band relative to that at F2550W, for dust of a temperature in K."""
-
-    def share(band: str) -> float:
-        pivot = BANDS[band].pivot
-        return 1 / (pivot * float(np.expm1(_SECOND_RADIATION / (pivot * temperature))))
-
-    return {band: share(band) / share(_REFERENCE) for band in BANDS}
+    shares = dust_over_star([band.pivot for band in BANDS.values()], temperature)
+    shape = dict(zip(BANDS, shares.tolist(), strict=True))
+    return {band: share / shape[_REFERENCE] for band, share in shape.items()}
 
 
 def star_says(rows: Gaussian, star: int, design: Design, half_df: float | None) -> StarSays:

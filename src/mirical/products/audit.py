@@ -59,7 +59,7 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     Parameters
     ----------
     posterior, inputs : DataTree, Inputs
-        A run's, as `mirical.products.check.open_run` returns them.
+        A run's, as `mirical.products.runs.open_run` returns them.
 
     Returns
     -------

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import arviz_base
 import numpy as np
 import xarray as xr
-from arviz_stats.loo.loo import loo
-from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from mirical.errors import InputError
-from mirical.inference.directions import PARAMETERS, families, slopes
-from mirical.inference.excess import TEMPERATURES, amplitude_of, probability
+from mirical.inference.directions import families
 from mirical.inference.gaussian import Gaussians
-from mirical.inference.jobs import Inputs, load_job, resolve_job
-from mirical.inference.leave_out import mean_log_a, row_sites, without_star
+from mirical.inference.jobs import Inputs
+from mirical.inference.leave_out import row_sites
 from mirical.inference.parameters import row_parameters
-from mirical.inference.posterior import read_posterior
-from mirical.inference.predictive import ALARM, ALARM_MEDIAN, answers
 from mirical.inference.sampling import Progress
 from mirical.inference.scrutiny import (
-    K_LIMIT,
-    AtDraw,
     scrutinise,
-    slope_posterior,
-    smoothed,
-    star_influence,
 )
-from mirical.model.design import Design
-from mirical.products.verdicts import QUESTIONS, sentences
+from mirical.products.check_tables import (
+    anomaly_table,
+    check_table,
+    dependence_table,
+    influence_table,
+    loo_table,
+    point_table,
+    slope_columns,
+)
+from mirical.products.verdicts import sentences
 
 Floats = NDArray[np.float64]
 
@@ -78,28 +73,6 @@ class CheckedRun:
         return not np.any(self.tables["checks"]["fires"])
 
 
-def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
-    """Return a run's posterior, and its rows and card as its job file names them.
-
-    Raises
-    ------
-    InputError
-        If there is no run, or its rows have changed since.
-    """
-    posterior = read_posterior(folder)
-    job_file = folder / "job.toml"
-    if not job_file.is_file():
-        raise InputError(f"{folder}: no job.toml there, so its rows are not known; run it again.")
-    inputs = resolve_job(load_job(str(job_file)))
-    observations = inputs.factors.observations
-    if observations.data_hash != posterior.attrs["photometry_sha256"]:
-        raise InputError(
-            f"{folder}: {observations.source} has changed since the run, so the draws are of other "
-            "rows; run the job again."
-        )
-    return posterior, inputs
-
-
 def require_draws(posterior: xr.DataTree, folder: Path) -> None:
     """Refuse a posterior whose draws are too few to check.
 
@@ -131,7 +104,7 @@ def check_run(
     name : str
         The run's.
     posterior, inputs : DataTree, Inputs
-        As `open_run` returns them.
+        As `mirical.products.runs.open_run` returns them.
     draws : int
         How many of the posterior's draws are looked at, evenly spread.
     advance : callable
@@ -149,7 +122,7 @@ def check_run(
     # The draw that counts is one of them, chosen by the seed before anything is known.
     wanted = np.random.default_rng([seed, len(wanted)]).permutation(wanted)
     parameters = row_parameters(inputs.factors)
-    columns = _slope_columns(design, parameters)
+    columns = slope_columns(design, parameters)
     stacked = (
         np.stack(list(columns.values()), axis=1) if columns else np.zeros((len(design.rows), 0))
     )
@@ -157,189 +130,16 @@ def check_run(
         gaussians, families(design, parameters), stacked, wanted.tolist(), seed, advance
     )
     made = {
-        "checks": _check_table(each),
-        "dependences": _dependence_table(each, columns, design, parameters),
-        "anomalies": _anomaly_table(each, design),
-        "influence": _influence_table(each, inputs, seed, refit),
-        "loo": _loo_table(each, design),
+        "checks": check_table(each),
+        "dependences": dependence_table(each, columns, design, parameters),
+        "anomalies": anomaly_table(each, design),
+        "influence": influence_table(each, inputs, seed, refit),
+        "loo": loo_table(each, design),
     }
-    made["points"] = _point_table(posterior, design, parameters)
+    made["points"] = point_table(posterior, design, parameters)
     made["points"]["outlier_probability"] = np.mean([one.wrong for one in each], axis=0)
     for table in made.values():
         table.meta |= {"run": name, "draws": len(wanted), "seed": seed}
         if posterior.attrs["simulated"]:
             table.meta["simulated"] = True
     return CheckedRun(name, {str(k): v for k, v in posterior.attrs.items()}, made, sentences(made))
-
-
-def _slope_columns(design: Design, parameters: dict[str, Floats]) -> dict[tuple[str, str], Floats]:
-    """Return each slope's direction by parameter and band: a decade, in time a year."""
-    found = {
-        (name, band): column
-        for name in PARAMETERS
-        if name in parameters
-        for band, column in slopes(design, parameters[name]).items()
-    }
-    elapsed, place = np.asarray(design.elapsed) / 365.25, np.asarray(design.band)
-    for b, band in enumerate(design.bands):
-        here = place == b
-        if np.ptp(elapsed[here]) > 0 and here.sum() > 2:
-            found[TIME, band] = np.where(here, elapsed - elapsed[here].mean(), 0.0)
-    return found
-
-
-def _check_table(each: list[AtDraw]) -> QTable:
-    asked = [one.findings for one in each if one.findings is not None]
-    found = answers(asked)
-    first = [answer.finding for answer in found]
-    table = QTable()
-    table["check"] = [finding.check for finding in first]
-    table["question"] = [QUESTIONS[finding.check] for finding in first]
-    table["p_value"] = [finding.p_value for finding in first]
-    table["p_median"] = [answer.p_median for answer in found]
-    table["fires"] = [answer.fires for answer in found]
-    table["extreme"] = [finding.label for finding in first]
-    table["z"] = [round(finding.z, 2) for finding in first]
-    table["size"] = 100 * np.array([finding.size for finding in first]) * u.percent
-    table["size_unc"] = 100 * np.array([finding.size_unc for finding in first]) * u.percent
-    table["p_value"].info.description = "Share of replicates as extreme, at one posterior draw"
-    table["p_median"].info.description = f"Median over {len(asked)} draws"
-    table["fires"].info.description = f"p below {ALARM} there and the median below {ALARM_MEDIAN}"
-    table["extreme"].info.description = "Where the rows depart most"
-    table["size"].info.description = "Departure of ln C there (per decade for a dependence)"
-    table.meta |= {"title": "Predictive checks", "alarm": ALARM}
-    return table
-
-
-def _dependence_table(
-    each: list[AtDraw],
-    columns: dict[tuple[str, str], Floats],
-    design: Design,
-    parameters: dict[str, Floats],
-) -> QTable:
-    mean, std, k = slope_posterior(each) if columns else (np.zeros(0),) * 3
-    table = QTable()
-    table["parameter"] = [name for name, _ in columns]
-    table["filter"] = [band for _, band in columns]
-    table["slope"] = 100 * mean * u.percent
-    table["slope_unc"] = 100 * std * u.percent
-    table["sigma"] = mean / np.where(std > 0, std, 1)
-    table["span"] = [float(np.ptp(column)) for column in columns.values()]
-    table["rows"] = [int(np.sum(column != 0)) for column in columns.values()]
-    table["pareto_k"] = k
-    table["slope"].info.description = "Change of C a decade of the parameter; a year for time"
-    table["span"].info.description = "Decades (years) the rows span"
-    table.meta |= {"title": "Dependence of C on source and detector", "pareto_k_limit": K_LIMIT}
-    return table
-
-
-def _anomaly_table(each: list[AtDraw], design: Design) -> QTable:
-    factors = np.array([[star.log_bayes_factor for star in one.stars] for one in each])
-    grids = np.array([[star.excess - star.without for star in one.stars] for one in each])
-    log_weights = logsumexp(grids, axis=0)  # (star, temperature, amplitude)
-    amplitude, error = np.array([amplitude_of(logsumexp(w, axis=0)) for w in log_weights]).T
-    hottest = np.argmax(logsumexp(log_weights, axis=2), axis=1)
-    table = QTable()
-    table["name"] = list(design.stars)
-    table["p_excess"] = [probability(of_star) for of_star in factors.T]
-    table["excess"] = 100 * amplitude * u.percent
-    table["excess_unc"] = 100 * error * u.percent
-    table["temperature"] = np.array(TEMPERATURES)[hottest] * u.K
-    table["p_excess"].info.description = "Probability of an excess with the colours of dust"
-    table["excess"].info.description = "At F2550W, if there is one"
-    table["temperature"].info.description = "Likeliest of the temperatures tried, if there is one"
-    table.meta["title"] = "Infrared excess of the stars"
-    return table
-
-
-def _influence_table(
-    each: list[AtDraw], inputs: Inputs, seed: int, refit: Callable[[str], Progress] | None
-) -> QTable:
-    design = inputs.design
-    shift, std, k = star_influence(each)
-    n_stars, n_bands = shift.shape
-    basis = np.where(k < K_LIMIT, "formula", "unknown").astype(object)
-    whole = np.mean([one.log_a for one in each], axis=0)
-    for s in np.flatnonzero(k >= K_LIMIT):
-        if refit is None:
-            break
-        star = design.stars[s]
-        without = without_star(inputs.factors, star)
-        found = mean_log_a(without, inputs.card, seed, refit(star))
-        shift[s] = [found.get(band, np.nan) for band in design.bands] - whole
-        basis[s] = "refit"
-    table = QTable()
-    table["name"] = np.repeat(design.stars, n_bands)
-    table["filter"] = np.tile(design.bands, n_stars)
-    seen = np.zeros(shift.shape, dtype=int)
-    np.add.at(seen, (np.asarray(design.star), np.asarray(design.band)), 1)
-    alone = seen == seen.sum(axis=0)
-    table["rows"] = seen.ravel()
-    table["alone"] = alone.ravel()
-    table["shift"] = 100 * shift.ravel() * u.percent
-    table["shift_sigma"] = (shift / std).ravel()
-    table["pareto_k"] = np.repeat(k, n_bands)
-    table["basis"] = np.repeat(basis.astype(str), n_bands)
-    table["shift"].info.description = "Change of A if the star is left out"
-    table["shift_sigma"].info.description = "The same in posterior standard deviations of ln A"
-    table["alone"].info.description = "No other star has rows in the band: without it, the prior"
-    table["basis"].info.description = "Formula, refit, or unknown where the draws do not reach"
-    table.meta |= {"title": "Effect of each star on A", "pareto_k_limit": K_LIMIT}
-    return table
-
-
-def _loo_table(each: list[AtDraw], design: Design) -> QTable:
-    log_likelihood = np.array([one.log_likelihood for one in each])
-    tree = arviz_base.from_dict(
-        {
-            "log_likelihood": {"log_factor": log_likelihood[None]},
-            "posterior": {"log_a": np.array([one.log_a for one in each])[None]},
-        }
-    )
-    with warnings.catch_warnings():
-        # That some rows' Pareto k is large is a column of the table and a sentence of the verdict.
-        warnings.filterwarnings("ignore", "Estimated shape parameter", UserWarning)
-        found: Any = loo(tree, pointwise=True)
-    weights = smoothed(-log_likelihood.T).weights
-    pit = np.sum(weights * np.array([one.pit for one in each]).T, axis=1)
-    table = QTable()
-    table["row"] = list(design.rows)
-    table["name"] = [design.stars[s] for s in np.asarray(design.star)]
-    table["filter"] = [design.bands[b] for b in np.asarray(design.band)]
-    table["elpd"] = np.asarray(found.elpd_i)
-    table["pareto_k"] = np.asarray(found.pareto_k)
-    table["pit"] = np.clip(pit, 0, 1)
-    table["elpd"].info.description = "Log density of ln C given all other rows"
-    table["pit"].info.description = "Share of the prediction from all other rows below the row"
-    table.meta |= {
-        "title": "Leave-one-out prediction of the rows",
-        "elpd": round(float(found.elpd), 2),
-        "elpd_se": round(float(found.se), 2),
-        "p_loo": round(float(found.p), 2),
-    }
-    return table
-
-
-def _point_table(posterior: xr.DataTree, design: Design, parameters: dict[str, Floats]) -> QTable:
-    """Return each row's residual beside what it may depend on, for the figures."""
-    group = posterior["posterior"].to_dataset()
-    expected = np.asarray(group["expected"]).mean(axis=(0, 1))
-    sigma = np.asarray(group["sigma"]).mean(axis=(0, 1))
-    star, visit = np.asarray(design.star), np.asarray(design.visit)
-    table = QTable()
-    table["row"] = list(design.rows)
-    table["name"] = [design.stars[s] for s in star]
-    table["srctype"] = [design.types[t] for t in np.asarray(design.star_type)[star]]
-    table["filter"] = [design.bands[b] for b in np.asarray(design.band)]
-    table["subarray"] = [design.subarrays[a] for a in np.asarray(design.subarray)]
-    table["visit"] = [design.visits[v] for v in visit]
-    # The visit's and the star's own offsets stay in the residual: a dependence may hide in them.
-    own = np.asarray(group["star_band_offset"]).mean(axis=(0, 1))[star, np.asarray(design.band)]
-    table["off"] = 100 * (np.asarray(design.log_factor) - expected + own) * u.percent
-    table["off_unc"] = 100 * sigma * u.percent
-    for name, values in parameters.items():
-        table[name] = values
-    table[TIME] = np.asarray(design.elapsed) / 365.25
-    table["off"].info.description = "ln C beyond time law, subarray, star and visit"
-    table.meta["title"] = "Rows beside what they may depend on"
-    return table

@@ -68,7 +68,12 @@ def draw(checked: CheckedRun) -> dict[str, Figure]:
 
 def render(checked: CheckedRun, pictures: dict[str, bytes]) -> str:
     """Return the page; every text from a table is escaped."""
-    encoded = {name: b64encode(picture).decode("ascii") for name, picture in pictures.items()}
+    # The figures of single parameters are large, and stand beside the page.
+    encoded = {
+        name: b64encode(picture).decode("ascii")
+        for name, picture in pictures.items()
+        if not name.startswith("dependence_")
+    }
     return page_of("check.html", _content(checked) | {"pictures": encoded})
 
 

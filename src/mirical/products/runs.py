@@ -22,6 +22,7 @@ from mirical.inference.jobs import (
     Job,
     job_factors,
     load_job,
+    resolve_job,
 )
 from mirical.inference.posterior import (
     REPORTED,
@@ -30,6 +31,7 @@ from mirical.inference.posterior import (
     write_posterior,
 )
 from mirical.inference.sampling import Progress, sample, sample_prior
+from mirical.observations.factors import CalibrationFactors
 from mirical.observations.formats import write_ecsv
 from mirical.observations.tables import EMBEDDED
 from mirical.products import curves, tables
@@ -229,19 +231,39 @@ def run_folder(name: str) -> Path:
     return folder
 
 
+def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
+    """Return a run's posterior, and its rows and card as its job file names them.
+
+    Raises
+    ------
+    InputError
+        If there is no run, or its rows have changed since.
+    """
+    posterior = read_posterior(folder)
+    inputs = resolve_job(_job_of(folder))
+    _refuse_other_rows(inputs.factors, posterior, folder)
+    return posterior, inputs
+
+
 def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration:
     """Return the staged fits to the very rows a run was fitted to."""
+    factors = job_factors(replace(_job_of(folder), name=run.name))
+    _refuse_other_rows(factors, run.posterior, folder)
+    return fit_staged(factors)
+
+
+def _job_of(folder: Path) -> Job:
     path = folder / "job.toml"
     if not path.is_file():
         raise InputError(
-            f"{folder}: no job.toml there, so the run's rows for the staged fits are "
-            "not known; run the job again."
+            f"{folder}: no job.toml there, so the run's rows are not known; run the job again."
         )
-    job = load_job(str(path))
-    factors = job_factors(replace(job, name=run.name))
-    if factors.observations.data_hash != run.posterior.attrs["photometry_sha256"]:
+    return load_job(str(path))
+
+
+def _refuse_other_rows(factors: CalibrationFactors, posterior: xr.DataTree, folder: Path) -> None:
+    if factors.observations.data_hash != posterior.attrs["photometry_sha256"]:
         raise InputError(
-            f"{folder}: {factors.observations.source} has changed since the run, so the staged "
-            "fits would be to other rows; run the job again."
+            f"{folder}: {factors.observations.source} has changed since the run, whose rows were "
+            "others; run the job again."
         )
-    return fit_staged(factors)

@@ -43,7 +43,7 @@ def sentences(tables: Mapping[str, QTable]) -> tuple[str, ...]:
         )
         said += [f"{_answer(row)}" for row in fired]
     else:
-        said.append(f"None of {n} checks fires: the model predicts what it was not told.")
+        said.append(f"None of {n} checks fires: these rows do not speak against the model.")
     return (
         *said,
         *_stars(tables["anomalies"]),
