@@ -16,6 +16,8 @@ from mirical.inference.scene_psf import scene_psf
 from mirical.inference.scenes import Background, Scene
 from mirical.observations.apertures import load_apertures, published_apertures
 from mirical.observations.factors import calibration_factors
+from mirical.observations.image_rows import Settings, row_of
+from mirical.observations.photometry import measure
 from mirical.observations.tables import load_photometry
 
 SCENE = Scene("F770W", "SUB128", 20000.0, Background(18.0), exposure_time=60.0, bad_fraction=1e-4)
@@ -92,6 +94,16 @@ def test_good_files_are_measured_and_the_others_explained(
     # 1e9 mJy/MJy x 2.8606e-13 sr x 0.26 x 1.4422
     assert good["flux"].value == pytest.approx(good["iflux"].value * 1.07265e-4, rel=1e-4)
     assert good["bkg"].value == pytest.approx(0.26 * good["ibkg"].value)
+
+
+def test_a_star_below_its_background_is_flagged(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    def faint(*arguments):
+        return replace(measure(*arguments), iflux=-0.5)
+
+    monkeypatch.setattr("mirical.observations.image_rows.measure", faint)
+    row = row_of(folder / "good_i2d.fits", Settings(published_apertures()))
+    assert row["flag"] == "unmeasured"
+    assert row["reason"] == "the star is not brighter than its background (-0.5)"
 
 
 def test_the_rows_are_ready_for_a_run(folder: Path, tmp_path: Path):

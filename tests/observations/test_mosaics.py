@@ -114,6 +114,14 @@ def test_the_header_says_what_was_done(made: datamodels.ImageModel):
     assert background.level == pytest.approx(FACTOR * 100, rel=0.1)
 
 
+def test_the_level_subtracted_counts_exposures_by_their_time():
+    models = dithers(scene(), count=2)
+    for model, level, time in zip(models, (1.0, 5.0), (100.0, 300.0), strict=True):
+        model.meta.background.subtracted, model.meta.background.level = True, level
+        model.meta.exposure.exposure_time = time
+    assert mosaic(models).meta.background.level == pytest.approx(4.0)
+
+
 def test_a_background_left_in_is_not_claimed_to_be_subtracted():
     made = mosaic(dithers(scene(), count=2))
     assert not made.meta.background.subtracted
