@@ -54,13 +54,13 @@ def fit(seed: int, without: str) -> dict:
     """Fit the program without a star; of the whole one, the fast effects too."""
     import numpy as np
 
+    from mirical.inference.draws import row_sites
     from mirical.inference.gaussian import Gaussians
     from mirical.inference.jobs import Job, resolve_job
     from mirical.inference.leave_out import (
         LOOKED_AT,
         SHORT,
         mean_log_a,
-        row_sites,
         without_star,
     )
     from mirical.inference.sampling import sample

@@ -414,7 +414,7 @@ def named_quantities(
     """
     from mirical.inference.posterior import DIMS, quantities
 
-    drawn = quantities(sites)
+    drawn = quantities(sites, card.law)
     scalars = [name for name, prior in card.priors.items() if name != "A" and not prior.is_fixed]
     names = {
         "band": design.bands,

@@ -10,7 +10,7 @@ from mirical.inference.gaussian import LAW_WIDTHS, Gaussians
 from mirical.model.blocks import make_blocks
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.terms import colour_correlation, given
-from mirical.model.timelaw import log_relative_factor
+from mirical.model.timelaw import ADDITIVE, log_relative_factor
 from prior_draws import CARD, drawn_design
 
 
@@ -78,11 +78,11 @@ def test_the_law_s_derivatives_are_those_of_the_time_law():
     step, n_bands = 1e-5, len(design.bands)
 
     def law(loss: np.ndarray, tau: np.ndarray) -> np.ndarray:
-        return np.asarray(log_relative_factor(elapsed, loss[band], tau[band]))
+        return np.asarray(log_relative_factor(ADDITIVE, elapsed, {"loss": loss, "tau": tau}, band))
 
     for b in range(n_bands):
         unit = np.eye(n_bands)[b] * step
         by_loss = (law(loss + unit, tau) - law(loss - unit, tau)) / (2 * step)
         by_tau = (law(loss, tau * np.exp(unit)) - law(loss, tau * np.exp(-unit))) / (2 * step)
-        np.testing.assert_allclose(one.law[:, b], LAW_WIDTHS[0] * by_loss, atol=1e-8)
-        np.testing.assert_allclose(one.law[:, n_bands + b], LAW_WIDTHS[1] * by_tau, atol=1e-8)
+        np.testing.assert_allclose(one.law[:, b], LAW_WIDTHS["loss"] * by_loss, atol=1e-8)
+        np.testing.assert_allclose(one.law[:, n_bands + b], LAW_WIDTHS["tau"] * by_tau, atol=1e-8)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from mirical.inference.directions import Parameters, families
+from mirical.inference.draws import Packing
 from mirical.inference.excess import half_df_of, probability, star_says
-from mirical.inference.gaussian import SCALES, SITES, Gaussians
+from mirical.inference.gaussian import Gaussians
 from mirical.inference.jobs import Sampler
 from mirical.inference.predictive import Answer, answers, findings
 from mirical.inference.randomness import generator
@@ -59,11 +58,10 @@ class CheckedFits:
 
     def __init__(self, design: Design, card: Card, sampler: Sampler, more: int) -> None:
         self._card, self._seed = card, sampler.seed
-        present = [name for name, term in SCALES.items() if card.has(term)]
-        # Free ones first: what a card fixes has no R-hat.
-        self._names = tuple(sorted(present, key=lambda name: card.priors[name].is_fixed))
-        n_judged = sum(not card.priors[name].is_fixed for name in self._names)
-        self._refits = Refits(design, card, sampler, self._values, more, n_judged)
+        self._packing = Packing(design, card)
+        self._refits = Refits(
+            design, card, sampler, self._packing.values, more, self._packing.judged
+        )
         self._key = jax.random.key(sampler.seed)
         self._refits.adapt(self._key, design)
 
@@ -107,23 +105,4 @@ class CheckedFits:
         )
 
     def _gaussians(self, fit: Fit, design: Design) -> Gaussians:
-        return Gaussians(unpack(fit.values, self._names, design), design, self._card, self._seed)
-
-    def _values(self, sites: dict[str, Any], design: Design) -> jax.Array:
-        scalars = [jnp.ravel(jnp.asarray(sites[name])) for name in self._names]
-        vectors = [jnp.ravel(sites[name]) for name in ("loss", "tau", "repeatability")]
-        rows = [jnp.ravel(sites[name]) for name in SITES[2:]]
-        return jnp.concatenate([*scalars, *vectors, *rows])
-
-
-def unpack(values: Floats, names: Iterable[str], design: Design) -> dict[str, Floats]:
-    """Return the sites that `CheckedFits` keeps of each draw."""
-    names = tuple(names)
-    n_bands, n_rows, n_stars = len(design.bands), len(design.rows), len(design.stars)
-    sizes = [1] * len(names) + [n_bands] * 3 + [n_rows, n_rows, n_stars * n_bands]
-    parts = np.split(values, np.cumsum(sizes)[:-1], axis=1)
-    labels = (*names, "loss", "tau", "repeatability", *SITES[2:])
-    sites = dict(zip(labels, parts, strict=True))
-    sites |= {name: sites[name][:, 0] for name in names}
-    sites["star_band_offset"] = sites["star_band_offset"].reshape(-1, n_stars, n_bands)
-    return sites
+        return Gaussians(self._packing.sites(fit.values), design, self._card, self._seed)

@@ -31,7 +31,7 @@ from mirical.model.design import Design
 from mirical.model.offsets import Scales
 from mirical.model.redraw import redraw
 from mirical.model.terms import smooth_covariance
-from mirical.model.timelaw import amplitude, log_relative_factor
+from mirical.model.timelaw import ADDITIVE, amplitude, log_relative_factor
 
 _FLAT = 3.0  # prior spread of ln A
 _LOSS_SIZE = 0.15  # prior spread of the loss at 15 micron, as the default card's
@@ -84,7 +84,7 @@ def floor_draws(
     def rows(unit: Array) -> Array:
         loss, tau = law(unit)
         elapsed = jnp.asarray(design.elapsed)
-        relative = log_relative_factor(elapsed, loss[design.band], tau[design.band])
+        relative = log_relative_factor(ADDITIVE, elapsed, {"loss": loss, "tau": tau}, design.band)
         return jnp.asarray(design.log_factor) - relative
 
     def cost(unit: Array) -> Array:
@@ -106,6 +106,7 @@ def floor_draws(
         return {
             "A": named["A"],
             "B": amplitude(named["A"], loss),
+            "loss": loss,
             "tau": tau,
             "D_band": named["D_band"],
         }

@@ -24,11 +24,12 @@ from scipy.stats import norm
 from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.terms import colour_correlation
+from mirical.model.timelaw import LAWS, log_relative_factor
 
 Floats = NDArray[np.float64]
 
-SITES = ("loss", "tau", "expected", "sigma", "star_band_offset")
-"""What of a posterior draw is needed beside `SCALES`."""
+ROW_SITES = ("expected", "sigma", "star_band_offset")
+"""What of a posterior draw is needed beside `SCALES` and the parameters of the time law."""
 
 SCALES = {
     "subarray_scale": "subarray",
@@ -42,8 +43,10 @@ SCALES = {
 }
 """Scalars of a draw that are needed, and the term of the card they belong to."""
 
-LAW_WIDTHS = 0.05, 0.3
+LAW_WIDTHS = {"loss": 0.05, "tau": 0.3}
 """Widths in which a fault may have bent a band's loss and ln tau."""
+
+_STEP = 1e-4  # of the law's derivatives, in these widths
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class Gaussians:
     Parameters
     ----------
     sites : mapping of {str : (draw, ...) array}
-        Draws: the card's scalars, and `SITES`.
+        Draws of `mirical.inference.draws.needed`.
     design : Design
         The rows.
     card : Card
@@ -181,10 +184,9 @@ class Gaussians:
 
     def __getitem__(self, draw: int) -> Gaussian:
         random = np.random.default_rng([self.seed, draw])
-        loss, tau = self._of("loss", draw)[self._band], self._of("tau", draw)[self._band]
+        law = {name: self._of(name, draw) for name in LAWS[self.card.law].parameters}
         sigma, alike = self._of("sigma", draw), self._alike
-        elapsed = np.asarray(self.design.elapsed)
-        loss_effect = np.log1p(np.expm1(-loss) * np.exp(-elapsed / tau))
+        loss_effect = self._loss_effect(law)
         tightness = self._tightness(draw, random)
         colour = self._scale("colour_scale", draw) / np.sqrt(tightness)
         at_rows = colour[self._star]
@@ -210,7 +212,7 @@ class Gaussians:
             covariance=covariance,
             log_a=log_a,
             log_a_mean=self._a_mean,
-            law=self._law(loss, tau, elapsed),
+            law=self._law(law),
             own=own,
             sigma=sigma,
             wrong=wrong,
@@ -219,15 +221,23 @@ class Gaussians:
             tightness=tightness,
         )
 
-    def _law(self, loss: Floats, tau: Floats, elapsed: Floats) -> Floats:
+    def _loss_effect(self, law: dict[str, Floats]) -> Floats:
+        """Return ln[C(t)/A] of the rows."""
+        elapsed = np.asarray(self.design.elapsed)
+        return log_relative_factor(self.card.law, elapsed, law, self._band)
+
+    def _law(self, law: dict[str, Floats]) -> Floats:
         """Return the derivatives of ln[C(t)/A] by each band's loss and ln tau, scaled."""
-        decay = np.exp(-elapsed / tau)
-        relative = 1 + np.expm1(-loss) * decay
-        by_loss = -np.exp(-loss) * decay / relative
-        by_tau = np.expm1(-loss) * decay * np.where(decay > 0, elapsed / tau, 0.0) / relative
         in_band = np.arange(len(self.design.bands)) == self._band[:, None]
-        widths = zip((by_loss, by_tau), LAW_WIDTHS, strict=True)
-        return np.concatenate([in_band * (by * width)[:, None] for by, width in widths], axis=1)
+        loss, ln_tau = _STEP * LAW_WIDTHS["loss"], _STEP * LAW_WIDTHS["tau"]
+        moved = (
+            [law | {"loss": law["loss"] + sign * loss} for sign in (1, -1)],
+            [law | {"tau": law["tau"] * np.exp(sign * ln_tau)} for sign in (1, -1)],
+        )
+        slopes = [
+            (self._loss_effect(up) - self._loss_effect(down)) / (2 * _STEP) for up, down in moved
+        ]
+        return np.concatenate([in_band * slope[:, None] for slope in slopes], axis=1)
 
     def _of(self, name: str, draw: int) -> Floats:
         return np.asarray(self._sites[name][draw], dtype=float)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from mirical.inference.gaussian import SCALES, SITES, Gaussians
+from mirical.inference.draws import row_sites
+from mirical.inference.gaussian import Gaussians
 from mirical.inference.jobs import Sampler
-from mirical.inference.sampling import Arrays, Progress, sample
+from mirical.inference.sampling import Progress, sample
 from mirical.model.cards import Card
 from mirical.model.design import make_design
 from mirical.observations.factors import CalibrationFactors
@@ -40,10 +41,3 @@ def mean_log_a(
     draws = np.linspace(0, len(gaussians) - 1, LOOKED_AT).astype(int)
     means = np.mean([gaussians[draw].log_a_posterior()[0] for draw in draws], axis=0)
     return dict(zip(design.bands, means.tolist(), strict=True))
-
-
-def row_sites(sites: Arrays, card: Card) -> Arrays:
-    """Return what `Gaussians` needs of the sites of some chains, one draw after another."""
-    names = [*SITES, *(name for name, term in SCALES.items() if card.has(term))]
-    found = {name: np.asarray(sites[name]) for name in names}
-    return {name: value.reshape(-1, *value.shape[2:]) for name, value in found.items()}

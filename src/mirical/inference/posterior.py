@@ -14,13 +14,14 @@ from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
 from mirical.inference.sampling import Arrays, Chains
 from mirical.model.design import Design
-from mirical.model.timelaw import amplitude, log_relative_factor
+from mirical.model.timelaw import LAWS, amplitude, log_relative_factor
 
 DIMS: dict[str, list[str]] = {
     "A": ["band"],
     "B": ["band"],
     "tau": ["band"],
     "loss": ["band"],
+    "loss_per_year": ["band"],
     "C_ref": ["band"],
     "D": ["subarray"],
     "D_band": ["band", "subarray"],
@@ -30,24 +31,32 @@ DIMS: dict[str, list[str]] = {
     "visit_offset": ["visit"],
     "repeatability": ["band"],
 }
-"""Variables of the posterior with named dims; the card's scales are scalars beside them."""
-
-REPORTED: tuple[str, ...] = tuple(DIMS)
-"""What tables and report quote, and what the verdict is about."""
+"""Variables of the posterior with named dims, those of its time law among them; the card's scales
+are scalars beside them."""
 
 _ROW_SITES = ("expected", "sigma")
 
 
-def quantities(sites: Arrays) -> Arrays:
+def reported(posterior: xr.DataTree) -> list[str]:
+    """Return what tables and report quote of a posterior, and what the verdict is about."""
+    return [name for name in DIMS if name in posterior["posterior"]]
+
+
+def quantities(sites: Arrays, law: str) -> Arrays:
     """Return the named quantities of draws of the model's sites, derived ones included.
 
     Parameters
     ----------
     sites : dict of {str : (..., site) array}
         Draws as the model names them, with any leading sample axes.
+    law : str
+        Time law of the card.
     """
-    asymptote, loss, tau = (jnp.asarray(sites[name]) for name in ("A", "loss", "tau"))
-    at_reference = log_relative_factor(jnp.asarray(REFERENCE_MJD - T0_MJD), loss, tau)
+    asymptote, loss = (jnp.asarray(sites[name]) for name in ("A", "loss"))
+    bands = jnp.arange(loss.shape[-1])
+    elapsed = jnp.full(len(bands), REFERENCE_MJD - T0_MJD)
+    of_law = {name: jnp.asarray(sites[name]) for name in LAWS[law].parameters}
+    at_reference = log_relative_factor(law, elapsed, of_law, bands)
     derived = {
         "B": np.asarray(amplitude(asymptote, loss)),
         "C_ref": np.asarray(asymptote * jnp.exp(at_reference)),
@@ -58,7 +67,7 @@ def quantities(sites: Arrays) -> Arrays:
         for name, value in sites.items()
         if value.ndim == lead and not name.startswith("log_factor")
     }
-    return {name: sites[name] for name in DIMS if name not in derived} | derived | scalars
+    return {name: sites[name] for name in DIMS if name in sites} | derived | scalars
 
 
 def build_posterior(
@@ -77,16 +86,17 @@ def build_posterior(
     design : Design
         What was fitted.
     attrs : dict
-        Provenance, stored at the root.
+        Provenance, stored at the root; ``time_law`` is the card's.
     """
     rows = {name: chains.sites[name] for name in _ROW_SITES}
     constant = {
         name: np.asarray(getattr(design, name))
         for name in ("elapsed", "log_factor_unc", "band", "subarray", "star", "visit")
     }
+    law = attrs["time_law"]
     groups = {
-        "posterior": quantities(chains.sites) | rows,
-        "prior": {name: value[None] for name, value in quantities(prior).items()},
+        "posterior": quantities(chains.sites, law) | rows,
+        "prior": {name: value[None] for name, value in quantities(prior, law).items()},
         **checks,
         "sample_stats": chains.stats,
         "observed_data": {"log_factor": np.asarray(design.log_factor)},

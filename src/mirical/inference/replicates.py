@@ -17,11 +17,11 @@ from mirical.inference.jobs import Sampler
 from mirical.inference.ranks import rank_of
 from mirical.inference.refits import Refits, Values
 from mirical.inference.sampling import random_key, without_leverage
-from mirical.model.cards import TERMS, Card
+from mirical.model.cards import Card, priors_of
 from mirical.model.design import Design, with_rows
 from mirical.model.joint import joint
 from mirical.model.rows import row_distribution
-from mirical.model.timelaw import log_relative_factor
+from mirical.model.timelaw import LAWS, log_relative_factor
 
 MOST_KEPT = 99
 """Largest number of thinned draws a rank is taken among."""
@@ -51,7 +51,7 @@ class Distortion:
         """Return the card the refits use."""
         if not self.drop_star_offset:
             return card
-        dropped = TERMS["star_offset"]
+        dropped = priors_of("star_offset", card.law)
         return replace(
             card,
             terms=tuple(term for term in card.terms if term != "star_offset"),
@@ -125,13 +125,19 @@ def tracked(design: Design, card: Card) -> dict[str, Place]:
     named["repeatability"] = design.bands
     if card.has("star_offset"):
         named["star_offset"] = design.stars
+    if "loss_per_year" in LAWS[card.law].of_band and card.has("response_loss"):
+        named["loss_per_year"] = design.bands
     for name, entries in named.items():
         found |= {f"{name}[{entry}]": (name, name, i) for i, entry in enumerate(entries)}
     if card.has("subarray"):
         seen = sorted(set(np.asarray(design.subarray).tolist()) - {0})
         found |= {f"D[{design.subarrays[i]}]": ("D", "D", i) for i in seen}
     for term in card.terms:
-        free = [name for name in TERMS[term] if name != "A" and not card.priors[name].is_fixed]
+        free = [
+            name
+            for name in priors_of(term, card.law)
+            if name != "A" and not card.priors[name].is_fixed
+        ]
         found |= {name: (f"scales of {term}", name, None) for name in free}
     return found | {"log_likelihood": ("log likelihood", "log_likelihood", None)}
 
@@ -194,16 +200,18 @@ class Refitter:
 
 def values_of(design: Design, card: Card) -> Values:
     """Return the function that finds the `tracked` quantities in the sites of one draw."""
-    return partial(_values, places=tuple(tracked(design, card).values()))
+    return partial(_values, places=tuple(tracked(design, card).values()), law=card.law)
 
 
-def _values(sites: dict[str, Any], design: Design, places: tuple[Place, ...]) -> jax.Array:
+def _values(
+    sites: dict[str, Any], design: Design, places: tuple[Place, ...], law: str
+) -> jax.Array:
     """Return the ranked quantities of one draw of the model's sites."""
     fraction, width = (sites.get(f"outlier_{part}") for part in ("fraction", "width"))
     rows = row_distribution(sites["expected"], sites["sigma"], fraction, width)
-    at_reference = log_relative_factor(
-        jnp.asarray(REFERENCE_MJD - T0_MJD), sites["loss"], sites["tau"]
-    )
+    bands = jnp.arange(len(design.bands))
+    elapsed = jnp.full(len(bands), REFERENCE_MJD - T0_MJD)
+    at_reference = log_relative_factor(law, elapsed, sites, bands)
     derived = {
         "C_ref": sites["A"] * jnp.exp(at_reference),
         "log_likelihood": jnp.sum(rows.log_prob(jnp.asarray(design.log_factor))),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from mirical.errors import InputError, did_you_mean, refuse_unknown_keys
+from mirical.model.card_files import parse_toml, read_card_files, with_base
 from mirical.model.centres import CENTRES, Centre, read_centre
 from mirical.model.priors import Prior, read_prior
+from mirical.model.timelaw import ADDITIVE, LAWS
 from mirical.shipped import resolve
 
 TERMS: dict[str, tuple[str, ...]] = {
@@ -42,10 +44,11 @@ _MAY_BE: dict[str, tuple[str, ...]] = {
     "colour_length": ("fixed",),
     "colour_roughness": ("fixed",),
     "colour_tail": ("fixed",),
+    "slow_share": ("beta", "fixed"),
     "outlier_fraction": ("beta", "fixed"),
 }
 """Families of the priors that are not free; all other quantities are positive."""
-_FRACTIONS = ("colour_roughness", "outlier_fraction")
+_FRACTIONS = ("colour_roughness", "slow_share", "outlier_fraction")
 MAY_VANISH = (
     "loss_scale",
     "loss_departure",
@@ -82,8 +85,10 @@ class Card:
         The terms in use, in the order of `TERMS`.
     meanings : dict of {str : str}
         What each term stands for, in the card's words.
-    text : str
-        The card as written, for provenance.
+    law : str
+        Time law of the response loss, one of `mirical.model.timelaw.LAWS`.
+    texts : dict of {str : str}
+        The card's file as written and those it is based on, by name.
     """
 
     name: str
@@ -92,7 +97,13 @@ class Card:
     centres: dict[str, Centre]
     terms: tuple[str, ...]
     meanings: dict[str, str]
-    text: str
+    law: str
+    texts: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        """All that is written of the card, for provenance."""
+        return "".join(self.texts.values())
 
     def has(self, term: str) -> bool:
         """Whether the model has that term."""
@@ -109,7 +120,7 @@ class Card:
     def stated(self, term: str) -> list[Prior | Centre]:
         """Return what the card states of a term: centres, then priors."""
         centres = [self.centres[n] for n in CENTRES.get(term, ()) if n in self.centres]
-        return centres + [self.priors[name] for name in TERMS[term]]
+        return centres + [self.priors[name] for name in priors_of(term, self.law)]
 
 
 def load_card(name: str, where: str, beside: Path | None = None) -> Card:
@@ -118,24 +129,24 @@ def load_card(name: str, where: str, beside: Path | None = None) -> Card:
     Raises
     ------
     InputError
-        If the card is missing, is not TOML, or states a term or prior that
-        cannot be used; names the card, the entry and the remedy.
+        If the card or its base is missing, is not TOML, or states a term or
+        prior that cannot be used; names the card, the entry and the remedy.
     """
     path = resolve("models", name, where, beside)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path.name}: not valid TOML: {error}.") from error
-    return parse_card(text, path.stem, path.name)
+    texts = read_card_files(path)
+    content: dict[str, Any] = {}
+    for base in reversed(texts):
+        content = with_base(parse_toml(texts[base], f"{base}.toml"), content)
+    return _read(content, path.stem, path.name, texts)
 
 
 def parse_card(text: str, name: str, where: str) -> Card:
-    """Return the card written in `text`; see `load_card`."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: not valid TOML: {error}.") from error
-    refuse_unknown_keys(where, content, ("title", "term"))
+    """Return the card written in `text`, which has no base; see `load_card`."""
+    return _read(parse_toml(text, where), name, where, {name: text})
+
+
+def _read(content: dict[str, Any], name: str, where: str, texts: dict[str, str]) -> Card:
+    refuse_unknown_keys(where, content, ("title", "base", "term"))
     terms = content.get("term", {})
     if not isinstance(terms, dict):
         raise InputError(f"{where}: term is {terms!r}; expected tables [term.NAME].")
@@ -146,14 +157,29 @@ def parse_card(text: str, name: str, where: str) -> Card:
         if not _in_use(terms.get(term, {"use": False}), f"{where}: term {term!r}"):
             raise InputError(f"{where}: term {term!r} is missing; every model needs it.")
     used = tuple(t for t in TERMS if t in terms and _in_use(terms[t], f"{where}: term {t!r}"))
+    law = _law(terms["response_loss"], where) if "response_loss" in used else ADDITIVE
     priors: dict[str, Prior] = {}
     centres: dict[str, Centre] = {}
     for term in used:
-        entries = _entries(term, terms[term], where)
+        entries = _entries(term, law, terms[term], where)
         centres |= _read_centres(term, entries, where)
-        priors |= _read_priors(term, entries, where)
+        priors |= _read_priors(term, law, entries, where)
     meanings = {term: str(terms[term].get("means", "")) for term in used}
-    return Card(name, str(content.get("title", name)), priors, centres, used, meanings, text)
+    title = str(content.get("title", name))
+    return Card(name, title, priors, centres, used, meanings, law, texts)
+
+
+def priors_of(term: str, law: str) -> tuple[str, ...]:
+    """Return the quantities a card must state priors of for a term."""
+    return TERMS[term] + (LAWS[law].priors if term == "response_loss" else ())
+
+
+def _law(term: dict[str, object], where: str) -> str:
+    law = term.get("law", ADDITIVE)
+    if law not in LAWS:
+        known = ", ".join(LAWS)
+        raise InputError(f"{where}: term 'response_loss': law is {law!r}; expected one of {known}.")
+    return str(law)
 
 
 def _in_use(term: object, where: str) -> bool:
@@ -165,19 +191,20 @@ def _in_use(term: object, where: str) -> bool:
     return use
 
 
-def _entries(term: str, content: dict[str, object], where: str) -> dict[str, object]:
-    refuse_unknown_keys(f"{where}: term {term!r}", content, ("use", "means", "prior"))
+def _entries(term: str, law: str, content: dict[str, object], where: str) -> dict[str, object]:
+    keys = ("use", "means", "prior", *(("law",) if term == "response_loss" else ()))
+    refuse_unknown_keys(f"{where}: term {term!r}", content, keys)
     entries = content.get("prior", {})
     if not isinstance(entries, dict):
         raise InputError(f"{where}: term {term!r}: prior is {entries!r}; expected a table.")
-    known = (*CENTRES.get(term, ()), *TERMS[term])
+    known = (*CENTRES.get(term, ()), *priors_of(term, law))
     refuse_unknown_keys(f"{where}: term {term!r}: prior", entries, known)
     return entries
 
 
-def _read_priors(term: str, entries: dict[str, object], where: str) -> dict[str, Prior]:
+def _read_priors(term: str, law: str, entries: dict[str, object], where: str) -> dict[str, Prior]:
     priors = {}
-    for name in TERMS[term]:
+    for name in priors_of(term, law):
         if name not in entries:
             raise InputError(f"{where}: term {term!r} states no prior for {name!r}.")
         priors[name] = read_prior(name, entries[name], where)

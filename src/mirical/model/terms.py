@@ -24,7 +24,7 @@ from mirical.model.cards import Card
 from mirical.model.design import Data, Design
 from mirical.model.offsets import Scales
 from mirical.model.priors import Gamma
-from mirical.model.timelaw import log_relative_factor
+from mirical.model.timelaw import LAWS, log_relative_factor
 
 _JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
 _LOSS_PIVOT = np.log(15.0)  # ln(micron) at which the card states the size of the loss
@@ -193,7 +193,14 @@ def response_loss(
     spread = draw("tau_spread", card) * unit_normals("tau_unit", n_bands)
     typical = card.centre("tau_centre", design.bands, 1.0) * draw("tau_median", card)
     tau = numpyro.deterministic("tau", typical * jnp.exp(spread))
-    return log_relative_factor(design.elapsed, loss[design.band], tau[design.band])
+    law = {"loss": loss, "tau": tau}
+    law |= {name: draw(name, card) for name in LAWS[card.law].common}
+    if "loss_per_year" in LAWS[card.law].of_band:
+        smooth_root = jnp.linalg.cholesky(smooth + _JITTER * jnp.eye(n_bands))
+        rate = draw("loss_per_year_scale", card) * growth
+        rate = rate * (smooth_root @ unit_normals("loss_per_year_unit", n_bands))
+        law["loss_per_year"] = numpyro.deterministic("loss_per_year", rate)
+    return log_relative_factor(card.law, jnp.asarray(design.elapsed), law, design.band)
 
 
 def offset_scales(design: Design, card: Card) -> Scales:

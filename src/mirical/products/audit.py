@@ -30,6 +30,7 @@ from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
 from mirical.inference.jobs import Inputs
 from mirical.model.design import Design
+from mirical.model.timelaw import LAWS, log_relative_factor
 from mirical.observations.apertures import published_apertures
 from mirical.products.calibration import Query
 from mirical.products.entries import percent, words
@@ -50,7 +51,7 @@ PARTS = {
 }
 """Part by column, and what a sentence calls it."""
 
-_NEEDED = "loss", "tau", "D_band", "C_ref", "sigma"
+_NEEDED = "D_band", "C_ref", "sigma"
 
 
 def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
@@ -75,13 +76,15 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     design = inputs.design
     published = PublishedCalibration()
     group = posterior["posterior"].to_dataset()
-    lacking = [name for name in _NEEDED if name not in group]
+    law = inputs.card.law
+    parameters = LAWS[law].parameters
+    lacking = [name for name in (*parameters, *_NEEDED) if name not in group]
     if lacking:
         raise InputError(
             f"posterior.nc: holds no {', '.join(lacking)}; another version wrote it: run the job "
             "again."
         )
-    mean = {name: np.asarray(group[name]).mean(axis=(0, 1)) for name in ("loss", "tau", "D_band")}
+    mean = {name: group[name].mean(("chain", "draw")).values for name in (*parameters, "D_band")}
     factor = np.log(np.asarray(group["C_ref"])).mean(axis=(0, 1))
     bands = [band for band in design.bands if band in published.bands]
     staged = fit_staged(inputs.factors, published.throughput)
@@ -101,10 +104,10 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
             _given_ratios(mine, published.throughput),
             _given_ratios(mine, dict(zip(design.subarrays, mean["D_band"][b], strict=True))),
         )
-        relative = _relative(mine.elapsed, mean["loss"][b], mean["tau"][b])
-        at_reference = np.log(
-            _relative(np.array([REFERENCE_MJD - T0_MJD]), mean["loss"][b], mean["tau"][b])[0]
-        )
+        of_band = {name: mean[name] for name in LAWS[law].parameters}
+        relative = np.exp(log_relative_factor(law, mine.elapsed, of_band, b))
+        reference = np.array([REFERENCE_MJD - T0_MJD])
+        at_reference = float(log_relative_factor(law, reference, of_band, b)[0])
         given, ours = (mine.factor * ratios / relative for ratios in tables)
         covariance = _shared(posterior, design, np.asarray(design.band) == b, sigma)
         walks.append(
@@ -172,7 +175,3 @@ def _weighted(values: Floats, covariance: Floats) -> float:
 
 def _given_ratios(rows: StagedRows, throughput: dict[str, float]) -> Floats:
     return np.array([throughput[name] for name in words(rows.subarray)])
-
-
-def _relative(elapsed: Floats, loss: float, tau: float) -> Floats:
-    return 1 + np.expm1(-loss) * np.exp(-elapsed / tau)

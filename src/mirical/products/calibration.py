@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mirical.bands import find_band, subarray_term
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
+from mirical.model.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.observations.apertures import Aperture
 from mirical.products.stated import COEFFICIENTS, band_table, subarray_table
 
@@ -168,7 +169,7 @@ class Calibration(Protocol):
         ...
 
     def at(self, query: Query) -> Factors:
-        """Return the factors C = [A + B exp(-(t - t0)/tau)] / D (Eq. 4) with covariance."""
+        """Return the factors with covariance; by Eq. 4, C = [A + B exp(-(t - t0)/tau)] / D."""
         ...
 
 
@@ -196,6 +197,11 @@ class PosteriorCalibration:
     def simulated(self) -> bool:
         """Whether the run's rows were simulated."""
         return bool(self.posterior.attrs.get("simulated", 0))
+
+    @property
+    def time_law(self) -> str:
+        """Name of the time law the run was fitted with; see `mirical.model.timelaw.LAWS`."""
+        return str(self.posterior.attrs.get("time_law", ADDITIVE))
 
     @property
     def epochs(self) -> dict[str, tuple[float, float]]:
@@ -232,8 +238,11 @@ class PosteriorCalibration:
         InputError
             If the run has no rows in a band that is asked for.
         """
-        terms = self.posterior["posterior"].to_dataset()[["A", "B", "tau", "D_band"]]
-        drawn = terms.stack(sample=("chain", "draw"))
+        posterior = self.posterior["posterior"].to_dataset()
+        law = self.time_law
+        names = ["A", "D_band", *LAWS[law].parameters]
+        drawn = posterior[names].stack(sample=("chain", "draw"), create_index=False)
+        drawn = drawn.transpose("sample", ...)
         fitted = self.bands
         for band in query.filters:
             if band not in fitted:
@@ -241,14 +250,12 @@ class PosteriorCalibration:
                     f"band {band!r}: this run fitted no rows in it, so its factor is unknown; "
                     f"it has {', '.join(fitted)}."
                 )
-        band = xr.DataArray([fitted.index(b) for b in query.filters], dims="point")
-        names = [str(name) for name in drawn["subarray"].values]
-        term = [names.index(subarray_term(a, "query")) for a in query.subarrays]
-        elapsed = xr.DataArray(query.mjd - T0_MJD, dims="point")
-        at = {name: drawn[name].isel(band=band) for name in ("A", "B", "tau", "D_band")}
-        divisor = at["D_band"].isel(subarray=xr.DataArray(term, dims="point"))
-        factor = (at["A"] + at["B"] * np.exp(-elapsed / at["tau"])) / divisor
-        return factor.transpose("sample", "point").values
+        band = np.array([fitted.index(b) for b in query.filters])
+        subarrays = [str(name) for name in drawn["subarray"].values]
+        term = [subarrays.index(subarray_term(a, "query")) for a in query.subarrays]
+        of = {name: drawn[name].values for name in names}
+        relative = log_relative_factor(law, query.mjd - T0_MJD, of, band)
+        return of["A"][:, band] * np.exp(relative) / of["D_band"][:, band, term]
 
     def cautions(self, query: Query) -> list[str]:
         """Say in sentences where the answer to a query leans on priors rather than rows."""

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from mirical.errors import InputError
 from mirical.inference.directions import families
+from mirical.inference.draws import row_sites
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.jobs import Inputs
-from mirical.inference.leave_out import row_sites
 from mirical.inference.parameters import row_parameters
 from mirical.inference.sampling import Progress
 from mirical.inference.scrutiny import (

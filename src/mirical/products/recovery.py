@@ -18,7 +18,7 @@ from mirical.inference.diagnostics import Verdict, judge
 from mirical.inference.disturbances import DUSTY_STAR, Errors, Faults
 from mirical.inference.floor import floor_draws
 from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_job
-from mirical.inference.posterior import DIMS, REPORTED, quantities
+from mirical.inference.posterior import DIMS, quantities, reported
 from mirical.inference.sampling import Arrays, sample
 from mirical.inference.simulate import SimulatedProgram, simulate_program, write_program
 from mirical.model.cards import load_card
@@ -146,9 +146,9 @@ def _model(
     """Return the model's posterior, and what the record says of it beside the factors."""
     design = inputs.design
     chains = sample(design, inputs.card, sampler, _Unwatched())
-    drawn = quantities(chains.sites)
+    drawn = quantities(chains.sites, inputs.card.law)
     posterior = _tree(drawn, chains.stats, design)
-    verdict = judge(posterior, REPORTED, chains.complete)
+    verdict = judge(posterior, reported(posterior), chains.complete)
     probability = check_rows(chains.sites, design, sampler.seed).outlier_probability
     return posterior, {
         "quantities": _score_quantities(drawn, program, design),

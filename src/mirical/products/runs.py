@@ -25,9 +25,9 @@ from mirical.inference.jobs import (
     resolve_job,
 )
 from mirical.inference.posterior import (
-    REPORTED,
     build_posterior,
     read_posterior,
+    reported,
     write_posterior,
 )
 from mirical.inference.sampling import Progress, sample, sample_prior
@@ -87,7 +87,7 @@ def run_job(job: Job, inputs: Inputs, progress: Progress) -> Run:
         "curves": curves.band_curves(calibration, published, design),
         "predictive": curves.predictive_table(calibration, checks, design),
     }
-    verdict = judge(posterior, REPORTED, chains.complete)
+    verdict = judge(posterior, reported(posterior), chains.complete)
     return Run(job, inputs, posterior, verdict, made)
 
 
@@ -96,6 +96,7 @@ def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int]:
     return {
         "job": job.name,
         "card": inputs.card.name,
+        "time_law": inputs.card.law,
         "seed": job.sampler.seed,
         "photometry": observations.source,
         "photometry_sha256": observations.data_hash,
@@ -131,7 +132,8 @@ def _write_files(run: Run, folder: Path) -> None:
         write_ecsv(table, folder / f"{name}.ecsv")
     text = json.dumps(run.verdict.as_dict(), indent=2)
     (folder / "diagnostics.json").write_text(text + "\n", encoding="utf-8")
-    (folder / f"{run.inputs.card.name}.toml").write_text(run.inputs.card.text, encoding="utf-8")
+    for name, text in run.inputs.card.texts.items():
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
     (folder / "job.toml").write_text(_resolved_job(run), encoding="utf-8")
     write_posterior(run.posterior, folder / "posterior.nc")
     write_report(run, folder)
