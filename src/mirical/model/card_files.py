@@ -59,7 +59,6 @@ def with_base(own: Content, base: Content) -> Content:
 
     Tables are merged entry by entry, down to priors, each of which a card states whole.
     """
-
     # The levels are term, its name and prior.
     return _merged(own, base, 3)
 
@@ -68,7 +67,6 @@ def _merged(own: Content, base: Content, depth: int) -> Content:
     found = dict(base)
     for key, value in own.items():
         inner = base.get(key)
-        if depth and isinstance(value, dict) and isinstance(inner, dict):
-            value = _merged(value, inner, depth - 1)
-        found[key] = value
+        both = depth and isinstance(value, dict) and isinstance(inner, dict)
+        found[key] = _merged(value, inner, depth - 1) if both else value
     return found
