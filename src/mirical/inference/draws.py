@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.inference.gaussian import ROW_SITES, SCALES
+from mirical.inference.gaussian import BAND_SCALES, ROW_SITES, SCALES
 from mirical.inference.sampling import Arrays
 from mirical.model.cards import Card
 from mirical.model.design import Design
@@ -21,13 +21,14 @@ Floats = NDArray[np.float64]
 
 
 def needed(card: Card) -> tuple[str, ...]:
-    """Return the sites of a draw that `Gaussians` needs, the card's free scalars first."""
+    """Return the sites of a draw that `Gaussians` needs, those judged first."""
     scalars = [name for name, term in SCALES.items() if card.has(term)]
     if card.has("response_loss"):
         scalars += LAWS[card.law].common
     # What a card fixes has no R-hat.
     scalars.sort(key=lambda name: card.priors[name].is_fixed)
-    return (*scalars, *LAWS[card.law].of_band, *ROW_SITES)
+    of_bands = [name for name, term in BAND_SCALES.items() if card.has(term)]
+    return (*scalars, *of_bands, *LAWS[card.law].of_band, *ROW_SITES)
 
 
 def row_sites(sites: Mapping[str, NDArray[Any]], card: Card) -> Arrays:
@@ -37,13 +38,13 @@ def row_sites(sites: Mapping[str, NDArray[Any]], card: Card) -> Arrays:
 
 
 class Packing:
-    """The sites of a draw in one array, as `mirical.inference.refits` keeps them.
+    """The sites of a draw and the repeatabilities in one array, as refits keep them.
 
     Attributes
     ----------
     judged : int
-        The first so many numbers are those whose R-hat tells whether to believe a chain: the
-        free scalars of the card.
+        The first so many numbers are those whose R-hat tells whether to believe a chain: free
+        scalars of the card.
     """
 
     def __init__(self, design: Design, card: Card) -> None:
@@ -53,7 +54,8 @@ class Packing:
         colours = {"star_band_offset": (n_stars, n_bands)}
         known: dict[str, tuple[int, ...]] = in_bands | of_rows | colours
         self._shapes = {name: known.get(name, ()) for name in needed(card)}
-        scalars = [name for name, shape in self._shapes.items() if not shape]
+        self._shapes["repeatability"] = (n_bands,)
+        scalars = [n for n, shape in self._shapes.items() if not shape and n not in BAND_SCALES]
         self.judged = sum(not card.priors[name].is_fixed for name in scalars)
 
     def values(self, sites: dict[str, Any], design: Design) -> jax.Array:

@@ -23,7 +23,7 @@ from scipy.stats import norm
 
 from mirical.model.cards import Card
 from mirical.model.design import Design
-from mirical.model.terms import colour_correlation
+from mirical.model.terms import JITTER, colour_correlation, loss_growth, smooth_covariance
 from mirical.model.timelaw import LAWS, log_relative_factor
 
 Floats = NDArray[np.float64]
@@ -43,10 +43,17 @@ SCALES = {
 }
 """Scalars of a draw that are needed, and the term of the card they belong to."""
 
-LAW_WIDTHS = {"loss": 0.05, "tau": 0.3}
-"""Widths in which a fault may have bent a band's loss and ln tau."""
+BAND_SCALES = {
+    "loss_scale": "response_loss",
+    "loss_departure": "response_loss",
+    "tau_median": "response_loss",
+    "tau_spread": "response_loss",
+    "repeatability_median": "repeatability",
+    "repeatability_spread": "repeatability",
+}
+"""The same of what bands say of each other's laws and repeatabilities."""
 
-_STEP = 1e-4  # of the law's derivatives, in these widths
+_STEP = 1e-5  # of the law's derivatives
 
 
 @dataclass(frozen=True)
@@ -63,9 +70,9 @@ class Gaussian:
         Covariance of ln A of each band with the rows.
     log_a_mean : (band,) array
         Prior mean of ln A.
-    law : (row, parameter) array
-        Change of ln C by loss and ln tau of each band, times how far these may be off once
-        fitted (`LAW_WIDTHS`).
+    freed_residual, freed_covariance : (row,) and (row, row) arrays
+        r and V once what is private to a band in loss and tau is integrated out too, to first
+        order: a fault of one band may have bent these.
     own : (row, row) array
         The part of V that a star has to itself in colour: same star, else zero.
     sigma : (row,) array
@@ -76,19 +83,24 @@ class Gaussian:
         Zero where the card has no such rows.
     tightness : (star,) array
         Of the stars' colours.
+    repeatability_median, repeatability_spread : float
+        What the bands say of each other's repeatability: its median, spread of its logarithm.
     """
 
     residual: Floats
     covariance: Floats
     log_a: Floats
     log_a_mean: Floats
-    law: Floats
+    freed_residual: Floats
+    freed_covariance: Floats
     own: Floats
     sigma: Floats
     wrong: Floats
     outlier_fraction: float
     outlier_width: float
     tightness: Floats
+    repeatability_median: float
+    repeatability_spread: float
 
     @cached_property
     def root(self) -> Floats:
@@ -178,6 +190,12 @@ class Gaussians:
         self._a_mean = np.log(prior["median"]) + np.log(card.centre("A_centre", design.bands, 1.0))
         self._a_spread = float(prior["spread"])
         self._d_mean = np.log(card.centre("D_centre", design.subarrays, 1.0))[subarray]
+        if card.has("response_loss"):
+            self._loss_centre = card.centre("loss_centre", design.bands, 0.0)
+            self._tau_centre = card.centre("tau_centre", design.bands, 1.0)
+            self._growth = np.asarray(loss_growth(design, card))
+            length = card.fixed("loss_length")
+            self._smooth = np.asarray(smooth_covariance(design.log_wavelength, length))
 
     def __len__(self) -> int:
         return len(self._sites["sigma"])
@@ -186,7 +204,8 @@ class Gaussians:
         random = np.random.default_rng([self.seed, draw])
         law = {name: self._of(name, draw) for name in LAWS[self.card.law].parameters}
         sigma, alike = self._of("sigma", draw), self._alike
-        loss_effect = self._loss_effect(law)
+        elapsed = np.asarray(self.design.elapsed)
+        loss_effect = self.law_effect(draw, elapsed, self._band)
         tightness = self._tightness(draw, random)
         colour = self._scale("colour_scale", draw) / np.sqrt(tightness)
         at_rows = colour[self._star]
@@ -207,43 +226,80 @@ class Gaussians:
         covariance = own + shared + self._a_spread**2 * alike["band"]
         covariance[np.diag_indices_from(covariance)] += sigma**2 + wrong * width**2
         mean = loss_effect + self._a_mean[self._band] - self._d_mean
+        residual = np.asarray(self.design.log_factor) - mean
+        shift, spread = self._private_law(law, draw, random)
         return Gaussian(
-            residual=np.asarray(self.design.log_factor) - mean,
+            residual=residual,
             covariance=covariance,
             log_a=log_a,
             log_a_mean=self._a_mean,
-            law=self._law(law),
+            freed_residual=residual + shift,
+            freed_covariance=covariance + spread @ spread.T,
             own=own,
             sigma=sigma,
             wrong=wrong,
             outlier_fraction=fraction,
             outlier_width=width,
             tightness=tightness,
+            repeatability_median=self._scale("repeatability_median", draw),
+            repeatability_spread=self._scale("repeatability_spread", draw),
         )
 
-    def _loss_effect(self, law: dict[str, Floats]) -> Floats:
-        """Return ln[C(t)/A] of the rows."""
-        elapsed = np.asarray(self.design.elapsed)
-        return log_relative_factor(self.card.law, elapsed, law, self._band)
+    def law_effect(self, draw: int, elapsed: Floats, band: NDArray[np.integer]) -> Floats:
+        """Return ln[C(t)/A] of a draw at points: days since t0, and bands."""
+        law = {name: self._of(name, draw) for name in LAWS[self.card.law].parameters}
+        return log_relative_factor(self.card.law, elapsed, law, band)
 
-    def _law(self, law: dict[str, Floats]) -> Floats:
-        """Return the derivatives of ln[C(t)/A] by each band's loss and ln tau, scaled."""
-        in_band = np.arange(len(self.design.bands)) == self._band[:, None]
-        loss, ln_tau = _STEP * LAW_WIDTHS["loss"], _STEP * LAW_WIDTHS["tau"]
-        moved = (
-            [law | {"loss": law["loss"] + sign * loss} for sign in (1, -1)],
-            [law | {"tau": law["tau"] * np.exp(sign * ln_tau)} for sign in (1, -1)],
-        )
-        slopes = [
-            (self._loss_effect(up) - self._loss_effect(down)) / (2 * _STEP) for up, down in moved
+    def _private_law(
+        self, law: dict[str, Floats], draw: int, random: np.random.Generator
+    ) -> tuple[Floats, Floats]:
+        """Return what is private to bands in the law: effect on ln C in this draw, its spread.
+
+        Of a loss, what is smooth in wavelength and what is private to the band are drawn given
+        their sum.
+        """
+        n_bands = len(self.design.bands)
+        if not self.card.has("response_loss"):
+            return np.zeros(len(self._band)), np.zeros((len(self._band), 1))
+        departure = np.sqrt(self._scale("loss_departure", draw) ** 2 + JITTER)
+        size = self._scale("loss_scale", draw) * self._growth
+        smooth = size[:, None] * size * self._smooth
+        private = departure**2 * np.eye(n_bands)
+        gain = private @ np.linalg.inv(smooth + private)
+        left = private - gain @ private
+        mean = gain @ (law["loss"] - self._loss_centre)
+        of_loss = random.multivariate_normal(mean, 0.5 * (left + left.T), method="eigh")
+        typical = self._tau_centre * self._scale("tau_median", draw)
+        of_tau = np.log(law["tau"] / typical)
+        by_loss = self._slope(law, {"loss": law["loss"] + _STEP}, {"loss": law["loss"] - _STEP})
+        step = np.exp(_STEP)
+        by_tau = self._slope(law, {"tau": law["tau"] * step}, {"tau": law["tau"] / step})
+        in_band = np.arange(n_bands) == self._band[:, None]
+        widths = departure, self._scale("tau_spread", draw)
+        spread = [
+            in_band * (by * width)[:, None]
+            for by, width in zip((by_loss, by_tau), widths, strict=True)
         ]
-        return np.concatenate([in_band * slope[:, None] for slope in slopes], axis=1)
+        shift = by_loss * of_loss[self._band] + by_tau * of_tau[self._band]
+        return shift, np.concatenate(spread, axis=1)
+
+    def _slope(
+        self, law: dict[str, Floats], up: dict[str, Floats], down: dict[str, Floats]
+    ) -> Floats:
+        """Return the change of ln[C(t)/A] of the rows between two changes of the law, a step."""
+        elapsed = np.asarray(self.design.elapsed)
+        high, low = (
+            log_relative_factor(self.card.law, elapsed, law | moved, self._band)
+            for moved in (up, down)
+        )
+        return (high - low) / (2 * _STEP)
 
     def _of(self, name: str, draw: int) -> Floats:
         return np.asarray(self._sites[name][draw], dtype=float)
 
     def _scale(self, name: str, draw: int) -> float:
-        return float(self._sites[name][draw]) if self.card.has(SCALES[name]) else 0.0
+        term = (SCALES | BAND_SCALES)[name]
+        return float(self._sites[name][draw]) if self.card.has(term) else 0.0
 
     def _tightness(self, draw: int, random: np.random.Generator) -> Floats:
         n_stars, n_bands = len(self.design.stars), len(self.design.bands)

@@ -8,15 +8,15 @@ whose distribution is known given the truth has it given the draw (Johnson
 offsets integrated out the rows are Gaussian at a draw (`mirical.inference.gaussian`)
 and the quantities below have their distribution by replicated rows.
 
-For a direction x the score is z = w'r / (w'V w)^1/2 with w = (V + G G')^-1 x, G
-what the time law can do (`Gaussian.law`): a fault bends the law that was
-fitted, and w looks where it could not. A fault also widens the scale it
-hides in, and with it V; so a score counts in units of what is left once the
-best effect in its direction is taken off: the mean of sigma_i^2 a_i^2,
-a = V^-1 r, over the rows of its band, or of z^2 over the other directions of its
-family, either drawn to one as by `_AS_EXPECTED` more. The quantity is the
-largest of a family. For the scatter of a band it is the sum of d_i a_i^2 over its
-rows, d the variance of their photometric errors.
+For a direction x the score is z = x'V^-1 r / (x'V^-1 x)^1/2, with what is private to
+a band in loss and tau integrated out of r and V too (`Gaussian.freed_covariance`):
+a fault of one band bends the law that was fitted, and the others tell how
+far it may be bent. A fault also widens the scale it hides in, and with it V;
+so a score counts in units of what is left once the best effect in its
+direction is taken off: the mean of sigma_i^2 a_i^2, a = V^-1 r, over the rows of its
+band, or of z^2 over the other directions of its family, either drawn to one
+as by `_AS_EXPECTED` more. The quantity is the largest of a family. For the
+scatter of a band see `mirical.inference.scatter`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from scipy.linalg import cho_solve, solve_triangular
 
 from mirical.inference.directions import Family
 from mirical.inference.gaussian import Gaussian
+from mirical.inference.scatter import too_little, too_much
 from mirical.model.design import Design
 
 Floats = NDArray[np.float64]
@@ -38,10 +39,11 @@ REPLICATES = 2000
 """Replicated rows a p-value is counted among."""
 
 ALARM = 0.01
-"""A check fires if its p-value is below this, and ..."""
+"""A check fires if the median of its p-values over draws is below this.
 
-ALARM_MEDIAN = 0.05
-"""... the median over other draws below this: an alarm of one draw alone is let pass."""
+Each p-value is uniform for a sound model, so their median is below this at most twice as often
+as it says (Rueschendorf 1982); and the more alike they are, the nearer as often.
+"""
 
 _AS_EXPECTED = 10
 """Rows or directions of the expected size that steady what a score is measured by."""
@@ -80,7 +82,7 @@ class Answer:
     Attributes
     ----------
     finding : Finding
-        At the draw that counts.
+        At one draw, chosen before anything is known: its p-value is uniform for a sound model.
     p_median : float
         Median of the p-values over several draws.
     """
@@ -91,11 +93,11 @@ class Answer:
     @property
     def fires(self) -> bool:
         """Whether the rows contradict the model."""
-        return self.finding.p_value < ALARM and self.p_median < ALARM_MEDIAN
+        return self.p_median < ALARM
 
 
 def answers(each: Sequence[Sequence[Finding]]) -> list[Answer]:
-    """Return the answer of every check from the findings of several draws, the first counting."""
+    """Return the answer of every check from the findings of several draws, the first one shown."""
     medians = np.median([[finding.p_value for finding in found] for found in each], axis=0)
     return [Answer(f, float(m)) for f, m in zip(each[0], medians, strict=True)]
 
@@ -117,33 +119,35 @@ def findings(
         Of the replicates.
     """
     noise = random.standard_normal((len(rows.residual), REPLICATES))
-    white = rows.whiten(rows.residual[:, None])
-    both = np.concatenate([white, noise], axis=1)
-    found = [_extreme(rows, family, both, design) for family in families.values()]
-    found.append(_scatter(rows, both, design))
+    both = np.concatenate([rows.whiten(rows.residual[:, None]), noise], axis=1)
+    root = np.asarray(np.linalg.cholesky(rows.freed_covariance), dtype=float)
+    white = solve_triangular(root, rows.freed_residual[:, None], lower=True)
+    freed = np.concatenate([white, noise], axis=1)
+    found = [_extreme(rows, family, root, freed, design) for family in families.values()]
+    found.append(_scatter(rows, both, design, random))
     if "stars" in families:
         found.append(_spread(rows, families["stars"], both))
     return found
 
 
-def _extreme(rows: Gaussian, family: Family, both: Floats, design: Design) -> Finding:
+def _extreme(rows: Gaussian, family: Family, root: Floats, both: Floats, design: Design) -> Finding:
     """Test the largest score of a family.
 
-    The first column of `both` is the whitened rows, the others are replicates'.
+    `root` is that of the freed covariance; the first column of `both` is the
+    rows whitened by it, the others are replicates'.
     """
-    wide = np.linalg.cholesky(rows.covariance + rows.law @ rows.law.T)
-    weights = cho_solve((wide, True), family.columns)
+    weights = cho_solve((root, True), family.columns)
     information = np.sum(weights * family.columns, axis=0)
     known = np.flatnonzero(information > 1e-6)
-    along = rows.root.T @ weights[:, known]
-    length = np.sqrt(np.sum(along**2, axis=0))
+    along = root.T @ weights[:, known]
+    length = np.sqrt(information[known])
     scores = (along / length).T @ both
     if family.band is None:
         others = np.sum(scores**2, axis=0) - scores**2
         n_others = len(known) - 1
         square = others / max(n_others, 1)
     else:
-        pulls = rows.sigma[:, None] * solve_triangular(rows.root.T, both)
+        pulls = rows.sigma[:, None] * solve_triangular(root.T, both)
         shape = rows.sigma[:, None] * weights[:, known] / length
         square, n_others = np.empty_like(scores), np.empty((len(known), 1))
         for j, band in enumerate(family.band[known]):
@@ -153,7 +157,7 @@ def _extreme(rows: Gaussian, family: Family, both: Floats, design: Design) -> Fi
     sizes = np.abs(scores) / np.sqrt((n_others * square + _AS_EXPECTED) / (n_others + _AS_EXPECTED))
     at = int(np.argmax(sizes[:, 0]))
     best = known[at]
-    size = float(weights[:, best] @ rows.residual / information[best])
+    size = float(weights[:, best] @ rows.freed_residual / information[best])
     return Finding(
         check=family.name,
         p_value=_share(np.max(sizes, axis=0)),
@@ -164,15 +168,16 @@ def _extreme(rows: Gaussian, family: Family, both: Floats, design: Design) -> Fi
     )
 
 
-def _scatter(rows: Gaussian, both: Floats, design: Design) -> Finding:
+def _scatter(rows: Gaussian, both: Floats, design: Design, random: np.random.Generator) -> Finding:
     """Test whether any band's rows scatter as their photometric errors say."""
-    pulls = solve_triangular(rows.root.T, both)
-    band, variance = np.asarray(design.band), np.asarray(design.log_factor_unc) ** 2
-    of_band = (band == np.arange(len(design.bands))[:, None]) * variance
-    off = _departure(np.log(np.maximum(of_band @ pulls**2, 1e-300)))
-    at = int(np.argmax(np.abs(off[:, 0])))
-    largest = np.max(np.abs(off), axis=0)
-    return Finding("scatter", _share(largest), design.bands[at], float(off[at, 0]), np.nan, np.nan)
+    band, unc = np.asarray(design.band), np.asarray(design.log_factor_unc)
+    of_band = (band == np.arange(len(design.bands))[:, None]) * unc**2
+    much = too_much(rows, both, of_band)
+    little = too_little(rows, band, unc, random, REPLICATES)
+    p_much, p_little = _share(much.max(axis=0)), _share(little.max(axis=0))
+    at = int(np.argmax((much if p_much < p_little else little)[:, 0]))
+    label, z = design.bands[at], float(much[at, 0])
+    return Finding("scatter", min(1.0, 2 * min(p_much, p_little)), label, z, np.nan, np.nan)
 
 
 def _spread(rows: Gaussian, stars: Family, both: Floats) -> Finding:

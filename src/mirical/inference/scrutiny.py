@@ -16,11 +16,11 @@ import numpy as np
 from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from scipy.stats import norm
 
 from mirical.inference.directions import Family
 from mirical.inference.excess import StarSays, half_df_of, star_says
-from mirical.inference.gaussian import Gaussian, Gaussians
+from mirical.inference.gaussian import Gaussians
+from mirical.inference.left_out import each_left_out
 from mirical.inference.predictive import Finding, findings
 from mirical.inference.randomness import generator
 from mirical.inference.runtime import cores
@@ -110,7 +110,7 @@ def scrutinise(
         if place < FINDING_DRAWS:
             random = generator(seed, f"replicates {place}")
             found = findings(rows, families, gaussians.design, random)
-        log_likelihood, pit = _left_out(rows, np.asarray(gaussians.design.log_factor))
+        log_likelihood, pit = each_left_out(rows)
         information = np.sum(rows.whiten(slopes) ** 2, axis=0) if slopes.size else np.zeros(0)
         precision = 1 / SLOPE_SPREAD**2 + information
         pull = slopes.T @ rows.pull
@@ -133,22 +133,6 @@ def scrutinise(
 
     with ThreadPoolExecutor(max_workers=cores()) as pool:
         return list(pool.map(one, range(len(draws))))
-
-
-def _left_out(rows: Gaussian, observed: Floats) -> tuple[Floats, Floats]:
-    """Return log density of each row given the others, and the share of it below the row."""
-    variance = 1 / np.diag(rows.precision)
-    off = rows.pull * variance
-    wide = rows.outlier_width**2
-    sound = variance - rows.wrong * wide
-    f = rows.outlier_fraction
-    log_density = np.log1p(-f) + norm.logpdf(off, scale=np.sqrt(sound))
-    below = (1 - f) * norm.cdf(off / np.sqrt(sound))
-    if f:
-        spread = np.sqrt(sound + wide)
-        log_density = np.logaddexp(log_density, np.log(f) + norm.logpdf(off, scale=spread))
-        below = below + f * norm.cdf(off / spread)
-    return log_density, below
 
 
 @dataclass(frozen=True)

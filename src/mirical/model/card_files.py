@@ -64,9 +64,9 @@ def with_base(own: Content, base: Content) -> Content:
 
 
 def _merged(own: Content, base: Content, depth: int) -> Content:
-    found = dict(base)
-    for key, value in own.items():
-        inner = base.get(key)
-        both = depth and isinstance(value, dict) and isinstance(inner, dict)
-        found[key] = _merged(value, inner, depth - 1) if both else value
+    found = base | own
+    for key in own.keys() & base.keys() if depth else ():
+        mine, theirs = own[key], base[key]
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            found[key] = _merged(mine, theirs, depth - 1)
     return found

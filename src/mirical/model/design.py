@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS, subarray_term
 from mirical.conventions import T0_MJD
-from mirical.model.units import Data, Units, measure_units, no_units
+from mirical.model.units import LEFT_OUT, Data, Units, measure_units, no_units
 from mirical.observations.factors import CalibrationFactors
 from mirical.stars import STAR_TYPES
 
@@ -79,6 +79,12 @@ def with_rows(design: Design, log_factor: Float[Data, " row"]) -> Design:
     shape = len(design.stars), len(design.bands), len(design.subarrays), len(design.visits)
     units = measure_units(log_factor, design.log_factor_unc, design.elapsed, place, shape)
     return replace(design, log_factor=log_factor, units=units)
+
+
+def without_rows(design: Design, left_out: NDArray[np.bool_]) -> Design:
+    """Return the design with some rows left out of the fit and in their places: (row,) bool."""
+    unc = np.where(left_out, LEFT_OUT, np.asarray(design.log_factor_unc))
+    return with_rows(replace(design, log_factor_unc=unc), design.log_factor)
 
 
 def make_design(factors: CalibrationFactors) -> Design:

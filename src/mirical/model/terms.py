@@ -25,10 +25,12 @@ from mirical.model.design import Data, Design
 from mirical.model.offsets import Scales
 from mirical.model.priors import Gamma
 from mirical.model.timelaw import LAWS, log_relative_factor
+from mirical.model.units import told_rows
 
-_JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
+JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
 _LOSS_PIVOT = np.log(15.0)  # ln(micron) at which the card states the size of the loss
 _BEND = -1.5  # in the widths of what the rows say of a scatter, as is the bend's sharpness
+_NO_ROWS = 1.0  # variance of ln C in a band all of whose rows are left out
 _NONE = jnp.zeros(())
 
 
@@ -163,12 +165,19 @@ def loss_information(
     compare to the scatter of the rows, different subarrays to their
     departures as well, different stars to their offsets.
     """
-    count = jnp.zeros(len(design.bands)).at[design.band].add(1.0)
-    variance = jnp.zeros(len(design.bands)).at[design.band].add(sigma**2) / count
+    told = told_rows(design.log_factor_unc)
+    count = jnp.zeros(len(design.bands)).at[design.band].add(told)
+    square = jnp.zeros(len(design.bands)).at[design.band].add(told * sigma**2)
+    variance = square / jnp.maximum(count, 1.0) + _NO_ROWS * (count == 0)
     own = jnp.stack([jnp.zeros(()), scales.subarray_band, scales.star])
     information = design.units.loss_leverage / (variance + own[:, None] ** 2)
     total = information.sum(0)
     return total, (information * design.units.loss).sum(0) / jnp.maximum(total, 1e-12)
+
+
+def loss_growth(design: Design, card: Card) -> Float[Array, " band"]:
+    """Return the size of the loss in each band relative to that at 15 micron."""
+    return jnp.exp(card.fixed("loss_slope") * (design.log_wavelength - _LOSS_PIVOT))
 
 
 def response_loss(
@@ -181,8 +190,8 @@ def response_loss(
         numpyro.deterministic("tau", jnp.full(n_bands, np.inf))
         return jnp.zeros_like(design.elapsed)
     smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
-    growth = jnp.exp(card.fixed("loss_slope") * (design.log_wavelength - _LOSS_PIVOT))
-    private = draw("loss_departure", card) ** 2 + _JITTER
+    growth = loss_growth(design, card)
+    private = draw("loss_departure", card) ** 2 + JITTER
     size = draw("loss_scale", card) * growth
     covariance = size[:, None] * size * smooth + private * jnp.eye(n_bands)
     root = jnp.linalg.cholesky(covariance)
@@ -196,7 +205,7 @@ def response_loss(
     law = {"loss": loss, "tau": tau}
     law |= {name: draw(name, card) for name in LAWS[card.law].common}
     if "loss_per_year" in LAWS[card.law].of_band:
-        smooth_root = jnp.linalg.cholesky(smooth + _JITTER * jnp.eye(n_bands))
+        smooth_root = jnp.linalg.cholesky(smooth + JITTER * jnp.eye(n_bands))
         rate = draw("loss_per_year_scale", card) * growth
         rate = rate * (smooth_root @ unit_normals("loss_per_year_unit", n_bands))
         law["loss_per_year"] = numpyro.deterministic("loss_per_year", rate)
@@ -251,7 +260,7 @@ def colour_correlation(design: Design, card: Card) -> Float[Array, "band band"]:
         return identity
     share = card.fixed("colour_roughness")
     smooth = smooth_covariance(design.log_wavelength, card.fixed("colour_length"))
-    return (1 - share) * smooth + (share + _JITTER) * identity
+    return (1 - share) * smooth + (share + JITTER) * identity
 
 
 def repeatability(design: Design, card: Card) -> Float[Array, " row"]:

@@ -1,0 +1,73 @@
+"""What a posterior says of a row it was not told of: its density there, and the share below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import arviz_base
+import numpy as np
+from arviz_stats.loo.loo import loo
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.stats import norm
+
+from mirical.inference.gaussian import Gaussian
+
+Floats = NDArray[np.float64]
+
+
+def each_left_out(rows: Gaussian) -> tuple[Floats, Floats]:
+    """Return log density of each row given all others, and the share of it below the row."""
+    variance = 1 / np.diag(rows.precision)
+    sound = variance - rows.wrong * rows.outlier_width**2
+    return _scores(rows, rows.pull * variance, sound)
+
+
+def later_rows(rows: Gaussian, held: NDArray[np.bool_], scatter: Floats) -> tuple[Floats, Floats]:
+    """Return the same of rows that were left out of the fit, given those that were not.
+
+    Parameters
+    ----------
+    rows : Gaussian
+        All rows at a draw of a fit without some.
+    held : (row,) bool array
+        Which were left out.
+    scatter : (held row,) array
+        Standard deviation of these rows if sound.
+    """
+    shared = rows.covariance - np.diag(rows.sigma**2 + rows.wrong * rows.outlier_width**2)
+    across = shared[np.ix_(held, ~held)]
+    root = cho_factor(rows.covariance[np.ix_(~held, ~held)], lower=True)
+    off = rows.residual[held] - across @ cho_solve(root, rows.residual[~held])
+    known = np.sum(across * cho_solve(root, across.T).T, axis=1)
+    return _scores(rows, off, np.diag(shared)[held] - known + scatter**2)
+
+
+def _scores(rows: Gaussian, off: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    f, wide = rows.outlier_fraction, rows.outlier_width**2
+    log_density = np.log1p(-f) + norm.logpdf(off, scale=np.sqrt(variance))
+    below = (1 - f) * norm.cdf(off / np.sqrt(variance))
+    if f:
+        spread = np.sqrt(variance + wide)
+        log_density = np.logaddexp(log_density, np.log(f) + norm.logpdf(off, scale=spread))
+        below = below + f * norm.cdf(off / spread)
+    return log_density, below
+
+
+def leave_one_out(log_likelihood: Floats, log_a: Floats) -> Any:
+    """Return ArviZ's PSIS-LOO of rows, each given all others: its ELPDData, pointwise.
+
+    Parameters
+    ----------
+    log_likelihood : (draw, row) array
+        As `each_left_out` has it at each draw.
+    log_a : (draw, band) array
+        Whose autocorrelation tells how many draws count.
+    """
+    tree = arviz_base.from_dict(
+        {
+            "log_likelihood": {"log_factor": log_likelihood[None]},
+            "posterior": {"log_a": log_a[None]},
+        }
+    )
+    return loo(tree, pointwise=True)

@@ -1,0 +1,172 @@
+"""Rival models fitted to the same rows: what each predicts of rows left out and of times to come.
+
+Every fit of a card runs with functions compiled once (`mirical.inference.refits`): several
+chains of all rows, and one of the rows before each cut date. What a draw
+predicts has every offset integrated out (`mirical.inference.gaussian`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from arviz_stats.base.array import array_stats
+from numpy.typing import NDArray
+
+from mirical.conventions import T0_MJD
+from mirical.inference.draws import Packing
+from mirical.inference.gaussian import Gaussians
+from mirical.inference.jobs import Sampler
+from mirical.inference.left_out import each_left_out, later_rows
+from mirical.inference.randomness import generator
+from mirical.inference.refits import RHAT_LIMIT, Fit, Refits
+from mirical.inference.sampling import random_key
+from mirical.model.cards import Card
+from mirical.model.design import Design, without_rows
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+LADDER = ("pooled", "staged-like", "independent", "no-visit", "no-subarray-band", "hierarchical")
+"""Cards from the simplest to the model: what does each term gain?"""
+
+TIME_LAWS = ("hierarchical", "pipeline", "exponential-linear", "power-law", "two-exponentials")
+"""Cards that differ in the time law alone."""
+
+CHAINS, LOOKED_AT = 4, 50
+"""Chains of a fit to all rows, and draws of each chain that are looked at."""
+
+SETTINGS = Sampler(chains=1, warmup=150, draws=150)
+_MORE = 50
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model fitted to some rows predicts.
+
+    Attributes
+    ----------
+    log_likelihood : (draw, row) array
+        Log density of each row of the fit given all others.
+    log_a : (draw, band) array
+        Mean of ln A.
+    log_c : (draw, band, date) array
+        ln C in FULL, drawn.
+    later, share : (draw, later row) array
+        Log density of each row left out, given those that were not, and the share below it.
+    problem : str
+        Why the fit must not be believed; empty for a sound one.
+    """
+
+    log_likelihood: Floats
+    log_a: Floats
+    log_c: Floats
+    later: Floats
+    share: Floats
+    problem: str
+
+
+class RivalFits:
+    """Fits of one card to all rows of a design, and to those before some date.
+
+    Parameters
+    ----------
+    design, card : Design, Card
+        Rows and model.
+    dates : (date,) array
+        Epochs at which C is predicted, MJD in days.
+    seed : int
+        Fixes every random number.
+    """
+
+    def __init__(self, design: Design, card: Card, dates: Floats, seed: int) -> None:
+        self._design, self._card, self._seed = design, card, seed
+        self._elapsed = np.asarray(dates) - T0_MJD
+        self._packing = Packing(design, card)
+        self._refits = Refits(
+            design, card, SETTINGS, self._packing.values, _MORE, self._packing.judged
+        )
+        self._key = random_key(seed, card.name)
+        self._refits.adapt(self._key, design)
+
+    def run(
+        self, cuts: Sequence[float], stop: threading.Event, of: Design | None = None
+    ) -> Iterator[tuple[float | None, Predictions]]:
+        """Yield what the model predicts from all rows (cut None) and from those before each cut.
+
+        Parameters
+        ----------
+        cuts : sequence of float
+            Days since t0.
+        stop : Event
+            Ends the fits.
+        of : Design, optional
+            Other values of the same rows.
+        """
+        design = of or self._design
+        elapsed = np.asarray(design.elapsed)
+        none = np.zeros(len(elapsed), dtype=bool)
+        tasks = [(None, none)] * CHAINS + [(cut, elapsed > cut) for cut in cuts]
+        designs = (without_rows(design, held) if held.any() else design for _, held in tasks)
+        whole: list[Fit] = []
+        for place, fit in self._refits.fit_all(self._key, designs, stop):
+            cut, held = tasks[place]
+            if cut is not None:
+                yield cut, self._predict([fit], design, held)
+                continue
+            whole.append(fit)
+            if len(whole) == CHAINS:
+                yield None, self._predict(whole, design, held)
+
+    def _predict(self, fits: list[Fit], design: Design, held: Bools) -> Predictions:
+        problem = next((fit.problem for fit in fits if fit.problem), "") or self._disagree(fits)
+        usable = [fit for fit in fits if len(fit.values)]
+        n_bands, n_dates = len(design.bands), len(self._elapsed)
+        if not usable:
+            nothing = np.zeros((0, 0))
+            return Predictions(
+                nothing, nothing, np.zeros((0, n_bands, n_dates)), nothing, nothing, problem
+            )
+        places = [np.linspace(0, len(f.values) - 1, LOOKED_AT).astype(int) for f in usable]
+        values = np.concatenate(
+            [fit.values[place] for fit, place in zip(usable, places, strict=True)]
+        )
+        sites = self._packing.sites(values)
+        masked = without_rows(design, held) if held.any() else design
+        gaussians = Gaussians(sites, masked, self._card, self._seed)
+        random = generator(self._seed, f"forecast {self._card.name} {int(held.sum())}")
+        bands = np.repeat(np.arange(n_bands), n_dates)
+        elapsed = np.tile(self._elapsed, n_bands)
+        band, unc = np.asarray(design.band)[held], np.asarray(design.log_factor_unc)[held]
+        said = []
+        for draw in range(len(values)):
+            rows = gaussians[draw]
+            mean, covariance = rows.log_a_posterior()
+            log_a = random.multivariate_normal(mean, covariance, method="eigh")
+            log_c = log_a[bands] + gaussians.law_effect(draw, elapsed, bands)
+            scatter = np.hypot(sites["repeatability"][draw][band], unc)
+            later = later_rows(rows, held, scatter) if held.any() else (np.zeros(0),) * 2
+            log_density = each_left_out(rows)[0][~held]
+            said.append((log_density, mean, log_c.reshape(n_bands, n_dates), *later))
+        return Predictions(*map(np.stack, zip(*said, strict=True)), problem=problem)
+
+    def _disagree(self, fits: list[Fit]) -> str:
+        """Return that chains disagree, or nothing."""
+        if len(fits) < 2:
+            return ""
+        n = min(len(fit.values) for fit in fits)
+        judged = np.stack([fit.values[:n, : self._packing.judged] for fit in fits])
+        rhat = float(np.max(np.asarray(array_stats.rhat(judged, chain_axis=0, draw_axis=1))))
+        return f"R-hat is {rhat:.2f}" if rhat > RHAT_LIMIT else ""
+
+
+def cut_dates(design: Design, number: int) -> Floats:
+    """Return the days since t0 before which even shares of the rows were taken: 0.3 to 0.9."""
+    if not number:
+        return np.zeros(0)
+    elapsed = np.sort(np.asarray(design.elapsed))
+    at = (np.linspace(0.3, 0.9, number) * (len(elapsed) - 1)).astype(int)
+    # Between two rows, so that no visit is cut in two by rounding.
+    return np.unique(0.5 * (elapsed[at] + elapsed[at + 1]))
