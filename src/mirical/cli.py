@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_factors(parsers)
     _add_compare(parsers)
     _add_check(parsers)
+    _add_rivals(parsers)
     _add_apertures(parsers)
     _add_mosaic(parsers)
     _add_photometry(parsers)
@@ -119,6 +120,27 @@ def _add_check(parsers: argparse._SubParsersAction) -> None:
         help="fit again without each star whose effect the draws cannot tell (a minute each)",
     )
     check.set_defaults(command=checking.check)
+
+
+def _add_rivals(parsers: argparse._SubParsersAction) -> None:
+    rivals = parsers.add_parser(
+        "rivals", help="other models of a run's rows: compared, stacked, and asked for the future"
+    )
+    rivals.add_argument("run", metavar="RUN", help="a run's folder")
+    rivals.add_argument(
+        "--models",
+        metavar="CARD",
+        nargs="+",
+        help="cards to compare [the shipped ladder and time laws]",
+    )
+    rivals.add_argument(
+        "--cuts", metavar="N", type=int, default=5, help="dates to hindcast from, 0 for none [5]"
+    )
+    rivals.add_argument(
+        "--until", metavar="MJD", type=float, help="end of the forecast [62502, 2030-01-01]"
+    )
+    rivals.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/rivals]")
+    rivals.set_defaults(command=checking.rivals)
 
 
 def _add_apertures(parsers: argparse._SubParsersAction) -> None:

@@ -1,10 +1,10 @@
-"""Whether to believe a run."""
+"""Whether to believe a run, and what other models say."""
 
 from __future__ import annotations
 
 import argparse
 
-from mirical.commands.ending import NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.commands.ending import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
 from mirical.errors import InputError
 
 
@@ -41,3 +41,52 @@ def check(options: argparse.Namespace) -> int:
     write_check(checked, out)
     print_check(checked, out, results)
     return SUCCESS if checked.believable else NOT_BELIEVABLE
+
+
+def rivals(options: argparse.Namespace) -> int:
+    """Fit rival models to a run's rows, compare and stack them, and forecast."""
+    from mirical.inference import runtime
+
+    runtime.configure()  # before anything loads JAX or a linear algebra library
+
+    from mirical.inference.kept_rivals import KeptRivals
+    from mirical.inference.rivals import LADDER, TIME_LAWS
+    from mirical.inference.watching import FitWatch
+    from mirical.model.cards import load_card
+    from mirical.products.rivals import UNTIL, compare_rivals, fit_rivals, forecast_dates
+    from mirical.products.rivals_report import sentences, write_rivalry
+    from mirical.products.runs import open_run, run_folder
+    from mirical.products.summary import print_rivalry
+
+    if options.cuts < 0:
+        raise InputError(f"rivals: --cuts is {options.cuts}; expected 0 or more.")
+    names = options.models or dict.fromkeys((*LADDER, *TIME_LAWS))
+    cards = [load_card(name, "rivals") for name in names]
+    if len({card.name for card in cards}) < len(cards):
+        raise InputError("rivals: two --models have the same name; rename one.")
+    folder = run_folder(options.run)
+    out = options.out or folder / "rivals"
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; --out needs a folder.")
+    posterior, inputs = open_run(folder)
+    attrs = {str(key): value for key, value in posterior.attrs.items()}
+    dates = forecast_dates(inputs, UNTIL if options.until is None else options.until)
+    study = {name: attrs[name] for name in ("photometry_sha256", "jax", "numpyro")}
+    study |= {"seed": int(attrs["seed"]), "cuts": options.cuts, "dates": dates.tolist()}
+    results, progress = consoles()
+    kept = KeptRivals(out / "kept", study)
+    try:
+        with FitWatch(progress) as watch:
+            found = fit_rivals(
+                inputs, cards, dates, options.cuts, kept, int(attrs["seed"]), watch.begin
+            )
+    except KeyboardInterrupt:
+        progress.print(f"mirical: interrupted; the same command goes on from {out / 'kept'}.")
+        return INTERRUPTED
+    if all(of[None].problem for of in found.values()):
+        raise InputError("rivals: no model's chains may be believed: give the run more rows.")
+    name = folder.resolve().name
+    rivalry = compare_rivals(name, attrs, inputs, cards, found, dates)
+    write_rivalry(rivalry, out)
+    print_rivalry(rivalry, sentences(rivalry), out, results)
+    return SUCCESS

@@ -29,10 +29,23 @@ from mirical.model.design import Design, without_rows
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-LADDER = ("pooled", "staged-like", "independent", "no-visit", "no-subarray-band", "hierarchical")
+LADDER: tuple[str, ...] = (
+    "pooled",
+    "staged-like",
+    "independent",
+    "no-visit",
+    "no-subarray-band",
+    "hierarchical",
+)
 """Cards from the simplest to the model: what does each term gain?"""
 
-TIME_LAWS = ("hierarchical", "pipeline", "exponential-linear", "power-law", "two-exponentials")
+TIME_LAWS: tuple[str, ...] = (
+    "hierarchical",
+    "pipeline",
+    "exponential-linear",
+    "power-law",
+    "two-exponentials",
+)
 """Cards that differ in the time law alone."""
 
 CHAINS, LOOKED_AT = 4, 50

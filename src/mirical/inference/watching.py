@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -132,6 +133,29 @@ class DrawWatch(_Shown):
     def refit(self, star: str) -> _Steps:
         """Show the chains of a fit without a star."""
         return _Steps(self._display, f"without {star}")
+
+
+class FitWatch(_Shown):
+    """A terminal display of the fits of several models; use as a context manager.
+
+    Parameters
+    ----------
+    console : Console
+        Where to draw; silent if it is not a terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._display = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} fits"),
+            console=console,
+        )
+
+    def begin(self, model: str, fits: int) -> Callable[[], None]:
+        """Show a model and its number of fits; return who takes note of each."""
+        task = self._display.add_task(model, total=fits)
+        return lambda: self._display.update(task, advance=1)
 
 
 class _Steps:

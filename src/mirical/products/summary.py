@@ -18,6 +18,7 @@ from mirical.products.entries import NOTHING, measured, percent, signed, value
 
 if TYPE_CHECKING:
     from mirical.products.check import CheckedRun
+    from mirical.products.rivals import Rivalry
     from mirical.products.runs import Run
     from mirical.products.side_by_side import Comparison
 
@@ -73,6 +74,22 @@ def print_check(checked: CheckedRun, folder: Path, console: Console) -> None:
     for sentence in checked.sentences:
         console.print(Text(sentence))
     console.print(Text(f"Report: {folder / 'check.html'}"), soft_wrap=True)
+
+
+def print_rivalry(
+    rivalry: Rivalry, sentences: Sequence[str], folder: Path, console: Console
+) -> None:
+    """Print how every model stands, what that comes to and where the page is."""
+    title = f"{'SIMULATED DATA · ' if rivalry.simulated else ''}{rivalry.name}: rival models"
+    sheet = _sheet(title, "model", "elpd", "behind the best", "weight")
+    for row in rivalry.tables["models"]:
+        behind = measured(float(row["behind"]), float(row["behind_se"])).text
+        weight = f"{float(row['weight']):.2f}"
+        sheet.add_row(str(row["model"]), f"{float(row['elpd']):.1f}", behind, weight)
+    console.print(sheet)
+    for sentence in sentences:
+        console.print(Text(sentence))
+    console.print(Text(f"Report: {folder / 'rivals.html'}"), soft_wrap=True)
 
 
 def print_audit(table: Table, sentences: Sequence[str], console: Console) -> None:

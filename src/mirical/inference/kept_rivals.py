@@ -1,0 +1,79 @@
+"""What fits of rival models have predicted, kept so that a command goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+import mirical
+from mirical.folders import whole_file
+from mirical.inference.rivals import CHAINS, LOOKED_AT, SETTINGS, Predictions
+from mirical.model.cards import Card
+
+Found = dict[float | None, Predictions]
+
+_ARRAYS = tuple(field.name for field in fields(Predictions) if field.name != "problem")
+
+
+class KeptRivals:
+    """A folder with a file for every card that was fitted.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it does not exist.
+    study : dict
+        What all fits have in common: rows, seed, cuts and dates. A file of another study, of
+        another version or of a card that has changed is not used.
+    """
+
+    def __init__(self, folder: Path, study: dict[str, Any]) -> None:
+        self._folder = folder
+        self._study = study | {"mirical": mirical.__version__}
+        self._study |= {"chains": CHAINS, "looked_at": LOOKED_AT, "sampler": repr(SETTINGS)}
+
+    def load(self, card: Card) -> Found | None:
+        """Return what a card's fits have predicted, by cut date; None if they were not made."""
+        try:
+            with np.load(self._path(card)) as file:
+                if str(file["study"]) != self._key(card):
+                    return None
+                cuts = [None if np.isnan(cut) else float(cut) for cut in file["cuts"]]
+                return {
+                    cut: Predictions(
+                        *(file[f"{name}_{i}"] for name in _ARRAYS),
+                        problem=str(file[f"problem_{i}"]),
+                    )
+                    for i, cut in enumerate(cuts)
+                }
+        except (OSError, KeyError, ValueError, BadZipFile):
+            return None
+
+    def save(self, card: Card, found: Found) -> None:
+        """Keep what a card's fits have predicted.
+
+        Raises
+        ------
+        InputError
+            If the folder cannot be written.
+        """
+        cuts = np.array([np.nan if cut is None else cut for cut in found])
+        arrays: dict[str, Any] = {"study": np.array(self._key(card)), "cuts": cuts}
+        for i, one in enumerate(found.values()):
+            arrays |= {f"{name}_{i}": getattr(one, name) for name in _ARRAYS}
+            arrays[f"problem_{i}"] = np.array(one.problem)
+        with whole_file(self._path(card)) as path, path.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    def _path(self, card: Card) -> Path:
+        return self._folder / f"{card.name}.npz"
+
+    def _key(self, card: Card) -> str:
+        of_card = {"card": hashlib.sha256(card.text.encode()).hexdigest()}
+        return json.dumps(self._study | of_card, sort_keys=True)
