@@ -23,6 +23,8 @@ from pathlib import Path
 from mirical.inference import runtime
 
 WARMUP, DRAWS, MORE = 150, 150, 50
+FIRST_SEED = 1001
+"""Lower ones were looked at while the checks were made."""
 LONG = ("F1800W", "F2100W", "F2300C", "F2550W")
 
 
@@ -88,7 +90,7 @@ def like(design: object) -> Iterator[int]:
     from mirical.inference.planted import faulty_program
     from mirical.inference.refits import same_rows
 
-    for seed in itertools.count(2):
+    for seed in itertools.count(FIRST_SEED):
         if same_rows(faulty_program(seed, "none")[0].design, design):
             yield seed
 

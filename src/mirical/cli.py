@@ -115,9 +115,10 @@ def _add_check(parsers: argparse._SubParsersAction) -> None:
         "--draws", metavar="N", type=int, default=200, help="posterior draws looked at [200]"
     )
     check.add_argument(
-        "--refit",
-        action="store_true",
-        help="fit again without each star whose effect the draws cannot tell (a minute each)",
+        "--no-refit",
+        dest="refit",
+        action="store_false",
+        help="do not fit again without each star whose effect the draws cannot tell",
     )
     check.set_defaults(command=checking.check)
 

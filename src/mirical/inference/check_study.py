@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import jax
@@ -18,6 +20,7 @@ from mirical.inference.jobs import Sampler
 from mirical.inference.predictive import Answer, answers, findings
 from mirical.inference.randomness import generator
 from mirical.inference.refits import Fit, Refits
+from mirical.inference.runtime import cores
 from mirical.model.cards import Card
 from mirical.model.design import Design
 
@@ -71,10 +74,20 @@ class CheckedFits:
         """Yield what the checks say of each program as its fit ends."""
         numbers = list(programs)
         designs = (programs[number][0] for number in numbers)
-        for place, fit in self._refits.fit_all(self._key, designs, stop):
-            yield self._check(numbers[place], fit, *programs[numbers[place]])
+        checking: deque[Future[Checked]] = deque()
+        with ThreadPoolExecutor(max_workers=cores()) as pool:
+            for place, fit in self._refits.fit_all(self._key, designs, stop):
+                number = numbers[place]
+                checking.append(pool.submit(self._check, number, fit, *programs[number]))
+                while len(checking) > cores():
+                    yield checking.popleft().result()
+            while checking:
+                yield checking.popleft().result()
 
     def _check(self, number: int, fit: Fit, design: Design, parameters: Parameters) -> Checked:
+        if not len(fit.values):
+            nothing = np.full(len(design.bands), np.nan)
+            return Checked(number, [], {}, nothing, nothing, fit.problem)
         gaussians = self._gaussians(fit, design)
         last = len(gaussians) - 1
         made = families(design, parameters)

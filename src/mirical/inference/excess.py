@@ -42,7 +42,9 @@ AMPLITUDES = tuple(np.geomspace(0.005, 1.0, 17).tolist())
 """Excess at F2550W as a fraction of the star; uniform in its logarithm."""
 
 _REFERENCE = "F2550W"
-_TIGHTNESSES = 12  # nodes of its prior, equally likely
+_SHARES = (0.0, 0.001, 0.004, 0.015, 0.04, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
+"""Of the tightness's prior below the edges of what a node stands for. Among tens of stars the one
+with the largest colour error is far in its tail, where dust must not be the only way out."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,13 @@ def star_says(rows: Gaussian, star: int, design: Design, half_df: float | None) 
     bare = covariance - own - np.diag(rows.wrong[group] * wide)
     shifts = excess_shifts(design, group)
     left = np.concatenate([off[:, None], off[:, None] + shifts], axis=1)
-    nodes = np.ones(1) if half_df is None else _nodes(half_df)
+    nodes, shares = (np.ones(1), np.ones(1)) if half_df is None else _nodes(half_df)
     patterns = np.unique([np.zeros(len(group)), rows.wrong[group]], axis=0)
     logs = [
         _log_densities(bare + own * rows.tightness[star] / node, left, patterns, rows)
         for node in nodes
     ]
-    total = logsumexp(logs, axis=0) - np.log(len(nodes))
+    total = logsumexp(np.array(logs) + np.log(shares)[:, None], axis=0)
     return StarSays(float(total[0]), total[1:].reshape(len(TEMPERATURES), len(AMPLITUDES)))
 
 
@@ -139,9 +141,11 @@ def _log_densities(covariance: Floats, left: Floats, patterns: Floats, rows: Gau
 
 
 @cache
-def _nodes(half_df: float) -> Floats:
-    shares = (np.arange(_TIGHTNESSES) + 0.5) / _TIGHTNESSES
-    return gamma.ppf(shares, half_df, scale=1 / half_df)
+def _nodes(half_df: float) -> tuple[Floats, Floats]:
+    """Return tightnesses and how likely each is."""
+    edges = np.array(_SHARES)
+    middles = 0.5 * (edges[1:] + edges[:-1])
+    return gamma.ppf(middles, half_df, scale=1 / half_df), np.diff(edges)
 
 
 def amplitude_of(log_weights: Floats) -> tuple[float, float]:

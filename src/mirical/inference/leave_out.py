@@ -2,42 +2,81 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mirical.inference.draws import row_sites
+from mirical.inference.draws import Packing
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.jobs import Sampler
-from mirical.inference.sampling import Progress, sample
+from mirical.inference.refits import Refits
+from mirical.inference.sampling import random_key
 from mirical.model.cards import Card
-from mirical.model.design import make_design
-from mirical.observations.factors import CalibrationFactors
+from mirical.model.design import Design, without_rows
 
-SHORT = Sampler(chains=2, warmup=200, draws=400)
-"""Sampler settings that suffice for means: what counts is averaged over the offsets exactly."""
+Floats = NDArray[np.float64]
 
-LOOKED_AT = 200
+CHAINS = 2
+"""Chains of a fit: what counts is averaged over the offsets exactly, so that short ones suffice."""
 
-
-def without_star(factors: CalibrationFactors, star: str) -> CalibrationFactors:
-    """Return the rows with those of a star flagged."""
-    table = factors.observations.table.copy()
-    own = np.array([str(name) == star for name in table["name"]])
-    flags = [str(flag) for flag in table["flag"]]
-    table["flag"] = [
-        flag or ("left_out" if mine else "") for flag, mine in zip(flags, own, strict=True)
-    ]
-    return replace(factors, observations=replace(factors.observations, table=table))
+_SETTINGS = Sampler(chains=1, warmup=150, draws=150)
+_MORE = 50
 
 
-def mean_log_a(
-    factors: CalibrationFactors, card: Card, seed: int, progress: Progress
-) -> dict[str, float]:
-    """Fit rows with short chains; return the posterior mean of ln A of each band that has rows."""
-    design = make_design(factors)
-    chains = sample(design, card, replace(SHORT, seed=seed), progress)
-    gaussians = Gaussians(row_sites(chains.sites, card), design, card, seed)
-    draws = np.linspace(0, len(gaussians) - 1, LOOKED_AT).astype(int)
-    means = np.mean([gaussians[draw].log_a_posterior()[0] for draw in draws], axis=0)
-    return dict(zip(design.bands, means.tolist(), strict=True))
+def without_stars(
+    design: Design,
+    card: Card,
+    stars: Sequence[int],
+    seed: int,
+    advance: Callable[[], None],
+    chains: int = CHAINS,
+) -> dict[int, Floats]:
+    """Fit the rows without those of one star after another.
+
+    Its rows stay in their places with errors that leave them nothing to say, so that all fits
+    run with functions compiled once.
+
+    Parameters
+    ----------
+    design, card : Design, Card
+        Rows and model.
+    stars : sequence of int
+        Indices of the stars.
+    seed : int
+        Fixes every random number.
+    advance : callable
+        Told of every fit done, `chains` a star.
+    chains : int
+        How many fits a star, averaged.
+
+    Returns
+    -------
+    dict of {int : (band,) array}
+        Posterior mean of ln A by star; NaN for a band nobody else has rows in, or where a fit
+        must not be believed.
+    """
+    if not len(stars):
+        return {}
+    packing = Packing(design, card)
+    refits = Refits(design, card, _SETTINGS, packing.values, _MORE, packing.judged)
+    key = random_key(seed, "without stars")
+    refits.adapt(key, design)
+    star, band = np.asarray(design.star), np.asarray(design.band)
+    tasks = [s for s in stars for _ in range(chains)]
+    designs = (without_rows(design, star == s) for s in tasks)
+    found: dict[int, list[Floats]] = {s: [] for s in stars}
+    for place, fit in refits.fit_all(key, designs, threading.Event()):
+        s = tasks[place]
+        if fit.problem:
+            mean = np.full(len(design.bands), np.nan)
+        else:
+            masked = without_rows(design, star == s)
+            gaussians = Gaussians(packing.sites(fit.values), masked, card, seed)
+            each = [gaussians[draw].log_a_posterior()[0] for draw in range(len(fit.values))]
+            mean = np.mean(each, axis=0)
+        found[s].append(mean)
+        advance()
+    others = {s: np.isin(np.arange(len(design.bands)), band[star != s]) for s in stars}
+    return {s: np.where(others[s], np.mean(of, axis=0), np.nan) for s, of in found.items()}

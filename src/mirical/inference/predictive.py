@@ -150,10 +150,18 @@ def _extreme(rows: Gaussian, family: Family, root: Floats, both: Floats, design:
         pulls = rows.sigma[:, None] * solve_triangular(root.T, both)
         shape = rows.sigma[:, None] * weights[:, known] / length
         square, n_others = np.empty_like(scores), np.empty((len(known), 1))
-        for j, band in enumerate(family.band[known]):
-            here = np.asarray(design.band) == band
-            left = np.mean((pulls[here] - np.outer(shape[here, j], scores[j])) ** 2, axis=0)
-            square[j], n_others[j] = left / np.mean(left[1:]), here.sum()
+        of = family.band[known]
+        for band in np.unique(of):
+            here, mine = np.asarray(design.band) == band, of == band
+            inside, along, n = pulls[here], shape[np.ix_(here, mine)], here.sum()
+            # The mean square of what is left of the band's rows, direction by direction.
+            left = (
+                np.mean(inside**2, axis=0)
+                - 2 / n * scores[mine] * (along.T @ inside)
+                + scores[mine] ** 2 * np.mean(along**2, axis=0)[:, None]
+            )
+            square[mine] = left / np.mean(left[:, 1:], axis=1, keepdims=True)
+            n_others[mine] = n
     sizes = np.abs(scores) / np.sqrt((n_others * square + _AS_EXPECTED) / (n_others + _AS_EXPECTED))
     at = int(np.argmax(sizes[:, 0]))
     best = known[at]

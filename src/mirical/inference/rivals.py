@@ -182,4 +182,5 @@ def cut_dates(design: Design, number: int) -> Floats:
     elapsed = np.sort(np.asarray(design.elapsed))
     at = (np.linspace(0.3, 0.9, number) * (len(elapsed) - 1)).astype(int)
     # Between two rows, so that no visit is cut in two by rounding.
-    return np.unique(0.5 * (elapsed[at] + elapsed[at + 1]))
+    cuts = np.unique(0.5 * (elapsed[at] + elapsed[at + 1]))
+    return cuts[cuts < elapsed[-1]]

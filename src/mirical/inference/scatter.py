@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 SMALLER = 0.5, 0.71
 """Factors by which the errors may be smaller than stated."""
 
-_NODES = norm.ppf((np.arange(15) + 0.5) / 15)
+_NODES = norm.ppf((np.arange(9) + 0.5) / 9)
 
 
 def too_much(rows: Gaussian, both: Floats, of_band: Floats) -> Floats:

@@ -30,6 +30,12 @@ Floats = NDArray[np.float64]
 K_LIMIT = 0.7
 """Pareto k above which importance weights must not be believed."""
 
+
+def k_limit(draws: int) -> float:
+    """Return the same for a mean over so many draws (Vehtari et al. 2024, Eq. 13)."""
+    return min(1 - 1 / np.log10(draws), K_LIMIT)
+
+
 SLOPE_SPREAD = 0.01
 """Prior standard deviation of a slope, fraction a decade (time: a year). A percent: what the
 pipeline leaves of non-linearity, persistence and background is no more (section 3.5)."""

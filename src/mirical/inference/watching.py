@@ -130,9 +130,10 @@ class DrawWatch(_Shown):
         """Take note of one more draw."""
         self._display.update(self._task, advance=1)
 
-    def refit(self, star: str) -> _Steps:
-        """Show the chains of a fit without a star."""
-        return _Steps(self._display, f"without {star}")
+    def refit(self, fits: int) -> Callable[[], None]:
+        """Show that many fits without a star; return who takes note of each."""
+        task = self._display.add_task("fits without a star", total=fits)
+        return lambda: self._display.update(task, advance=1)
 
 
 class FitWatch(_Shown):
@@ -156,15 +157,3 @@ class FitWatch(_Shown):
         """Show a model and its number of fits; return who takes note of each."""
         task = self._display.add_task(model, total=fits)
         return lambda: self._display.update(task, advance=1)
-
-
-class _Steps:
-    """The steps of all chains of one fit, in a line of a display."""
-
-    def __init__(self, display: Progress, label: str) -> None:
-        self._display = display
-        self._task = display.add_task(label, total=None)
-
-    def advance(self, chain: int, steps: int, divergences: int) -> None:
-        """Take note of more steps of a chain."""
-        self._display.update(self._task, advance=steps)

@@ -18,7 +18,6 @@ from mirical.inference.draws import row_sites
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.jobs import Inputs
 from mirical.inference.parameters import row_parameters
-from mirical.inference.sampling import Progress
 from mirical.inference.scrutiny import (
     scrutinise,
 )
@@ -95,7 +94,7 @@ def check_run(
     inputs: Inputs,
     draws: int,
     advance: Callable[[], None],
-    refit: Callable[[str], Progress] | None = None,
+    refit: Callable[[int], Callable[[], None]] | None = None,
 ) -> CheckedRun:
     """Check a run; writes nothing.
 
@@ -110,8 +109,8 @@ def check_run(
     advance : callable
         Told of every draw done.
     refit : callable, optional
-        Told of every star the model is fitted again without, returns who watches the chains; by
-        default no such fit is made, and what the draws cannot tell is not told.
+        Told of the number of fits without a star, of those whose effect the draws cannot tell;
+        returns who is told of each. By default none is made, and that is not told.
     """
     design, card = inputs.design, inputs.card
     seed = int(posterior.attrs["seed"])

@@ -94,6 +94,7 @@ def _content(checked: CheckedRun) -> dict[str, Any]:
         "finding_draws": FINDING_DRAWS,
         "alarm": ALARM,
         "spread": SLOPE_SPREAD,
+        "star_limit": tables["influence"].meta["pareto_k_limit"],
         "k_limit": K_LIMIT,
         "temperatures": TEMPERATURES,
         "prior": PRIOR,

@@ -15,13 +15,13 @@ from scipy.special import logsumexp
 from mirical.inference.directions import PARAMETERS, slopes
 from mirical.inference.excess import TEMPERATURES, amplitude_of, probability
 from mirical.inference.jobs import Inputs
-from mirical.inference.leave_out import mean_log_a, without_star
+from mirical.inference.leave_out import CHAINS, without_stars
 from mirical.inference.left_out import leave_one_out
 from mirical.inference.predictive import ALARM, answers
-from mirical.inference.sampling import Progress
 from mirical.inference.scrutiny import (
     K_LIMIT,
     AtDraw,
+    k_limit,
     slope_posterior,
     smoothed,
     star_influence,
@@ -118,22 +118,21 @@ def anomaly_table(each: list[AtDraw], design: Design) -> QTable:
 
 
 def influence_table(
-    each: list[AtDraw], inputs: Inputs, seed: int, refit: Callable[[str], Progress] | None
+    each: list[AtDraw], inputs: Inputs, seed: int, refit: Callable[[int], Callable[[], None]] | None
 ) -> QTable:
     """Return the change of each A without each star; `refit` as in `check_run`."""
     design = inputs.design
     shift, std, k = star_influence(each)
     n_stars, n_bands = shift.shape
-    basis = np.where(k < K_LIMIT, "formula", "unknown").astype(object)
+    limit = k_limit(len(each))
+    basis = np.where(k < limit, "formula", "unknown").astype(object)
     whole = np.mean([one.log_a for one in each], axis=0)
-    for s in np.flatnonzero(k >= K_LIMIT):
-        if refit is None:
-            break
-        star = design.stars[s]
-        without = without_star(inputs.factors, star)
-        found = mean_log_a(without, inputs.card, seed, refit(star))
-        shift[s] = [found.get(band, np.nan) for band in design.bands] - whole
-        basis[s] = "refit"
+    far = np.flatnonzero(k >= limit).tolist()
+    if refit is not None and far:
+        advance = refit(CHAINS * len(far))
+        for s, found in without_stars(design, inputs.card, far, seed, advance).items():
+            shift[s] = found - whole
+            basis[s] = "refit" if np.any(np.isfinite(found)) else "unknown"
     table = QTable()
     table["name"] = np.repeat(design.stars, n_bands)
     table["filter"] = np.tile(design.bands, n_stars)
@@ -150,7 +149,7 @@ def influence_table(
     table["shift_sigma"].info.description = "The same in posterior standard deviations of ln A"
     table["alone"].info.description = "No other star has rows in the band: without it, the prior"
     table["basis"].info.description = "Formula, refit, or unknown where the draws do not reach"
-    table.meta |= {"title": "Effect of each star on A", "pareto_k_limit": K_LIMIT}
+    table.meta |= {"title": "Effect of each star on A", "pareto_k_limit": limit}
     return table
 
 

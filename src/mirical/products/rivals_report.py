@@ -17,6 +17,10 @@ from mirical.products.report import page_of
 from mirical.products.rivals import STACK, Rivalry
 from mirical.products.rivals_figures import forecast_figure, hindcast_figure, model_figure
 
+CLOSE = 4.0
+"""Difference in log predictive density below which its standard error says too little to choose by
+(Sivula et al. 2020)."""
+
 _TERMS = {
     "no-visit": "the visit term",
     "no-subarray-band": "subarray ratios of each band's own",
@@ -57,6 +61,7 @@ def render(rivalry: Rivalry, pictures: dict[str, bytes]) -> str:
         "attrs": rivalry.attrs,
         "sentences": sentences(rivalry),
         "models": model_sheet(tables["models"]),
+        "close": CLOSE,
         "hindcasts": hindcast_sheet(tables["hindcasts"]) if "hindcasts" in tables else None,
         "pictures": {name: b64encode(p).decode("ascii") for name, p in pictures.items()},
     }
@@ -83,9 +88,10 @@ def _of_models(models: QTable) -> list[str]:
     sound = models[np.isfinite(floats(models["elpd"]))]
     best = str(sound["model"][0])
     behind, error = floats(sound["behind"]), floats(sound["behind_se"])
-    tied = [str(m) for m in sound["model"][(behind <= error) & (np.arange(len(sound)) > 0)]]
+    close = (behind <= np.maximum(error, CLOSE)) & (np.arange(len(sound)) > 0)
+    tied = [str(m) for m in sound["model"][close]]
     said = [f"{best} predicts left-out rows best"]
-    said[0] += f"; within a standard error of it: {', '.join(tied)}." if tied else "."
+    said[0] += f"; too close to it to call: {', '.join(tied)}." if tied else "."
     rungs = []
     for line, d, e in zip(sound, behind, error, strict=True):
         name = str(line["model"])

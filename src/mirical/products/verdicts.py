@@ -94,8 +94,8 @@ def _influence(influence: QTable) -> list[str]:
     if far:
         said.append(
             f"What leaving out {' or '.join(far)} would do, these draws cannot tell (Pareto k "
-            f"above {K_LIMIT}): too much rests on {'each' if len(far) > 1 else 'it'}. "
-            "--refit fits the model without."
+            f"above {influence.meta['pareto_k_limit']:.2f}): too much rests on "
+            f"{'each' if len(far) > 1 else 'it'}."
         )
     return said
 
