@@ -57,7 +57,7 @@ def main() -> None:
         names=("program", "draws", "ess_min", "rhat_max", "problem"),
         dtype=(int, int, float, float, "U40"),
     )
-    for number, fit in refits.fit_all(key, designs, threading.Event()):
+    for number, fit in refits.fit_all(key, designs, threading.Event(), lambda _, fit: fit):
         row = (seeds[number], len(fit.values), fit.ess.min(), fit.rhat.max(), fit.problem)
         table.add_row(row)
         sys.stderr.write(f"program {row[0]}: {row[1]} draws, ESS {row[2]:.0f} {row[4]}\n")

@@ -223,6 +223,12 @@ def _add_simulate(parsers: argparse._SubParsersAction) -> None:
         help="true coefficients: Tables 7-8, or drawn about them by the seed [published]",
     )
     simulate.add_argument(
+        "--law",
+        default="additive",
+        help="true time law: additive (the paper's), exponential, exponential-linear, power or "
+        "two-exponentials, in relative throughput [additive]",
+    )
+    simulate.add_argument(
         "--mosaics",
         metavar="F",
         nargs="+",

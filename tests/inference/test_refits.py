@@ -34,6 +34,10 @@ def refits(design) -> Refits:
     return Refits(design, load_card("hierarchical", "test"), SAMPLER, values)
 
 
+def as_it_is(_: int, found: Fit) -> Fit:
+    return found
+
+
 def fit(refits, design, key: int) -> Fit:
     found = refits.fit(jax.random.key(key), design, threading.Event())
     assert found is not None and not found.problem
@@ -79,7 +83,7 @@ def test_a_pilot_spares_the_warm_up(refits, design, monkeypatch):
 
 def test_all_are_fitted_by_number_whoever_ends_first(refits, design):
     shifted = [with_rows(design, design.log_factor + 0.1 * k) for k in range(3)]
-    found = dict(refits.fit_all(jax.random.key(5), shifted, threading.Event()))
+    found = dict(refits.fit_all(jax.random.key(5), shifted, threading.Event(), as_it_is))
     level = [found[k].values[:, 0].mean() for k in range(3)]
     assert np.diff(level) == pytest.approx([0.1, 0.1], abs=0.05)
 
@@ -87,7 +91,7 @@ def test_all_are_fitted_by_number_whoever_ends_first(refits, design):
 def test_a_stop_ends_all(refits, design):
     stop = threading.Event()
     stop.set()
-    assert list(refits.fit_all(jax.random.key(6), [design, design], stop)) == []
+    assert list(refits.fit_all(jax.random.key(6), [design, design], stop, as_it_is)) == []
 
 
 def test_rows_of_another_design_are_refused(refits, design):

@@ -149,7 +149,7 @@ def simulate(options: argparse.Namespace) -> int:
         return simulate_mosaics(options)
     from mirical.inference.simulate import simulate_program, write_program
 
-    program = simulate_program(options.seed, options.truth)
+    program = simulate_program(options.seed, options.truth, law=options.law)
     write_program(program, options.out)
     stars = len(set(program.photometry["name"]))
     consoles()[0].print(

@@ -140,7 +140,7 @@ def simulate_mosaics(options: argparse.Namespace) -> int:
 
     bands = [find_band(name, "simulate").name for name in options.mosaics if name != "all"]
     bands = list(BANDS) if "all" in options.mosaics else bands
-    program = scene_program(options.seed, options.truth)
+    program = scene_program(options.seed, options.truth, options.law)
     rows = [i for i, band in enumerate(program.photometry["filter"]) if band in bands]
     results, progress = consoles()
     with whole_folder(options.out) as beside:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import jax
@@ -20,7 +18,6 @@ from mirical.inference.jobs import Sampler
 from mirical.inference.predictive import Answer, answers, findings
 from mirical.inference.randomness import generator
 from mirical.inference.refits import Fit, Refits
-from mirical.inference.runtime import cores
 from mirical.model.cards import Card
 from mirical.model.design import Design
 
@@ -74,15 +71,12 @@ class CheckedFits:
         """Yield what the checks say of each program as its fit ends."""
         numbers = list(programs)
         designs = (programs[number][0] for number in numbers)
-        checking: deque[Future[Checked]] = deque()
-        with ThreadPoolExecutor(max_workers=cores()) as pool:
-            for place, fit in self._refits.fit_all(self._key, designs, stop):
-                number = numbers[place]
-                checking.append(pool.submit(self._check, number, fit, *programs[number]))
-                while len(checking) > cores():
-                    yield checking.popleft().result()
-            while checking:
-                yield checking.popleft().result()
+
+        def check(place: int, fit: Fit) -> Checked:
+            return self._check(numbers[place], fit, *programs[numbers[place]])
+
+        for _, checked in self._refits.fit_all(self._key, designs, stop, check):
+            yield checked
 
     def _check(self, number: int, fit: Fit, design: Design, parameters: Parameters) -> Checked:
         if not len(fit.values):

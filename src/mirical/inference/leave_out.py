@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mirical.inference.draws import Packing
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.jobs import Sampler
-from mirical.inference.refits import Refits
+from mirical.inference.refits import Fit, Refits
 from mirical.inference.sampling import random_key
 from mirical.model.cards import Card
 from mirical.model.design import Design, without_rows
@@ -66,17 +66,18 @@ def without_stars(
     star, band = np.asarray(design.star), np.asarray(design.band)
     tasks = [s for s in stars for _ in range(chains)]
     designs = (without_rows(design, star == s) for s in tasks)
-    found: dict[int, list[Floats]] = {s: [] for s in stars}
-    for place, fit in refits.fit_all(key, designs, threading.Event()):
-        s = tasks[place]
+
+    def mean_log_a(place: int, fit: Fit) -> Floats:
         if fit.problem:
-            mean = np.full(len(design.bands), np.nan)
-        else:
-            masked = without_rows(design, star == s)
-            gaussians = Gaussians(packing.sites(fit.values), masked, card, seed)
-            each = [gaussians[draw].log_a_posterior()[0] for draw in range(len(fit.values))]
-            mean = np.mean(each, axis=0)
-        found[s].append(mean)
+            return np.full(len(design.bands), np.nan)
+        masked = without_rows(design, star == tasks[place])
+        gaussians = Gaussians(packing.sites(fit.values), masked, card, seed)
+        each = [gaussians[draw].log_a_posterior()[0] for draw in range(len(fit.values))]
+        return np.mean(each, axis=0)
+
+    found: dict[int, list[Floats]] = {s: [] for s in stars}
+    for place, mean in refits.fit_all(key, designs, threading.Event(), mean_log_a):
+        found[tasks[place]].append(mean)
         advance()
     others = {s: np.isin(np.arange(len(design.bands)), band[star != s]) for s in stars}
     return {s: np.where(others[s], np.mean(of, axis=0), np.nan) for s, of in found.items()}

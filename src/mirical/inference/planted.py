@@ -11,10 +11,10 @@ from astropy.table import QTable
 
 from mirical.inference.directions import Parameters
 from mirical.inference.disturbances import DUSTY_STAR, Faults, dust_excess, visit_names
-from mirical.inference.jobs import Inputs, Job, job_factors, resolve_job
+from mirical.inference.jobs import Inputs, Job, resolve_job
 from mirical.inference.parameters import row_parameters
 from mirical.inference.randomness import generator
-from mirical.inference.simulate import simulate_program, write_program
+from mirical.inference.simulate import SimulatedProgram, simulate_program, write_program
 
 SOUND = Faults(debris_disk=0.0, deviant_rows=0.0, off_visit=0.0)
 """Nothing the model does not know: subarrays do depart in single bands."""
@@ -102,8 +102,12 @@ def faulty_program(seed: int, fault: str, card: str = "hierarchical") -> tuple[I
     change, _ = FAULTS[fault]
     program = simulate_program(seed, "perturbed", SOUND)
     change(program.photometry, seed)
+    inputs = resolved_program(program, card)
+    return inputs, row_parameters(inputs.factors)
+
+
+def resolved_program(program: SimulatedProgram, card: str) -> Inputs:
+    """Return a simulated program as a run reads it from the files it is written to."""
     with tempfile.TemporaryDirectory() as name:
         write_program(program, Path(name))
-        job = Job("check", str(Path(name) / "photometry.ecsv"), card)
-        inputs = resolve_job(job)
-        return inputs, row_parameters(job_factors(job))
+        return resolve_job(Job("check", str(Path(name) / "photometry.ecsv"), card))

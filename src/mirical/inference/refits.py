@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -37,6 +37,7 @@ _PLACES = "star", "band", "subarray", "visit", "rows"
 
 Floats = NDArray[Any]
 Values = Callable[[dict[str, Any], Design], jax.Array]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -138,15 +139,26 @@ class Refits:
         return self._run(self._start(key, data), data, self._warmup, stop)
 
     def fit_all(
-        self, key: jax.Array, designs: Iterable[Design], stop: threading.Event
-    ) -> Iterator[tuple[int, Fit]]:
-        """Fit data sets as many at once as there are cores; yield number and fit as they end."""
+        self,
+        key: jax.Array,
+        designs: Iterable[Design],
+        stop: threading.Event,
+        then: Callable[[int, Fit], Result],
+    ) -> Iterator[tuple[int, Result]]:
+        """Fit data sets as many at once as there are cores, each by its number.
+
+        Yields number and what `then` makes of number and fit, as they end.
+        """
+
+        def one(number: int, design: Design) -> Result | None:
+            fit = self.fit(jax.random.fold_in(key, number), design, stop)
+            return None if fit is None else then(number, fit)
+
         with ThreadPoolExecutor(max_workers=cores()) as pool:
-            running: dict[Future[Fit | None], int] = {}
+            running: dict[Future[Result | None], int] = {}
             try:
                 for number, design in enumerate(designs):
-                    one = pool.submit(self.fit, jax.random.fold_in(key, number), design, stop)
-                    running[one] = number
+                    running[pool.submit(one, number, design)] = number
                     if len(running) >= cores():
                         yield from _finished(running)
                 while running:
@@ -194,12 +206,12 @@ def same_rows(one: Design, two: Design) -> bool:
     return all(np.array_equal(getattr(one, n), getattr(two, n)) for n in _PLACES)
 
 
-def _finished(running: dict[Future[Fit | None], int]) -> Iterator[tuple[int, Fit]]:
-    """Wait for the next fits to end, and yield them; stopped ones are left out."""
+def _finished(running: dict[Future[Result | None], int]) -> Iterator[tuple[int, Result]]:
+    """Wait for the next fits to end, and yield what was made of them; stopped ones are left out."""
     for future in wait(running, return_when=FIRST_COMPLETED).done:
-        number, fit = running.pop(future), future.result()
-        if fit is not None:
-            yield number, fit
+        number, result = running.pop(future), future.result()
+        if result is not None:
+            yield number, result
 
 
 def _diagnose(values: Floats) -> tuple[Floats, Floats]:

@@ -48,7 +48,7 @@ TIME_LAWS: tuple[str, ...] = (
 )
 """Cards that differ in the time law alone."""
 
-CHAINS, LOOKED_AT = 4, 50
+CHAINS, LOOKED_AT = 4, 75
 """Chains of a fit to all rows, and draws of each chain that are looked at."""
 
 SETTINGS = Sampler(chains=1, warmup=150, draws=150)
@@ -81,6 +81,9 @@ class Predictions:
     problem: str
 
 
+_ARRAYS = ("log_likelihood", "log_a", "log_c", "later", "share")
+
+
 class RivalFits:
     """Fits of one card to all rows of a design, and to those before some date.
 
@@ -92,9 +95,20 @@ class RivalFits:
         Epochs at which C is predicted, MJD in days.
     seed : int
         Fixes every random number.
+    chains, looked_at : int
+        Chains of a fit to all rows, and draws of each chain that are looked at.
     """
 
-    def __init__(self, design: Design, card: Card, dates: Floats, seed: int) -> None:
+    def __init__(
+        self,
+        design: Design,
+        card: Card,
+        dates: Floats,
+        seed: int,
+        chains: int = CHAINS,
+        looked_at: int = LOOKED_AT,
+    ) -> None:
+        self._chains, self._looked_at = chains, looked_at
         self._design, self._card, self._seed = design, card, seed
         self._elapsed = np.asarray(dates) - T0_MJD
         self._packing = Packing(design, card)
@@ -103,6 +117,10 @@ class RivalFits:
         )
         self._key = random_key(seed, card.name)
         self._refits.adapt(self._key, design)
+
+    def ask_at(self, dates: Floats) -> None:
+        """Predict C at other epochs from now on, as many as before, MJD in days."""
+        self._elapsed = np.asarray(dates) - T0_MJD
 
     def run(
         self, cuts: Sequence[float], stop: threading.Event, of: Design | None = None
@@ -121,40 +139,37 @@ class RivalFits:
         design = of or self._design
         elapsed = np.asarray(design.elapsed)
         none = np.zeros(len(elapsed), dtype=bool)
-        tasks = [(None, none)] * CHAINS + [(cut, elapsed > cut) for cut in cuts]
+        tasks = [(None, none)] * self._chains + [(cut, elapsed > cut) for cut in cuts]
         designs = (without_rows(design, held) if held.any() else design for _, held in tasks)
-        whole: list[Fit] = []
-        for place, fit in self._refits.fit_all(self._key, designs, stop):
-            cut, held = tasks[place]
-            if cut is not None:
-                yield cut, self._predict([fit], design, held)
-                continue
-            whole.append(fit)
-            if len(whole) == CHAINS:
-                yield None, self._predict(whole, design, held)
 
-    def _predict(self, fits: list[Fit], design: Design, held: Bools) -> Predictions:
-        problem = next((fit.problem for fit in fits if fit.problem), "") or self._disagree(fits)
-        usable = [fit for fit in fits if len(fit.values)]
+        def predict(place: int, fit: Fit) -> tuple[Fit, Predictions]:
+            return fit, self._predict(place, fit, design, tasks[place][1])
+
+        whole: dict[int, tuple[Fit, Predictions]] = {}
+        for place, (fit, one) in self._refits.fit_all(self._key, designs, stop, predict):
+            cut = tasks[place][0]
+            if cut is not None:
+                yield cut, one
+                continue
+            whole[place] = fit, one
+            if len(whole) == self._chains:
+                yield None, self._together([whole[place] for place in sorted(whole)])
+
+    def _predict(self, place: int, fit: Fit, design: Design, held: Bools) -> Predictions:
         n_bands, n_dates = len(design.bands), len(self._elapsed)
-        if not usable:
-            nothing = np.zeros((0, 0))
-            return Predictions(
-                nothing, nothing, np.zeros((0, n_bands, n_dates)), nothing, nothing, problem
-            )
-        places = [np.linspace(0, len(f.values) - 1, LOOKED_AT).astype(int) for f in usable]
-        values = np.concatenate(
-            [fit.values[place] for fit, place in zip(usable, places, strict=True)]
-        )
-        sites = self._packing.sites(values)
+        if not len(fit.values):
+            nothing, no_dates = np.zeros((0, 0)), np.zeros((0, n_bands, n_dates))
+            return Predictions(nothing, nothing, no_dates, nothing, nothing, fit.problem)
+        places = np.linspace(0, len(fit.values) - 1, self._looked_at).astype(int)
+        sites = self._packing.sites(fit.values[places])
         masked = without_rows(design, held) if held.any() else design
-        gaussians = Gaussians(sites, masked, self._card, self._seed)
-        random = generator(self._seed, f"forecast {self._card.name} {int(held.sum())}")
+        gaussians = Gaussians(sites, masked, self._card, self._seed + place)
+        random = generator(self._seed + place, f"forecast {self._card.name}")
         bands = np.repeat(np.arange(n_bands), n_dates)
         elapsed = np.tile(self._elapsed, n_bands)
         band, unc = np.asarray(design.band)[held], np.asarray(design.log_factor_unc)[held]
         said = []
-        for draw in range(len(values)):
+        for draw in range(len(places)):
             rows = gaussians[draw]
             mean, covariance = rows.log_a_posterior()
             log_a = random.multivariate_normal(mean, covariance, method="eigh")
@@ -163,9 +178,19 @@ class RivalFits:
             later = later_rows(rows, held, scatter) if held.any() else (np.zeros(0),) * 2
             log_density = each_left_out(rows)[0][~held]
             said.append((log_density, mean, log_c.reshape(n_bands, n_dates), *later))
-        return Predictions(*map(np.stack, zip(*said, strict=True)), problem=problem)
+        return Predictions(*map(np.stack, zip(*said, strict=True)), problem=fit.problem)
 
-    def _disagree(self, fits: list[Fit]) -> str:
+    def _together(self, whole: list[tuple[Fit, Predictions]]) -> Predictions:
+        """Return what the chains of one fit predict, one after another."""
+        fits, each = zip(*whole, strict=True)
+        problem = next((fit.problem for fit in fits if fit.problem), "") or self._disagree(fits)
+        usable = [one for one in each if len(one.log_a)] or [each[0]]
+        return Predictions(
+            *(np.concatenate([getattr(one, name) for one in usable]) for name in _ARRAYS),
+            problem=problem,
+        )
+
+    def _disagree(self, fits: Sequence[Fit]) -> str:
         """Return that chains disagree, or nothing."""
         if len(fits) < 2:
             return ""

@@ -15,6 +15,7 @@ from mirical.inference.scene_models import Target, mosaic
 from mirical.inference.scenes import SHAPES, Background, Scene, exposure_time
 from mirical.inference.simulate import SimulatedProgram, simulate_program
 from mirical.inference.truth import published_coefficients
+from mirical.model.timelaw import ADDITIVE
 from mirical.observations.apertures import ANNULUS_FRACTIONS, published_apertures
 
 LARGEST = 256
@@ -23,9 +24,9 @@ LARGEST = 256
 _SLOPE, _STRUCTURE = 0.03, 0.002  # of the background: across the image, and its rms
 
 
-def scene_program(seed: int, truth: str = "published") -> SimulatedProgram:
+def scene_program(seed: int, truth: str = "published", law: str = ADDITIVE) -> SimulatedProgram:
     """Return a simulated program whose rows hold no photometric error: the pixels will."""
-    return simulate_program(seed, truth, errors=Errors(photometry=0.0))
+    return simulate_program(seed, truth, errors=Errors(photometry=0.0), law=law)
 
 
 def write_mosaics(

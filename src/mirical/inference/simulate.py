@@ -23,8 +23,10 @@ from mirical.inference.truth import (
     perturbed_coefficients,
     published_coefficients,
     with_departures,
+    with_law,
 )
 from mirical.inference.truth_table import truth_table
+from mirical.model.timelaw import ADDITIVE, LAWS
 from mirical.observations.apertures import published_apertures
 from mirical.observations.columns import COLUMNS
 from mirical.observations.fluxes import by_star_band, shipped_fluxes
@@ -68,6 +70,7 @@ def simulate_program(
     truth: str = "published",
     faults: Faults | None = None,
     errors: Errors | None = None,
+    law: str = ADDITIVE,
 ) -> SimulatedProgram:
     """Simulate the whole program of Tables 1-3.
 
@@ -85,15 +88,19 @@ def simulate_program(
         What the model does not know; all of it by default.
     errors : Errors, optional
         Sizes of what it does know.
+    law : str
+        True time law, one of `mirical.model.timelaw.LAWS`; the paper's by default.
 
     Raises
     ------
     InputError
-        If the seed is negative or `truth` is not one of the two.
+        If the seed is negative, or `truth` or `law` is unknown.
     """
+    if law not in LAWS:
+        raise InputError(f"simulate: law {law!r} is unknown{did_you_mean(law, LAWS)}")
     faults, errors = faults or Faults(), errors or Errors()
     rows = observing_program(seed)
-    regular = _coefficients(truth, seed)
+    regular = with_law(_coefficients(truth, seed), seed, law)
     coefficients = with_departures(regular, seed, faults.subarray_by_band)
     fluxes = _predicted(rows)
     drawn = draw_disturbances(rows, seed, errors, faults)
@@ -104,6 +111,7 @@ def simulate_program(
     factor = _factors(coefficients, rows) * np.exp(drawn.shifts(rows) + noise)
     photometry = _photometry(rows, _count_rate(fluxes, factor, rows), exposures, fluxes)
     known = {"simulated": True, "seed": seed, "truth": truth}
+    known |= {} if law == ADDITIVE else {"law": law}
     photometry.meta |= {"title": "SIMULATED photometry of standard stars"} | known
     photometry.meta["origin"] = (
         "mirical simulate: stars, subarrays and bands of Gordon et al. 2025, Tables 1-3 (repaired "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy.table import QTable
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS, SUBARRAYS, subarray_term
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.inference.randomness import generator
+from mirical.model.timelaw import ADDITIVE, log_relative_factor
 from mirical.shipped import data_file
 
 Floats = NDArray[np.float64]
@@ -47,6 +48,10 @@ class Coefficients:
         Throughput relative to FULL, subarrays as in `SUBARRAYS`.
     D_band : (band, subarray) array
         The same with the departure of each band.
+    law : str
+        Time law, one of `mirical.model.timelaw.LAWS`; B is C(t0) - A in any of them.
+    of_law : dict of {str : array}
+        Its parameters beside loss and tau.
     """
 
     A: Floats
@@ -55,9 +60,11 @@ class Coefficients:
     repeatability: Floats
     D: Floats
     D_band: Floats
+    law: str = ADDITIVE
+    of_law: dict[str, Floats] = field(default_factory=dict)
 
     def factor(self, bands: list[str], subarrays: list[str], mjd: Floats) -> Floats:
-        """Return the factors C = [A + B exp(-(t - t0)/tau)] / D (Eq. 4) at points.
+        """Return the factors at points; in the paper's law [A + B exp(-(t - t0)/tau)] / D (Eq. 4).
 
         Parameters
         ----------
@@ -70,8 +77,14 @@ class Coefficients:
         band = np.array([names.index(b) for b in bands])
         terms = [subarray_term(a, "simulated program") for a in subarrays]
         subarray = np.array([SUBARRAYS.index(a) for a in terms])
-        decay = np.exp(-(mjd - T0_MJD) / self.tau[band])
-        return (self.A[band] + self.B[band] * decay) / self.D_band[band, subarray]
+        elapsed = mjd - T0_MJD
+        if self.law == ADDITIVE:
+            in_full = self.A[band] + self.B[band] * np.exp(-elapsed / self.tau[band])
+        else:
+            loss = np.log(self.A / (self.A + self.B))
+            of = {"loss": loss, "tau": self.tau} | self.of_law
+            in_full = self.A[band] * np.exp(log_relative_factor(self.law, elapsed, of, band))
+        return in_full / self.D_band[band, subarray]
 
 
 def published_coefficients() -> Coefficients:
@@ -120,6 +133,26 @@ def perturbed_coefficients(seed: int) -> Coefficients:
         D=d,
         D_band=np.tile(d, (n, 1)),
     )
+
+
+def with_law(coefficients: Coefficients, seed: int, law: str) -> Coefficients:
+    """Return coefficients of another time law, with the same A, B, tau and what else it needs.
+
+    What is drawn is large enough to tell the law from its rivals in some bands: a loss of half a
+    percent a year at 15 micron, growing with wavelength; a third of the loss that settles five
+    times more slowly; a power law that softens in 50 d.
+    """
+    random = generator(seed, "time law")
+    pivots = np.array([band.pivot for band in BANDS.values()])
+    if law == "exponential-linear":
+        rates = 0.005 * pivots / 15 * np.exp(0.3 * smooth_in_wavelength(random, 1)[0])
+        return replace(coefficients, law=law, of_law={"loss_per_year": rates})
+    if law == "two-exponentials":
+        share, ratio = random.uniform(0.25, 0.45), random.uniform(4, 6)
+        of_law = {"slow_share": np.array(share), "slow_ratio": np.array(ratio)}
+        return replace(coefficients, law=law, of_law=of_law)
+    tau = coefficients.tau / 4 if law == "power" else coefficients.tau
+    return replace(coefficients, law=law, tau=tau)
 
 
 def with_departures(coefficients: Coefficients, seed: int, spread: float) -> Coefficients:

@@ -53,6 +53,12 @@ def _calibration(coefficients: Coefficients) -> Iterator[Record]:
     for quantity, unit in units.items():
         for band, value in zip(BANDS, getattr(coefficients, quantity), strict=True):
             yield quantity, band, "", "", float(value), unit
+    for quantity, values in coefficients.of_law.items():
+        if values.ndim:
+            for band, value in zip(BANDS, values, strict=True):
+                yield quantity, band, "", "", float(value), "1"
+        else:
+            yield quantity, "", "", "", float(values), "1"
     for j, subarray in enumerate(SUBARRAYS):
         yield "D", "", subarray, "", float(coefficients.D[j]), "1"
         for i, band in enumerate(BANDS):

@@ -1,0 +1,250 @@
+"""Whether rival models can be told apart, and whether their stack foretells: `mirical rivals`.
+
+    python benchmarks/laws.py [--programs 4] [--hindcasts 20] [--out reports/validation/laws]
+
+SIMULATED programs with perturbed truths and one chain a fit. Programs of each
+time law, fitted with all of them: is the true one preferred, or tied within
+a standard error? Programs of the paper's law, fitted to the rows before
+five dates with all laws: how many of the later rows, and of the true factors
+in FULL 200 days later, lie in the stack's central 68 %? Every fit done is
+kept in ``fits/``, and the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from mirical.inference import runtime
+
+CUTS, CHAINS, LOOKED_AT = 5, 1, 75
+LATER = 200.0  # days after a cut at which the true factor is asked for
+SEED = 59720
+
+
+def main() -> None:
+    """Run what is missing, write the tables and print them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--programs", type=int, default=4)
+    parser.add_argument("--hindcasts", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=Path("reports/validation/laws"))
+    options = parser.parse_args()
+    runtime.configure()
+    from astropy.table import Table, vstack
+    from checks import like
+    from machine import machine
+
+    from mirical.inference.planted import SOUND, resolved_program
+    from mirical.inference.rivals import TIME_LAWS
+    from mirical.inference.simulate import simulate_program
+    from mirical.model.cards import load_card
+    from mirical.observations.formats import write_ecsv
+
+    first = resolved_program(simulate_program(1, "perturbed", SOUND), "hierarchical")
+    seeds = like(first.design)
+    laws = [load_card(name, "laws").law for name in TIME_LAWS]
+    tasks: list[tuple[str, int, bool]] = []
+    for _ in range(options.programs):
+        seed = next(seeds)
+        tasks += [(law, seed, False) for law in laws]
+    tasks += [(laws[0], next(seeds), True) for _ in range(options.hindcasts)]
+    programs = {t: simulate_program(t[1], "perturbed", SOUND, law=t[0]) for t in tasks}
+    designs = {
+        task: resolved_program(program, "hierarchical").design for task, program in programs.items()
+    }
+    for name in TIME_LAWS:
+        fit_missing(name, designs, options.out / "fits")
+    told = preferences(designs, options.out / "fits")
+    foretold = [
+        coverage(task, designs[task], programs[task], options.out / "fits")
+        for task in tasks
+        if task[2]
+    ]
+    tables = {"preferences": told}
+    if foretold:
+        tables["hindcasts"] = vstack(foretold, metadata_conflicts="silent")
+        tables["coverage"] = summary(tables["hindcasts"])
+    for name, table in tables.items():
+        table.meta |= {"title": f"SIMULATED: rival time laws of known programs, {name}"}
+        table.meta |= {"simulated": True, "cuts": CUTS, **machine("numpyro", "jax")}
+        write_ecsv(Table(table), options.out / f"{name}.ecsv")
+        if name != "hindcasts":
+            table.pprint(max_width=-1, max_lines=-1)
+
+
+def dates_of(design: Any) -> Any:
+    """Return the epochs at which C is asked for: LATER days after each cut."""
+    from mirical.conventions import T0_MJD
+    from mirical.inference.rivals import cut_dates
+
+    return T0_MJD + cut_dates(design, CUTS) + LATER
+
+
+def path_of(folder: Path, card: str, task: tuple[str, int, bool]) -> Path:
+    """Return where the fits of a program by a card are kept."""
+    return folder / f"{card}-{task[0]}-{task[1]}{'-cut' if task[2] else ''}.npz"
+
+
+def fit_missing(name: str, designs: dict, folder: Path) -> None:
+    """Fit a card to all programs it was not fitted to yet."""
+    import numpy as np
+
+    from mirical.inference.rivals import RivalFits, cut_dates
+    from mirical.model.cards import load_card
+
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [task for task in designs if not path_of(folder, name, task).is_file()]
+    if not missing:
+        return
+    card, one = load_card(name, "laws"), designs[missing[0]]
+    fits = RivalFits(one, card, dates_of(one), SEED, chains=CHAINS, looked_at=LOOKED_AT)
+    for task in missing:
+        design = designs[task]
+        fits.ask_at(dates_of(design))
+        cuts = cut_dates(design, CUTS) if task[2] else []
+        arrays: dict[str, Any] = {}
+        for cut, found in fits.run(list(cuts), threading.Event(), design):
+            place = "all" if cut is None else int(np.argmin(np.abs(np.asarray(cuts) - cut)))
+            arrays |= {f"{key}_{place}": value for key, value in vars(found).items()}
+        path = path_of(folder, name, task)
+        partial = path.with_name(f".{path.name}")
+        with partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        partial.replace(path)
+        sys.stderr.write(f"{path.stem}\n")
+
+
+def load(folder: Path, task: tuple[str, int, bool], place: str) -> dict[str, Any]:
+    """Return what the cards predict of a program, by card: of all rows or of one cut."""
+    from dataclasses import fields
+
+    import numpy as np
+
+    from mirical.inference.rivals import TIME_LAWS, Predictions
+
+    found = {}
+    for name in TIME_LAWS:
+        with np.load(path_of(folder, name, task)) as file:
+            values = {f.name: file[f"{f.name}_{place}"] for f in fields(Predictions)}
+            values["problem"] = str(values["problem"])
+            found[name] = Predictions(**values)
+    return found
+
+
+def preferences(designs: dict, folder: Path) -> Any:
+    """Return, for each program, how the law it was made with stands among all."""
+    from astropy.table import Table
+
+    from mirical.inference.rivals import TIME_LAWS
+    from mirical.inference.stacking import standings
+    from mirical.model.cards import load_card
+
+    card_of = {load_card(name, "laws").law: name for name in TIME_LAWS}
+    lines = []
+    for task in designs:
+        law, seed, hindcast = task
+        if hindcast:
+            continue
+        stands = standings(load(folder, task, "all"))
+        true = stands.get(card_of[law])
+        line = {"law": law, "program": seed, "best": next(iter(stands)), "fits": len(stands)}
+        line |= (
+            {"behind": round(true.behind, 2), "behind_se": round(true.behind_se, 2)} if true else {}
+        )
+        line |= {"tied": bool(true and true.ties)}
+        line |= {
+            f"behind_{name}": round(stands[name].behind, 1) if name in stands else float("nan")
+            for name in TIME_LAWS
+        }
+        line |= {"weight": round(true.weight, 2) if true else float("nan")}
+        lines.append(line)
+    return Table(rows=lines)
+
+
+def coverage(task: tuple[str, int, bool], design: Any, program: Any, folder: Path) -> Any:
+    """Return, for each cut date, how many later rows and true factors the stack covers."""
+    import numpy as np
+    from astropy.table import Table
+
+    from mirical.inference.rivals import cut_dates
+    from mirical.inference.stacking import (
+        mixture_density,
+        mixture_quantiles,
+        mixture_share,
+        standings,
+    )
+
+    lines = []
+    dates = dates_of(design)
+    truth = np.array(
+        [
+            program.coefficients.factor([band] * len(dates), ["FULL"] * len(dates), dates)
+            for band in design.bands
+        ]
+    )
+    for i, cut in enumerate(cut_dates(design, CUTS)):
+        past = load(folder, task, str(i))
+        stands = standings(past)
+        stack = {name: one.weight for name, one in stands.items()}
+        seen = np.array(
+            [
+                np.any(np.asarray(design.elapsed)[np.asarray(design.band) == b] <= cut)
+                for b in range(len(design.bands))
+            ]
+        )
+        for model, weights in {**{n: {n: 1.0} for n in stands}, "stack": stack}.items():
+            share = mixture_share({n: past[n].share for n in stands}, weights)
+            low, high = mixture_quantiles(
+                {n: past[n].log_c[:, :, i] for n in stands}, weights, (0.16, 0.84)
+            )
+            true = np.log(truth[:, i])
+            inside = (true > low) & (true < high)
+            lines.append(
+                {
+                    "program": task[1],
+                    "cut": i,
+                    "model": model,
+                    "weight": round(stands[model].weight, 3) if model in stands else 1.0,
+                    "rows": len(share),
+                    "rows_inside_68": int(np.sum((share > 0.16) & (share < 0.84))),
+                    "log_score": round(
+                        float(mixture_density({n: past[n].later for n in stands}, weights).mean()),
+                        4,
+                    ),
+                    "factors": int(seen.sum()),
+                    "factors_inside_68": int(inside[seen].sum()),
+                }
+            )
+    return Table(rows=lines)
+
+
+def summary(hindcasts: Any) -> Any:
+    """Return the coverage of each model over all programs and dates, errors between programs."""
+    import numpy as np
+    from astropy.table import Table
+
+    lines = []
+    for model in dict.fromkeys(map(str, hindcasts["model"])):
+        of = hindcasts[np.asarray(hindcasts["model"]) == model]
+        line: dict[str, Any] = {"model": model, "fits": len(of)}
+        for what in ("rows", "factors"):
+            share = np.asarray(of[f"{what}_inside_68"]) / np.asarray(of[what])
+            by_program = [
+                share[np.asarray(of["program"]) == p].mean() for p in np.unique(of["program"])
+            ]
+            line[f"{what}_coverage"] = round(float(share.mean()), 3)
+            line[f"{what}_coverage_se"] = (
+                round(float(np.std(by_program, ddof=1) / np.sqrt(len(by_program))), 3)
+                if len(by_program) > 1
+                else float("nan")
+            )
+        line["log_score"] = round(float(np.mean(of["log_score"])), 4)
+        lines.append(line)
+    return Table(rows=lines)
+
+
+if __name__ == "__main__":
+    main()
