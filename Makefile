@@ -22,6 +22,7 @@ check-slow: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/photometry.py
 	$(BIN)/python benchmarks/checks.py
 	$(BIN)/python benchmarks/influence.py
+	$(BIN)/python benchmarks/laws.py
 	$(BIN)/python benchmarks/validation.py
 
 $(BIN)/python:

@@ -253,3 +253,52 @@ def test_a_missing_card_and_one_that_is_not_utf_8_are_refused(tmp_path: Path):
     (tmp_path / "own.toml").write_bytes("title = 'é'".encode("latin-1"))
     with pytest.raises(InputError, match=r"^own\.toml: not valid TOML: 'utf-8' codec"):
         load_card("own.toml", "job x", tmp_path)
+
+
+def test_a_card_states_how_it_differs_from_its_base(tmp_path: Path):
+    text = 'title = "Own"\nbase = "hierarchical"\n[term.visit_offset]\nuse = false\n'
+    prior = card_text().split("[term.response_loss.prior.loss_scale]")[1].split("\n\n")[0]
+    text += "[term.response_loss.prior.loss_scale]" + prior.replace("0.15", "0.3")
+    (tmp_path / "own.toml").write_text(text)
+    card, base = load_card("own.toml", "job", tmp_path), load_card("hierarchical", "test")
+    assert card.title == "Own" and set(base.terms) - set(card.terms) == {"visit_offset"}
+    assert card.priors["loss_scale"].parameters == {"scale": 0.3}
+    differing = {n for n in base.priors if card.priors.get(n) != base.priors[n]}
+    assert differing == {"loss_scale", "visit_scale"}
+    assert list(card.texts) == ["own", "hierarchical"] and card.text == text + base.text
+
+
+def test_a_base_beside_the_card_comes_before_a_shipped_one(tmp_path: Path):
+    (tmp_path / "hierarchical.toml").write_text(card_text().replace("scale = 0.15", "scale = 0.4"))
+    (tmp_path / "own.toml").write_text('base = "hierarchical"\n')
+    card = load_card("own.toml", "job", tmp_path)
+    assert card.priors["loss_scale"].parameters == {"scale": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    {
+        'base = "own"': "own.toml: base 'own' is based on this card itself.",
+        "base = 3": "own.toml: base is 3; expected the name of a card.",
+        'base = "hierarchcal"': "own.toml: base: no model card 'hierarchcal' is shipped",
+        'base = "hierarchical"\n[term.response_loss]\nlaw = "powr"': (
+            "own.toml: term 'response_loss': law is 'powr'; expected one of additive,"
+        ),
+        'base = "hierarchical"\n[term.response_loss]\nlaw = "two-exponentials"': (
+            "own.toml: term 'response_loss' states no prior for 'slow_share'."
+        ),
+        'base = "hierarchical"\n[term.visit_offset]\nlaw = "power"': (
+            "own.toml: term 'visit_offset': unknown key 'law'"
+        ),
+    }.items(),
+)
+def test_a_base_or_law_that_cannot_be_used_is_refused(tmp_path: Path, text: str, sentence: str):
+    (tmp_path / "own.toml").write_text(text)
+    with pytest.raises(InputError, match=f"^{re.escape(sentence)}"):
+        load_card("own.toml", "job", tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted(Path("models").glob("*.toml")), ids=lambda p: p.stem)
+def test_every_shipped_card_can_be_read(path: Path):
+    card = load_card(path.stem, "test")
+    assert card.title and all(card.stated(term) for term in card.terms)

@@ -57,6 +57,8 @@ def standings(found: Mapping[str, Predictions]) -> dict[str, Standing]:
     with warnings.catch_warnings():
         # That some rows' Pareto k is large is a number of every standing.
         warnings.filterwarnings("ignore", "Estimated shape parameter", UserWarning)
+        # ArviZ's affair.
+        warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
         each = {name: leave_one_out(one.log_likelihood, one.log_a) for name, one in sound.items()}
         table: Any = compare(each) if len(each) > 1 else None
     if table is None:

@@ -109,14 +109,15 @@ def hindcast_figure(hindcasts: QTable, simulated: bool) -> Figure:
         of = rows_with(hindcasts, "model", name)
         if not len(of):
             continue
-        at = years(of["cut_mjd"])
+        known = floats(of["rows_before"])
+        at = 100 * known / (known + floats(of["rows_after"]))
         style = {"color": _COLOURS.get(name, INK), "marker": "o", "ms": 4, "label": name}
         style["lw"] = 2 if name == STACK else 1
         if len(of) == len(reference):
             score.plot(at, floats(of["log_score"]) - reference, **style)
         inside.plot(at, 100 * floats(of["inside_68"]) / floats(of["rows_after"]), **style)
     for axes in (score, inside):
-        axes.set_xlabel("Rows known up to")
+        axes.set_xlabel("Rows known (%)")
     score.set_ylabel("Log score of a later row less the stack's")
     inside.set_ylabel("Later rows inside 68 % (%)")
     handles, _ = inside.get_legend_handles_labels()
