@@ -1,4 +1,4 @@
-"""Whether the effect of leaving a star out, as `mirical check` tells it, is that of fitting without.
+"""Whether what `mirical check` tells of leaving a star out is what fitting without it finds.
 
     python benchmarks/influence.py [--seed 1] [--chains 4] [--out reports/validation/influence]
 

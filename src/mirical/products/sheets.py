@@ -9,6 +9,7 @@ from astropy.table import QTable
 
 from mirical.bands import BANDS
 from mirical.conventions import FACTOR_TEXT
+from mirical.model.timelaw import ADDITIVE, LAWS
 from mirical.products.entries import (
     DATA,
     NOTHING,
@@ -82,8 +83,16 @@ def factor_sheet(tables: Tables) -> Sheet:
     )
 
 
-def coefficient_sheet(tables: Tables) -> Sheet:
-    """Return A, B, tau and repeatability beside the published ones."""
+_EQUATIONS = {ADDITIVE: "C(t) = A + B exp[−(t − t0)/τ]"} | {
+    name: f"{law.equation}, x = t − t0, B = C(t0) − A"
+    for name, law in LAWS.items()
+    if name != ADDITIVE
+}
+"""The time law as the coefficients' title states it."""
+
+
+def coefficient_sheet(tables: Tables, law: str) -> Sheet:
+    """Return A, B, tau and repeatability beside the published ones, with the run's time law."""
     comparison = tables["comparison"]
     repeatability = _repeatability(tables["coefficients"])
     lines = []
@@ -97,7 +106,7 @@ def coefficient_sheet(tables: Tables) -> Sheet:
             line += _side_by_side(ours, published, difference, str(row["basis"]))
         lines.append((*line, *repeatability[band]))
     return Sheet(
-        f"Coefficients of C(t) = A + B exp[−(t − t0)/τ], A and B in {FACTOR_TEXT}",
+        f"Coefficients of {_EQUATIONS[law]}, A and B in {FACTOR_TEXT}",
         ("Band", *("this run", "published", "difference") * 4),
         tuple(lines),
         groups=(("", 1), ("A", 3), ("B", 3), ("τ (d)", 3), ("Repeatability (%)", 3)),
