@@ -57,7 +57,7 @@ def test_rivals_are_compared_stacked_and_kept(run: Path, capsys: pytest.CaptureF
     assert forecast["mjd"].value.max() == 62502
     assert np.all(forecast["c_q16"] < forecast["c_q84"])
     hindcasts = QTable.read(run / "rivals" / "hindcasts.ecsv", format="ascii.ecsv")
-    assert np.all(hindcasts["rows_before"] + hindcasts["rows_after"] == 29)
+    assert np.all(hindcasts["rows_before"] + hindcasts["rows_after"] == 30)
     page = (run / "rivals" / "rivals.html").read_text()
     assert page.index('id="verdict"') < page.index('id="model-table"')
     for name in ("models", "forecast", "hindcasts"):

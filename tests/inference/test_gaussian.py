@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpyro import handlers
 
-from mirical.inference.gaussian import LAW_WIDTHS, Gaussians
+from mirical.inference.gaussian import Gaussians
 from mirical.model.blocks import make_blocks
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.terms import colour_correlation, given
@@ -70,8 +70,10 @@ def test_without_a_star_its_rows_say_nothing_of_a():
     np.testing.assert_allclose(one.log_a_without(group), expected, rtol=1e-6, atol=1e-8)
 
 
-def test_the_law_s_derivatives_are_those_of_the_time_law():
+def test_what_is_private_to_a_band_in_the_law_is_freed():
+    """A band's loss all private (no smooth part): shift and spread by the law's derivatives."""
     design, sites = drawn_design(0)
+    sites = sites | {"loss_scale": np.array([1e-9])}
     one = Gaussians(sites, design, CARD, seed=1)[0]
     band, elapsed = np.asarray(design.band), np.asarray(design.elapsed)
     loss, tau = sites["loss"][0], sites["tau"][0]
@@ -80,9 +82,17 @@ def test_the_law_s_derivatives_are_those_of_the_time_law():
     def law(loss: np.ndarray, tau: np.ndarray) -> np.ndarray:
         return np.asarray(log_relative_factor(ADDITIVE, elapsed, {"loss": loss, "tau": tau}, band))
 
+    off = loss, np.log(tau / sites["tau_median"][0])
+    widths = np.hypot(sites["loss_departure"][0], 1e-4), sites["tau_spread"][0]
+    shift, covariance = np.zeros(len(band)), one.covariance.copy()
     for b in range(n_bands):
         unit = np.eye(n_bands)[b] * step
-        by_loss = (law(loss + unit, tau) - law(loss - unit, tau)) / (2 * step)
-        by_tau = (law(loss, tau * np.exp(unit)) - law(loss, tau * np.exp(-unit))) / (2 * step)
-        np.testing.assert_allclose(one.law[:, b], LAW_WIDTHS["loss"] * by_loss, atol=1e-8)
-        np.testing.assert_allclose(one.law[:, n_bands + b], LAW_WIDTHS["tau"] * by_tau, atol=1e-8)
+        slopes = (
+            (law(loss + unit, tau) - law(loss - unit, tau)) / (2 * step),
+            (law(loss, tau * np.exp(unit)) - law(loss, tau * np.exp(-unit))) / (2 * step),
+        )
+        for slope, of_band, width in zip(slopes, off, widths, strict=True):
+            shift += slope * of_band[b]
+            covariance += width**2 * np.outer(slope, slope)
+    np.testing.assert_allclose(one.freed_residual - one.residual, shift, atol=1e-6)
+    np.testing.assert_allclose(one.freed_covariance, covariance, atol=1e-7)
