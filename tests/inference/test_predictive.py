@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from mirical.inference.clusters import clustered
 from mirical.inference.directions import families, slopes
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.predictive import Answer, Finding, answers, findings
@@ -114,3 +115,23 @@ def test_a_visit_of_one_row_is_no_visit_of_its_own():
     made = families(replace(design, visit=visit, visits=(*design.visits, "alone")), {})
     assert "alone" not in made["visits"].labels and "7" in made["visits"].labels
     assert "row 1" in made["rows"].labels
+
+
+def test_wrong_rows_that_fill_a_visit_are_no_chance():
+    visit = np.repeat(np.arange(30), 4)
+    random = np.random.default_rng(2)
+    scattered = np.zeros(120)
+    scattered[[3, 40, 77, 101]] = 1
+    together = np.zeros(120)
+    together[48:52] = 1
+    p, where = clustered(together, visit, random, 500)
+    assert p < 0.004 and where == 12
+    assert clustered(scattered, visit, random, 500)[0] > 0.05
+
+
+def test_chance_s_own_wrong_rows_have_uniform_p_values():
+    """Kolmogorov-Smirnov over 300 choices: a false alarm in 1 % of seeds."""
+    random = np.random.default_rng(6)
+    visit = random.integers(0, 20, 90)
+    each = [clustered(random.permutation(90) < 5, visit, random, 200)[0] for _ in range(300)]
+    assert kstest(each, "uniform").pvalue > 0.01

@@ -14,7 +14,7 @@ ERROR = 0.2  # beside which offsets and outliers are small
 
 
 def test_errors_stated_too_large_are_told_from_a_small_repeatability():
-    """The rows scatter by a third of their errors, and the draw's repeatability has shrunk to nothing."""
+    """Rows scatter by a third of their errors; the draw's repeatability has shrunk to nothing."""
     design, sites = drawn_design(3, 4)
     here = np.asarray(design.band) == 1
     noise = np.random.default_rng(3).standard_normal(len(here))

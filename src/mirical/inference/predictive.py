@@ -22,12 +22,13 @@ scatter of a band see `mirical.inference.scatter`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 
+from mirical.inference.clusters import clustered
 from mirical.inference.directions import Family
 from mirical.inference.gaussian import Gaussian
 from mirical.inference.scatter import too_little, too_much
@@ -124,6 +125,7 @@ def findings(
     white = solve_triangular(root, rows.freed_residual[:, None], lower=True)
     freed = np.concatenate([white, noise], axis=1)
     found = [_extreme(rows, family, root, freed, design) for family in families.values()]
+    found = [_or_clustered(f, rows, design, random) if f.check == "visits" else f for f in found]
     found.append(_scatter(rows, both, design, random))
     if "stars" in families:
         found.append(_spread(rows, families["stars"], both))
@@ -174,6 +176,19 @@ def _extreme(rows: Gaussian, family: Family, root: Floats, both: Floats, design:
         size=size,
         size_unc=float(1 / np.sqrt(information[best])),
     )
+
+
+def _or_clustered(
+    score: Finding, rows: Gaussian, design: Design, random: np.random.Generator
+) -> Finding:
+    """Test visits by their scores and by the rows that went wrong in them, the better of the two.
+
+    The rows are independent of which went wrong, given that, so the two p-values are independent.
+    """
+    p_value, visit = clustered(rows.wrong, np.asarray(design.visit), random, REPLICATES)
+    least = min(score.p_value, p_value)
+    label = score.label if score.p_value <= p_value else design.visits[visit]
+    return replace(score, p_value=1 - (1 - least) ** 2, label=label)
 
 
 def _scatter(rows: Gaussian, both: Floats, design: Design, random: np.random.Generator) -> Finding:
