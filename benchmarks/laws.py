@@ -106,7 +106,7 @@ def fit_missing(name: str, designs: dict, folder: Path) -> None:
         fits.ask_at(dates_of(design))
         cuts = cut_dates(design, CUTS) if task[2] else []
         arrays: dict[str, Any] = {}
-        for cut, found in fits.run(list(cuts), threading.Event(), design):
+        for cut, found in fits.run(list(cuts), threading.Event(), design, whole=not task[2]):
             place = "all" if cut is None else int(np.argmin(np.abs(np.asarray(cuts) - cut)))
             arrays |= {f"{key}_{place}": value for key, value in vars(found).items()}
         path = path_of(folder, name, task)

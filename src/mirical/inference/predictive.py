@@ -16,7 +16,8 @@ so a score counts in units of what is left once the best effect in its
 direction is taken off: the mean of sigma_i^2 a_i^2, a = V^-1 r, over the rows of its
 band, or of z^2 over the other directions of its family, either drawn to one
 as by `_AS_EXPECTED` more. The quantity is the largest of a family. For the
-scatter of a band see `mirical.inference.scatter`.
+scatter of a band see `mirical.inference.scatter`, for visits also
+`mirical.inference.clusters`.
 """
 
 from __future__ import annotations

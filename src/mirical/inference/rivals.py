@@ -123,7 +123,12 @@ class RivalFits:
         self._elapsed = np.asarray(dates) - T0_MJD
 
     def run(
-        self, cuts: Sequence[float], stop: threading.Event, of: Design | None = None
+        self,
+        cuts: Sequence[float],
+        stop: threading.Event,
+        of: Design | None = None,
+        *,
+        whole: bool = True,
     ) -> Iterator[tuple[float | None, Predictions]]:
         """Yield what the model predicts from all rows (cut None) and from those before each cut.
 
@@ -135,25 +140,29 @@ class RivalFits:
             Ends the fits.
         of : Design, optional
             Other values of the same rows.
+        whole : bool
+            Whether all rows are fitted too.
         """
         design = of or self._design
         elapsed = np.asarray(design.elapsed)
         none = np.zeros(len(elapsed), dtype=bool)
-        tasks = [(None, none)] * self._chains + [(cut, elapsed > cut) for cut in cuts]
+        tasks = [(None, none)] * (self._chains if whole else 0) + [
+            (cut, elapsed > cut) for cut in cuts
+        ]
         designs = (without_rows(design, held) if held.any() else design for _, held in tasks)
 
         def predict(place: int, fit: Fit) -> tuple[Fit, Predictions]:
             return fit, self._predict(place, fit, design, tasks[place][1])
 
-        whole: dict[int, tuple[Fit, Predictions]] = {}
+        chains: dict[int, tuple[Fit, Predictions]] = {}
         for place, (fit, one) in self._refits.fit_all(self._key, designs, stop, predict):
             cut = tasks[place][0]
             if cut is not None:
                 yield cut, one
                 continue
-            whole[place] = fit, one
-            if len(whole) == self._chains:
-                yield None, self._together([whole[place] for place in sorted(whole)])
+            chains[place] = fit, one
+            if len(chains) == self._chains:
+                yield None, self._together([chains[place] for place in sorted(chains)])
 
     def _predict(self, place: int, fit: Fit, design: Design, held: Bools) -> Predictions:
         n_bands, n_dates = len(design.bands), len(self._elapsed)
