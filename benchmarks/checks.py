@@ -4,7 +4,7 @@
 
 SIMULATED programs with perturbed truths, one chain each. Sound ones: are the
 predictive p-values uniform, does any star seem to have an excess? Programs
-with one planted fault: does the matching check fire (p below 0.01), and do
+with one planted fault: does the matching check fire, and do
 the others keep to their false alarms? Every program done is kept in
 ``programs.jsonl``, and the same command goes on from there.
 """
@@ -71,8 +71,7 @@ def run_missing(kept: Path, wanted: dict[str, int]) -> None:
                     "program": checked.program,
                     "problem": checked.problem,
                     "findings": [
-                        asdict(one.finding) | {"p_median": one.p_median, "fires": one.fires}
-                        for one in checked.answers
+                        asdict(one.finding) | {"p_median": one.p_median} for one in checked.answers
                     ],
                     "excess": checked.excess,
                     "log_a": dict(zip(inputs.design.bands, checked.log_a.tolist(), strict=True)),
@@ -107,7 +106,7 @@ def summarise(records: list[dict], folder: Path) -> None:
     for name, table in (("uniformity", uniform), ("faults", faults), ("excess", stars)):
         made = Table(rows=table)
         made.meta |= {"title": f"SIMULATED: checks of known programs, {name}", "simulated": True}
-        made.meta |= {"alarm": ALARM, **machine("numpyro", "jax")}
+        made.meta |= {"alarm": ALARM, "first_seed": FIRST_SEED, **machine("numpyro", "jax")}
         write_ecsv(made, folder / f"{name}.ecsv")
         made.pprint(max_width=-1, max_lines=-1)
 
@@ -117,10 +116,10 @@ def uniformity(records: list[dict]) -> list[dict]:
     import numpy as np
     from scipy.stats import kstest
 
-    from mirical.inference.predictive import ALARM
+    from mirical.inference.predictive import ALARM, ALARM_MEDIAN
 
     sound = [record for record in records if record["fault"] == "none" and not record["problem"]]
-    found, fired = by_check(sound), by_check(sound, "fires")
+    found, medians = by_check(sound), by_check(sound, "p_median")
     lines = []
     for check, p_values in found.items():
         # A p-value counted among 2001 is discrete by less than such a test can see.
@@ -132,7 +131,7 @@ def uniformity(records: list[dict]) -> list[dict]:
                 "ks_p": round(p, 4),
                 "ks_p_family": round(min(1.0, p * len(found)), 4),
                 "p_below_alarm": int(np.sum(np.array(p_values) < ALARM)),
-                "fired": int(sum(fired[check])),
+                "fired": int(np.sum(np.array(medians[check]) < ALARM_MEDIAN)),
             }
         )
     return lines
@@ -150,14 +149,14 @@ def by_check(records: list[dict], what: str = "p_value") -> dict[str, list[float
 def power(records: list[dict]) -> list[dict]:
     """Return how often the matching check and any other one fired on each planted fault."""
     from mirical.inference.planted import FAULTS
-    from mirical.inference.predictive import ALARM
+    from mirical.inference.predictive import ALARM, ALARM_MEDIAN
 
     lines = []
     for fault, (_, check) in FAULTS.items():
         of = [r for r in records if r["fault"] == fault and not r["problem"]]
-        p_values, fired = by_check(of), by_check(of, "fires")
-        fired = {name: int(sum(values)) for name, values in fired.items()}
-        n = max((len(values) for values in p_values.values()), default=0)
+        medians = by_check(of, "p_median")
+        fired = {name: sum(p < ALARM_MEDIAN for p in values) for name, values in medians.items()}
+        n = max((len(values) for values in medians.values()), default=0)
         others = {name: count for name, count in fired.items() if name != check}
         lines.append(
             {
@@ -189,6 +188,8 @@ def excesses(records: list[dict]) -> list[dict]:
             continue
         dusty = np.array([r["excess"][DUSTY_STAR] for r in of])
         rest = [max(v for k, v in r["excess"].items() if k != DUSTY_STAR) for r in of]
+        planted = fault != "none"
+        highest = np.array(rest) if planted else np.maximum(rest, dusty)
         pairs = [(r, plain[r["program"]]) for r in of if r["program"] in plain]
         shifts = np.array(
             [[(r["log_a"][b] - p["log_a"][b]) / p["log_a_std"][b] for b in LONG] for r, p in pairs]
@@ -200,7 +201,7 @@ def excesses(records: list[dict]) -> list[dict]:
                 "dusty_least": round(float(dusty.min()), 4),
                 "dusty_median": round(float(np.median(dusty)), 4),
                 "dusty_most": round(float(dusty.max()), 4),
-                "programs_with_other_above_half": int(np.sum(np.array(rest) > 0.5)),
+                "programs_with_false_one_above_half": int(np.sum(highest > 0.5)),
                 "largest_mean_shift_of_log_a_sigma": round(
                     float(np.abs(shifts.mean(axis=0)).max()), 3
                 ),

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from mirical.folders import whole_folder
 from mirical.inference.directions import PARAMETERS
 from mirical.inference.excess import PRIOR, TEMPERATURES
-from mirical.inference.predictive import ALARM, REPLICATES
+from mirical.inference.predictive import ALARM, ALARM_MEDIAN, REPLICATES
 from mirical.inference.scrutiny import FINDING_DRAWS, K_LIMIT, SLOPE_SPREAD
 from mirical.observations.formats import write_ecsv
 from mirical.products.canvas import png
@@ -93,6 +93,7 @@ def _content(checked: CheckedRun) -> dict[str, Any]:
         "replicates": REPLICATES,
         "finding_draws": FINDING_DRAWS,
         "alarm": ALARM,
+        "alarm_median": ALARM_MEDIAN,
         "spread": SLOPE_SPREAD,
         "star_limit": tables["influence"].meta["pareto_k_limit"],
         "k_limit": K_LIMIT,

@@ -17,7 +17,7 @@ from mirical.inference.excess import TEMPERATURES, amplitude_of, probability
 from mirical.inference.jobs import Inputs
 from mirical.inference.leave_out import CHAINS, without_stars
 from mirical.inference.left_out import leave_one_out
-from mirical.inference.predictive import ALARM, answers
+from mirical.inference.predictive import ALARM, ALARM_MEDIAN, answers
 from mirical.inference.scrutiny import (
     K_LIMIT,
     AtDraw,
@@ -67,7 +67,7 @@ def check_table(each: list[AtDraw]) -> QTable:
     table["size_unc"] = 100 * np.array([finding.size_unc for finding in first]) * u.percent
     table["p_value"].info.description = "Share of replicates as extreme, at one posterior draw"
     table["p_median"].info.description = f"Median over {len(asked)} draws"
-    table["fires"].info.description = f"Median p below {ALARM}"
+    table["fires"].info.description = f"Median p below {ALARM_MEDIAN}"
     table["extreme"].info.description = "Where the rows depart most"
     table["size"].info.description = "Departure of ln C there (per decade for a dependence)"
     table.meta |= {"title": "Predictive checks", "alarm": ALARM}
