@@ -136,3 +136,13 @@ def test_chance_s_own_wrong_rows_have_uniform_p_values():
     visit = random.integers(0, 20, 90)
     each = [clustered(random.permutation(90) < 5, visit, random, 200)[0] for _ in range(300)]
     assert kstest(each, "uniform").pvalue > 0.01
+
+
+def test_a_visit_whose_rows_all_went_wrong_is_named_without_a_size():
+    design, sites = sound_design(4)
+    here = np.asarray(design.visit) == 7
+    rows = design.log_factor + 0.5 * here
+    off = {"expected": sites["expected"], "outlier_fraction": np.array([0.02])}
+    finding = found(replace(design, log_factor=rows), sites | off)["visits"]
+    assert here.sum() > 3 and finding.label == "7" and finding.p_value < 0.005
+    assert np.isnan(finding.size) and np.isnan(finding.z)

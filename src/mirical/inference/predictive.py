@@ -192,9 +192,12 @@ def _or_clustered(
     The rows are independent of which went wrong, given that, so the two p-values are independent.
     """
     p_value, visit = clustered(rows.wrong, np.asarray(design.visit), random, REPLICATES)
-    least = min(score.p_value, p_value)
-    label = score.label if score.p_value <= p_value else design.visits[visit]
-    return replace(score, p_value=1 - (1 - least) ** 2, label=label)
+    both = 1 - (1 - min(score.p_value, p_value)) ** 2
+    if score.p_value <= p_value:
+        return replace(score, p_value=both)
+    # Wrong rows tell no size: each may be off by what it likes.
+    label = design.visits[visit]
+    return Finding(score.check, both, label, np.nan, np.nan, np.nan)
 
 
 def _scatter(rows: Gaussian, both: Floats, design: Design, random: np.random.Generator) -> Finding:
