@@ -48,6 +48,22 @@ def test_models_stand_by_how_well_they_predict():
     assert stands["true"].weight + stands["far"].weight == pytest.approx(1)
 
 
+def test_what_draws_are_too_few_to_know_is_in_the_error_of_a_difference():
+    rows = np.random.default_rng(4).standard_normal(40)
+    random = np.random.default_rng(9)
+
+    def of(width: float) -> Predictions:
+        # The first half of the draws knows a mean that is off by `width` from that of the second.
+        means = width * np.repeat([0.0, 1.0], 50) + 0.01 * random.standard_normal(100)
+        return predictions(norm.logpdf(rows, means[:, None]))
+
+    quiet, noisy = (standings({"a": of(w), "b": of(w)}) for w in (0.0, 1.0))
+    second = [list(stands.values())[1] for stands in (quiet, noisy)]
+    between = abs(np.sum(0.5 * (1 - 2 * rows)))
+    assert second[0].behind_se < 0.1
+    assert second[1].behind_se == pytest.approx(between / np.sqrt(2), rel=0.1)
+
+
 def test_two_halves_of_the_rows_share_the_stack():
     rows = np.random.default_rng(5).standard_normal(300) + 4 * np.repeat([0, 1], 150)
     found = {"low": predictions(densities(0, rows)), "high": predictions(densities(4, rows))}

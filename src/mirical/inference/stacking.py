@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from mirical.inference.scrutiny import K_LIMIT
 
 Floats = NDArray[np.float64]
 
+_FEWEST_DRAWS = 20  # of a half from which an elpd can be had
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -28,7 +30,8 @@ class Standing:
     elpd, elpd_se : float
         Expected log predictive density of the rows, each given all others, and its standard error.
     behind, behind_se : float
-        How far behind the best, and the standard error of that difference.
+        How far behind the best, and the standard error of that difference: what the rows are a
+        sample of, and what the draws are.
     weight : float
         Its share in the stack, the mixture that predicts the rows best (Yao et al. 2018).
     rough : int
@@ -61,6 +64,7 @@ def standings(found: Mapping[str, Predictions]) -> dict[str, Standing]:
         warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
         each = {name: leave_one_out(one.log_likelihood, one.log_a) for name, one in sound.items()}
         table: Any = compare(each) if len(each) > 1 else None
+        noise = _noise(list(sound.values()))
     if table is None:
         return {
             name: Standing(float(one.elpd), float(one.se), 0.0, 0.0, 1.0, _rough(one))
@@ -71,12 +75,27 @@ def standings(found: Mapping[str, Predictions]) -> dict[str, Standing]:
             elpd=float(each[str(name)].elpd),
             elpd_se=float(each[str(name)].se),
             behind=abs(float(line["elpd_diff"])),
-            behind_se=float(line["dse"]),
+            behind_se=float(np.hypot(line["dse"], np.sqrt(2) * noise)) if line["rank"] else 0.0,
             weight=float(np.clip(line["weight"], 0, 1)),
             rough=_rough(each[str(name)]),
         )
         for name, line in table.iterrows()
     }
+
+
+def _noise(found: Sequence[Predictions]) -> float:
+    """Return the Monte-Carlo error of an elpd, from what its halves of the draws say."""
+    half = min(len(one.log_a) for one in found) // 2
+    if half < _FEWEST_DRAWS:
+        return 0.0
+    halves = [
+        [
+            float(leave_one_out(one.log_likelihood[part], one.log_a[part]).elpd)
+            for part in (slice(0, half), slice(half, 2 * half))
+        ]
+        for one in found
+    ]
+    return float(np.sqrt(np.mean(np.diff(halves, axis=1) ** 2)) / 2)
 
 
 def _rough(one: Any) -> int:

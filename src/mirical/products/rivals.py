@@ -161,7 +161,7 @@ def model_table(
     table["problem"] = [whole[card].problem for card in order]
     table["elpd"].info.description = "Expected log predictive density, each row given all others"
     table["behind"].info.description = "How far elpd is behind the best"
-    table["behind_se"].info.description = "Standard error of that difference"
+    table["behind_se"].info.description = "Its standard error, that of the draws included"
     table["weight"].info.description = "Share in the stack"
     table["rough_rows"].info.description = "Rows whose Pareto k is above 0.7"
     table["problem"].info.description = "Why the fit must not be believed"
