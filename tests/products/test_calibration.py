@@ -100,6 +100,7 @@ def calibration() -> PosteriorCalibration:
         {
             "A": (by_band, np.stack([A, 2 * A[::-1]], axis=-1)),
             "B": (by_band, np.stack([-0.2 * A, 0 * A], axis=-1)),
+            "loss": (by_band, np.stack([-np.log(0.8 * A / A), 0 * A], axis=-1)),
             "tau": (by_band, np.full((2, 3, 2), 200.0)),
             "D_band": ((*by_band, "subarray"), d_band),
         },

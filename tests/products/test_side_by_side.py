@@ -35,6 +35,8 @@ def posterior(bands=IMAGING_BANDS, simulated: int = 0, scale: float = 1.0) -> xr
     dims = ("chain", "draw", "band")
     numbers = {name: np.array([row[name].value for row in printed]) for name in ("A", "B", "tau")}
     drawn = {name: (dims, spread * numbers[name]) for name in numbers}
+    loss = np.log(numbers["A"] / (numbers["A"] + numbers["B"]))
+    drawn["loss"] = (dims, np.broadcast_to(loss, drawn["A"][1].shape))
     drawn["repeatability"] = (dims, 0.004 * spread * np.ones(len(bands)))
     d = np.array([PUBLISHED.throughput[name] for name in SUBARRAYS])
     d_drawn = np.where(np.array(SUBARRAYS) == "FULL", 1.0, d * spread / scale)

@@ -52,6 +52,7 @@ than they do. In 40 sound programs, none of those the checks were measured with,
 medians were below 0.02.
 """
 
+_NOTHING = 1e-9  # of a band's mean square
 _AS_EXPECTED = 10
 """Rows or directions of the expected size that steady what a score is measured by."""
 
@@ -163,12 +164,16 @@ def _extreme(rows: Gaussian, family: Family, root: Floats, both: Floats, design:
             here, mine = np.asarray(design.band) == band, of == band
             inside, along, n = pulls[here], shape[np.ix_(here, mine)], here.sum()
             # The mean square of what is left of the band's rows, direction by direction.
+            whole = np.mean(inside**2, axis=0)
             left = (
-                np.mean(inside**2, axis=0)
+                whole
                 - 2 / n * scores[mine] * (along.T @ inside)
                 + scores[mine] ** 2 * np.mean(along**2, axis=0)[:, None]
             )
-            square[mine] = left / np.mean(left[:, 1:], axis=1, keepdims=True)
+            expected = np.mean(left[:, 1:], axis=1, keepdims=True)
+            # A direction that is all of a band's rows leaves nothing to measure it by.
+            some = expected > _NOTHING * whole[1:].mean()
+            square[mine] = np.where(some, np.maximum(left, 0) / np.where(some, expected, 1), 1)
             n_others[mine] = n
     sizes = np.abs(scores) / np.sqrt((n_others * square + _AS_EXPECTED) / (n_others + _AS_EXPECTED))
     at = int(np.argmax(sizes[:, 0]))
