@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--chains", type=int, default=4)
     parser.add_argument("--out", type=Path, default=Path("reports/validation/influence"))
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     runtime.configure()
 
     import numpy as np
