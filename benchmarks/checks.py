@@ -17,12 +17,11 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from mirical.inference import runtime
 
-WARMUP, DRAWS, MORE = 150, 150, 50
 FIRST_SEED = 1001
 """Lower ones were looked at while the checks were made."""
 LONG = ("F1800W", "F2100W", "F2300C", "F2550W")
@@ -48,13 +47,13 @@ def main() -> None:
 def run_missing(kept: Path, wanted: dict[str, int]) -> None:
     """Check the programs that are not kept yet."""
     from mirical.inference.check_study import CheckedFits
-    from mirical.inference.jobs import Sampler
     from mirical.inference.planted import faulty_program
+    from mirical.inference.refits import MORE, SHORT
 
     lines = kept.read_text().splitlines() if kept.is_file() else []
     done = {(record["fault"], record["program"]) for record in map(json.loads, lines)}
     inputs, _ = faulty_program(1, "none")
-    sampler = Sampler(chains=1, warmup=WARMUP, draws=DRAWS, seed=59720)
+    sampler = replace(SHORT, seed=59720)
     fits = None
     for fault, number in wanted.items():
         seeds = list(itertools.islice(like(inputs.design), number))

@@ -39,11 +39,11 @@ def main() -> None:
     from mirical.inference.draws import row_sites
     from mirical.inference.gaussian import Gaussians
     from mirical.inference.jobs import Sampler
-    from mirical.inference.leave_out import without_stars
     from mirical.inference.planted import resolved_program
     from mirical.inference.sampling import sample
     from mirical.inference.scrutiny import scrutinise
     from mirical.inference.simulate import simulate_program
+    from mirical.inference.star_refits import without_stars
     from mirical.observations.formats import write_ecsv
     from mirical.products.check_tables import influence_table
 

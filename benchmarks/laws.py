@@ -83,55 +83,44 @@ def dates_of(design: Any) -> Any:
     return T0_MJD + cut_dates(design, CUTS) + LATER
 
 
-def path_of(folder: Path, card: str, task: tuple[str, int, bool]) -> Path:
-    """Return where the fits of a program by a card are kept."""
-    return folder / f"{card}-{task[0]}-{task[1]}{'-cut' if task[2] else ''}.npz"
+def kept(folder: Path, task: tuple[str, int, bool]) -> Any:
+    """Return where the fits of a program are kept."""
+    from mirical.inference.kept_rivals import KeptRivals
+    from mirical.inference.refits import SHORT
+
+    law, seed, hindcast = task
+    name = f"{law}-{seed}{'-cut' if hindcast else ''}"
+    study = {"program": name, "cuts": CUTS, "later": LATER, "seed": SEED}
+    study |= {"chains": CHAINS, "looked_at": LOOKED_AT, "sampler": repr(SHORT)}
+    return KeptRivals(folder / name, study)
 
 
 def fit_missing(name: str, designs: dict, folder: Path) -> None:
     """Fit a card to all programs it was not fitted to yet."""
-    import numpy as np
-
     from mirical.inference.rivals import RivalFits, cut_dates
     from mirical.model.cards import load_card
 
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [task for task in designs if not path_of(folder, name, task).is_file()]
+    card = load_card(name, "laws")
+    missing = [task for task in designs if kept(folder, task).load(card) is None]
     if not missing:
         return
-    card, one = load_card(name, "laws"), designs[missing[0]]
+    one = designs[missing[0]]
     fits = RivalFits(one, card, dates_of(one), SEED, chains=CHAINS, looked_at=LOOKED_AT)
     for task in missing:
         design = designs[task]
         fits.ask_at(dates_of(design))
-        cuts = cut_dates(design, CUTS) if task[2] else []
-        arrays: dict[str, Any] = {}
-        for cut, found in fits.run(list(cuts), threading.Event(), design, whole=not task[2]):
-            place = "all" if cut is None else int(np.argmin(np.abs(np.asarray(cuts) - cut)))
-            arrays |= {f"{key}_{place}": value for key, value in vars(found).items()}
-        path = path_of(folder, name, task)
-        partial = path.with_name(f".{path.name}")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        partial.replace(path)
-        sys.stderr.write(f"{path.stem}\n")
+        cuts = cut_dates(design, CUTS).tolist() if task[2] else []
+        made = fits.run(cuts, threading.Event(), design, whole=not task[2])
+        kept(folder, task).save(card, dict(made))
+        sys.stderr.write(f"{name}: {task[0]} {task[1]}\n")
 
 
-def load(folder: Path, task: tuple[str, int, bool], place: str) -> dict[str, Any]:
-    """Return what the cards predict of a program, by card: of all rows or of one cut."""
-    from dataclasses import fields
+def load(folder: Path, task: tuple[str, int, bool], cut: float | None) -> dict[str, Any]:
+    """Return what the cards predict of a program, by card: from all rows or those before a cut."""
+    from mirical.inference.rivals import TIME_LAWS
+    from mirical.model.cards import load_card
 
-    import numpy as np
-
-    from mirical.inference.rivals import TIME_LAWS, Predictions
-
-    found = {}
-    for name in TIME_LAWS:
-        with np.load(path_of(folder, name, task)) as file:
-            values = {f.name: file[f"{f.name}_{place}"] for f in fields(Predictions)}
-            values["problem"] = str(values["problem"])
-            found[name] = Predictions(**values)
-    return found
+    return {n: kept(folder, task).load(load_card(n, "laws"))[cut] for n in TIME_LAWS}
 
 
 def preferences(designs: dict, folder: Path) -> Any:
@@ -148,7 +137,7 @@ def preferences(designs: dict, folder: Path) -> Any:
         law, seed, hindcast = task
         if hindcast:
             continue
-        stands = standings(load(folder, task, "all"))
+        stands = standings(load(folder, task, None))
         true = stands.get(card_of[law])
         line = {"law": law, "program": seed, "best": next(iter(stands)), "fits": len(stands)}
         line |= (
@@ -186,7 +175,7 @@ def coverage(task: tuple[str, int, bool], design: Any, program: Any, folder: Pat
         ]
     )
     for i, cut in enumerate(cut_dates(design, CUTS)):
-        past = load(folder, task, str(i))
+        past = load(folder, task, float(cut))
         stands = standings(past)
         stack = {name: one.weight for name, one in stands.items()}
         seen = np.array(

@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import norm
 
 from mirical.inference.gaussian import Gaussian, Gaussians
-from mirical.inference.leave_out import without_stars
 from mirical.inference.left_out import each_left_out, later_rows
+from mirical.inference.star_refits import without_stars
 from mirical.model.design import Design, without_rows
 from mirical.model.units import LEFT_OUT, measure_units
 from prior_draws import CARD, prior_draws

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from mirical.commands.ending import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
 from mirical.errors import InputError
@@ -23,9 +24,7 @@ def check(options: argparse.Namespace) -> int:
     if options.draws < FEWEST_DRAWS:
         raise InputError(f"check: --draws is {options.draws}; expected at least {FEWEST_DRAWS}.")
     folder = run_folder(options.run)
-    out = options.out or folder / "check"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; --out needs a folder.")
+    out = _folder_to_write(options.out or folder / "check")
     posterior, inputs = open_run(folder)
     require_draws(posterior, folder)
     results, progress = consoles()
@@ -50,13 +49,14 @@ def rivals(options: argparse.Namespace) -> int:
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
     from mirical.inference.kept_rivals import KeptRivals
-    from mirical.inference.rivals import LADDER, TIME_LAWS
+    from mirical.inference.refits import SHORT
+    from mirical.inference.rivals import CHAINS, LADDER, LOOKED_AT, TIME_LAWS
     from mirical.inference.watching import FitWatch
     from mirical.model.cards import load_card
-    from mirical.products.rivals import UNTIL, compare_rivals, fit_rivals, forecast_dates
-    from mirical.products.rivals_report import sentences, write_rivalry
+    from mirical.products.rivals import UNTIL, compare_models, fit_rivals, forecast_dates
+    from mirical.products.rivals_report import sentences, write_models
     from mirical.products.runs import open_run, run_folder
-    from mirical.products.summary import print_rivalry
+    from mirical.products.summary import print_models
 
     if options.cuts < 0:
         raise InputError(f"rivals: --cuts is {options.cuts}; expected 0 or more.")
@@ -65,14 +65,13 @@ def rivals(options: argparse.Namespace) -> int:
     if len({card.name for card in cards}) < len(cards):
         raise InputError("rivals: two --models have the same name; rename one.")
     folder = run_folder(options.run)
-    out = options.out or folder / "rivals"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; --out needs a folder.")
+    out = _folder_to_write(options.out or folder / "rivals")
     posterior, inputs = open_run(folder)
     attrs = {str(key): value for key, value in posterior.attrs.items()}
     dates = forecast_dates(inputs, UNTIL if options.until is None else options.until)
     study = {name: attrs[name] for name in ("photometry_sha256", "jax", "numpyro")}
     study |= {"seed": int(attrs["seed"]), "cuts": options.cuts, "dates": dates.tolist()}
+    study |= {"chains": CHAINS, "looked_at": LOOKED_AT, "sampler": repr(SHORT)}
     results, progress = consoles()
     kept = KeptRivals(out / "kept", study)
     try:
@@ -86,7 +85,14 @@ def rivals(options: argparse.Namespace) -> int:
     if all(of[None].problem for of in found.values()):
         raise InputError("rivals: no model's chains may be believed: give the run more rows.")
     name = folder.resolve().name
-    rivalry = compare_rivals(name, attrs, inputs, cards, found, dates)
-    write_rivalry(rivalry, out)
-    print_rivalry(rivalry, sentences(rivalry), out, results)
+    compared = compare_models(name, attrs, inputs, cards, found, dates)
+    write_models(compared, out)
+    print_models(compared, sentences(compared), out, results)
     return SUCCESS
+
+
+def _folder_to_write(out: Path) -> Path:
+    """Return a folder, and refuse a file before anything is computed."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; --out needs a folder.")
+    return out

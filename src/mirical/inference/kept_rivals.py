@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,12 +12,10 @@ import numpy as np
 
 import mirical
 from mirical.folders import whole_file
-from mirical.inference.rivals import CHAINS, LOOKED_AT, SETTINGS, Predictions
+from mirical.inference.rivals import ARRAYS, Predictions
 from mirical.model.cards import Card
 
 Found = dict[float | None, Predictions]
-
-_ARRAYS = tuple(field.name for field in fields(Predictions) if field.name != "problem")
 
 
 class KeptRivals:
@@ -29,14 +26,13 @@ class KeptRivals:
     folder : Path
         Made if it does not exist.
     study : dict
-        What all fits have in common: rows, seed, cuts and dates. A file of another study, of
-        another version or of a card that has changed is not used.
+        What all fits have in common: rows, seed, cuts, dates and settings. A file of another
+        study, of another version or of a card that has changed is not used.
     """
 
     def __init__(self, folder: Path, study: dict[str, Any]) -> None:
         self._folder = folder
         self._study = study | {"mirical": mirical.__version__}
-        self._study |= {"chains": CHAINS, "looked_at": LOOKED_AT, "sampler": repr(SETTINGS)}
 
     def load(self, card: Card) -> Found | None:
         """Return what a card's fits have predicted, by cut date; None if they were not made."""
@@ -47,7 +43,7 @@ class KeptRivals:
                 cuts = [None if np.isnan(cut) else float(cut) for cut in file["cuts"]]
                 return {
                     cut: Predictions(
-                        *(file[f"{name}_{i}"] for name in _ARRAYS),
+                        *(file[f"{name}_{i}"] for name in ARRAYS),
                         problem=str(file[f"problem_{i}"]),
                     )
                     for i, cut in enumerate(cuts)
@@ -66,7 +62,7 @@ class KeptRivals:
         cuts = np.array([np.nan if cut is None else cut for cut in found])
         arrays: dict[str, Any] = {"study": np.array(self._key(card)), "cuts": cuts}
         for i, one in enumerate(found.values()):
-            arrays |= {f"{name}_{i}": getattr(one, name) for name in _ARRAYS}
+            arrays |= {f"{name}_{i}": getattr(one, name) for name in ARRAYS}
             arrays[f"problem_{i}"] = np.array(one.problem)
         with whole_file(self._path(card)) as path, path.open("wb") as file:
             np.savez_compressed(file, **arrays)

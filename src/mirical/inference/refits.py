@@ -27,6 +27,9 @@ from mirical.inference.sampling import STRETCH, compile_steps, stretch_of
 from mirical.model.cards import Card
 from mirical.model.design import Design
 
+SHORT = Sampler(chains=1, warmup=150, draws=150)
+"""Settings of a chain that is to be believed by its effective draws, `MORE` of which it may add."""
+MORE = 50
 WANTED_ESS = 60
 RHAT_LIMIT = 1.1  # of one short chain cut in halves, over tens of quantities
 DIVERGENT_LIMIT = 0.02

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from arviz_stats.base.array import array_stats
@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from mirical.conventions import T0_MJD
 from mirical.inference.draws import Packing
 from mirical.inference.gaussian import Gaussians
-from mirical.inference.jobs import Sampler
 from mirical.inference.left_out import each_left_out, later_rows
 from mirical.inference.randomness import generator
-from mirical.inference.refits import RHAT_LIMIT, Fit, Refits
+from mirical.inference.refits import MORE, RHAT_LIMIT, SHORT, Fit, Refits
 from mirical.inference.sampling import random_key
 from mirical.model.cards import Card
 from mirical.model.design import Design, without_rows
@@ -51,9 +50,6 @@ TIME_LAWS: tuple[str, ...] = (
 CHAINS, LOOKED_AT = 4, 75
 """Chains of a fit to all rows, and draws of each chain that are looked at."""
 
-SETTINGS = Sampler(chains=1, warmup=150, draws=150)
-_MORE = 50
-
 
 @dataclass(frozen=True)
 class Predictions:
@@ -81,7 +77,8 @@ class Predictions:
     problem: str
 
 
-_ARRAYS = ("log_likelihood", "log_a", "log_c", "later", "share")
+ARRAYS = tuple(field.name for field in fields(Predictions) if field.name != "problem")
+"""What of `Predictions` are arrays, draws along the first axis."""
 
 
 class RivalFits:
@@ -112,9 +109,7 @@ class RivalFits:
         self._design, self._card, self._seed = design, card, seed
         self._elapsed = np.asarray(dates) - T0_MJD
         self._packing = Packing(design, card)
-        self._refits = Refits(
-            design, card, SETTINGS, self._packing.values, _MORE, self._packing.judged
-        )
+        self._refits = Refits(design, card, SHORT, self._packing.values, MORE, self._packing.judged)
         self._key = random_key(seed, card.name)
         self._refits.adapt(self._key, design)
 
@@ -195,7 +190,7 @@ class RivalFits:
         problem = next((fit.problem for fit in fits if fit.problem), "") or self._disagree(fits)
         usable = [one for one in each if len(one.log_a)] or [each[0]]
         return Predictions(
-            *(np.concatenate([getattr(one, name) for one in usable]) for name in _ARRAYS),
+            *(np.concatenate([getattr(one, name) for one in usable]) for name in ARRAYS),
             problem=problem,
         )
 

@@ -25,7 +25,7 @@ from mirical.model.design import Data, Design
 from mirical.model.offsets import Scales
 from mirical.model.priors import Gamma
 from mirical.model.timelaw import LAWS, log_relative_factor
-from mirical.model.units import told_rows
+from mirical.model.units import fitted_rows
 
 JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
 _LOSS_PIVOT = np.log(15.0)  # ln(micron) at which the card states the size of the loss
@@ -165,9 +165,9 @@ def loss_information(
     compare to the scatter of the rows, different subarrays to their
     departures as well, different stars to their offsets.
     """
-    told = told_rows(design.log_factor_unc)
-    count = jnp.zeros(len(design.bands)).at[design.band].add(told)
-    square = jnp.zeros(len(design.bands)).at[design.band].add(told * sigma**2)
+    fitted = fitted_rows(design.log_factor_unc)
+    count = jnp.zeros(len(design.bands)).at[design.band].add(fitted)
+    square = jnp.zeros(len(design.bands)).at[design.band].add(fitted * sigma**2)
     variance = square / jnp.maximum(count, 1.0) + _NO_ROWS * (count == 0)
     own = jnp.stack([jnp.zeros(()), scales.subarray_band, scales.star])
     information = design.units.loss_leverage / (variance + own[:, None] ** 2)

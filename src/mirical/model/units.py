@@ -87,18 +87,18 @@ def measure_units(
     n_stars, n_bands, n_subarrays, n_visits = shape
     group = (star * n_bands + band) * n_subarrays + subarray
     decay = jnp.exp(-jnp.asarray(elapsed) / _TYPICAL_TAU)
-    told = told_rows(log_factor_unc)
-    rows = _Rows(jnp.asarray(log_factor), decay, group, shape[:3], band, told)
+    fitted = fitted_rows(log_factor_unc)
+    rows = _Rows(jnp.asarray(log_factor), decay, group, shape[:3], band, fitted)
     slope, weight = rows.robust_slopes()
     leverage = rows.by_band(weight * rows.inner(weight) ** 2)
 
-    count = rows.by_group(told).reshape(shape[:3])
+    count = rows.by_group(fitted).reshape(shape[:3])
     repeats = jnp.maximum(count - 1, 0).sum((0, 2))
     residual = weight * rows.residual(slope, weight)
     square = (rows.by_band(residual**2) + _TYPICAL_SCATTER**2) / (repeats + 1)
-    errors = jnp.where(told > 0, jnp.asarray(log_factor_unc), 0.0)
+    errors = jnp.where(fitted > 0, jnp.asarray(log_factor_unc), 0.0)
     stated = rows.by_band(errors**2) / jnp.maximum(count.sum((0, 2)), 1)
-    shared = _shared(residual, told, jnp.asarray(visit), n_visits)
+    shared = _shared(residual, fitted, jnp.asarray(visit), n_visits)
     excess = jnp.maximum(square - stated - shared, 0.1 * square)
 
     cells = jnp.stack([rows.mean(decay, weight), rows.mean(rows.values, weight)])
@@ -119,7 +119,7 @@ class _Rows(NamedTuple):
     """Rows in groups of one star, band and subarray, and the line through each group.
 
     Log factors are a level of the group and a slope of the band times `decay`,
-    exp(-x/tau) at a typical tau; the slope is minus the loss. Of a row that is left out `told`
+    exp(-x/tau) at a typical tau; the slope is minus the loss. Of a row that is left out `fitted`
     is zero, else one.
     """
 
@@ -128,7 +128,7 @@ class _Rows(NamedTuple):
     group: Int[Data, " row"]
     shape: tuple[int, int, int]
     band: Int[Data, " row"]
-    told: Float[Array, " row"]
+    fitted: Float[Array, " row"]
 
     def by_band(self, of: Array) -> Float[Array, " band"]:
         """Sum over the rows of each band."""
@@ -164,20 +164,20 @@ class _Rows(NamedTuple):
         Two starts: a deviant row with leverage draws a fit to all rows, a
         large loss a fit that begins flat.
         """
-        starts = jnp.zeros(self.shape[1]), self.slopes(self.told, 1e-6)
+        starts = jnp.zeros(self.shape[1]), self.slopes(self.fitted, 1e-6)
         (one, weight_one, cost_one), (two, weight_two, cost_two) = map(self._reweighted, starts)
         better = cost_one <= cost_two
         return jnp.where(better, one, two), jnp.where(better[self.band], weight_one, weight_two)
 
     def _reweighted(self, slope: Array) -> tuple[Array, Array, Array]:
         """Return slopes, weights, and the negative log density by band."""
-        weight = self.told
+        weight = self.fitted
         for _ in range(_ROUNDS):
             squares = self.residual(slope, weight) ** 2
-            weight = self.told / (1 + squares / (_TAIL * _WIDE_SCATTER**2))
+            weight = self.fitted / (1 + squares / (_TAIL * _WIDE_SCATTER**2))
             slope = self.slopes(weight, (_WIDE_SCATTER / _TYPICAL_LOSS) ** 2)
         cost = 0.5 * (slope / _TYPICAL_LOSS) ** 2
-        of_row = jnp.where(self.told > 0, jnp.log(jnp.maximum(weight, 1e-300)), 0.0)
+        of_row = jnp.where(self.fitted > 0, jnp.log(jnp.maximum(weight, 1e-300)), 0.0)
         return slope, weight, cost - 0.5 * (_TAIL + 1) * self.by_band(of_row)
 
 
@@ -185,14 +185,14 @@ def _sum(values: Data, place: Data, n: int) -> Array:
     return jnp.zeros(n).at[place].add(values)
 
 
-def told_rows(log_factor_unc: Float[Data, " row"]) -> Float[Array, " row"]:
+def fitted_rows(log_factor_unc: Float[Data, " row"]) -> Float[Array, " row"]:
     """Return one for each row, zero for those left out."""
     return jnp.where(jnp.asarray(log_factor_unc) < _SAYS_NOTHING, 1.0, 0.0)
 
 
-def _shared(residual: Array, told: Array, visit: Array, n_visits: int) -> Array:
+def _shared(residual: Array, fitted: Array, visit: Array, n_visits: int) -> Array:
     """Return the variance the rows of a visit share: the mean product of two of them."""
-    parts = residual, residual**2, told
+    parts = residual, residual**2, fitted
     total, square, n = (_sum(part, visit, n_visits) for part in parts)
     pairs = jnp.sum(n * (n - 1))
     return jnp.maximum(jnp.sum(total**2 - square) / jnp.maximum(pairs, 1), 0.0)

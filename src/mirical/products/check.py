@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.errors import InputError
@@ -30,6 +28,7 @@ from mirical.products.check_tables import (
     point_table,
     slope_columns,
 )
+from mirical.products.run_page import AboutRun
 from mirical.products.verdicts import sentences
 
 Floats = NDArray[np.float64]
@@ -37,34 +36,18 @@ Floats = NDArray[np.float64]
 FEWEST_DRAWS = 50
 """Draws fewer than which Pareto shapes say nothing."""
 
-TIME = "time"
-
 
 @dataclass(frozen=True)
-class CheckedRun:
+class CheckedRun(AboutRun):
     """What the checks say of a run.
 
     Attributes
     ----------
-    name : str
-        The run's.
-    attrs : dict
-        Its provenance.
-    tables : dict of {str : QTable}
-        By file name without ``.ecsv``.
     sentences : tuple of str
         The verdict.
     """
 
-    name: str
-    attrs: dict[str, Any]
-    tables: dict[str, QTable]
     sentences: tuple[str, ...]
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the run's rows were simulated."""
-        return bool(self.attrs["simulated"])
 
     @property
     def believable(self) -> bool:

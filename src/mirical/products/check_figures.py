@@ -132,7 +132,7 @@ def influence_figure(influence: QTable, simulated: bool) -> Figure:
     axes.set_yticks(range(len(stars)), stars, fontsize=9)
     axes.tick_params(length=0)
     bar = figure.colorbar(picture, ax=axes, pad=0.02)
-    bar.set_label("A without the star minus A with it (σ)")
+    bar.set_label("Change of A (σ)")
     return figure
 
 

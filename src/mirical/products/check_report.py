@@ -10,12 +10,10 @@ import numpy as np
 from astropy.table import QTable
 from matplotlib.figure import Figure
 
-from mirical.folders import whole_folder
 from mirical.inference.directions import PARAMETERS
 from mirical.inference.excess import PRIOR, TEMPERATURES
 from mirical.inference.predictive import ALARM, ALARM_MEDIAN, REPLICATES
 from mirical.inference.scrutiny import FINDING_DRAWS, K_LIMIT, SLOPE_SPREAD
-from mirical.observations.formats import write_ecsv
 from mirical.products.canvas import png
 from mirical.products.check import CheckedRun
 from mirical.products.check_figures import (
@@ -28,6 +26,7 @@ from mirical.products.check_figures import (
 )
 from mirical.products.entries import Sheet, count, floats, measured, number, signed, text, words
 from mirical.products.report import page_of
+from mirical.products.run_page import write_page
 
 _LISTED = 10
 
@@ -41,13 +40,7 @@ def write_check(checked: CheckedRun, folder: Path) -> None:
         If the folder cannot be written.
     """
     pictures = {name: png(figure) for name, figure in draw(checked).items()}
-    with whole_folder(folder) as beside:
-        for name, table in checked.tables.items():
-            write_ecsv(table, beside / f"{name}.ecsv")
-        (beside / "figures").mkdir()
-        for name, picture in pictures.items():
-            (beside / "figures" / f"{name}.png").write_bytes(picture)
-        (beside / "check.html").write_text(render(checked, pictures), encoding="utf-8")
+    write_page(checked, "check.html", render(checked, pictures), pictures, folder)
 
 
 def draw(checked: CheckedRun) -> dict[str, Figure]:

@@ -15,7 +15,6 @@ from scipy.special import logsumexp
 from mirical.inference.directions import PARAMETERS, slopes
 from mirical.inference.excess import TEMPERATURES, amplitude_of, probability
 from mirical.inference.jobs import Inputs
-from mirical.inference.leave_out import CHAINS, without_stars
 from mirical.inference.left_out import leave_one_out
 from mirical.inference.predictive import ALARM, ALARM_MEDIAN, answers
 from mirical.inference.scrutiny import (
@@ -26,6 +25,7 @@ from mirical.inference.scrutiny import (
     smoothed,
     star_influence,
 )
+from mirical.inference.star_refits import CHAINS, without_stars
 from mirical.model.design import Design
 from mirical.products.verdicts import QUESTIONS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
@@ -25,6 +24,7 @@ from mirical.inference.stacking import (
 )
 from mirical.model.cards import Card
 from mirical.model.timelaw import LAWS
+from mirical.products.run_page import AboutRun
 
 Floats = NDArray[np.float64]
 
@@ -38,28 +38,8 @@ _DATES = 31
 _QUANTILES = {"q025": 0.025, "q16": 0.16, "q50": 0.5, "q84": 0.84, "q975": 0.975}
 
 
-@dataclass(frozen=True)
-class Rivalry:
-    """What rival models say of a run's rows.
-
-    Attributes
-    ----------
-    name : str
-        The run's.
-    attrs : dict
-        Its provenance.
-    tables : dict of {str : QTable}
-        ``models``, ``forecast`` and, with cuts, ``hindcasts``.
-    """
-
-    name: str
-    attrs: dict[str, Any]
-    tables: dict[str, QTable]
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the run's rows were simulated."""
-        return bool(self.attrs["simulated"])
+class ModelComparison(AboutRun):
+    """What rival models say of a run's rows: tables models, forecast and, with cuts, hindcasts."""
 
 
 def forecast_dates(inputs: Inputs, until: float) -> Floats:
@@ -117,14 +97,14 @@ def fit_rivals(
     return found
 
 
-def compare_rivals(
+def compare_models(
     name: str,
     attrs: dict[str, Any],
     inputs: Inputs,
     cards: Sequence[Card],
     found: Mapping[str, Found],
     dates: Floats,
-) -> Rivalry:
+) -> ModelComparison:
     """Return the comparison, the forecasts and the hindcasts of fitted rivals."""
     whole = {card: of[None] for card, of in found.items()}
     stands = standings(whole)
@@ -139,7 +119,7 @@ def compare_rivals(
         table.meta |= {"rows_end_mjd": T0_MJD + float(np.max(inputs.design.elapsed))}
         if attrs["simulated"]:
             table.meta["simulated"] = True
-    return Rivalry(name, attrs, tables)
+    return ModelComparison(name, attrs, tables)
 
 
 def model_table(

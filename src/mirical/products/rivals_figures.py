@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from astropy.table import QTable
+from astropy.time import Time
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -32,12 +33,11 @@ _COLOURS: dict[str, str] = dict(
 )
 _SHADES = {"c_q025": "#E4E4E4", "c_q16": "#C4C4C4"}
 _UPPER = {"c_q025": "c_q975", "c_q16": "c_q84"}
-_J2000_YEAR, _J2000_MJD = 2000.0, 51544.5
 
 
 def years(mjd: object) -> np.ndarray:
     """Return epochs in years."""
-    return _J2000_YEAR + (floats(mjd) - _J2000_MJD) / 365.25
+    return np.asarray(Time(floats(mjd), format="mjd", scale="tdb").jyear)
 
 
 @rc_context(STYLE)
@@ -64,7 +64,7 @@ def model_figure(models: QTable, simulated: bool) -> Figure:
         one.set_yticks(place, here)
         one.invert_yaxis()
         one.set_title(title)
-        one.set_xlabel("Log predictive density behind the best")
+        one.set_xlabel("Log predictive density less the best's")
     return figure
 
 

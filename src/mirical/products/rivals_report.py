@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
-from mirical.folders import whole_folder
 from mirical.inference.rivals import LADDER
-from mirical.observations.formats import write_ecsv
 from mirical.products.canvas import png
 from mirical.products.entries import Sheet, count, floats, number, percent, rows_with, text, words
 from mirical.products.report import page_of
-from mirical.products.rivals import STACK, Rivalry
-from mirical.products.rivals_figures import forecast_figure, hindcast_figure, model_figure
+from mirical.products.rivals import STACK, ModelComparison
+from mirical.products.rivals_figures import forecast_figure, hindcast_figure, model_figure, years
+from mirical.products.run_page import write_page
 
 CLOSE = 4.0
 """Difference in log predictive density below which its standard error says too little to choose by
@@ -28,7 +27,7 @@ _TERMS = {
 """What the hierarchical card has and a rung of the ladder has not."""
 
 
-def write_rivalry(rivalry: Rivalry, folder: Path) -> None:
+def write_models(compared: ModelComparison, folder: Path) -> None:
     """Write ``rivals.html``, its tables and ``figures/``, all or nothing.
 
     Raises
@@ -36,7 +35,7 @@ def write_rivalry(rivalry: Rivalry, folder: Path) -> None:
     InputError
         If the folder cannot be written.
     """
-    tables, simulated = rivalry.tables, rivalry.simulated
+    tables, simulated = compared.tables, compared.simulated
     drawn = {
         "models": model_figure(tables["models"], simulated),
         "forecast": forecast_figure(tables["forecast"], simulated),
@@ -44,22 +43,16 @@ def write_rivalry(rivalry: Rivalry, folder: Path) -> None:
     if "hindcasts" in tables:
         drawn["hindcasts"] = hindcast_figure(tables["hindcasts"], simulated)
     pictures = {name: png(figure) for name, figure in drawn.items()}
-    with whole_folder(folder) as beside:
-        for name, table in tables.items():
-            write_ecsv(table, beside / f"{name}.ecsv")
-        (beside / "figures").mkdir()
-        for name, picture in pictures.items():
-            (beside / "figures" / f"{name}.png").write_bytes(picture)
-        (beside / "rivals.html").write_text(render(rivalry, pictures), encoding="utf-8")
+    write_page(compared, "rivals.html", render(compared, pictures), pictures, folder)
 
 
-def render(rivalry: Rivalry, pictures: dict[str, bytes]) -> str:
+def render(compared: ModelComparison, pictures: dict[str, bytes]) -> str:
     """Return the page; every text from a table is escaped."""
-    tables = rivalry.tables
+    tables = compared.tables
     content = {
-        "name": rivalry.name,
-        "attrs": rivalry.attrs,
-        "sentences": sentences(rivalry),
+        "name": compared.name,
+        "attrs": compared.attrs,
+        "sentences": sentences(compared),
         "models": model_sheet(tables["models"]),
         "close": CLOSE,
         "hindcasts": hindcast_sheet(tables["hindcasts"]) if "hindcasts" in tables else None,
@@ -68,14 +61,14 @@ def render(rivalry: Rivalry, pictures: dict[str, bytes]) -> str:
     return page_of("rivals.html", content)
 
 
-def sentences(rivalry: Rivalry) -> tuple[str, ...]:
+def sentences(compared: ModelComparison) -> tuple[str, ...]:
     """Return what the comparison comes to: models, stack, forecast, hindcasts."""
-    models = rivalry.tables["models"]
+    models = compared.tables["models"]
     return (
         *_of_models(models),
         _of_stack(models),
-        *_of_forecast(rivalry.tables["forecast"]),
-        *_of_hindcasts(rivalry.tables.get("hindcasts")),
+        *_of_forecast(compared.tables["forecast"]),
+        *_of_hindcasts(compared.tables.get("hindcasts")),
         *(
             f"The fit of {line['model']} must not be believed ({line['problem']}); it is left out."
             for line in models
@@ -126,7 +119,7 @@ def _of_forecast(forecast: QTable) -> list[str]:
     low, high = (
         100 * (floats(line[n])[0] / floats(line["c_q50"])[0] - 1) for n in ("c_q16", "c_q84")
     )
-    at = 2000 + (float(floats(line["mjd"])[0]) - 51544.5) / 365.25
+    at = float(years(line["mjd"])[0])
     return [
         f"In {at:.1f} the time laws differ most in {widest}: their medians lie "
         f"{percent(spread[0])} to {percent(spread[1])} from the stack's, whose 68 % interval is "

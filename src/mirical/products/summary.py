@@ -18,7 +18,7 @@ from mirical.products.entries import NOTHING, measured, percent, signed, value
 
 if TYPE_CHECKING:
     from mirical.products.check import CheckedRun
-    from mirical.products.rivals import Rivalry
+    from mirical.products.rivals import ModelComparison
     from mirical.products.runs import Run
     from mirical.products.side_by_side import Comparison
 
@@ -76,13 +76,13 @@ def print_check(checked: CheckedRun, folder: Path, console: Console) -> None:
     console.print(Text(f"Report: {folder / 'check.html'}"), soft_wrap=True)
 
 
-def print_rivalry(
-    rivalry: Rivalry, sentences: Sequence[str], folder: Path, console: Console
+def print_models(
+    compared: ModelComparison, sentences: Sequence[str], folder: Path, console: Console
 ) -> None:
     """Print how every model stands, what that comes to and where the page is."""
-    title = f"{'SIMULATED DATA · ' if rivalry.simulated else ''}{rivalry.name}: rival models"
+    title = f"{'SIMULATED DATA · ' if compared.simulated else ''}{compared.name}: rival models"
     sheet = _sheet(title, "model", "elpd", "behind the best", "weight")
-    for row in rivalry.tables["models"]:
+    for row in compared.tables["models"]:
         behind = measured(float(row["behind"]), float(row["behind_se"])).text
         weight = f"{float(row['weight']):.2f}"
         sheet.add_row(str(row["model"]), f"{float(row['elpd']):.1f}", behind, weight)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from mirical.inference.draws import Packing
 from mirical.inference.gaussian import Gaussians
-from mirical.inference.jobs import Sampler
-from mirical.inference.refits import Fit, Refits
+from mirical.inference.refits import MORE, SHORT, Fit, Refits
 from mirical.inference.sampling import random_key
 from mirical.model.cards import Card
 from mirical.model.design import Design, without_rows
@@ -20,9 +19,6 @@ Floats = NDArray[np.float64]
 
 CHAINS = 2
 """Chains of a fit: what counts is averaged over the offsets exactly, so that short ones suffice."""
-
-_SETTINGS = Sampler(chains=1, warmup=150, draws=150)
-_MORE = 50
 
 
 def without_stars(
@@ -60,7 +56,7 @@ def without_stars(
     if not len(stars):
         return {}
     packing = Packing(design, card)
-    refits = Refits(design, card, _SETTINGS, packing.values, _MORE, packing.judged)
+    refits = Refits(design, card, SHORT, packing.values, MORE, packing.judged)
     key = random_key(seed, "without stars")
     refits.adapt(key, design)
     star, band = np.asarray(design.star), np.asarray(design.band)
