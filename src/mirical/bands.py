@@ -66,6 +66,25 @@ SUBARRAYS: tuple[str, ...] = ("FULL", "BRIGHTSKY", "SUB256", "SUB128", "SUB64")
 UNIT_SUBARRAYS: tuple[str, ...] = ("MASK1065", "MASK1140", "MASK1550", "MASKLYOT", "SLITLESSPRISM")
 """Readouts with D = 1: mask and band are one thing, so FULL says the same."""
 
+NEWER_SUBARRAYS: dict[str, str] = {
+    "SUB128_IP": "SUB128",
+    "SUB64_IP": "SUB64",
+    "SLITLESSPRISM_IP": "FULL",
+    "SLITLESSPRISM_IPS": "FULL",
+    "SUBPRISM": "FULL",
+    "SUBPRISM_IP": "FULL",
+    "SUBPRISM_IPS": "FULL",
+    "SUBSLIT": "FULL",
+}
+"""Readouts the pipeline knows and no standard star was observed in: whose D is assumed for each.
+
+The subarray of that size where there is one; else one of the spectrometer's, which
+image a star for its acquisition alone.
+"""
+
+ACQUISITION_BANDS: tuple[str, ...] = ("F560W", "F1000W", "F1500W", "FND")
+"""Bands in which targets are acquired, in the coronagraphs' masks as well."""
+
 
 def find_band(name: str, where: str) -> Band:
     """Return the band of that name.
@@ -94,6 +113,30 @@ def subarray_term(name: str, where: str) -> str:
         known = SUBARRAYS + UNIT_SUBARRAYS
         raise InputError(f"{where}: subarray {name!r} is unknown{did_you_mean(name, known)}")
     return name
+
+
+def assumed_term(name: str, where: str) -> str:
+    """Return the subarray whose D is taken for any readout the pipeline knows.
+
+    Raises
+    ------
+    InputError
+        If there is no such subarray.
+    """
+    if name in NEWER_SUBARRAYS:
+        return NEWER_SUBARRAYS[name]
+    return subarray_term(name, where)
+
+
+def readouts(band: str) -> tuple[str, ...]:
+    """Return every subarray a factor of a band may be asked for, its own mask first after FULL.
+
+    Other bands' masks are among them where targets are acquired in the band.
+    """
+    own = (BANDS[band].mask,) if BANDS[band].mask else ()
+    masks = UNIT_SUBARRAYS[:-1] if band in ACQUISITION_BANDS else own
+    first, *others = SUBARRAYS
+    return (first, *filter(None, masks), *others, UNIT_SUBARRAYS[-1], *NEWER_SUBARRAYS)
 
 
 def imaging_neighbours(name: str) -> tuple[str, str]:
