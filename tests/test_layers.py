@@ -13,7 +13,7 @@ import pytest
 
 import mirical
 
-VOCABULARY = ("", "errors", "conventions", "bands", "stars", "shipped", "folders")
+VOCABULARY = ("", "errors", "conventions", "bands", "stars", "shipped", "folders", "zeropoints")
 LAYERS = ("vocabulary", "observations", "model", "inference", "products", "commands", "cli")
 PACKAGE = Path(mirical.__file__).parent
 

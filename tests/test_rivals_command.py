@@ -11,7 +11,8 @@ from astropy.table import QTable
 
 from mirical.cli import main
 from mirical.inference.posterior import read_posterior
-from mirical.products.calibration import PosteriorCalibration, Query
+from mirical.products.calibration import Query
+from mirical.products.posterior_calibration import PosteriorCalibration
 
 SHORT = ["--chains", "2", "--warmup", "100", "--draws", "60"]
 CARD = 'base = "two-exponentials"\n[term.visit_offset]\nuse = false\n'

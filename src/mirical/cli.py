@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mirical
-from mirical.commands import calibrating, checking, imaging
+from mirical.commands import calibrating, checking, exporting, imaging
 from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
 from mirical.errors import InputError
 from mirical.observations.pipeline import settings_text
@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(parsers)
     _add_factors(parsers)
+    _add_error(parsers)
+    _add_apply(parsers)
+    _add_export(parsers)
     _add_compare(parsers)
     _add_check(parsers)
     _add_rivals(parsers)
@@ -72,17 +75,119 @@ def _add_factors(parsers: argparse._SubParsersAction) -> None:
         "factors", help="calibration factors for bands, subarrays and dates"
     )
     factors.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
-    factors.add_argument("--filter", metavar="F", help="band, such as F770W")
-    factors.add_argument("--subarray", metavar="S", default="FULL", help="subarray [FULL]")
-    factors.add_argument("--mjd", metavar="T", type=float, help="epoch, MJD in days")
+    _add_points(factors)
     factors.add_argument(
-        "--at", metavar="GRID.ecsv", type=Path, help="table with filter, subarray and mjd"
+        "--covariance",
+        metavar="FILE",
+        type=Path,
+        help="write the points' covariance: FILE.npy, or FILE.fits with points and provenance",
     )
     factors.add_argument(
-        "--covariance", metavar="FILE.npy", type=Path, help="write the points' covariance"
+        "--draws", metavar="FILE.npy", type=Path, help="write all draws, a row a draw"
     )
     factors.add_argument("--out", metavar="C.ecsv", type=Path, help="write the answer as a table")
     factors.set_defaults(command=calibrating.factors)
+
+
+def _add_points(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--filter", metavar="F", nargs="+", help="band, such as F770W; several, one a point"
+    )
+    command.add_argument(
+        "--subarray", metavar="S", nargs="+", default=["FULL"], help="subarray, one or all [FULL]"
+    )
+    command.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epoch, MJD in days")
+    command.add_argument(
+        "--at", metavar="GRID.ecsv", type=Path, help="table with filter, subarray and mjd"
+    )
+
+
+def _add_source(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--source",
+        choices=("point", "extended"),
+        default="point",
+        help="a point source in the standard stars' apertures, or anything else [point]",
+    )
+    command.add_argument(
+        "--visits", metavar="N", type=int, default=1, help="visits each flux is the mean of [1]"
+    )
+
+
+def _add_error(parsers: argparse._SubParsersAction) -> None:
+    error = parsers.add_parser(
+        "error", help="what the calibration adds to the errors of an observation, in parts"
+    )
+    error.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    _add_points(error)
+    _add_source(error)
+    error.add_argument(
+        "--covariance",
+        metavar="FILE",
+        type=Path,
+        help="write the relative covariance: FILE.npy, or FILE.fits with its parts",
+    )
+    error.add_argument("--out", metavar="E.ecsv", type=Path, help="write the parts as a table")
+    error.set_defaults(command=exporting.error)
+
+
+def _add_apply(parsers: argparse._SubParsersAction) -> None:
+    apply = parsers.add_parser("apply", help="calibrate a table of fluxes, or a JWST image in DN/s")
+    apply.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    apply.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="ECSV table with filter, subarray, mjd and 'iflux' [DN/s] or 'flux'; or a rate image",
+    )
+    apply.add_argument("--out", metavar="OUT", type=Path, required=True, help="file to write")
+    apply.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    apply.add_argument(
+        "--covariance",
+        metavar="FILE",
+        type=Path,
+        help="where the fluxes' covariance goes [OUT with the ending .cov.fits]",
+    )
+    apply.add_argument(
+        "--draws", metavar="N", type=int, help="add N draws of the fluxes to the covariance file"
+    )
+    apply.add_argument("--seed", metavar="N", type=int, default=0, help="fixes the draws [0]")
+    apply.add_argument(
+        "--calibrated-with",
+        dest="before",
+        metavar="RUN",
+        help="what 'flux' was calibrated with, where no column 'photmjsr' says so",
+    )
+    apply.add_argument("--apertures", metavar="TABLE", default="table4", help="of 'iflux' [table4]")
+    apply.add_argument("--filter", metavar="F", help="an image's true band, if not the header's")
+    _add_source(apply)
+    apply.set_defaults(command=exporting.apply)
+
+
+def _add_export(parsers: argparse._SubParsersAction) -> None:
+    export = parsers.add_parser("export", help="a calibration as reference files and tables")
+    export.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    export.add_argument(
+        "--to",
+        metavar="FORMAT",
+        choices=exporting.EXPORTS,
+        required=True,
+        help=f"one of {', '.join(exporting.EXPORTS)}",
+    )
+    export.add_argument(
+        "file", metavar="FILE", type=Path, help="file to write; a folder for jwst-photom-draws"
+    )
+    export.add_argument(
+        "--draws", metavar="N", type=int, default=50, help="draws of jwst-photom-draws [50]"
+    )
+    export.add_argument("--seed", metavar="N", type=int, default=0, help="fixes which [0]")
+    export.add_argument(
+        "--at",
+        metavar="GRID.ecsv",
+        type=Path,
+        help="points of the covariance [all bands in FULL at nine dates]",
+    )
+    export.set_defaults(command=exporting.export)
 
 
 def _add_compare(parsers: argparse._SubParsersAction) -> None:

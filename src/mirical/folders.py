@@ -46,19 +46,23 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, suffix: str = "") -> Iterator[Path]:
     """Give a path of the same name to write to; the file appears at `path` once it is whole.
 
     Parameters
     ----------
     path : Path
         Where the file shall end up; its folder is made if it does not exist.
+    suffix : str, optional
+        What its name must end with, where the format's readers go by it.
 
     Raises
     ------
     InputError
-        If it cannot be written.
+        If it cannot be written, or its name ends otherwise.
     """
+    if not path.name.endswith(suffix):
+        raise InputError(f"{path}: expected a file name that ends with {suffix}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as beside:

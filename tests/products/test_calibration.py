@@ -12,7 +12,8 @@ from mirical.bands import BANDS, SUBARRAYS
 from mirical.conventions import FACTOR
 from mirical.errors import InputError
 from mirical.observations.apertures import published_apertures
-from mirical.products.calibration import Factors, PosteriorCalibration, Query, with_apertures
+from mirical.products.calibration import Factors, Query
+from mirical.products.posterior_calibration import PosteriorCalibration, with_apertures
 
 
 def test_scalars_and_sequences_broadcast_against_each_other():

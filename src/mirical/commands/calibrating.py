@@ -17,10 +17,7 @@ from mirical.commands.ending import (
 from mirical.errors import InputError
 
 if TYPE_CHECKING:
-    from astropy.table import Table
     from rich.console import Console
-
-    from mirical.products.calibration import Query
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,20 +53,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def factors(options: argparse.Namespace) -> int:
-    """Print or write calibration factors and their covariance."""
+    """Print or write calibration factors, their covariance and draws of them."""
     import numpy as np
 
-    from mirical.products.calibration import Query
+    from mirical.commands.points import asked_points, write_matrix
+    from mirical.conventions import FACTOR
+    from mirical.products.covariance_file import of_query
     from mirical.products.runs import open_calibration
     from mirical.products.summary import print_table
 
-    grid = None
-    if options.at is not None:
-        grid, query = _read_grid(options.at)
-    elif options.filter is None or options.mjd is None:
-        raise InputError("factors: give --filter and --mjd (and --subarray), or --at GRID.ecsv.")
-    else:
-        query = Query.of(options.filter, options.subarray, options.mjd)
+    grid, query = asked_points("factors", options)
     calibration = open_calibration(options.run)
     answer = calibration.at(query)
     table = answer.table()
@@ -81,25 +74,18 @@ def factors(options: argparse.Namespace) -> int:
     if options.out is not None:
         write_table(table, options.out)
     if options.covariance is not None:
-        with Refusing(options.covariance), options.covariance.open("wb") as file:
-            np.save(file, answer.covariance)
+        made = of_query(query, answer.mean, answer.covariance, FACTOR)
+        about = "calibration factors and their covariance"
+        write_matrix(made, options.covariance, about, calibration)
+    if options.draws is not None:
+        drawn = calibration.draws(query)
+        with Refusing(options.draws), options.draws.open("wb") as file:
+            np.save(file, drawn)
     if options.out is None:
         print_table(table, results)
     for sentence in calibration.cautions(query):
         cautions.print(f"note: {sentence}")
     return SUCCESS
-
-
-def _read_grid(path: Path) -> tuple[Table, Query]:
-    from astropy import units as u
-
-    from mirical.observations.formats import numbers, read_columns, texts
-    from mirical.products.calibration import Query
-
-    grid = read_columns(path, ("filter", "subarray", "mjd"))
-    bands, subarrays = texts(grid["filter"]), texts(grid["subarray"])
-    mjd = numbers(grid["mjd"], u.d, path.name, bare=u.d).value
-    return grid, Query.of(bands, subarrays, mjd, path.name)
 
 
 def compare(options: argparse.Namespace) -> int:

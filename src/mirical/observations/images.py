@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,10 +28,13 @@ from mirical.stars import canonical_star
 
 Floats = NDArray[np.float64]
 
-_SURFACE_BRIGHTNESS, _RATE = ("mjy/sr",), ("dn/s", "dn/s/pix", "dn/s/pixel", "dn / s")
+SURFACE_BRIGHTNESS, RATE = ("mjy/sr",), ("dn/s", "dn/s/pix", "dn/s/pixel", "dn / s")
+"""What BUNIT may be, without regard to capitals."""
+
 _SAME_FACTOR = 1.4
 """Response loss (22 %) and subarray terms leave PHOTMJSR within this ratio of its band's."""
 _BAND_OF_MASK = {band.mask: band.name for band in BANDS.values() if band.mask}
+_ACQUISITION = ("MIR_TACQ", "MIR_TACONFIRM")
 _FITS_BLOCK = 2880  # bytes every FITS file is a multiple of
 _SIMULATED = "SIMULATED"  # begins the program title of simulated files
 
@@ -114,24 +119,58 @@ def read_image(path: Path, band: str | None = None) -> Image:
     Unmeasurable
         If the file is broken, is no MIRI image or lacks what photometry needs.
     """
+    with _telling_why(), open_model(path) as model:
+        return image_of(model, band)
+
+
+@contextmanager
+def open_model(path: Path) -> Iterator[Any]:
+    """Give the data model of a FITS file: an image, or a cube where the array is one.
+
+    Parameters
+    ----------
+    path : Path
+        FITS file of a JWST data model; read, never written.
+
+    Raises
+    ------
+    Unmeasurable
+        If the file is broken or holds neither.
+    """
     logging.getLogger("stdatamodels").setLevel(logging.ERROR)
     if path.stat().st_size % _FITS_BLOCK:
         broken = "text or another format" if not _begins_as_fits(path) else "truncated"
         raise Unmeasurable(f"not a whole FITS file ({broken})")
+    with ExitStack() as opened:
+        with _telling_why() as warned:
+            file = opened.enter_context(path.open("rb"))
+            extensions = opened.enter_context(fits.open(file, memmap=False))
+            len(extensions)  # looks at all of them
+            if any("truncated" in str(warning.message) for warning in warned):
+                raise Unmeasurable("not a whole FITS file (truncated)")
+            model = opened.enter_context(_model_class(extensions)(extensions))
+        yield model
+
+
+@contextmanager
+def _telling_why() -> Iterator[list[warnings.WarningMessage]]:
+    """Turn any failure into a reason, and keep the warnings: headers are other software's."""
     try:
-        with warnings.catch_warnings(record=True) as warned, path.open("rb") as file:
-            warnings.simplefilter("always")  # recorded: headers are what other software wrote
-            with fits.open(file, memmap=False) as extensions:
-                len(extensions)  # looks at all of them
-                if any("truncated" in str(warning.message) for warning in warned):
-                    raise Unmeasurable("not a whole FITS file (truncated)")
-                with datamodels.ImageModel(extensions) as model:
-                    return image_of(model, band)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            yield warned
     except Unmeasurable:
         raise
     except Exception as error:  # a broken file fails in as many ways as it can be broken
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0]
         raise Unmeasurable(f"cannot be read as a JWST image ({reason})") from error
+
+
+def _model_class(extensions: fits.HDUList) -> Any:
+    dimensions = extensions["SCI"].header["NAXIS"] if "SCI" in extensions else 2
+    if dimensions not in (2, 3):
+        raise Unmeasurable(f"holds an array of {dimensions} dimensions, no image")
+    return datamodels.CubeModel if dimensions == 3 else datamodels.ImageModel
 
 
 def _begins_as_fits(path: Path) -> bool:
@@ -227,9 +266,9 @@ def image_of(model: Any, band: str | None = None) -> Image:
 def _per_rate(bunit: str | None, factor: float) -> float:
     """Return what one DN/s is in the image's unit."""
     stated = str(bunit or "").strip().casefold()
-    if stated in _RATE:
+    if stated in RATE:
         return 1.0
-    if stated not in _SURFACE_BRIGHTNESS:
+    if stated not in SURFACE_BRIGHTNESS:
         raise Unmeasurable(f"is in {bunit!r}; expected MJy/sr or DN/s")
     if not factor > 0:
         raise Unmeasurable("is in MJy/sr but has no PHOTMJSR to undo")
@@ -238,19 +277,11 @@ def _per_rate(bunit: str | None, factor: float) -> float:
 
 def _exposure(model: Any, band: str | None, factor: float, unit: float) -> Exposure:
     meta = model.meta
-    subarray = str(meta.subarray.name or "")
-    if subarray not in SUBARRAYS + UNIT_SUBARRAYS:
-        raise Unmeasurable(f"subarray {subarray!r} is none of the imager's")
-    mjd = meta.exposure.mid_time or meta.exposure.mid_time_mjd
-    if mjd is None and meta.exposure.start_time and meta.exposure.end_time:
-        mjd = (meta.exposure.start_time + meta.exposure.end_time) / 2
-    if mjd is None:
-        raise Unmeasurable("has no exposure time (EXPMID)")
+    true, subarray, mjd = taken(model, band, factor)
     time = meta.exposure.integration_time
     if not time and meta.exposure.ngroups and meta.exposure.group_time:
         time = meta.exposure.ngroups * meta.exposure.group_time
     level = meta.background.level if meta.background.subtracted else None
-    keyword, mask = str(meta.instrument.filter or ""), meta.instrument.coronagraph
     names = [str(n) for n in (meta.target.catalog_name, meta.target.proposer_name) if n]
     if not names:
         raise Unmeasurable("names no target (TARGNAME)")
@@ -258,14 +289,54 @@ def _exposure(model: Any, band: str | None, factor: float, unit: float) -> Expos
     return Exposure(
         name=known[0] if known else canonical_star(names[0]),
         program=str(meta.observation.program_number or "").lstrip("0"),
-        band=band or true_band(keyword, subarray, mask, factor),
+        band=true,
         subarray=subarray,
-        mjd=float(mjd),
+        mjd=mjd,
         integration_time=float(time or np.nan),
         factor=factor,
         subtracted=float(level or 0.0) / unit,
         simulated=str(meta.program.title or "").startswith(_SIMULATED),
     )
+
+
+def taken(
+    model: Any,
+    band: str | None = None,
+    factor: float = np.nan,
+    subarrays: Sequence[str] = SUBARRAYS + UNIT_SUBARRAYS,
+) -> tuple[str, str, float]:
+    """Return the true band, the subarray and the middle (MJD) of an exposure.
+
+    Parameters
+    ----------
+    model : JwstDataModel
+        Open.
+    band : str, optional
+        The band, where the header's is not asked.
+    factor : float
+        PHOTMJSR, or NaN; see `true_band`.
+    subarrays : sequence of str
+        Those it may be in.
+
+    Raises
+    ------
+    Unmeasurable
+        If the header does not tell one of them.
+    """
+    meta = model.meta
+    subarray = str(meta.subarray.name or "")
+    if subarray not in subarrays:
+        raise Unmeasurable(f"subarray {subarray!r} is none of the imager's")
+    mjd = meta.exposure.mid_time or meta.exposure.mid_time_mjd
+    if mjd is None and meta.exposure.start_time and meta.exposure.end_time:
+        mjd = (meta.exposure.start_time + meta.exposure.end_time) / 2
+    if mjd is None:
+        raise Unmeasurable("has no exposure time (EXPMID)")
+    keyword, place = str(meta.instrument.filter or ""), (subarray, meta.instrument.coronagraph)
+    if meta.exposure.type in _ACQUISITION:
+        # A target is acquired in an imaging band or FND, beside a mask that tells nothing.
+        place = ("FULL", None)
+    return band or true_band(keyword, *place, factor), subarray, float(mjd)
 
 
 def _expected(model: Any, mjd: float) -> tuple[tuple[float, float], ...]:

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import xarray as xr
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import find_band, subarray_term
+from mirical.bands import ACQUISITION_BANDS, NEWER_SUBARRAYS, assumed_term, find_band
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
-from mirical.model.timelaw import ADDITIVE, LAWS, log_relative_factor
-from mirical.observations.apertures import Aperture
-from mirical.products.stated import COEFFICIENTS, band_table, subarray_table
 
 Floats = NDArray[np.float64]
 
@@ -57,8 +53,9 @@ class Query:
         for i, (band, subarray, epoch) in enumerate(zip(bands, terms, epochs, strict=True), 1):
             place = where if len(bands) == 1 else f"{where} row {i}"
             known = find_band(str(band), place)
-            subarray_term(str(subarray), place)
-            if str(subarray).startswith("MASK") and subarray != known.mask:
+            assumed_term(str(subarray), place)
+            foreign = str(subarray).startswith("MASK") and subarray != known.mask
+            if foreign and known.name not in ACQUISITION_BANDS:
                 raise InputError(
                     f"{place}: band {known.name!r} is not observed in {str(subarray)!r}; expected "
                     f"{known.mask or 'FULL or an imaging subarray'}."
@@ -72,6 +69,19 @@ class Query:
 
     def __len__(self) -> int:
         return len(self.filters)
+
+    @property
+    def terms(self) -> list[str]:
+        """The subarray whose D applies to each point, or is assumed to."""
+        return [assumed_term(subarray, "query") for subarray in self.subarrays]
+
+    def assumptions(self) -> list[str]:
+        """Say where a subarray's D is assumed because no standard star was observed in it."""
+        return [
+            f"{name}: no standard star was observed in it; D of {NEWER_SUBARRAYS[name]} is assumed."
+            for name in dict.fromkeys(self.subarrays)
+            if name in NEWER_SUBARRAYS
+        ]
 
 
 @dataclass(frozen=True)
@@ -120,17 +130,27 @@ class Factors:
         return answer
 
 
-APERTURE_ERROR = "aperture_correction_unc"
-"""Variable of a run's constant data: relative error of each band's aperture correction."""
+PARTS = ("scale", "colour", "time", "subarray")
+"""What a factor's error is made of: common to all bands, of a band, of the response loss, of D."""
+
+DRAWS = 1000
+"""Draws from a calibration that is a distribution, not draws, where no number is given."""
 
 
-def with_apertures(posterior: xr.DataTree, apertures: Mapping[str, Aperture]) -> xr.DataTree:
-    """Return the posterior with the apertures' relative errors by band in its constant data."""
-    bands = [str(band) for band in posterior["posterior"].to_dataset()["band"].values]
-    errors = [apertures[band].relative_unc for band in bands]
-    rows = posterior["constant_data"].to_dataset().assign_coords(band=bands)
-    posterior["constant_data"] = xr.DataTree(rows.assign({APERTURE_ERROR: ("band", errors)}))
-    return posterior
+@dataclass(frozen=True)
+class Scatter:
+    """How observations of one point source scatter about its flux, as fractions.
+
+    Attributes
+    ----------
+    visit : float
+        Standard deviation of what all bands of a visit share.
+    repeatability : mapping of {str : float}
+        Of a single observation beside that, by band; NaN where it was not measured.
+    """
+
+    visit: float
+    repeatability: Mapping[str, float]
 
 
 class Calibration(Protocol):
@@ -156,6 +176,26 @@ class Calibration(Protocol):
         """First and last epoch with rows by band, MJD in days; empty if it holds no rows."""
         ...
 
+    @property
+    def provenance(self) -> Mapping[str, object]:
+        """Where the numbers come from: data and their hash, card, seed, versions."""
+        ...
+
+    @property
+    def scatter(self) -> Scatter:
+        """How single observations scatter about the factor."""
+        ...
+
+    @property
+    def aperture_errors(self) -> Mapping[str, float]:
+        """Relative error of each band's aperture correction, NaN where nobody measured it."""
+        ...
+
+    @property
+    def n_stars(self) -> Mapping[str, float]:
+        """Stars behind each band's factor; not whole numbers where rows were clipped."""
+        ...
+
     def stated_coefficients(self) -> QTable:
         """Return A, B, tau and repeatability as `mirical.products.stated.band_table` has them."""
         ...
@@ -172,123 +212,29 @@ class Calibration(Protocol):
         """Return the factors with covariance; by Eq. 4, C = [A + B exp(-(t - t0)/tau)] / D."""
         ...
 
+    def draws(self, query: Query, number: int | None = None, seed: int = 0) -> Floats:
+        """Return draws of the factors, shape (draw, point).
 
-@dataclass(frozen=True)
-class PosteriorCalibration:
-    """The calibration a run's posterior gives.
-
-    Attributes
-    ----------
-    posterior : DataTree
-        As `mirical.inference.posterior` builds it.
-    name : str
-        How tables and figures call it.
-    """
-
-    posterior: xr.DataTree
-    name: str = "mirical"
-
-    @property
-    def bands(self) -> list[str]:
-        """Bands the run has rows in."""
-        return [str(band) for band in self.posterior["posterior"].to_dataset()["band"].values]
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the run's rows were simulated."""
-        return bool(self.posterior.attrs.get("simulated", 0))
-
-    @property
-    def time_law(self) -> str:
-        """Name of the time law the run was fitted with; see `mirical.model.timelaw.LAWS`."""
-        return str(self.posterior.attrs.get("time_law", ADDITIVE))
-
-    @property
-    def epochs(self) -> dict[str, tuple[float, float]]:
-        """First and last epoch of the run's rows by band, MJD in days."""
-        rows = self.posterior["constant_data"].to_dataset()
-        elapsed, index = (rows[name].values for name in ("elapsed", "band_index"))
-        mine = {band: T0_MJD + elapsed[index == i] for i, band in enumerate(self.bands)}
-        return {band: (float(at.min()), float(at.max())) for band, at in mine.items() if len(at)}
-
-    def stated_coefficients(self) -> QTable:
-        """Return posterior means and standard deviations of every band's coefficients."""
-        stated = {}
-        for name in COEFFICIENTS:
-            mean, std = self._moments(name.removesuffix("_pct"))
-            scale = 100 if name.endswith("_pct") else 1
-            stated |= {name: scale * mean, f"{name}_std": scale * std}
-        return band_table(self.bands, stated)
-
-    def stated_subarrays(self) -> QTable:
-        """Return posterior mean and standard deviation of every subarray's D."""
-        names = self.posterior["posterior"].to_dataset()["subarray"].values
-        return subarray_table([str(name) for name in names], *self._moments("D"))
-
-    def _moments(self, name: str) -> tuple[Floats, Floats]:
-        values = self.posterior["posterior"].to_dataset()[name]
-        over = ("chain", "draw")
-        return values.mean(over).values, values.std(over, ddof=1).values
-
-    def draws(self, query: Query) -> Floats:
-        """Return posterior draws of the factors, shape (draw, point).
+        Parameters
+        ----------
+        query : Query
+            The points.
+        number : int, optional
+            How many; all there are, or `DRAWS` where there is a distribution to draw from.
+        seed : int
+            Fixes which.
 
         Raises
         ------
         InputError
-            If the run has no rows in a band that is asked for.
+            If there are not so many, or a band is asked for that it has not.
         """
-        posterior = self.posterior["posterior"].to_dataset()
-        law = self.time_law
-        names = ["A", "D_band", *LAWS[law].parameters]
-        drawn = posterior[names].stack(sample=("chain", "draw"), create_index=False)
-        drawn = drawn.transpose("sample", ...)
-        fitted = self.bands
-        for band in query.filters:
-            if band not in fitted:
-                raise InputError(
-                    f"band {band!r}: this run fitted no rows in it, so its factor is unknown; "
-                    f"it has {', '.join(fitted)}."
-                )
-        band = np.array([fitted.index(b) for b in query.filters])
-        subarrays = [str(name) for name in drawn["subarray"].values]
-        term = [subarrays.index(subarray_term(a, "query")) for a in query.subarrays]
-        of = {name: drawn[name].values for name in names}
-        relative = log_relative_factor(law, query.mjd - T0_MJD, of, band)
-        return of["A"][:, band] * np.exp(relative) / of["D_band"][:, band, term]
+        ...
 
-    def cautions(self, query: Query) -> list[str]:
-        """Say in sentences where the answer to a query leans on priors rather than rows."""
-        drawn = self.posterior["posterior"].to_dataset()
-        names = [str(name) for name in drawn["subarray"].values]
-        rows = self.posterior["constant_data"].to_dataset()
-        observed = {names[i] for i in rows["subarray_index"].values} | {"FULL"}
-        said = [
-            f"no rows in {term}: its throughput D, and so the factor there, rests on the prior."
-            for term in dict.fromkeys(subarray_term(a, "query") for a in query.subarrays)
-            if term not in observed
-        ]
-        first, last = (T0_MJD + float(f(rows["elapsed"])) for f in (np.min, np.max))
-        if np.any((query.mjd < first) | (query.mjd > last)):
-            said.append(
-                f"rows end at MJD {first:.1f} and {last:.1f}: factors outside rest on the time "
-                "law and its priors."
-            )
-        return said
+    def parts(self, query: Query) -> dict[str, Floats]:
+        """Return the relative covariance of the factors as a sum over `PARTS`, (point, point)."""
+        ...
 
-    def at(self, query: Query) -> Factors:
-        """Return mean, spread and covariance of the posterior draws."""
-        draws = self.draws(query)
-        q025, q16, q84, q975 = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
-        mean, std = draws.mean(axis=0), draws.std(axis=0, ddof=1)
-        covariance = np.atleast_2d(np.cov(draws, rowvar=False))
-        return Factors(
-            query, mean, std, q025, q16, q84, q975, covariance, self._aperture_errors(query)
-        )
-
-    def _aperture_errors(self, query: Query) -> Floats | None:
-        rows = self.posterior["constant_data"].to_dataset()
-        if APERTURE_ERROR not in rows:  # a run of an earlier mirical
-            return None
-        known = dict(zip(self.bands, rows[APERTURE_ERROR].values, strict=True))
-        return np.array([known[band] for band in query.filters])
+    def factor(self, band: object, subarray: object, mjd: object) -> Factors:
+        """Return the calibration factor of band, subarray and epoch; sequences broadcast."""
+        return self.at(Query.of(band, subarray, mjd))

@@ -11,7 +11,8 @@ from mirical.bands import BANDS
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.inference.checks import RowChecks
 from mirical.model.design import Design
-from mirical.products.calibration import PosteriorCalibration, Query
+from mirical.products.calibration import Query
+from mirical.products.posterior_calibration import PosteriorCalibration
 from mirical.products.published import PublishedCalibration
 
 _QUANTILES = {"q025": 0.025, "q16": 0.16, "q50": 0.5, "q84": 0.84, "q975": 0.975}

@@ -122,7 +122,7 @@ def write_photom(rows: PhotomRows, about: About, path: Path) -> None:
     meta.photometry.pixelarea_arcsecsq = float(PIXEL_SOLID_ANGLE.to_value("arcsec2"))
     for line in about.history:
         model.add_history_entry(line)
-    with whole_file(path) as beside, model:
+    with whole_file(path, ".fits") as beside, model:
         model.save(str(beside))
 
 

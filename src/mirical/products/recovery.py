@@ -23,7 +23,8 @@ from mirical.inference.sampling import Arrays, sample
 from mirical.inference.simulate import SimulatedProgram, simulate_program, write_program
 from mirical.model.cards import load_card
 from mirical.model.design import Design
-from mirical.products.calibration import Calibration, PosteriorCalibration
+from mirical.products.calibration import Calibration
+from mirical.products.posterior_calibration import PosteriorCalibration
 from mirical.products.scores import Floats, Score, combinations, points
 from mirical.products.staged import fit_staged
 

@@ -1,16 +1,19 @@
-"""Reference files in the JWST pipeline's own formats."""
+"""The pipeline's aperture-correction file (``MirImgApcorrModel``)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.time import Time
 from stdatamodels.jwst import datamodels
 
 import mirical
-from mirical.bands import BANDS, SUBARRAYS
+from mirical.bands import BANDS, SUBARRAYS, readouts
+from mirical.folders import whole_file
+from mirical.observations.apertures import APERTURE_FRACTION, Aperture
 from mirical.observations.encircled import ApertureEstimate
 
 if TYPE_CHECKING:
@@ -41,10 +44,42 @@ def write_apcorr(study: ApertureStudy, path: Path) -> None:
         mask = BANDS[band].mask
         for subarray in (mask,) if mask else SUBARRAYS:
             rows += [(band, subarray, *numbers) for numbers in _corrections(estimate)]
-    model = datamodels.MirImgApcorrModel(apcorr_table=np.array(rows, dtype=_ROW))
     what = "SIMULATED " if study.simulated else ""
-    model.meta.description = f"{what}aperture corrections of MIRI imaging, by encircled energy"
-    model.meta.author, model.meta.pedigree = f"mirical {mirical.__version__}", _pedigree(study)
+    about = f"{what}aperture corrections of MIRI imaging, by encircled energy"
+    _save(rows, about, _pedigree(study), path)
+
+
+def write_used_apcorr(apertures: Mapping[str, Aperture], pedigree: str, path: Path) -> None:
+    """Write the corrections of the apertures that rows were measured in, 70 % encircled energy.
+
+    Parameters
+    ----------
+    apertures : mapping of {str : Aperture}
+        By band.
+    pedigree : str
+        Where they come from, in the words CRDS accepts.
+    path : Path
+        File to write, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    rows = [
+        (band, subarray, APERTURE_FRACTION, one.r_a, one.correction, one.r_b1, one.r_b2)
+        for band, one in apertures.items()
+        for subarray in readouts(band)
+    ]
+    about = "aperture corrections of MIRI imaging that the calibration factors go with"
+    with whole_file(path, ".fits") as beside:
+        _save(rows, about, pedigree, beside)
+
+
+def _save(rows: list[tuple[Any, ...]], description: str, pedigree: str, path: Path) -> None:
+    model = datamodels.MirImgApcorrModel(apcorr_table=np.array(rows, dtype=_ROW))
+    model.meta.description = description
+    model.meta.author, model.meta.pedigree = f"mirical {mirical.__version__}", pedigree
     model.meta.useafter = "2022-04-01T00:00:00"
     model.meta.reftype, model.meta.telescope = "apcorr", "JWST"
     model.meta.instrument.name, model.meta.instrument.detector = "MIRI", "MIRIMAGE"

@@ -35,8 +35,9 @@ from mirical.observations.factors import CalibrationFactors
 from mirical.observations.formats import write_ecsv
 from mirical.observations.tables import EMBEDDED
 from mirical.products import curves, tables
-from mirical.products.calibration import Calibration, PosteriorCalibration, with_apertures
+from mirical.products.calibration import Calibration
 from mirical.products.comparison import compare_coefficients
+from mirical.products.posterior_calibration import PosteriorCalibration, with_apertures
 from mirical.products.published import PublishedCalibration
 from mirical.products.staged import StagedCalibration, fit_staged
 from mirical.shipped import find_file

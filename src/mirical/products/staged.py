@@ -23,16 +23,15 @@ from astropy.table import QTable
 from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
-from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS, subarray_term
+from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import FACTOR, T0_MJD
-from mirical.errors import InputError
 from mirical.folders import whole_folder
 from mirical.observations.apertures import Aperture, published_apertures
 from mirical.observations.factors import CalibrationFactors
 from mirical.observations.formats import write_ecsv
 from mirical.observations.tables import Observations
-from mirical.products.calibration import Factors, Query
-from mirical.products.published import quoted_factors
+from mirical.products.calibration import Query
+from mirical.products.quoted import QuotedCalibration
 from mirical.products.staged_rows import Average, StagedRows, clipped_average
 from mirical.products.staged_subarrays import Throughput, measured_throughputs
 from mirical.products.staged_timelaw import StagedLaw, fit_laws
@@ -60,7 +59,7 @@ _SETTLED = 1e-7  # change of D between rounds that ends them
 
 
 @dataclass(frozen=True)
-class StagedCalibration:
+class StagedCalibration(QuotedCalibration):
     """Point fits and their quoted errors.
 
     Attributes
@@ -97,6 +96,17 @@ class StagedCalibration:
         return bool(self.coefficients.meta.get("simulated", False))
 
     @property
+    def stated_repeatability(self) -> Mapping[str, float]:
+        """Scatter of the repeat star by band, percent; NaN where it was not measured."""
+        percent = np.ma.filled(self.coefficients["repeatability_pct"].value, np.nan)
+        return dict(zip(self.bands, map(float, percent), strict=True))
+
+    @property
+    def provenance(self) -> Mapping[str, object]:
+        """What the fits recorded of their rows."""
+        return self.coefficients.meta
+
+    @property
     def epochs(self) -> dict[str, tuple[float, float]]:
         """Empty: the rows are not part of the fits."""
         return {}
@@ -116,34 +126,19 @@ class StagedCalibration:
     def cautions(self, query: Query) -> list[str]:
         """Return what the errors leave out and what was assumed for these points."""
         said = [
+            *query.assumptions(),
             "the staged error is sigma(CF) at every epoch: it holds no error of B, tau or D, "
-            "and no covariance between bands."
+            "and no covariance between bands.",
         ]
         noted = dict(zip(self.bands, map(str, self.coefficients["note"]), strict=True))
         for band in dict.fromkeys(query.filters):
             if noted.get(band):
                 said.append(f"{band}: {noted[band]}.")
         noted = dict(zip(self.subarrays["subarray"], self.subarrays["note"], strict=True))
-        for term in dict.fromkeys(subarray_term(a, "query") for a in query.subarrays):
+        for term in dict.fromkeys(query.terms):
             if term != "FULL" and noted[term]:
                 said.append(f"D of {term}: {noted[term]}.")
         return said
-
-    def at(self, query: Query) -> Factors:
-        """Return Eq. 4 with the fitted coefficients and sigma(CF) as the error.
-
-        Raises
-        ------
-        InputError
-            If a band is asked for that has no rows.
-        """
-        for band in query.filters:
-            if band not in self.bands:
-                raise InputError(
-                    f"band {band!r}: the staged fits have no rows in it; "
-                    f"they have {', '.join(self.bands)}."
-                )
-        return quoted_factors(query, self.coefficients, self.throughput, self.apertures)
 
 
 def fit_staged(

@@ -18,6 +18,7 @@ from mirical.products.entries import NOTHING, measured, percent, signed, value
 
 if TYPE_CHECKING:
     from mirical.products.check import CheckedRun
+    from mirical.products.error_budget import ErrorBudget
     from mirical.products.rivals import ModelComparison
     from mirical.products.runs import Run
     from mirical.products.side_by_side import Comparison
@@ -90,6 +91,20 @@ def print_models(
     for sentence in sentences:
         console.print(Text(sentence))
     console.print(Text(f"Report: {folder / 'rivals.html'}"), soft_wrap=True)
+
+
+def print_budget(budget: ErrorBudget, console: Console) -> None:
+    """Print the parts of each flux's error and the sentence for a paper."""
+    table = budget.table()
+    parts = [name for name in table.colnames if name.endswith("_pct")]
+    heads = [name.removesuffix("_pct") for name in parts]
+    sheet = _sheet(str(table.meta["title"]) + ", %", "band", "subarray", "MJD", *heads)
+    for row in table:
+        numbers = [f"{float(row[name].value):.2f}" for name in parts]
+        place = Text(str(row["filter"])), str(row["subarray"]), f"{float(row['mjd']):.1f}"
+        sheet.add_row(*place, *numbers)
+    console.print(sheet)
+    console.print(Text(budget.sentence()), soft_wrap=True)
 
 
 def print_audit(table: Table, sentences: Sequence[str], console: Console) -> None:

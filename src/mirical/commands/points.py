@@ -1,0 +1,76 @@
+"""Points that commands are asked about, and matrices that they write."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirical.commands.ending import Refusing
+from mirical.errors import InputError
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+    from mirical.products.calibration import Calibration, Query
+    from mirical.products.covariance_file import Covariance
+
+
+def asked_points(command: str, options: argparse.Namespace) -> tuple[Table | None, Query]:
+    """Return the points of --at, and its table, or those of --filter, --subarray and --mjd.
+
+    Raises
+    ------
+    InputError
+        If neither is given, both are, or the lists do not fit together.
+    """
+    from mirical.products.calibration import Query
+
+    listed = getattr(options, "filter", None), getattr(options, "mjd", None)
+    if options.at is not None:
+        if any(one is not None for one in listed):
+            raise InputError(f"{command}: give --filter and --mjd, or --at GRID.ecsv, not both.")
+        return _read_grid(options.at)
+    if None in listed:
+        raise InputError(f"{command}: give --filter and --mjd (and --subarray), or --at GRID.ecsv.")
+    lists = {
+        "filter": options.filter,
+        "subarray": options.subarray,
+        "mjd": options.mjd,
+    }
+    lengths = {
+        name: len(values) if isinstance(values, list) else 1 for name, values in lists.items()
+    }
+    longest = max(lengths.values())
+    for name, length in lengths.items():
+        if length not in (1, longest):
+            raise InputError(
+                f"{command}: --{name} has {length} entries and another option {longest}; give one, "
+                "or as many."
+            )
+    return None, Query.of(*lists.values())
+
+
+def _read_grid(path: Path) -> tuple[Table, Query]:
+    from astropy import units as u
+
+    from mirical.observations.formats import numbers, read_columns, texts
+    from mirical.products.calibration import Query
+
+    grid = read_columns(path, ("filter", "subarray", "mjd"))
+    bands, subarrays = texts(grid["filter"]), texts(grid["subarray"])
+    mjd = numbers(grid["mjd"], u.d, path.name, bare=u.d).value
+    return grid, Query.of(bands, subarrays, mjd, path.name)
+
+
+def write_matrix(made: Covariance, path: Path, about: str, calibration: Calibration) -> None:
+    """Write a covariance: the matrix alone for ``.npy``, else the FITS side-car."""
+    import numpy as np
+
+    from mirical.products.covariance_file import history, write_covariance
+
+    if path.suffix == ".npy":
+        with Refusing(path), path.open("wb") as file:
+            np.save(file, made.covariance)
+    else:
+        write_covariance(made, path, about, history(calibration), calibration.simulated)

@@ -1,0 +1,224 @@
+"""A table of fluxes under a calibration: new fluxes, and their covariance through it.
+
+The fluxes are count rates of point sources in the standard stars' apertures (``iflux``, Eq. 3), or
+fluxes or surface brightnesses that were calibrated before (``flux``), by a factor that the
+table states (``photmjsr``) or that another calibration gives; the new factor then takes the old
+one's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
+from mirical.errors import InputError
+from mirical.observations.apertures import Aperture
+from mirical.observations.formats import numbers, read_columns, texts
+from mirical.products.calibration import Calibration, Query
+from mirical.products.covariance_file import Covariance
+from mirical.products.error_budget import Observation, error_budget, simulated
+
+Floats = NDArray[np.float64]
+
+MADE = ("flux_calibrated", "flux_stat_std", "flux_cal_std", "c_mean")
+"""Columns that are added."""
+
+MOST_ROWS = 5000
+"""Rows whose covariance is still a file one wants (200 MB)."""
+
+_SURFACE_BRIGHTNESS = u.MJy / u.sr
+
+
+@dataclass(frozen=True)
+class CalibratedFluxes:
+    """Fluxes under a calibration.
+
+    Attributes
+    ----------
+    table : Table
+        The rows as they came, and `MADE`: the flux, its error without the calibration's, the
+        calibration's, and the factor.
+    covariance : Covariance
+        Of the fluxes: ``statistical`` and the calibration's parts; draws hold the calibration's
+        alone.
+    cautions : tuple of str
+        What to know of them, in sentences.
+    """
+
+    table: Table
+    covariance: Covariance
+    cautions: tuple[str, ...]
+
+
+def calibrate_table(
+    path: Path,
+    calibration: Calibration,
+    apertures: Mapping[str, Aperture],
+    before: Calibration | None = None,
+    extended: bool = False,
+    visits: int = 1,
+) -> CalibratedFluxes:
+    """Return the fluxes of a table under a calibration, with their covariance.
+
+    Parameters
+    ----------
+    path : Path
+        ECSV table: filter, subarray, mjd; ``iflux`` [DN/s] or ``flux`` [a flux density or surface
+        brightness], each optionally with ``ifluxunc`` or ``fluxunc``; optionally ``name`` of the
+        object, and ``photmjsr`` [(MJy/sr)/(DN/s)], the factor of ``flux``.
+    calibration : Calibration
+        The new one.
+    apertures : mapping of {str : Aperture}
+        What ``iflux`` was measured in, by band.
+    before : Calibration, optional
+        What ``flux`` was calibrated with, where no ``photmjsr`` says so.
+    extended : bool
+        Whether the fluxes are of extended sources, or of other apertures.
+    visits : int
+        Visits each flux is the mean of.
+
+    Raises
+    ------
+    InputError
+        If the table lacks a column or a number, was calibrated here before, or is too long.
+    """
+    table = read_columns(path, ("filter", "subarray", "mjd"))
+    _refuse(table, path.name)
+    mjd = numbers(table["mjd"], u.d, path.name, bare=u.d).value
+    query = Query.of(texts(table["filter"]), texts(table["subarray"]), mjd, path.name)
+    objects = tuple(texts(table["name"])) if "name" in table.colnames else ()
+    observation = Observation(query, extended, visits, objects)
+    factors = calibration.at(query)
+    if "iflux" in table.colnames:
+        if extended:
+            raise InputError(
+                f"{path.name}: column 'iflux' is the count rate of a point source in its aperture; "
+                "for extended sources give 'flux' [MJy / sr] and 'photmjsr'."
+            )
+        known = [apertures[band].correction for band in query.filters]
+        new = (factors.mean * FACTOR * PIXEL_SOLID_ANGLE * np.array(known) / u.pix).to(
+            FLUX / COUNT_RATE
+        )
+        flux, error = _measured(table, "iflux", COUNT_RATE, path.name)
+    else:
+        unit = _flux_unit(table, path.name)
+        flux, error = _measured(table, "flux", unit, path.name)
+        new = factors.mean / _old_factors(table, query, before, path.name)
+    flux, error = flux * new, error * new
+    budget = error_budget(calibration, observation)
+    size = flux.value
+    outer = np.outer(size, size)
+    parts = {"statistical": np.diag(error.value**2)}
+    parts |= {name: part * outer for name, part in budget.parts.items()}
+    covariance = Covariance(
+        query.filters,
+        query.subarrays,
+        query.mjd,
+        size,
+        np.sum(list(parts.values()), axis=0),
+        flux.unit,
+        parts,
+        objects=objects,
+    )
+    columns = flux, error, np.abs(flux) * budget.std, factors.mean * FACTOR
+    for name, column in zip(MADE, columns, strict=True):
+        table[name] = column
+    what = f"{simulated(calibration)}{calibration.name}"
+    table.meta["calibrated_by"] = what
+    if calibration.simulated:
+        table.meta["simulated"] = True
+    return CalibratedFluxes(table, covariance, (*calibration.cautions(query), *budget.unknown))
+
+
+def flux_draws(
+    fluxes: CalibratedFluxes, calibration: Calibration, number: int | None, seed: int
+) -> Floats:
+    """Return draws of the fluxes as the calibration leaves them open, (draw, point).
+
+    Draws of the factor, times normal ones of repeatability and aperture correction; nothing
+    of the photometric error.
+    """
+    made = fluxes.covariance
+    factors = calibration.draws(Query(made.filters, made.subarrays, made.mjd), number, seed)
+    outer = np.outer(made.value, made.value)
+    beside = made.parts["repeatability"] + made.parts["aperture"]
+    relative = np.divide(beside, outer, out=np.zeros_like(beside), where=outer != 0)
+    random = np.random.default_rng(seed)
+    noise = random.multivariate_normal(
+        np.zeros(len(made.value)), relative, size=len(factors), method="eigh"
+    )
+    return made.value * factors / factors.mean(axis=0) * (1 + noise)
+
+
+def _refuse(table: Table, source: str) -> None:
+    if "calibrated_by" in table.meta or any(name in table.colnames for name in MADE):
+        raise InputError(
+            f"{source}: was calibrated here before, by {table.meta.get('calibrated_by', '?')}; "
+            "give the table from before."
+        )
+    if not 0 < len(table) <= MOST_ROWS:
+        raise InputError(
+            f"{source}: {len(table)} rows; expected from 1 to {MOST_ROWS}: the covariance of more "
+            "is too large a file. Split the table."
+        )
+    present = [name for name in ("iflux", "flux") if name in table.colnames]
+    if not present:
+        raise InputError(
+            f"{source}: has neither 'iflux' [DN/s] nor 'flux'; expected one of these columns."
+        )
+    if len(present) > 1:
+        raise InputError(f"{source}: has both 'iflux' and 'flux'; leave the one to be calibrated.")
+
+
+def _flux_unit(table: Table, source: str) -> u.UnitBase:
+    unit = table["flux"].unit
+    for wanted in (FLUX, _SURFACE_BRIGHTNESS):
+        if unit is not None and u.Unit(unit).is_equivalent(wanted):
+            return wanted
+    raise InputError(
+        f"{source}: column 'flux' is in {unit or 'no unit'}; expected a flux density such as mJy "
+        "or a surface brightness such as MJy / sr."
+    )
+
+
+def _measured(
+    table: Table, name: str, unit: u.UnitBase, source: str
+) -> tuple[u.Quantity, u.Quantity]:
+    """Return a column and its error, zero where there is no column of errors."""
+    bare = unit if name == "iflux" else None
+    value = numbers(table[name], unit, source, bare=bare)
+    error = 0 * value
+    _refuse_missing(value.value, name, source)
+    if f"{name}unc" in table.colnames:
+        error = numbers(table[f"{name}unc"], unit, source, bare=bare)
+        _refuse_missing(np.where(error.value >= 0, error.value, np.nan), f"{name}unc", source)
+    return value, error
+
+
+def _refuse_missing(values: Floats, name: str, source: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise InputError(
+            f"{source} row {bad[0] + 1}: column {name!r} has no usable number; fill it in or leave "
+            "the row out."
+        )
+
+
+def _old_factors(table: Table, query: Query, before: Calibration | None, source: str) -> Floats:
+    if "photmjsr" in table.colnames:
+        old = numbers(table["photmjsr"], FACTOR, source, bare=FACTOR).value
+        _refuse_missing(np.where(old > 0, old, np.nan), "photmjsr", source)
+        return old
+    if before is None:
+        raise InputError(
+            f"{source}: nothing says what factor 'flux' was calibrated with; add a column "
+            "'photmjsr' (of the images' headers), or name the calibration (--calibrated-with)."
+        )
+    return before.at(query).mean

@@ -1,0 +1,230 @@
+"""What the calibration contributes to the error of an observation's fluxes, in parts.
+
+    relative covariance = scale + colour + time + subarray  the factor's (`Calibration.parts`)
+                        + repeatability                     of a visit and of each observation
+                        + aperture                          for extended sources alone
+
+It holds nothing of photon noise, read noise and flat field, which the pipeline
+reports: the two add up (paper section 3.6). A point source measured in the apertures
+of the standard stars has no error of the aperture correction, which cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+import mirical
+from mirical.conventions import VISIT_LENGTH
+from mirical.errors import InputError
+from mirical.products.calibration import PARTS, Calibration, Query, Scatter
+
+Floats = NDArray[np.float64]
+
+CRUCIFORM = 0.03
+"""Error of the aperture correction where the detector's cruciform is not fully modelled (3.6)."""
+CRUCIFORM_BANDS = ("F560W", "F770W")
+
+ALL_PARTS = (*PARTS, "repeatability", "aperture")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was observed.
+
+    Attributes
+    ----------
+    query : Query
+        Band, subarray and epoch of each flux.
+    extended : bool
+        Whether surface brightness is asked for, or a flux in another aperture.
+    visits : int
+        Visits each flux is the mean of.
+    objects : tuple of str
+        What each flux is of; all of one object if empty. Visits are of one object.
+    """
+
+    query: Query
+    extended: bool = False
+    visits: int = 1
+    objects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.visits < 1:
+            raise InputError(f"visits: {self.visits} is no number of visits; expected 1 or more.")
+
+    @property
+    def same_visit(self) -> NDArray[np.bool_]:
+        """Which fluxes share a visit, (point, point): of one object, within a day."""
+        objects = np.array(self.objects or [""] * len(self.query))
+        mjd = self.query.mjd
+        visit = np.zeros(len(mjd), dtype=int)
+        number, name, since = -1, None, -np.inf
+        for i in np.lexsort((mjd, objects)):
+            if objects[i] != name or mjd[i] - since >= VISIT_LENGTH:
+                number, name, since = number + 1, objects[i], mjd[i]
+            visit[i] = number
+        return np.equal.outer(visit, visit)
+
+
+@dataclass(frozen=True)
+class ErrorBudget:
+    """The relative covariance of an observation's fluxes, in parts.
+
+    Attributes
+    ----------
+    calibration : Calibration
+        Whose.
+    observation : Observation
+        Of what.
+    parts : dict of {str : (point, point) array}
+        By `ALL_PARTS`; they add up to the whole.
+    unknown : tuple of str
+        What is not in it because nobody measured it, in sentences.
+    """
+
+    calibration: Calibration
+    observation: Observation
+    parts: dict[str, Floats]
+    unknown: tuple[str, ...]
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """Relative covariance, (point, point)."""
+        return np.sum(list(self.parts.values()), axis=0)
+
+    @property
+    def std(self) -> Floats:
+        """Relative standard deviation of each flux."""
+        return np.sqrt(np.diag(self.covariance))
+
+    def table(self) -> QTable:
+        """Return one row a flux: its point, each part and the total, standard deviations in %."""
+        query = self.observation.query
+        table = QTable({"filter": list(query.filters), "subarray": list(query.subarrays)})
+        table["mjd"] = query.mjd
+        for name, part in self.parts.items():
+            table[f"{name}_pct"] = _percent(np.sqrt(np.diag(part)))
+        table["total_pct"] = _percent(self.std)
+        table.meta["title"] = f"{simulated(self.calibration)}calibration error of an observation"
+        table.meta |= {"calibration": self.calibration.name, "visits": self.observation.visits}
+        table.meta |= {"source": "extended" if self.observation.extended else "point"}
+        return table
+
+    def sentence(self) -> str:
+        """Return what a paper may say of it."""
+        query, std = self.observation.query, 100 * self.std
+        low, high = int(np.argmin(std)), int(np.argmax(std))
+        source = "an extended source" if self.observation.extended else "a point source"
+        visits = self.observation.visits
+        visits_text = "one visit" if visits == 1 else f"the mean of {visits} visits"
+        where = [
+            f"{query.filters[i]}, {query.subarrays[i]}, MJD {query.mjd[i]:.1f}" for i in (low, high)
+        ]
+        size = f"{std[low]:.2f} % in {where[0]}"
+        if len(query) > 1:
+            size = f"{std[low]:.2f} % ({where[0]}) to {std[high]:.2f} % ({where[1]})"
+        shares = {name: 100 * np.sqrt(np.diag(part)) for name, part in self.parts.items()}
+        said = [
+            f"{_WORDS[name]} {_range(values)}"
+            for name, values in shares.items()
+            if np.any(values >= 0.005)
+        ]
+        bands = np.array(query.filters)
+        between = self.covariance[np.not_equal.outer(bands, bands)]
+        common = (
+            "; errors between bands are correlated, use the covariance" if between.any() else ""
+        )
+        return (
+            f"The flux calibration contributes a relative standard deviation of {size} for "
+            f"{source} observed in {visits_text} ({', '.join(said)}), to be added in quadrature to "
+            f"the pipeline's photometric errors{common} ({_whose(self.calibration)})."
+        )
+
+
+_WORDS = {
+    "scale": "scale common to all bands",
+    "colour": "band",
+    "time": "response loss",
+    "subarray": "subarray",
+    "repeatability": "repeatability",
+    "aperture": "aperture correction",
+}
+
+
+def error_budget(calibration: Calibration, observation: Observation) -> ErrorBudget:
+    """Return what a calibration contributes to the errors of an observation's fluxes.
+
+    Raises
+    ------
+    InputError
+        If a band is asked for that the calibration has not.
+    """
+    query = observation.query
+    parts = calibration.parts(query)
+    unknown = []
+    scatter = calibration.scatter
+    parts["repeatability"] = _repeatability(observation, scatter)
+    blank = [b for b in dict.fromkeys(query.filters) if np.isnan(scatter.repeatability[b])]
+    if blank:
+        unknown.append(f"the repeatability of {', '.join(blank)} was not measured: none is added.")
+    parts["aperture"] = np.zeros((len(query), len(query)))
+    if observation.extended:
+        errors = calibration.aperture_errors
+        parts["aperture"] = _aperture(query, errors)
+        blank = [b for b in dict.fromkeys(query.filters) if np.isnan(errors.get(b, np.nan))]
+        if blank:
+            unknown.append(
+                f"the error of the aperture correction of {', '.join(blank)} was not measured: "
+                "none is added."
+            )
+    return ErrorBudget(calibration, observation, parts, tuple(unknown))
+
+
+def simulated(calibration: Calibration) -> str:
+    """Return ``"SIMULATED "`` for a calibration that rests on simulated rows, else nothing."""
+    return "SIMULATED " if calibration.simulated else ""
+
+
+def _repeatability(observation: Observation, scatter: Scatter) -> Floats:
+    of_band = np.array([scatter.repeatability[band] for band in observation.query.filters])
+    of_band[np.isnan(of_band)] = 0.0
+    private = np.diag(of_band**2)
+    shared = scatter.visit**2 * observation.same_visit
+    return (private + shared) / observation.visits
+
+
+def _aperture(query: Query, errors: Mapping[str, float]) -> Floats:
+    """Return the part of the aperture corrections: a band's own, and the cruciform's in common."""
+    of_band = np.array([errors.get(band, np.nan) for band in query.filters])
+    of_band[np.isnan(of_band)] = 0.0
+    filters = np.array(query.filters)
+    own = np.outer(of_band, of_band) * np.equal.outer(filters, filters)
+    cruciform = np.where(np.isin(filters, CRUCIFORM_BANDS), CRUCIFORM, 0.0)
+    return own + np.outer(cruciform, cruciform)
+
+
+def _percent(fraction: Floats) -> u.Quantity:
+    return np.round(100.0 * fraction, 4) * u.percent
+
+
+def _range(values: Floats) -> str:
+    low, high = float(np.min(values)), float(np.max(values))
+    return f"{high:.2f} %" if high - low < 0.005 else f"{low:.2f}-{high:.2f} %"
+
+
+def _whose(calibration: Calibration) -> str:
+    known = calibration.provenance
+    said = [f"mirical {mirical.__version__}", calibration.name]
+    said += [str(known["source"])] if "source" in known else []
+    said += [f"card {known['card']}"] if "card" in known else []
+    if "photometry_sha256" in known:
+        said.append(f"rows sha256 {str(known['photometry_sha256'])[:12]}")
+    prefix = "SIMULATED rows; " if calibration.simulated else ""
+    return prefix + ", ".join(said)

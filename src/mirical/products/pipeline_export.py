@@ -1,0 +1,193 @@
+"""A calibration as the pipeline's photom reference files: of its mean, and of its draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.time import Time
+from numpy.typing import NDArray
+
+from mirical.bands import NEWER_SUBARRAYS, SUBARRAYS, assumed_term, readouts
+from mirical.conventions import REFERENCE_MJD
+from mirical.model.throughput import Tables, exact_tables, relative_throughput
+from mirical.model.timelaw import LAWS
+from mirical.products.calibration import Calibration, Query
+from mirical.products.covariance_file import history
+from mirical.products.photom_file import About, PhotomRows
+from mirical.products.pipeline_law import convert, epochs, fit_kind
+from mirical.products.posterior_calibration import PosteriorCalibration
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A calibration in the pipeline's law.
+
+    Attributes
+    ----------
+    rows : PhotomRows
+        What the file will hold.
+    kind : tuple of str
+        Functions of the pipeline that are used.
+    worst : float
+        Largest difference of any row from the calibration's mean factor, in its standard
+        deviation, from MJD 59720 to `mirical.products.pipeline_law.SPAN`'s end.
+    worst_pct : float
+        The same place in percent.
+    worst_at : tuple of (str, str, float)
+        Band, subarray and MJD of it.
+    """
+
+    rows: PhotomRows
+    kind: tuple[str, ...]
+    worst: float
+    worst_pct: float
+    worst_at: tuple[str, str, float]
+
+    def sentence(self) -> str:
+        """Say what the conversion costs."""
+        band, subarray, mjd = self.worst_at
+        return (
+            f"law: {' x '.join(self.kind)}; differs from the mean factor by {self.worst:.3f} of "
+            f"its standard deviation at most ({self.worst_pct:+.3f} %, {band} in {subarray} at MJD "
+            f"{mjd:.0f})"
+        )
+
+
+def mean_rows(calibration: Calibration) -> Exported:
+    """Return a calibration's mean factor in the pipeline's law, a row a band and readout.
+
+    The time tables of a band are those of its factor in FULL; photmjsr takes up each
+    subarray's throughput.
+    """
+    mjd = epochs()
+    found = {
+        (band, term): _moments(calibration, band, term, mjd)
+        for band in calibration.bands
+        for term in SUBARRAYS
+    }
+    full = [found[band, SUBARRAYS[0]] for band in calibration.bands]
+    made = convert(
+        mjd, np.log([mean for mean, _ in full]), np.array([std / mean for mean, std in full])
+    )
+    level, worst = {}, (0.0, 0.0, ("", "", 0.0))
+    for (band, term), (mean, std) in found.items():
+        i = calibration.bands.index(band)
+        shape = 1 / relative_throughput(_row(made.tables, i), mjd)
+        weight = (shape / std) ** 2
+        level[band, term] = float(np.sum(weight * mean / shape) / weight.sum())
+        off = (level[band, term] * shape - mean) / std
+        at = int(np.abs(off).argmax())
+        if abs(off[at]) > worst[0]:
+            place = band, term, float(mjd[at])
+            worst = abs(float(off[at])), 100 * float(off[at] * std[at] / mean[at]), place
+    index, filters, subarrays = _layout(calibration)
+    at_reference = calibration.at(Query.of(filters, subarrays, REFERENCE_MJD))
+    terms = [assumed_term(name, "export") for name in subarrays]
+    rows = PhotomRows(
+        filters,
+        subarrays,
+        photmjsr=np.array([level[key] for key in zip(filters, terms, strict=True)]),
+        uncertainty=at_reference.std,
+        tables=_row(made.tables, index),
+    )
+    return Exported(rows, tuple(made.tables), *worst)
+
+
+def draw_rows(calibration: Calibration, number: int, seed: int = 0) -> list[PhotomRows]:
+    """Return single draws of a calibration in the pipeline's law; their uncertainty is zero.
+
+    A draw of a law that the pipeline has goes over as it is, others are fitted.
+
+    Raises
+    ------
+    InputError
+        If the calibration has not so many draws.
+    """
+    index, filters, subarrays = _layout(calibration)
+    photmjsr, tables = _draws_in_full(calibration, number, seed)
+    at_reference = calibration.draws(Query.of(filters, subarrays, REFERENCE_MJD), number, seed)
+    in_full = calibration.draws(Query.of(filters, "FULL", REFERENCE_MJD), number, seed)
+    rows = photmjsr[:, index] * at_reference / in_full
+    return [
+        PhotomRows(
+            filters, subarrays, rows[k], np.zeros(len(filters)), _row(_row(tables, k), index)
+        )
+        for k in range(number)
+    ]
+
+
+def about(calibration: Calibration, exported: Exported | None = None, draw: str = "") -> About:
+    """Return what the header of a calibration's reference file says."""
+    what = "SIMULATED " if calibration.simulated else ""
+    pedigree = "SIMULATION" if calibration.simulated else "INFLIGHT 2022-05-21 2024-12-31"
+    if not calibration.simulated and calibration.epochs:
+        spans = calibration.epochs.values()
+        ends = min(first for first, _ in spans), max(last for _, last in spans)
+        dates = [Time(mjd, format="mjd").strftime("%Y-%m-%d") for mjd in ends]
+        pedigree = f"INFLIGHT {dates[0]} {dates[1]}"
+    lines = history(calibration)
+    if exported is not None:
+        lines.append(exported.sentence())
+        lines.append(f"uncertainty is the standard deviation at MJD {REFERENCE_MJD:.0f}")
+    lines += [
+        f"{name}: no standard stars; throughput of {of} assumed"
+        for name, of in NEWER_SUBARRAYS.items()
+    ]
+    lines.append("other bands in the coronagraphs' masks: throughput of FULL assumed")
+    return About(
+        description=f"{what}flux calibration of MIRI imaging: {calibration.name}{draw}",
+        pedigree=pedigree,
+        useafter="2022-05-21T00:00:00",
+        history=lines,
+    )
+
+
+def _layout(calibration: Calibration) -> tuple[NDArray[np.intp], tuple[str, ...], tuple[str, ...]]:
+    """Return band number, filter and subarray of each row of the file."""
+    pairs = [(i, band, name) for i, band in enumerate(calibration.bands) for name in readouts(band)]
+    index, filters, subarrays = zip(*pairs, strict=True)
+    return np.array(index), filters, subarrays
+
+
+def _moments(calibration: Calibration, band: str, term: str, mjd: Floats) -> tuple[Floats, Floats]:
+    answer = calibration.at(Query.of(band, term, mjd))
+    return answer.mean, answer.std
+
+
+def _draws_in_full(
+    calibration: Calibration, number: int, seed: int
+) -> tuple[Floats, Mapping[str, Mapping[str, Floats]]]:
+    """Return photmjsr in FULL, (draw, band), and the tables of each draw and band."""
+    if isinstance(calibration, PosteriorCalibration):
+        law, chosen = calibration.time_law, calibration.chosen(number, seed)
+        drawn = calibration.parameters(["A", *LAWS[law].of_band])
+        exact = exact_tables(law, {name: value[chosen] for name, value in drawn.items()})
+        if exact is not None:
+            return exact
+    mjd = epochs()
+    curves, errors = [], []
+    for band in calibration.bands:
+        query = Query.of(band, "FULL", mjd)
+        curves.append(np.log(calibration.draws(query, number, seed)))
+        answer = calibration.at(query)
+        errors.append(np.tile(answer.std / answer.mean, (number, 1)))
+    flat = np.concatenate(curves), np.concatenate(errors)
+    kind = convert(mjd, flat[0][:: max(1, number // 3)], flat[1][:: max(1, number // 3)]).tables
+    made = fit_kind(tuple(kind), mjd, *flat, polish=False)
+    shape = len(calibration.bands), number
+    tables = {
+        name: {key: value.reshape(shape).T for key, value in of.items()}
+        for name, of in made.tables.items()
+    }
+    return made.photmjsr.reshape(shape).T, tables
+
+
+def _row(tables: Tables, at: object) -> dict[str, dict[str, Floats]]:
+    return {
+        name: {key: value[at] for key, value in of.items()}  # type: ignore[index]
+        for name, of in tables.items()
+    }

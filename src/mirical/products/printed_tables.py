@@ -1,0 +1,162 @@
+"""Tables 8 and 7 of a calibration as journals take them: LaTeX, and machine-readable."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable, Table
+
+import mirical
+from mirical.conventions import FACTOR, FACTOR_TEXT, REFERENCE_MJD, T0_MJD
+from mirical.folders import whole_file
+from mirical.products.calibration import Calibration, Query
+from mirical.products.entries import floats
+from mirical.products.error_budget import simulated
+
+_BLANK = r"\nodata"
+
+
+def factor_table(calibration: Calibration) -> QTable:
+    """Return Table 8: A, B, tau, C at the reference epoch, n_stars and repeatability of each band.
+
+    Every number with its standard deviation where one is stated.
+    """
+    table = calibration.stated_coefficients()
+    answer = calibration.at(Query.of(calibration.bands, "FULL", REFERENCE_MJD))
+    table["C"], table["C_std"] = answer.mean * FACTOR, answer.std * FACTOR
+    table["sigma_cf_pct"] = 100 * answer.std / answer.mean * u.percent
+    table["n_stars"] = [calibration.n_stars[band] for band in calibration.bands]
+    return table
+
+
+def latex(calibration: Calibration) -> str:
+    """Return Tables 8 and 7 as AASTeX deluxetables."""
+    title = f"{simulated(calibration)}calibration of {calibration.name}, mirical"
+    origin = f"% {title} {mirical.__version__}"
+    return "\n\n".join([origin, _table_8(calibration), _table_7(calibration)]) + "\n"
+
+
+def _table_8(calibration: Calibration) -> str:
+    table = factor_table(calibration)
+    columns = [
+        _numbers(table["A"], table["A_std"]),
+        _numbers(table["B"], table["B_std"]),
+        _numbers(table["tau"], table["tau_std"], 1),
+        _numbers(table["C"], table["C_std"]),
+        _numbers(table["sigma_cf_pct"], None, 2),
+        [f"{n:.5g}" for n in table["n_stars"]],
+        _numbers(table["repeatability_pct"], table["repeatability_pct_std"], 2),
+    ]
+    lines = [
+        " & ".join([str(band), *entries])
+        for band, *entries in zip(table["filter"], *columns, strict=True)
+    ]
+    heads = ["Band", "$A$", "$B$", r"$\tau$", "$C$", r"$\sigma$(CF)", "$n_{stars}$"]
+    heads.append(r"$\sigma$(repeat)")
+    units = ["", f"[{FACTOR_TEXT}]", f"[{FACTOR_TEXT}]", "[d]", f"[{FACTOR_TEXT}]"]
+    units += [r"[\%]", "", r"[\%]"]
+    covariance = calibration.at(Query.of(calibration.bands, "FULL", REFERENCE_MJD)).covariance
+    correlated = np.any(covariance != np.diag(np.diag(covariance)))
+    comment = (
+        f"$C$ is the factor in FULL at MJD {REFERENCE_MJD:.0f}, $A$ that after the response loss "
+        f"has decayed, $B$ the difference at MJD {T0_MJD:.0f}. $\\sigma$(CF) is the standard "
+        f"deviation of $C${'; errors of different bands are correlated' if correlated else ''}."
+    )
+    return _deluxe(f"{simulated(calibration)}Calibration Factors", heads, units, lines, comment)
+
+
+def _table_7(calibration: Calibration) -> str:
+    table = calibration.stated_subarrays()
+    entries = _numbers(table["D"], table["D_std"])
+    lines = [f"{name} & {d}" for name, d in zip(table["subarray"], entries, strict=True)]
+    comment = "Throughput of each subarray relative to FULL."
+    title = f"{simulated(calibration)}Subarray Throughput"
+    return _deluxe(title, ["Subarray", "$D_{SA}$"], ["", ""], lines, comment)
+
+
+def _deluxe(title: str, heads: list[str], units: list[str], lines: list[str], comment: str) -> str:
+    names = " & ".join(rf"\colhead{{{head}}}" for head in heads)
+    below = " & ".join(rf"\colhead{{{unit}}}" for unit in units) if any(units) else ""
+    body = " \\\\\n".join(lines)
+    head = f"{names} \\\\ {below}" if below else names
+    return (
+        f"\\begin{{deluxetable*}}{{l{'c' * (len(heads) - 1)}}}\n"
+        f"\\tablecaption{{{title}}}\n"
+        f"\\tablehead{{{head}}}\n"
+        f"\\startdata\n{body}\n\\enddata\n"
+        f"\\tablecomments{{{comment}}}\n"
+        "\\end{deluxetable*}"
+    )
+
+
+def _numbers(column: Any, std: Any, places: int | None = None) -> list[str]:
+    """Return each number with its error, as many places as the error has use for."""
+    values = floats(column, getattr(column, "unit", None))
+    errors = (
+        np.full(len(values), np.nan) if std is None else floats(std, getattr(std, "unit", None))
+    )
+    said = []
+    for number, error in zip(values, errors, strict=True):
+        if not np.isfinite(number):
+            said.append(_BLANK)
+            continue
+        stated = np.isfinite(error) and error > 0
+        if not stated and places is None:
+            said.append(f"${number:.5g}$")
+            continue
+        digits = int(np.clip(1 - np.floor(np.log10(error)), 0, 6)) if places is None else places
+        error_text = f" \\pm {error:.{digits}f}" if stated else ""
+        said.append(f"${number:.{digits}f}{error_text}$")
+    return said
+
+
+_MRT = {
+    "A": "Factor after the response loss has decayed",
+    "B": "Amplitude of the response loss at MJD 59720",
+    "tau": "Time constant of the response loss",
+    "C": "Factor in FULL at MJD 59760",
+    "repeatability_pct": "Repeatability of one observation",
+}
+
+
+def machine_readable(calibration: Calibration) -> Table:
+    """Return Table 8 in columns for the journal's machine-readable format."""
+    table = factor_table(calibration)
+    made = Table({"Band": [str(band) for band in table["filter"]]})
+    made["Band"].description = "Band"
+    for name, description in _MRT.items():
+        unit = table[name].unit
+        in_text = f" [{FACTOR_TEXT}]" if unit == FACTOR else ""  # the format has no DN
+        for column, label, what in (
+            (name, name, f"{description}{in_text}"),
+            (f"{name}_std", f"e_{name}", f"Standard deviation of {name}{in_text}"),
+        ):
+            values = floats(table[column], unit)
+            if not np.any(np.isfinite(values)):  # nothing is stated: a column of blanks misaligns
+                continue
+            made[label] = np.ma.masked_invalid(np.round(values, 6))
+            made[label].unit, made[label].description = None if in_text else unit, what
+    made["Nstars"] = np.round(np.array(table["n_stars"], dtype=float), 2)
+    made["Nstars"].description = "Number of stars"
+    return made
+
+
+def write_machine_readable(calibration: Calibration, path: Path) -> None:
+    """Write `machine_readable` with its title, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    text = io.StringIO()
+    machine_readable(calibration).write(text, format="ascii.mrt")
+    title = f"{simulated(calibration)}calibration factors of {calibration.name}"
+    filled = text.getvalue().replace("Title:", f"Title: {title}", 1)
+    filled = filled.replace("Authors:", f"Authors: mirical {mirical.__version__}", 1)
+    with whole_file(path) as beside:
+        beside.write_text(filled, encoding="utf-8")
