@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from asdf.schema import load_schema
+from stdatamodels.jwst.datamodels import ImageModel
+from stdatamodels.schema import merge_property_trees
 
 from mirical.bands import (
     BANDS,
     IMAGING_BANDS,
+    NEWER_SUBARRAYS,
     SUBARRAYS,
     UNIT_SUBARRAYS,
+    assumed_term,
     find_band,
     imaging_neighbours,
+    readouts,
     subarray_term,
 )
 from mirical.errors import InputError
@@ -70,3 +76,27 @@ def test_other_bands_lie_between_two_imaging_bands(band: str, neighbours: tuple[
 def test_a_stars_image_is_as_wide_as_the_diffraction_limit(band: str, fwhm: float):
     # Widths in pixels as the paper's own reduction code lists them.
     assert BANDS[band].fwhm == pytest.approx(fwhm, rel=0.01)
+
+
+def test_a_band_may_be_read_out_in_its_own_mask_and_others_masks_to_acquire_targets():
+    masks = {"MASK1065", "MASK1140", "MASK1550", "MASKLYOT"}
+    assert masks & set(readouts("F1065C")) == {"MASK1065"}
+    assert masks & set(readouts("F770W")) == set()
+    assert masks <= set(readouts("FND"))
+    for band in BANDS:
+        assert {*SUBARRAYS, "SLITLESSPRISM", *NEWER_SUBARRAYS} <= set(readouts(band))
+        assert len(set(readouts(band))) == len(readouts(band))
+
+
+def test_the_installed_pipeline_knows_exactly_these_readouts():
+    schema = merge_property_trees(load_schema(ImageModel.schema_url, resolve_references=True))
+    name = schema["properties"]["meta"]["properties"]["subarray"]["properties"]["name"]
+    (miri,) = [one["enum"] for one in name["anyOf"] if "BRIGHTSKY" in one["enum"]]
+    assert {"FULL", *miri} == {*SUBARRAYS, *UNIT_SUBARRAYS, *NEWER_SUBARRAYS}
+
+
+def test_a_newer_readout_has_the_term_that_is_said():
+    assert assumed_term("SUB64_IP", "x") == "SUB64" and assumed_term("SUBSLIT", "x") == "FULL"
+    assert assumed_term("MASK1065", "x") == "FULL"
+    with pytest.raises(InputError, match="subarray 'SUB64_IPS' is unknown"):
+        assumed_term("SUB64_IPS", "x")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mirical
-from mirical.commands import calibrating, checking, exporting, imaging
+from mirical.commands import calibrating, checking, exporting, imaging, linting
 from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
 from mirical.errors import InputError
 from mirical.observations.pipeline import settings_text
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_error(parsers)
     _add_apply(parsers)
     _add_export(parsers)
+    _add_preflight(parsers)
     _add_compare(parsers)
     _add_check(parsers)
     _add_rivals(parsers)
@@ -188,6 +189,29 @@ def _add_export(parsers: argparse._SubParsersAction) -> None:
         help="points of the covariance [all bands in FULL at nine dates]",
     )
     export.set_defaults(command=exporting.export)
+
+
+def _add_preflight(parsers: argparse._SubParsersAction) -> None:
+    preflight = parsers.add_parser(
+        "preflight", help="what is wrong with a photom reference file, before the pipeline takes it"
+    )
+    preflight.add_argument("file", metavar="FILE", type=Path, help="reference file, anybody's")
+    preflight.add_argument(
+        "--against",
+        dest="other",
+        metavar="OTHER",
+        type=Path,
+        help="reference file whose factors this one should go on from",
+    )
+    preflight.add_argument(
+        "--from",
+        dest="first",
+        metavar="MJD",
+        type=float,
+        help="first epoch it is to be used at [59720]",
+    )
+    preflight.add_argument("--to", dest="last", metavar="MJD", type=float, help="last one [62000]")
+    preflight.set_defaults(command=linting.preflight)
 
 
 def _add_compare(parsers: argparse._SubParsersAction) -> None:

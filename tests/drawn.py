@@ -1,0 +1,69 @@
+"""A posterior of many draws made by hand: correlated bands, every time law, without sampling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from mirical.bands import SUBARRAYS
+from mirical.inference.posterior import write_posterior
+from mirical.model.timelaw import ADDITIVE, LAWS
+from mirical.observations.apertures import published_apertures
+from mirical.products.posterior_calibration import PosteriorCalibration, with_apertures
+
+LOSS = {"F560W": 0.005, "F770W": 0.01, "FND": 0.034, "F1065C": 0.008, "F2550W": 0.25}
+SCALE = 0.008
+"""Standard deviation of what all bands share in ln A."""
+
+
+def drawn_calibration(
+    law: str = ADDITIVE, bands: tuple[str, ...] = tuple(LOSS), draws: int = 400
+) -> PosteriorCalibration:
+    """Return a calibration of simulated rows in some bands."""
+    random = np.random.default_rng(5)
+    shape = 2, draws // 2
+    normal = random.standard_normal
+    shared, own = SCALE * normal((*shape, 1)), 0.003 * normal((*shape, len(bands)))
+    loss = np.array([LOSS[band] for band in bands]) + 0.004 * normal((*shape, len(bands)))
+    d = np.exp(0.003 * normal((*shape, len(SUBARRAYS))))
+    d[..., 0] = 1.0
+    variables = {
+        "A": (["band"], 0.3 * np.exp(shared + own)),
+        "loss": (["band"], loss),
+        "tau": (["band"], 200.0 * np.exp(0.1 * normal((*shape, len(bands))))),
+        "repeatability": (["band"], 0.004 * np.exp(0.1 * normal((*shape, len(bands))))),
+        "loss_per_year": (["band"], 0.002 + 0.0005 * normal((*shape, len(bands)))),
+        "D": (["subarray"], d),
+        "D_band": (["band", "subarray"], np.repeat(d[..., None, :], len(bands), axis=-2)),
+        "visit_scale": ([], np.full(shape, 0.002)),
+        "slow_share": ([], random.uniform(0.2, 0.4, shape)),
+        "slow_ratio": ([], random.uniform(4.0, 6.0, shape)),
+    }
+    wanted = {*LAWS[law].parameters, "A", "repeatability", "D", "D_band", "visit_scale"}
+    variables = {name: value for name, value in variables.items() if name in wanted}
+    variables["B"] = (["band"], variables["A"][1] * np.expm1(-loss))
+    posterior = xr.Dataset(
+        {name: (["chain", "draw", *dims], value) for name, (dims, value) in variables.items()},
+        coords={"band": list(bands), "subarray": list(SUBARRAYS)},
+    )
+    rows = len(bands) * 6
+    constant = xr.Dataset(
+        {
+            "elapsed": ("row", np.tile([10.0, 40.0, 200.0, 400.0, 700.0, 900.0], len(bands))),
+            "band_index": ("row", np.repeat(np.arange(len(bands)), 6)),
+            "subarray_index": ("row", np.arange(rows) % len(SUBARRAYS)),
+            "star_index": ("row", np.arange(rows) % 4),
+        }
+    )
+    tree = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
+    tree.attrs |= {"time_law": law, "simulated": 1, "card": "made", "seed": 5}
+    tree.attrs["photometry_sha256"] = "c0ffee" * 10
+    return PosteriorCalibration(with_apertures(tree, published_apertures()), name="drawn")
+
+
+def write_drawn(folder: Path, law: str = ADDITIVE) -> None:
+    """Write the calibration as a run's folder that can be asked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_posterior(drawn_calibration(law).posterior, folder / "posterior.nc")

@@ -1,0 +1,142 @@
+"""A table of fluxes under a calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import Table
+
+from drawn import drawn_calibration
+from mirical.errors import InputError
+from mirical.observations.apertures import published_apertures
+from mirical.observations.factors import calibration_factor
+from mirical.observations.formats import write_ecsv
+from mirical.products.calibrated_table import CalibratedFluxes, calibrate_table, flux_draws
+from mirical.products.published import PublishedCalibration
+
+DRAWN, PUBLISHED = drawn_calibration(), PublishedCalibration()
+APERTURES = published_apertures()
+
+
+def rows(**columns: object) -> Table:
+    table = Table({"filter": ["F770W", "F2550W"], "subarray": ["FULL", "SUB256"]})
+    table["mjd"] = [60000.0, 60000.2]
+    for name, values in columns.items():
+        table[name] = values
+    return table
+
+
+def calibrated(tmp_path: Path, table: Table, **options: object) -> CalibratedFluxes:
+    path = tmp_path / "fluxes.ecsv"
+    write_ecsv(table, path)
+    return calibrate_table(path, DRAWN, APERTURES, **options)  # type: ignore[arg-type]
+
+
+COUNTS = rows(iflux=[1000.0, 500.0] * u.DN / u.s, ifluxunc=[10.0, 20.0] * u.DN / u.s)
+FLUXES = rows(flux=[1.0, 2000.0] * u.uJy, fluxunc=[0.01, 20.0] * u.uJy, photmjsr=[0.25, 0.9])
+
+
+def test_a_count_rate_becomes_the_flux_of_equation_3(tmp_path: Path):
+    made = calibrated(tmp_path, COUNTS)
+    flux, factor = made.table["flux_calibrated"], made.table["c_mean"].value
+    correction = np.array([APERTURES[b].correction for b in ("F770W", "F2550W")])
+    again = calibration_factor(flux.value * u.mJy, COUNTS["iflux"].quantity, correction)
+    np.testing.assert_allclose(again.value, factor, rtol=1e-12)
+    assert flux.unit == u.mJy
+
+
+def test_a_flux_is_rid_of_the_factor_it_came_with(tmp_path: Path):
+    made = calibrated(tmp_path, FLUXES)
+    factor = made.table["c_mean"].value
+    np.testing.assert_allclose(
+        made.table["flux_calibrated"].value,
+        [1e-3 * factor[0] / 0.25, 2.0 * factor[1] / 0.9],
+        rtol=1e-12,
+    )
+    plain = FLUXES.copy()
+    plain.remove_column("photmjsr")
+    before = calibrated(tmp_path, plain, before=PUBLISHED)
+    old = PUBLISHED.factor(["F770W", "F2550W"], ["FULL", "SUB256"], [60000.0, 60000.2]).mean
+    np.testing.assert_allclose(
+        before.table["flux_calibrated"].value, [1e-3, 2.0] * factor / old, rtol=1e-12
+    )
+    same = calibrated(tmp_path, plain, before=DRAWN)
+    np.testing.assert_allclose(same.table["flux_calibrated"].value, [1e-3, 2.0], rtol=1e-12)
+
+
+def test_surface_brightness_stays_surface_brightness(tmp_path: Path):
+    table = rows(flux=[1.0, 2.0] * u.MJy / u.sr, photmjsr=[0.25, 0.9])
+    made = calibrated(tmp_path, table, extended=True)
+    assert made.table["flux_calibrated"].unit == u.MJy / u.sr
+    assert np.sqrt(made.covariance.parts["aperture"][0, 0]) > 0.03 * made.covariance.value[0]
+
+
+def test_the_covariance_is_of_statistical_and_calibration_errors(tmp_path: Path):
+    made = calibrated(tmp_path, COUNTS)
+    covariance, table = made.covariance, made.table
+    np.testing.assert_allclose(
+        np.diag(covariance.covariance),
+        table["flux_stat_std"].value ** 2 + table["flux_cal_std"].value ** 2,
+        rtol=1e-12,
+    )
+    np.testing.assert_allclose(
+        table["flux_stat_std"].value / table["flux_calibrated"].value, [0.01, 0.04], rtol=1e-12
+    )
+    np.testing.assert_allclose(sum(covariance.parts.values()), covariance.covariance, rtol=1e-12)
+    # one visit of one star: the bands share scale and visit
+    assert covariance.covariance[0, 1] > 0.5 * 0.008**2 * np.prod(covariance.value)
+
+
+def test_draws_have_the_calibrations_covariance(tmp_path: Path):
+    made = calibrated(tmp_path, COUNTS)
+    draws = flux_draws(made, DRAWN, None, seed=3)
+    wanted = made.covariance.covariance - made.covariance.parts["statistical"]
+    # 400 draws: standard deviations are good to 3.5 %, tested at four times that
+    np.testing.assert_allclose(draws.std(axis=0, ddof=1), np.sqrt(np.diag(wanted)), rtol=0.14)
+    np.testing.assert_array_equal(draws, flux_draws(made, DRAWN, None, seed=3))
+
+
+REFUSED = {
+    "no flux": (rows(), {}, "has neither 'iflux'"),
+    "both": (rows(iflux=[1.0, 1.0], flux=[1.0, 1.0] * u.mJy), {}, "has both 'iflux' and 'flux'"),
+    "no unit": (rows(flux=[1.0, 1.0]), {}, "column 'flux' is in no unit; expected a flux density"),
+    "wrong unit": (rows(flux=[1.0, 1.0] * u.m), {}, "column 'flux' is in m; expected"),
+    "old factor unknown": (rows(flux=[1.0, 1.0] * u.mJy), {}, "nothing says what factor 'flux'"),
+    "missing": (
+        rows(flux=[1.0, np.nan] * u.mJy, photmjsr=[1.0, 1.0]),
+        {},
+        "row 2: column 'flux' has no usable number",
+    ),
+    "negative error": (
+        rows(iflux=[1.0, 1.0], ifluxunc=[-1.0, 1.0]),
+        {},
+        "row 1: column 'ifluxunc' has no usable number",
+    ),
+    "no factor": (
+        rows(flux=[1.0, 1.0] * u.mJy, photmjsr=[1.0, 0.0]),
+        {},
+        "row 2: column 'photmjsr' has no usable number",
+    ),
+    "extended counts": (COUNTS, {"extended": True}, "column 'iflux' is the count rate of a point"),
+    "no rows": (COUNTS[:0], {}, "0 rows; expected from 1 to 5000"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_table_that_cannot_be_calibrated_is_refused(case: str, tmp_path: Path):
+    table, options, sentence = REFUSED[case]
+    with pytest.raises(InputError, match=f"^fluxes.ecsv:? ?{sentence}"):
+        calibrated(tmp_path, table, **options)
+
+
+def test_a_table_is_calibrated_once(tmp_path: Path):
+    made = calibrated(tmp_path, COUNTS)
+    with pytest.raises(InputError, match="was calibrated here before, by SIMULATED drawn; give"):
+        calibrated(tmp_path, made.table)
+    stripped = made.table.copy()
+    stripped.meta.clear()
+    with pytest.raises(InputError, match="was calibrated here before"):
+        calibrated(tmp_path, stripped)

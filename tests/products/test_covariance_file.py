@@ -1,0 +1,92 @@
+"""Values with their covariance, written and read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.io import fits
+from scipy.stats import multivariate_normal
+
+from drawn import drawn_calibration
+from mirical.conventions import FACTOR
+from mirical.errors import InputError
+from mirical.products.calibration import Query
+from mirical.products.covariance_file import (
+    Covariance,
+    history,
+    of_query,
+    read_covariance,
+    write_covariance,
+)
+
+QUERY = Query.of(["F770W", "F2550W", "F560W"], ["SUB64_IP", "FULL", "FULL"], 60000.0)
+ANSWER = drawn_calibration().at(QUERY)
+MADE = of_query(QUERY, ANSWER.mean, ANSWER.covariance, FACTOR)
+
+
+def test_what_was_written_is_read_again(tmp_path: Path):
+    path = tmp_path / "c.fits"
+    parts = {"scale": 0.7 * MADE.covariance, "aperture": 0.3 * MADE.covariance}
+    draws = np.arange(6.0).reshape(2, 3)
+    full = Covariance(
+        MADE.filters,
+        MADE.subarrays,
+        MADE.mjd,
+        MADE.value,
+        MADE.covariance,
+        u.mJy,
+        parts,
+        draws,
+        ("a", "b", "c"),
+    )
+    write_covariance(full, path, "fluxes", ["from here"], simulated=True)
+    back = read_covariance(path)
+    assert (back.filters, back.subarrays, back.objects) == (
+        full.filters,
+        full.subarrays,
+        ("a", "b", "c"),
+    )
+    assert back.unit == u.mJy and set(back.parts) == {"scale", "aperture"}
+    np.testing.assert_array_equal(back.covariance, full.covariance)
+    np.testing.assert_array_equal(back.value, full.value)
+    assert back.draws is not None
+    np.testing.assert_array_equal(back.draws, draws)
+    header = fits.getheader(path)
+    assert header["TITLE"] == "SIMULATED fluxes" and header["SIMULATE"] is True
+    assert "from here" in str(header["HISTORY"])
+
+
+def test_a_factor_keeps_its_unit_and_need_not_have_draws(tmp_path: Path):
+    path = tmp_path / "c.fits"
+    write_covariance(MADE, path, "factors", [], simulated=False)
+    back = read_covariance(path)
+    assert back.unit == FACTOR and back.draws is None and back.objects == ()
+    np.testing.assert_allclose(back.std, ANSWER.std, rtol=1e-14)
+
+
+def test_the_likelihood_is_the_normal_density():
+    model = MADE.value * [1.01, 0.99, 1.0]
+    expected = multivariate_normal(MADE.value, MADE.covariance).logpdf(model)
+    assert MADE.log_likelihood(model) == pytest.approx(expected, rel=1e-10)
+
+
+def test_where_numbers_come_from_is_told():
+    lines = history(drawn_calibration())
+    assert lines[0].startswith("SIMULATED calibration drawn, by mirical")
+    assert "card: made" in lines and "fitted to rows from MJD 59730.0 to 60620.0" in lines
+
+
+def test_another_file_is_refused(tmp_path: Path):
+    other = tmp_path / "other.fits"
+    fits.PrimaryHDU().writeto(other)
+    for path, sentence in (
+        (other, "other.fits: cannot be read; expected a FITS file with POINTS"),
+        (tmp_path / "none.fits", "no such file; expected a FITS file with POINTS"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            read_covariance(path)
+    with pytest.raises(InputError, match=r"c\.dat: expected a file name that ends with \.fits"):
+        write_covariance(MADE, tmp_path / "c.dat", "factors", [], simulated=False)

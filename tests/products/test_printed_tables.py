@@ -1,0 +1,45 @@
+"""Tables 8 and 7 for journals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from drawn import drawn_calibration
+from mirical.products.printed_tables import factor_table, latex, write_machine_readable
+from mirical.products.published import PublishedCalibration
+
+PUBLISHED, DRAWN = PublishedCalibration(), drawn_calibration()
+
+
+def test_table_8_of_the_published_calibration_is_as_printed():
+    text = latex(PUBLISHED)
+    assert r"F2550W & $0.9064 \pm 0.0089$ & $-0.2011$ & $235.4$ & $0.7367 \pm 0.0072$" in text
+    assert r"FND & $41.56 \pm 0.39$ & $-1.365$ & $200.0$" in text and r"& 10 & \nodata" in text
+    assert r"SUB64 & $0.966$" in text and "correlated" not in text
+    assert text.count(r"\begin{deluxetable*}") == text.count(r"\end{deluxetable*}") == 2
+
+
+def test_a_simulated_calibration_says_so_and_that_its_errors_are_correlated():
+    text = latex(DRAWN)
+    assert text.startswith("% SIMULATED") and r"\tablecaption{SIMULATED Calibration" in text
+    assert "errors of different bands are correlated" in text
+
+
+@pytest.mark.parametrize("calibration", [PUBLISHED, DRAWN], ids=["published", "drawn"])
+def test_the_machine_readable_table_is_read_again(calibration, tmp_path: Path):
+    path = tmp_path / "table8.txt"
+    write_machine_readable(calibration, path)
+    back, made = Table.read(path, format="ascii.mrt"), factor_table(calibration)
+    assert list(back["Band"]) == list(made["filter"])
+    for name in ("A", "B", "tau", "C"):
+        np.testing.assert_allclose(
+            np.ma.filled(back[name], np.nan),
+            made[name].unmasked.value if hasattr(made[name], "unmasked") else made[name].value,
+            atol=1e-6,
+        )
+    first = path.read_text().splitlines()[0]
+    assert first.startswith("Title: SIMULATED" if calibration is DRAWN else "Title: calibration")

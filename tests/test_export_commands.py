@@ -1,0 +1,163 @@
+"""`mirical factors`, `error`, `apply` and `export`, as typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import QTable, Table
+from stdatamodels.jwst import datamodels
+
+from drawn import drawn_calibration, write_drawn
+from mirical.cli import main
+from mirical.observations.formats import write_ecsv
+from mirical.products.calibration import Query
+from mirical.products.covariance_file import read_covariance
+from mirical.products.photom_file import read_photom
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run's folder, its posterior made by hand."""
+    folder = tmp_path_factory.mktemp("runs") / "drawn"
+    write_drawn(folder)
+    return folder
+
+
+def test_factors_gives_covariance_and_draws_of_any_points(run: Path, tmp_path: Path):
+    files = {name: tmp_path / name for name in ("c.ecsv", "c.fits", "c.npy", "d.npy")}
+    asked = ["--filter", "F770W", "F2550W", "--subarray", "SUB64", "SUB128_IP", "--mjd", "60000.5"]
+    command = ["factors", str(run), *asked, "--out", str(files["c.ecsv"])]
+    command += ["--draws", str(files["d.npy"])]
+    assert main([*command, "--covariance", str(files["c.fits"])]) == 0
+    assert main([*command, "--covariance", str(files["c.npy"])]) == 0
+    query = Query.of(["F770W", "F2550W"], ["SUB64", "SUB128_IP"], 60000.5)
+    answer = drawn_calibration().at(query)
+    table, draws = Table.read(files["c.ecsv"]), np.load(files["d.npy"])
+    np.testing.assert_allclose(table["c_mean"], answer.mean, rtol=1e-12)
+    np.testing.assert_allclose(np.load(files["c.npy"]), answer.covariance, rtol=1e-12)
+    np.testing.assert_allclose(read_covariance(files["c.fits"]).covariance, answer.covariance)
+    np.testing.assert_allclose(np.cov(draws, rowvar=False), answer.covariance, rtol=1e-10)
+
+
+def test_lists_of_points_must_fit_together(run: Path, capsys: pytest.CaptureFixture[str]):
+    asked = ["--filter", "F770W", "F2550W", "--mjd", "60000", "60001", "60002"]
+    assert main(["factors", str(run), *asked]) == 2
+    assert "factors: --filter has 2 entries and another option 3" in capsys.readouterr().err
+
+
+def test_error_prints_and_writes_the_parts(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    table, matrix = tmp_path / "e.ecsv", tmp_path / "e.fits"
+    asked = ["--filter", "F770W", "F2550W", "--mjd", "60000.5", "--source", "extended"]
+    written = ["--visits", "3", "--out", str(table), "--covariance", str(matrix)]
+    assert main(["error", str(run), *asked, *written]) == 0
+    said = capsys.readouterr()
+    assert "The flux calibration contributes a relative standard deviation of" in said.out
+    assert "SIMULATED" in said.out and "F2550W was not measured" in said.err
+    back, parts = QTable.read(table), read_covariance(matrix)
+    assert set(parts.parts) == {
+        name.removesuffix("_pct") for name in back.colnames if name.endswith("_pct")
+    } - {"total"}
+    np.testing.assert_allclose(back["total_pct"].value, 100 * parts.std, atol=1e-4)
+
+
+def test_apply_calibrates_a_table_and_does_not_overwrite(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    rows = Table(
+        {"filter": ["F770W", "F560W"], "subarray": ["FULL"] * 2, "mjd": [60000.0, 60000.1]}
+    )
+    rows["iflux"], rows["ifluxunc"] = [1000.0, 900.0] * u.DN / u.s, [5.0, 5.0] * u.DN / u.s
+    source, out = tmp_path / "rows.ecsv", tmp_path / "fluxes.ecsv"
+    write_ecsv(rows, source)
+    command = ["apply", str(run), str(source), "--out", str(out), "--draws", "50", "--seed", "4"]
+    assert main(command) == 0
+    beside = read_covariance(tmp_path / "fluxes.cov.fits")
+    np.testing.assert_allclose(Table.read(out)["flux_calibrated"], beside.value, rtol=1e-12)
+    assert beside.draws is not None and beside.draws.shape == (50, 2)
+    before = out.read_bytes()
+    assert main(command) == 2 and out.read_bytes() == before
+    assert "exists; give another --out, or --overwrite" in capsys.readouterr().err
+    assert main([*command, "--overwrite"]) == 0 and out.read_bytes() == before
+    assert main(["apply", str(run), str(out), "--out", str(tmp_path / "twice.ecsv")]) == 2
+    assert "was calibrated here before" in capsys.readouterr().err
+    assert not (tmp_path / "twice.ecsv").exists()
+
+
+def test_apply_calibrates_an_image_once(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    rate, out = tmp_path / "x_rate.fits", tmp_path / "x_cal.fits"
+    image = datamodels.ImageModel(data=np.ones((4, 4), np.float32), err=np.ones((4, 4), np.float32))
+    image.meta.instrument.name, image.meta.instrument.detector = "MIRI", "MIRIMAGE"
+    image.meta.instrument.filter, image.meta.subarray.name = "F770W", "SUB64"
+    image.meta.exposure.type, image.meta.exposure.mid_time = "MIR_IMAGE", 60000.5
+    image.meta.bunit_data = image.meta.bunit_err = "DN/s"
+    with image:
+        image.save(str(rate))
+    assert main(["apply", str(run), str(rate), "--out", str(out)]) == 0
+    factor = drawn_calibration().at(Query.of("F770W", "SUB64", 60000.5)).mean[0]
+    with datamodels.open(out) as made:
+        assert made.meta.bunit_data == "MJy/sr" and made.meta.cal_step.photom == "COMPLETE"
+        np.testing.assert_allclose(made.data, factor, rtol=1e-6)
+    assert "flat field" in capsys.readouterr().err
+    assert main(["apply", str(run), str(out), "--out", str(tmp_path / "y_cal.fits")]) == 2
+    assert "is calibrated already" in capsys.readouterr().err
+    assert main(["apply", str(run), str(rate), "--out", str(out), "--draws", "5"]) == 2
+    assert main(["apply", str(run), str(tmp_path / "z"), "--out", str(out)]) == 2
+
+
+def test_export_writes_a_file_the_pipeline_applies(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "photom.fits"
+    assert main(["export", str(run), "--to", "jwst-photom", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "SIMULATED" in said and "of its standard deviation at most" in " ".join(said.split())
+    assert "by the installed pipeline's photom step" in said
+    answer = drawn_calibration().at(Query.of("F2550W", "SUB256", 60500.0))
+    rows = read_photom(path)
+    factor = rows.factors(60500.0)[rows.row_of("F2550W", "SUB256")]
+    assert abs(factor - answer.mean[0]) < 0.1 * answer.std[0]
+
+
+def test_export_writes_draws_as_files(run: Path, tmp_path: Path):
+    folder = tmp_path / "draws"
+    command = ["export", str(run), "--to", "jwst-photom-draws", str(folder), "--draws", "3"]
+    assert main(command) == 0
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == ["draw_0000.fits", "draw_0001.fits", "draw_0002.fits"]
+    one, two = (read_photom(folder / name).photmjsr for name in files[:2])
+    assert np.all(one != two)
+
+
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [("jwst-apcorr", "a.fits"), ("covariance", "c.fits"), ("latex", "t.tex"), ("mrt", "t.txt")],
+)
+def test_export_knows_other_formats(to: str, name: str, tmp_path: Path):
+    path = tmp_path / name
+    assert main(["export", "published", "--to", to, str(path)]) == 0
+    if to == "jwst-apcorr":
+        with datamodels.open(path) as model:
+            assert isinstance(model, datamodels.MirImgApcorrModel)
+            (row,) = (
+                r for r in model.apcorr_table if (r["filter"], r["subarray"]) == ("F770W", "FULL")
+            )
+            assert row["apcorr"] == pytest.approx(1.4422, abs=5e-5)
+    elif to == "covariance":
+        assert len(read_covariance(path).value) == 14 * 9
+    else:
+        assert "F2550W" in path.read_text()
+
+
+def test_export_refuses_a_name_the_formats_readers_would_not_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "photom.dat"
+    assert main(["export", "published", "--to", "jwst-photom", str(path)]) == 2
+    assert "expected a file name that ends with .fits" in capsys.readouterr().err
