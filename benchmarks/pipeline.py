@@ -156,6 +156,7 @@ def applied(card: str, calibration: Any, folder: Path, dates: int) -> list[dict[
     """Return, for each band, what the installed photom step makes of all rows at all dates."""
     import numpy as np
 
+    from mirical.bands import BANDS, SUBARRAYS
     from mirical.products.photom_file import read_photom, write_photom
     from mirical.products.pipeline_check import applied_factors
     from mirical.products.pipeline_export import about, mean_rows
@@ -164,13 +165,25 @@ def applied(card: str, calibration: Any, folder: Path, dates: int) -> list[dict[
     exported = mean_rows(calibration)
     write_photom(exported.rows, about(calibration, exported), path)
     ours = read_photom(path)
-    rows = np.arange(len(ours))
+    # Newer readouts and acquisition in others' masks repeat rows that are here: one date for them.
+    usual = np.array(
+        [
+            k
+            for k, (band, name) in enumerate(zip(ours.filters, ours.subarrays, strict=True))
+            if name in (*SUBARRAYS, "SLITLESSPRISM", BANDS[band].mask)
+        ]
+    )
     # A step apart from the conversion's grid, and no multiples of what single precision holds.
     mjd = np.linspace(FIRST + 0.1234, LAST - 0.4321, dates)
-    off = np.empty((dates, len(ours)))
+    off, at_stored = np.zeros((dates, len(ours))), np.zeros((dates, len(ours)))
+    applications = np.zeros(len(ours), dtype=int)
     for k, at in enumerate(mjd):
-        found = applied_factors(path, ours, rows, np.full(len(ours), at))
-        off[k] = found / ours.factors(at) - 1
+        rows = np.arange(len(ours)) if k == 0 else usual
+        found = applied_factors(path, ours, rows, np.full(len(rows), at))
+        off[k, rows] = found / ours.factors(at)[rows] - 1
+        # The pipeline rounds the epoch to the precision of the file's t0, to 0.002 d.
+        at_stored[k, rows] = found / ours.factors(float(np.float32(at)))[rows] - 1
+        applications[rows] += 1
         sys.stderr.write(f"{card}: date {k + 1} of {dates}, largest {np.abs(off[k]).max():.1e}\n")
     lines = []
     for band in calibration.bands:
@@ -181,9 +194,11 @@ def applied(card: str, calibration: Any, folder: Path, dates: int) -> list[dict[
                 "card": card,
                 "filter": band,
                 "rows": int(mine.sum()),
-                "applications": int(mine.sum()) * dates,
+                "applications": int(applications[mine].sum()),
                 "worst_relative": float(f"{np.abs(off[:, mine]).max():.2e}"),
                 "mjd": round(float(mjd[at[0]]), 4),
+                "over_1e-6": int(np.sum(np.abs(off[:, mine]) > 1e-6)),
+                "worst_at_single_precision_epoch": float(f"{np.abs(at_stored[:, mine]).max():.2e}"),
             }
         )
     return lines

@@ -1,0 +1,44 @@
+"""Whether a reference file is fit to be used."""
+
+from __future__ import annotations
+
+import argparse
+
+from mirical.commands.ending import NOT_BELIEVABLE, SUCCESS, consoles
+
+
+def preflight(options: argparse.Namespace) -> int:
+    """Print what is wrong with a photom reference file."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from mirical.products.preflight import SPAN, preflight
+    from mirical.products.preflight_file import ERROR
+
+    first, last = (
+        usual if given is None else given
+        for given, usual in zip((options.first, options.last), SPAN, strict=True)
+    )
+    found = preflight(options.file, options.other, (first, last))
+    results, _ = consoles()
+    for finding in found:
+        style = "bold red" if finding.severity == ERROR else "yellow"
+        results.print(
+            Text.assemble((finding.severity, style), f"  {finding.code}  {finding.where}"),
+            soft_wrap=True,
+        )
+        results.print(Padding(Text(finding.sentence), (0, 0, 0, 4)))
+    errors = sum(finding.severity == ERROR for finding in found)
+    verdict = f"{_number(errors, 'error')}, {_number(len(found) - errors, 'warning')}: " + (
+        "this file must not be used."
+        if errors
+        else "the warnings are for you to judge."
+        if found
+        else "nothing is wrong with it that can be seen from the file."
+    )
+    results.print(Text(f"{options.file}: {verdict}"), soft_wrap=True)
+    return NOT_BELIEVABLE if errors else SUCCESS
+
+
+def _number(number: int, thing: str) -> str:
+    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"

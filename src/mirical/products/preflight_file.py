@@ -1,0 +1,235 @@
+"""A photom reference file as it stands, however broken, and what is said of it.
+
+`mirical.products.photom_file` reads files that are right. Here nothing is demanded but a
+PHOTOM table with filters, subarrays and factors; names are compared as the pipeline does.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
+from mirical.conventions import REFERENCE_MJD
+from mirical.errors import InputError
+from mirical.model.throughput import FUNCTIONS, Tables, relative_throughput
+from mirical.products.pipeline_law import epochs
+
+Floats = NDArray[np.float64]
+Columns = Mapping[str, NDArray[Any]]
+
+ERROR, WARNING = "error", "warning"
+
+PHOTOM, NAMES = "PHOTOM", ("filter", "subarray")
+TIME_TABLES = {f"TIMECOEFF_{name.upper()}": name for name in FUNCTIONS}
+"""Extensions of time coefficients that the pipeline reads, and the function of each."""
+
+GENERIC = "GENERIC"
+"""Subarray of the row that stands in for those a filter has no row of."""
+
+KNOWN_FILTERS = (*BANDS, "F2550WR", "FLENS", "OPAQUE", "P750L")
+KNOWN_SUBARRAYS = (*SUBARRAYS, *UNIT_SUBARRAYS, *NEWER_SUBARRAYS, GENERIC)
+
+_FITTED = re.compile(r"fitted to rows from MJD (\d+(?:\.\d+)?) to (\d+(?:\.\d+)?)")
+_NAMED = 3
+"""Rows a finding names one by one."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a reference file.
+
+    Attributes
+    ----------
+    code : str
+        Name of the fault.
+    severity : str
+        ``"error"`` if the pipeline does something wrong with the file, else ``"warning"``.
+    where : str
+        Table and rows, or keyword.
+    sentence : str
+        What is wrong, what the pipeline makes of it, and what to do.
+    """
+
+    code: str
+    severity: str
+    where: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class PhotomFile:
+    """A photom reference file as it stands.
+
+    Attributes
+    ----------
+    name : str
+        Of the file.
+    header : mapping
+        Keywords of the primary header that have a value, without history.
+    history : str
+        Its history, a line each.
+    tables : mapping
+        Columns in lower case of each table extension, by its name in upper case.
+    span : (float, float)
+        Epochs it is to be used at, MJD in days.
+    """
+
+    name: str
+    header: Mapping[str, Any]
+    history: str
+    tables: Mapping[str, Columns]
+    span: tuple[float, float]
+
+    def __len__(self) -> int:
+        return len(self.photmjsr)
+
+    @property
+    def photom(self) -> Columns:
+        """The table of factors."""
+        return self.tables[PHOTOM]
+
+    @property
+    def photmjsr(self) -> Floats:
+        """Factor of each row before the throughput divides it, (row,)."""
+        return self.photom["photmjsr"].astype(float)
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Filter and subarray of each row, as the pipeline compares them."""
+        filters, subarrays = (as_compared(self.photom[name]) for name in NAMES)
+        return list(zip(filters, subarrays, strict=True))
+
+    @cached_property
+    def rows_of(self) -> dict[str, NDArray[np.intp]]:
+        """Numbers of the rows of each band there is."""
+        filters = np.array([band for band, _ in self.pairs])
+        return {band: np.flatnonzero(filters == band) for band in BANDS if band in filters}
+
+    @cached_property
+    def times(self) -> Tables:
+        """Time coefficients by function, of tables the pipeline can use."""
+        return {
+            function: {name: of[name].astype(float) for name in ("t0", *FUNCTIONS[function][0])}
+            for table, function in TIME_TABLES.items()
+            if (of := self.tables.get(table)) is not None
+            and all(is_numbers(of.get(name)) for name in ("t0", *FUNCTIONS[function][0]))
+            and np.all(self.named_alike(table))
+        }
+
+    def named_alike(self, table: str) -> NDArray[np.bool_]:
+        """Return which rows have the names of PHOTOM's row of the same number, letter by letter.
+
+        None has in a table of another length, or one without names.
+        """
+        of, alike = self.tables[table], np.ones(len(self), dtype=bool)
+        for column in NAMES:
+            if column not in of or len(of[column]) != len(self):
+                return np.zeros(len(self), dtype=bool)
+            pairs = zip(of[column], self.photom[column], strict=True)
+            alike &= [str(one).rstrip() == str(other).rstrip() for one, other in pairs]
+        return alike
+
+    @cached_property
+    def mjd(self) -> Floats:
+        """Epochs of the span that are looked at, dense at its beginning."""
+        return epochs(self.span)
+
+    @cached_property
+    def throughput(self) -> Floats:
+        """Relative throughput at those epochs, (epoch, row)."""
+        return self.throughput_at(self.mjd)
+
+    @cached_property
+    def level(self) -> Floats:
+        """Factor at `REFERENCE_MJD`; photmjsr where there is no throughput to divide by, (row,)."""
+        (throughput,) = self.throughput_at(np.array([REFERENCE_MJD]))
+        usable = np.isfinite(throughput) & (throughput > 0)
+        return self.photmjsr / np.where(usable, throughput, 1.0)
+
+    @cached_property
+    def fitted(self) -> tuple[float, float] | None:
+        """Epochs the factors were fitted to, where the history says so, MJD in days."""
+        found = _FITTED.search(self.history)
+        return None if found is None else (float(found[1]), float(found[2]))
+
+    def throughput_at(self, mjd: Floats) -> Floats:
+        """Return the relative throughput, (epoch, row); not finite where it has no value."""
+        with np.errstate(all="ignore"):
+            found = relative_throughput(self.times, mjd[:, None])
+        return np.broadcast_to(found, (len(mjd), len(self)))
+
+    def of_rows(
+        self, marked: Any, code: str, severity: str, sentence: str, table: str = PHOTOM
+    ) -> list[Finding]:
+        """Return one finding of all rows marked or numbered; none if there are none."""
+        marked = np.asarray(marked)
+        rows = np.flatnonzero(marked) if marked.dtype == bool else marked
+        if not len(rows):
+            return []
+        named = [f"row {k + 1} ({' in '.join(self.pairs[k])})" for k in rows]
+        where = f"{table} {', '.join(named)}"
+        if len(rows) > _NAMED:
+            bands = ", ".join(dict.fromkeys(self.pairs[k][0] for k in rows))
+            where = f"{table} {len(rows)} rows of {bands}, from {named[0]} on"
+        return [Finding(code, severity, where, sentence)]
+
+
+def as_compared(names: Iterable[str]) -> list[str]:
+    """Return names as the pipeline compares them: upper case, without blanks at the end."""
+    return [str(name).upper().rstrip() for name in names]
+
+
+def read_as_it_stands(path: Path, span: tuple[float, float]) -> PhotomFile:
+    """Read a reference file, whatever is wrong with its contents.
+
+    Raises
+    ------
+    InputError
+        If it is no photom reference file of the imager, or cannot be read.
+    """
+    expected = "expected a photom reference file of MIRI's imager (FITS)"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; {expected}.")
+    try:
+        # What astropy says of odd headers, the checks say in their own words.
+        with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as extensions:
+            header = dict(extensions[0].header.items())
+            history = "\n".join(map(str, extensions[0].header.get("HISTORY", [])))
+            tables: dict[str, Columns] = {}
+            for extension in extensions:
+                if isinstance(extension, fits.BinTableHDU):
+                    tables.setdefault(extension.name.upper(), _columns(extension))
+    except (OSError, ValueError, TypeError, KeyError, fits.VerifyError) as error:
+        raise InputError(f"{path.name}: cannot be read as FITS; {expected}.") from error
+    if PHOTOM not in tables:
+        raise InputError(f"{path.name}: has no PHOTOM table; {expected}.")
+    photom = tables[PHOTOM]
+    readable = all(photom.get(name, np.empty(0)).dtype.kind in "SU" for name in NAMES)
+    if not readable or not is_numbers(photom.get("photmjsr")):
+        raise InputError(
+            f"{path.name}: PHOTOM has not the columns filter, subarray and photmjsr; {expected}."
+        )
+    if not len(photom["photmjsr"]):
+        raise InputError(f"{path.name}: PHOTOM has no rows; {expected}.")
+    given = {k: v for k, v in header.items() if not isinstance(v, fits.card.Undefined)}
+    return PhotomFile(path.name, given, history, tables, span)
+
+
+def _columns(extension: fits.BinTableHDU) -> Columns:
+    data = extension.data
+    return {name.lower(): np.asarray(data[name]) for name in data.columns.names}
+
+
+def is_numbers(column: NDArray[Any] | None) -> bool:
+    """Return whether a column is there and has a number a row."""
+    return column is not None and column.dtype.kind in "fiu" and column.ndim == 1
