@@ -77,8 +77,8 @@ def conversion(card: str, calibration: Any) -> list[dict[str, Any]]:
     import numpy as np
 
     from mirical.bands import SUBARRAYS
+    from mirical.exports.pipeline_export import mean_rows
     from mirical.products.calibration import Query
-    from mirical.products.pipeline_export import mean_rows
 
     rows = mean_rows(calibration).rows.as_stored()
     mjd = np.linspace(FIRST, LAST, 229)
@@ -116,8 +116,8 @@ def ensemble(card: str, calibration: Any, number: int) -> list[dict[str, Any]]:
     """
     import numpy as np
 
+    from mirical.exports.pipeline_export import draw_rows
     from mirical.products.calibration import Query
-    from mirical.products.pipeline_export import draw_rows
 
     bands = calibration.bands
     files = [rows.as_stored() for rows in draw_rows(calibration, number, seed=1)]
@@ -157,9 +157,9 @@ def applied(card: str, calibration: Any, folder: Path, dates: int) -> list[dict[
     import numpy as np
 
     from mirical.bands import BANDS, SUBARRAYS
-    from mirical.products.photom_file import read_photom, write_photom
-    from mirical.products.pipeline_check import applied_factors
-    from mirical.products.pipeline_export import about, mean_rows
+    from mirical.exports.photom_file import read_photom, write_photom
+    from mirical.exports.pipeline_check import applied_factors
+    from mirical.exports.pipeline_export import about, mean_rows
 
     path = folder / "runs" / f"photom-{card}.fits"
     exported = mean_rows(calibration)

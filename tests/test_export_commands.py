@@ -12,10 +12,10 @@ from stdatamodels.jwst import datamodels
 
 from drawn import drawn_calibration, write_drawn
 from mirical.cli import main
+from mirical.exports.covariance_file import read_covariance
+from mirical.exports.photom_file import read_photom
 from mirical.observations.formats import write_ecsv
 from mirical.products.calibration import Query
-from mirical.products.covariance_file import read_covariance
-from mirical.products.photom_file import read_photom
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Imports point one way: vocabulary < observations < model < inference < products < cli."""
+"""Imports point one way, from the vocabulary up to the command line: `LAYERS`, lowest first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ import pytest
 import mirical
 
 VOCABULARY = ("", "errors", "conventions", "bands", "stars", "shipped", "folders", "zeropoints")
-LAYERS = ("vocabulary", "observations", "model", "inference", "products", "commands", "cli")
+LAYERS = (
+    "vocabulary",
+    "observations",
+    "model",
+    "inference",
+    "products",
+    "exports",
+    "commands",
+    "cli",
+)
 PACKAGE = Path(mirical.__file__).parent
 
 

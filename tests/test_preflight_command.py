@@ -9,8 +9,8 @@ import pytest
 from astropy.io import fits
 
 from mirical.cli import main
-from mirical.products.photom_file import write_photom
-from mirical.products.pipeline_export import about, mean_rows
+from mirical.exports.photom_file import write_photom
+from mirical.exports.pipeline_export import about, mean_rows
 from mirical.products.published import PublishedCalibration
 
 

@@ -8,7 +8,8 @@ probabilistic model::
 
 The command line (``mirical --help``) is the front door; each arrow above is
 one function of :mod:`mirical.observations`, :mod:`mirical.model`,
-:mod:`mirical.inference` and :mod:`mirical.products`.
+:mod:`mirical.inference` and :mod:`mirical.products`; :mod:`mirical.exports`
+carries the last to other programs.
 """
 
 __version__ = "0.1.0"

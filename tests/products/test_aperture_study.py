@@ -133,8 +133,8 @@ def test_the_figure_shows_every_curve_and_its_radii(made: Path):
 def test_the_reference_file_claims_the_dates_of_its_images(
     made: Path, tmp_path: Path, span, simulated: bool, pedigree: str
 ):
+    from mirical.products.apcorr_file import write_apcorr
     from mirical.products.aperture_measuring import study_apertures
-    from mirical.products.reference_files import write_apcorr
 
     study = study_apertures([], {"F770W": made / "F770W.fits"}, None, None, (0.7,))
     write_apcorr(replace(study, span=span, simulated=simulated), tmp_path / "apcorr.fits")

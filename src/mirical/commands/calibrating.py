@@ -58,7 +58,7 @@ def factors(options: argparse.Namespace) -> int:
 
     from mirical.commands.points import asked_points, write_matrix
     from mirical.conventions import FACTOR
-    from mirical.products.covariance_file import of_query
+    from mirical.exports.covariance_file import of_query
     from mirical.products.runs import open_calibration
     from mirical.products.summary import print_table
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mirical.bands import BANDS
 from mirical.commands.ending import NOT_BELIEVABLE, SUCCESS, consoles, write_table
 from mirical.commands.points import asked_points, write_matrix
 from mirical.errors import InputError
@@ -34,7 +35,7 @@ def error(options: argparse.Namespace) -> int:
     if options.covariance is not None:
         from astropy import units as u
 
-        from mirical.products.covariance_file import Covariance
+        from mirical.exports.covariance_file import Covariance
 
         relative = Covariance(
             query.filters,
@@ -71,8 +72,8 @@ def apply(options: argparse.Namespace) -> int:
 def _apply_to_table(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from mirical.exports.calibrated_table import calibrate_table, flux_draws
     from mirical.observations.apertures import load_apertures
-    from mirical.products.calibrated_table import calibrate_table, flux_draws
     from mirical.products.runs import open_calibration
 
     if options.filter is not None:
@@ -108,7 +109,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
 
 
 def _apply_to_image(options: argparse.Namespace) -> int:
-    from mirical.products.calibrated_image import calibrate_image
+    from mirical.exports.calibrated_image import calibrate_image
     from mirical.products.runs import open_calibration
 
     for name in ("before", "covariance", "draws"):
@@ -150,9 +151,9 @@ def export(options: argparse.Namespace) -> int:
 def _photom(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
-    from mirical.products.photom_file import write_photom
-    from mirical.products.pipeline_check import check_in_pipeline, one_of_each, spread_epochs
-    from mirical.products.pipeline_export import about, mean_rows
+    from mirical.exports.photom_file import write_photom
+    from mirical.exports.pipeline_check import check_in_pipeline, one_of_each, spread_epochs
+    from mirical.exports.pipeline_export import about, mean_rows
 
     exported = mean_rows(calibration)
     write_photom(exported.rows, about(calibration, exported), options.file)
@@ -162,6 +163,19 @@ def _photom(
     results.print(f"{simulated}{len(exported.rows)} rows in {options.file}", soft_wrap=True)
     results.print(exported.sentence(), soft_wrap=True, markup=False)
     results.print(checked.sentence(), soft_wrap=True, markup=False)
+    lacking = [band for band in BANDS if band not in calibration.bands]
+    if lacking:
+        cautions.print(
+            f"note: no rows of {', '.join(lacking)}, which the calibration has not: the pipeline "
+            "says COMPLETE of such images and leaves them in DN/s.",
+            soft_wrap=True,
+            markup=False,
+        )
+    cautions.print(
+        f"note: `mirical preflight {options.file}` says what else to know of the file.",
+        soft_wrap=True,
+        markup=False,
+    )
     return SUCCESS if checked.passes else NOT_BELIEVABLE
 
 
@@ -170,10 +184,10 @@ def _photom_draws(
 ) -> int:
     from dataclasses import replace
 
+    from mirical.exports.photom_file import write_photom
+    from mirical.exports.pipeline_check import check_in_pipeline, one_of_each, spread_epochs
+    from mirical.exports.pipeline_export import about, draw_rows
     from mirical.folders import whole_folder
-    from mirical.products.photom_file import write_photom
-    from mirical.products.pipeline_check import check_in_pipeline, one_of_each, spread_epochs
-    from mirical.products.pipeline_export import about, draw_rows
 
     draws = draw_rows(calibration, options.draws, options.seed)
     epochs = spread_epochs(len(draws))
@@ -199,8 +213,8 @@ def _covariance(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
     from mirical.conventions import FACTOR
+    from mirical.exports.covariance_file import of_query
     from mirical.products.calibration import Query
-    from mirical.products.covariance_file import of_query
 
     if options.at is not None:
         _, query = asked_points("export", options)
@@ -224,9 +238,9 @@ EXPORT_DATES = (59720.0, 59760.0, 59850.0, 60000.0, 60365.0, 60730.0, 61095.0, 6
 def _apcorr(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
+    from mirical.exports.pipeline_export import about
     from mirical.observations.apertures import published_apertures
-    from mirical.products.pipeline_export import about
-    from mirical.products.reference_files import write_used_apcorr
+    from mirical.products.apcorr_file import write_used_apcorr
     from mirical.products.runs import open_run, run_folder
 
     if options.run == "published":
@@ -246,8 +260,8 @@ def _apcorr(
 def _latex(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
+    from mirical.exports.printed_tables import latex
     from mirical.folders import whole_file
-    from mirical.products.printed_tables import latex
 
     with whole_file(options.file) as beside:
         beside.write_text(latex(calibration), encoding="utf-8")
@@ -258,7 +272,7 @@ def _latex(
 def _mrt(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
-    from mirical.products.printed_tables import write_machine_readable
+    from mirical.exports.printed_tables import write_machine_readable
 
     write_machine_readable(calibration, options.file)
     results.print(f"Table 8 in {options.file}", soft_wrap=True, markup=False)

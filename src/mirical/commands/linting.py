@@ -12,8 +12,8 @@ def preflight(options: argparse.Namespace) -> int:
     from rich.padding import Padding
     from rich.text import Text
 
-    from mirical.products.preflight import SPAN, preflight
-    from mirical.products.preflight_file import ERROR
+    from mirical.exports.preflight import SPAN, preflight
+    from mirical.exports.preflight_file import ERROR
 
     first, last = (
         usual if given is None else given

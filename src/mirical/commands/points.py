@@ -12,8 +12,8 @@ from mirical.errors import InputError
 if TYPE_CHECKING:
     from astropy.table import Table
 
+    from mirical.exports.covariance_file import Covariance
     from mirical.products.calibration import Calibration, Query
-    from mirical.products.covariance_file import Covariance
 
 
 def asked_points(command: str, options: argparse.Namespace) -> tuple[Table | None, Query]:
@@ -67,7 +67,7 @@ def write_matrix(made: Covariance, path: Path, about: str, calibration: Calibrat
     """Write a covariance: the matrix alone for ``.npy``, else the FITS side-car."""
     import numpy as np
 
-    from mirical.products.covariance_file import history, write_covariance
+    from mirical.exports.covariance_file import history, write_covariance
 
     if path.suffix == ".npy":
         with Refusing(path), path.open("wb") as file:

@@ -139,8 +139,8 @@ def write_study(study: ApertureStudy, folder: Path) -> None:
     InputError
         If the folder cannot be written.
     """
+    from mirical.products.apcorr_file import write_apcorr
     from mirical.products.encircled_figure import draw_encircled
-    from mirical.products.reference_files import write_apcorr
 
     with whole_folder(folder) as beside:
         write_ecsv(study.table(), beside / "apertures.ecsv")

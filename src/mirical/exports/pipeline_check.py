@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from stdatamodels.jwst import datamodels
 
 from mirical.errors import InputError
-from mirical.products.photom_file import PhotomRows, read_photom
-from mirical.products.pipeline_law import CHECKED
+from mirical.exports.photom_file import PhotomRows, read_photom
+from mirical.exports.pipeline_law import CHECKED
 
 Floats = NDArray[np.float64]
 

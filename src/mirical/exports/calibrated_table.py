@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
+from mirical.exports.covariance_file import Covariance
 from mirical.observations.apertures import Aperture
 from mirical.observations.formats import numbers, read_columns, texts
 from mirical.products.calibration import Calibration, Query
-from mirical.products.covariance_file import Covariance
 from mirical.products.error_budget import Observation, error_budget, simulated
 
 Floats = NDArray[np.float64]

@@ -16,12 +16,12 @@ from stdatamodels.jwst import datamodels
 import mirical
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
+from mirical.exports.calibrated_image import CARDS, CalibratedImage, calibrate_image
+from mirical.exports.photom_file import About, PhotomRows, write_photom
 from mirical.inference.scene_models import Target, exposures
 from mirical.inference.scenes import Background, Scene
 from mirical.observations.images import read_image
-from mirical.products.calibrated_image import CARDS, CalibratedImage, calibrate_image
 from mirical.products.calibration import Factors, Query
-from mirical.products.photom_file import About, PhotomRows, write_photom
 from mirical.products.published import PublishedCalibration
 
 MJD = 59999.25

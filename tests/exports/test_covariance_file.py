@@ -13,14 +13,14 @@ from scipy.stats import multivariate_normal
 from drawn import drawn_calibration
 from mirical.conventions import FACTOR
 from mirical.errors import InputError
-from mirical.products.calibration import Query
-from mirical.products.covariance_file import (
+from mirical.exports.covariance_file import (
     Covariance,
     history,
     of_query,
     read_covariance,
     write_covariance,
 )
+from mirical.products.calibration import Query
 
 QUERY = Query.of(["F770W", "F2550W", "F560W"], ["SUB64_IP", "FULL", "FULL"], 60000.0)
 ANSWER = drawn_calibration().at(QUERY)

@@ -12,19 +12,19 @@ from stdatamodels.jwst import datamodels
 from drawn import drawn_calibration
 from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, readouts
 from mirical.errors import InputError
-from mirical.model.throughput import relative_throughput
-from mirical.model.timelaw import LAWS
-from mirical.products.calibration import Calibration, Query
-from mirical.products.photom_file import About, PhotomRows, read_photom, write_photom
-from mirical.products.pipeline_check import (
+from mirical.exports.photom_file import About, PhotomRows, read_photom, write_photom
+from mirical.exports.pipeline_check import (
     TOLERANCE,
     applied_factors,
     check_in_pipeline,
     one_of_each,
     spread_epochs,
 )
-from mirical.products.pipeline_export import about, draw_rows, mean_rows
-from mirical.products.pipeline_law import epochs, fit_kind
+from mirical.exports.pipeline_export import about, draw_rows, mean_rows
+from mirical.exports.pipeline_law import epochs, fit_kind
+from mirical.model.throughput import relative_throughput
+from mirical.model.timelaw import LAWS
+from mirical.products.calibration import Calibration, Query
 from mirical.products.published import PublishedCalibration
 
 ABOUT = About("made", "SIMULATION", "2022-05-21T00:00:00", ["first line", "second line"])

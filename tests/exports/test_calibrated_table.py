@@ -11,10 +11,10 @@ from astropy.table import Table
 
 from drawn import drawn_calibration
 from mirical.errors import InputError
+from mirical.exports.calibrated_table import CalibratedFluxes, calibrate_table, flux_draws
 from mirical.observations.apertures import published_apertures
 from mirical.observations.factors import calibration_factor
 from mirical.observations.formats import write_ecsv
-from mirical.products.calibrated_table import CalibratedFluxes, calibrate_table, flux_draws
 from mirical.products.published import PublishedCalibration
 
 DRAWN, PUBLISHED = drawn_calibration(), PublishedCalibration()

@@ -12,9 +12,8 @@ import numpy as np
 
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
-from mirical.model.throughput import FUNCTIONS
-from mirical.products.preflight_epochs import beyond_the_data, jumps
-from mirical.products.preflight_file import (
+from mirical.exports.preflight_epochs import beyond_the_data, jumps
+from mirical.exports.preflight_file import (
     ERROR,
     PHOTOM,
     TIME_TABLES,
@@ -23,8 +22,9 @@ from mirical.products.preflight_file import (
     PhotomFile,
     read_as_it_stands,
 )
-from mirical.products.preflight_rows import ROWS
-from mirical.products.preflight_times import TIMES
+from mirical.exports.preflight_rows import ROWS
+from mirical.exports.preflight_times import TIMES
+from mirical.model.throughput import FUNCTIONS
 
 SPAN = (59720.0, 62000.0)
 """Epochs a file is to be used at, unless others are given: to the middle of 2028, MJD in days."""

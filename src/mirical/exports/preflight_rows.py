@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS, SUBARRAYS, readouts
 from mirical.conventions import REFERENCE_MJD
 from mirical.errors import did_you_mean
-from mirical.products.calibration import Query
-from mirical.products.preflight_file import (
+from mirical.exports.preflight_file import (
     ERROR,
     GENERIC,
     KNOWN_FILTERS,
@@ -23,6 +22,7 @@ from mirical.products.preflight_file import (
     PhotomFile,
     is_numbers,
 )
+from mirical.products.calibration import Query
 from mirical.products.published import PublishedCalibration
 
 Floats = NDArray[np.float64]

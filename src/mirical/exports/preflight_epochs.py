@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mirical.products.preflight_file import ERROR, GENERIC, WARNING, Finding, PhotomFile
+from mirical.exports.preflight_file import ERROR, GENERIC, WARNING, Finding, PhotomFile
 
 JUMP, LARGE_JUMP = 0.01, 0.05
 """Differences from another file's factor that an observer would notice, or must not meet."""

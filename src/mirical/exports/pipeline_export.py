@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from mirical.bands import NEWER_SUBARRAYS, SUBARRAYS, assumed_term, readouts
 from mirical.conventions import REFERENCE_MJD
+from mirical.exports.covariance_file import history
+from mirical.exports.photom_file import About, PhotomRows
+from mirical.exports.pipeline_law import convert, epochs, fit_kind
 from mirical.model.throughput import Tables, exact_tables, relative_throughput
 from mirical.model.timelaw import LAWS
 from mirical.products.calibration import Calibration, Query
-from mirical.products.covariance_file import history
-from mirical.products.photom_file import About, PhotomRows
-from mirical.products.pipeline_law import convert, epochs, fit_kind
 from mirical.products.posterior_calibration import PosteriorCalibration
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ class Exported:
         Functions of the pipeline that are used.
     worst : float
         Largest difference of any row from the calibration's mean factor, in its standard
-        deviation, from MJD 59720 to `mirical.products.pipeline_law.SPAN`'s end.
+        deviation, from MJD 59720 to `mirical.exports.pipeline_law.SPAN`'s end.
     worst_pct : float
         The same place in percent.
     worst_at : tuple of (str, str, float)

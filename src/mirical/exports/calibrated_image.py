@@ -104,7 +104,7 @@ def calibrate_image(
 
     Data and ERR are multiplied by the factor of the exposure's band, subarray
     and middle, variances by its square. The factor's error is written beside:
-    see `mirical.products.calibrated_image`.
+    see `mirical.exports.calibrated_image`.
 
     Parameters
     ----------

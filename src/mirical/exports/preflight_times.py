@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from mirical.bands import SUBARRAYS
 from mirical.conventions import REFERENCE_MJD
 from mirical.errors import did_you_mean
-from mirical.model.throughput import FUNCTIONS
-from mirical.products.calibration import Query
-from mirical.products.preflight_file import (
+from mirical.exports.preflight_file import (
     ERROR,
     NAMES,
     PHOTOM,
@@ -25,6 +23,8 @@ from mirical.products.preflight_file import (
     Finding,
     PhotomFile,
 )
+from mirical.model.throughput import FUNCTIONS
+from mirical.products.calibration import Query
 from mirical.products.published import PublishedCalibration
 
 Floats = NDArray[np.float64]

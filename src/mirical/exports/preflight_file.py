@@ -1,6 +1,6 @@
 """A photom reference file as it stands, however broken, and what is said of it.
 
-`mirical.products.photom_file` reads files that are right. Here nothing is demanded but a
+`mirical.exports.photom_file` reads files that are right. Here nothing is demanded but a
 PHOTOM table with filters, subarrays and factors; names are compared as the pipeline does.
 """
 
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import REFERENCE_MJD
 from mirical.errors import InputError
+from mirical.exports.pipeline_law import epochs
 from mirical.model.throughput import FUNCTIONS, Tables, relative_throughput
-from mirical.products.pipeline_law import epochs
 
 Floats = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]

@@ -20,10 +20,10 @@ from stdatamodels.jwst import datamodels
 
 from mirical.bands import readouts
 from mirical.errors import InputError
-from mirical.products.photom_file import About, PhotomRows, write_photom
-from mirical.products.pipeline_export import about, mean_rows
-from mirical.products.preflight import CHECKS, preflight
-from mirical.products.preflight_file import ERROR, WARNING, Finding
+from mirical.exports.photom_file import About, PhotomRows, write_photom
+from mirical.exports.pipeline_export import about, mean_rows
+from mirical.exports.preflight import CHECKS, preflight
+from mirical.exports.preflight_file import ERROR, WARNING, Finding
 from mirical.products.published import PublishedCalibration
 
 PUBLISHED = PublishedCalibration()

@@ -1,0 +1,1 @@
+"""What leaves the house: a calibration in formats of others, applied to their data."""
