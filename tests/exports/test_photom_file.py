@@ -93,11 +93,19 @@ def test_other_files_are_refused(tmp_path: Path, path: Path):
         file["PHOTOM"].columns.del_col("uncertainty")
         lacking = tmp_path / "lacking.fits"
         file.writeto(lacking)
+    with fits.open(path) as file:
+        file["TIMECOEFF_LINEAR"].data = file["TIMECOEFF_LINEAR"].data[[1, 0]]
+        reordered = tmp_path / "reordered.fits"
+        file.writeto(reordered)
+    short = tmp_path / "short.fits"
+    short.write_bytes(path.read_bytes()[:6000])
     for wrong, sentence in {
         tmp_path / "none.fits": "no such file; expected a photom reference file",
         empty: "empty.fits: has no PHOTOM table",
         text: "text.fits: cannot be read as FITS",
         lacking: "lacking.fits: PHOTOM: column 'uncertainty' is missing",
+        reordered: "reordered.fits: TIMECOEFF_LINEAR: its rows are not those of PHOTOM",
+        short: "short.fits: ",
     }.items():
         with pytest.raises(InputError, match=sentence):
             read_photom(wrong)

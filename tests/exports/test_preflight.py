@@ -234,6 +234,10 @@ FAULTS: dict[str, tuple[Fault, set[str]]] = {
     "row missing": (without(*SUB256), {"missing-row"}),
     "prism row missing": (without("F560W", "SLITLESSPRISM"), {"missing-row"}),
     "mask's row missing": (without("F1065C", "MASK1065"), {"missing-row"}),
+    "coronagraph band in an imaging subarray missing": (
+        without("F1065C", "SUB64"),
+        {"missing-newer-row"},
+    ),
     "newer row missing": (without("F770W", "SUB64_IP"), {"missing-newer-row"}),
     "acquisition rows missing": (without("F1000W", *MASKS), {"missing-newer-row"}),
     "band missing": (without("F1500W"), {"missing-band"}),

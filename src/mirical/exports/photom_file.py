@@ -140,7 +140,7 @@ def read_photom(path: Path) -> PhotomRows:
     try:
         with fits.open(path, memmap=False) as extensions:
             found = {extension.name: extension.data for extension in extensions}
-    except OSError as error:
+    except (OSError, ValueError, TypeError) as error:  # as many ways as a file can be broken
         raise InputError(f"{path.name}: cannot be read as FITS; {expected}.") from error
     table = found.get("PHOTOM")
     if table is None:
@@ -152,13 +152,27 @@ def read_photom(path: Path) -> PhotomRows:
         if of is not None:
             where = f"{path.name}: TIMECOEFF_{name.upper()}"
             tables[name] = _columns(of, ("t0", *coefficients), where)
+            if _names(of) != _names(table):
+                raise InputError(
+                    f"{where}: its rows are not those of PHOTOM, and the pipeline would stop; "
+                    f"`mirical preflight {path.name}` says which."
+                )
+    filters, subarrays = _names(table)
     return PhotomRows(
-        filters=tuple(str(entry).strip() for entry in table["filter"]),
-        subarrays=tuple(str(entry).strip() for entry in table["subarray"]),
+        filters=filters,
+        subarrays=subarrays,
         photmjsr=numbers["photmjsr"],
         uncertainty=numbers["uncertainty"],
         tables=tables,
     )
+
+
+def _names(table: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return filters and subarrays of a table, blanks at their ends cut off as FITS has it."""
+    filters, subarrays = (
+        tuple(str(entry).rstrip() for entry in table[name]) for name in ("filter", "subarray")
+    )
+    return filters, subarrays
 
 
 def _columns(table: Any, names: tuple[str, ...], where: str) -> dict[str, Floats]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, SUBARRAYS, readouts
+from mirical.bands import ACQUISITION_BANDS, BANDS, SUBARRAYS, readouts
 from mirical.conventions import REFERENCE_MJD
 from mirical.errors import did_you_mean
 from mirical.exports.preflight_file import (
@@ -185,8 +185,11 @@ ROWS = (missing, duplicates, names, factors, uncertainties)
 
 
 def _core(band: str) -> set[str | None]:
-    """Return the subarrays science images of a band are taken in."""
-    return {*SUBARRAYS, BANDS[band].mask, "SLITLESSPRISM"}
+    """Return the subarrays a band is used in every week: without their rows, images are lost."""
+    full, *_ = SUBARRAYS
+    acquisition = {"SLITLESSPRISM"} if band in ACQUISITION_BANDS else set()
+    others = set(SUBARRAYS) if BANDS[band].kind == "imaging" else {BANDS[band].mask}
+    return {full} | others | acquisition
 
 
 def _by_subarray(pairs: Sequence[tuple[str, str]]) -> str:
