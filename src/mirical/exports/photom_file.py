@@ -7,6 +7,7 @@ All numbers are stored in single precision.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
 from numpy.typing import NDArray
 from stdatamodels.jwst import datamodels
 
@@ -138,9 +140,11 @@ def read_photom(path: Path) -> PhotomRows:
     if not path.is_file():
         raise InputError(f"{path}: no such file; {expected}.")
     try:
-        with fits.open(path, memmap=False) as extensions:
-            found = {extension.name: extension.data for extension in extensions}
-    except (OSError, ValueError, TypeError) as error:  # as many ways as a file can be broken
+        # A file cut short is announced by a warning alone.
+        with warnings.catch_warnings(action="error", category=AstropyUserWarning):
+            with fits.open(path, memmap=False) as extensions:
+                found = {extension.name: extension.data for extension in extensions}
+    except (OSError, ValueError, TypeError, AstropyUserWarning) as error:
         raise InputError(f"{path.name}: cannot be read as FITS; {expected}.") from error
     table = found.get("PHOTOM")
     if table is None:
