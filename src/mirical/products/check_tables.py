@@ -118,9 +118,13 @@ def anomaly_table(each: list[AtDraw], design: Design) -> QTable:
 
 
 def influence_table(
-    each: list[AtDraw], inputs: Inputs, seed: int, refit: Callable[[int], Callable[[], None]] | None
+    each: list[AtDraw],
+    inputs: Inputs,
+    seed: int,
+    refit: Callable[[int], Callable[[], None]] | None,
+    chains: int = CHAINS,
 ) -> QTable:
-    """Return the change of each A without each star; `refit` as in `check_run`."""
+    """Return the change of each A without each star; `refit` as in `check_run`, by `chains`."""
     design = inputs.design
     shift, std, k = star_influence(each)
     n_stars, n_bands = shift.shape
@@ -129,8 +133,8 @@ def influence_table(
     whole = np.mean([one.log_a for one in each], axis=0)
     far = np.flatnonzero(k >= limit).tolist()
     if refit is not None and far:
-        advance = refit(CHAINS * len(far))
-        for s, found in without_stars(design, inputs.card, far, seed, advance).items():
+        advance = refit(chains * len(far))
+        for s, found in without_stars(design, inputs.card, far, seed, advance, chains).items():
             shift[s] = found - whole
             basis[s] = "refit" if np.any(np.isfinite(found)) else "unknown"
     table = QTable()
