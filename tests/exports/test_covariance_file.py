@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from mirical.errors import InputError
 from mirical.exports.covariance_file import (
     Covariance,
     history,
-    of_query,
     read_covariance,
     write_covariance,
 )
@@ -24,7 +24,7 @@ from mirical.products.calibration import Query
 
 QUERY = Query.of(["F770W", "F2550W", "F560W"], ["SUB64_IP", "FULL", "FULL"], 60000.0)
 ANSWER = drawn_calibration().at(QUERY)
-MADE = of_query(QUERY, ANSWER.mean, ANSWER.covariance, FACTOR)
+MADE = Covariance(QUERY, ANSWER.mean, ANSWER.covariance, FACTOR)
 
 
 def test_what_was_written_is_read_again(tmp_path: Path):
@@ -32,9 +32,7 @@ def test_what_was_written_is_read_again(tmp_path: Path):
     parts = {"scale": 0.7 * MADE.covariance, "aperture": 0.3 * MADE.covariance}
     draws = np.arange(6.0).reshape(2, 3)
     full = Covariance(
-        MADE.filters,
-        MADE.subarrays,
-        MADE.mjd,
+        QUERY,
         MADE.value,
         MADE.covariance,
         u.mJy,
@@ -44,11 +42,9 @@ def test_what_was_written_is_read_again(tmp_path: Path):
     )
     write_covariance(full, path, "fluxes", ["from here"], simulated=True)
     back = read_covariance(path)
-    assert (back.filters, back.subarrays, back.objects) == (
-        full.filters,
-        full.subarrays,
-        ("a", "b", "c"),
-    )
+    assert (back.query.filters, back.query.subarrays) == (QUERY.filters, QUERY.subarrays)
+    np.testing.assert_array_equal(back.query.mjd, QUERY.mjd)
+    assert back.objects == ("a", "b", "c")
     assert back.unit == u.mJy and set(back.parts) == {"scale", "aperture"}
     np.testing.assert_array_equal(back.covariance, full.covariance)
     np.testing.assert_array_equal(back.value, full.value)
@@ -90,3 +86,17 @@ def test_another_file_is_refused(tmp_path: Path):
             read_covariance(path)
     with pytest.raises(InputError, match=r"c\.dat: expected a file name that ends with \.fits"):
         write_covariance(MADE, tmp_path / "c.dat", "factors", [], simulated=False)
+
+
+def test_the_readmes_loader_fits_a_spectrum(root: Path, tmp_path: Path, monkeypatch):
+    """Run the README's lines as they stand, with a model that is right."""
+    monkeypatch.chdir(tmp_path)
+    write_covariance(MADE, Path("fluxes.cov.fits"), "fluxes", [], simulated=False)
+    text = (root / "README.md").read_text()
+    (code,) = (
+        block.split("```")[0] for block in text.split("```python\n") if "read_covariance" in block
+    )
+    space: dict[str, Any] = {"my_model": lambda scale, bands: scale * MADE.value[: len(bands)]}
+    exec(code, space)
+    assert space["log_likelihood"](1.0) == pytest.approx(MADE.log_likelihood(MADE.value))
+    assert space["log_likelihood"](1.1) < space["log_likelihood"](1.0)

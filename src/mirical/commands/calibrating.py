@@ -58,7 +58,7 @@ def factors(options: argparse.Namespace) -> int:
 
     from mirical.commands.points import asked_points, write_matrix
     from mirical.conventions import FACTOR
-    from mirical.exports.covariance_file import of_query
+    from mirical.exports.covariance_file import Covariance
     from mirical.products.runs import open_calibration
     from mirical.products.summary import print_table
 
@@ -74,7 +74,7 @@ def factors(options: argparse.Namespace) -> int:
     if options.out is not None:
         write_table(table, options.out)
     if options.covariance is not None:
-        made = of_query(query, answer.mean, answer.covariance, FACTOR)
+        made = Covariance(query, answer.mean, answer.covariance, FACTOR)
         about = "calibration factors and their covariance"
         write_matrix(made, options.covariance, about, calibration)
     if options.draws is not None:

@@ -33,19 +33,13 @@ def error(options: argparse.Namespace) -> int:
     if options.out is not None:
         write_table(budget.table(), options.out)
     if options.covariance is not None:
+        import numpy as np
         from astropy import units as u
 
         from mirical.exports.covariance_file import Covariance
 
-        relative = Covariance(
-            query.filters,
-            query.subarrays,
-            query.mjd,
-            calibration.at(query).mean ** 0,
-            budget.covariance,
-            u.dimensionless_unscaled,
-            budget.parts,
-        )
+        one = u.dimensionless_unscaled
+        relative = Covariance(query, np.ones(len(query)), budget.covariance, one, budget.parts)
         about = "relative covariance of an observation's fluxes"
         write_matrix(relative, options.covariance, about, calibration)
     results, cautions = consoles()
@@ -213,7 +207,7 @@ def _covariance(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
     from mirical.conventions import FACTOR
-    from mirical.exports.covariance_file import of_query
+    from mirical.exports.covariance_file import Covariance
     from mirical.products.calibration import Query
 
     if options.at is not None:
@@ -223,7 +217,7 @@ def _covariance(
         bands = [band for band in calibration.bands for _ in dates]
         query = Query.of(bands, "FULL", list(dates) * len(calibration.bands))
     answer = calibration.at(query)
-    made = of_query(query, answer.mean, answer.covariance, FACTOR)
+    made = Covariance(query, answer.mean, answer.covariance, FACTOR)
     write_matrix(made, options.file, "calibration factors and their covariance", calibration)
     results.print(f"{len(query)} points in {options.file}", soft_wrap=True, markup=False)
     for sentence in calibration.cautions(query):

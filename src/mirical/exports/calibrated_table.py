@@ -118,9 +118,7 @@ def calibrate_table(
     parts = {"statistical": np.diag(error.value**2)}
     parts |= {name: part * outer for name, part in budget.parts.items()}
     covariance = Covariance(
-        query.filters,
-        query.subarrays,
-        query.mjd,
+        query,
         size,
         np.sum(list(parts.values()), axis=0),
         flux.unit,
@@ -146,7 +144,7 @@ def flux_draws(
     of the photometric error.
     """
     made = fluxes.covariance
-    factors = calibration.draws(Query(made.filters, made.subarrays, made.mjd), number, seed)
+    factors = calibration.draws(made.query, number, seed)
     outer = np.outer(made.value, made.value)
     beside = made.parts["repeatability"] + made.parts["aperture"]
     relative = np.divide(beside, outer, out=np.zeros_like(beside), where=outer != 0)

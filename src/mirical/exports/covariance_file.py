@@ -36,10 +36,8 @@ class Covariance:
 
     Attributes
     ----------
-    filters, subarrays : tuple of str
-        Band and subarray of each point.
-    mjd : (point,) array
-        Epochs, MJD in days.
+    query : Query
+        The points.
     value : (point,) array
         Mean.
     covariance : (point, point) array
@@ -54,9 +52,7 @@ class Covariance:
         What each value is of; empty for one object.
     """
 
-    filters: tuple[str, ...]
-    subarrays: tuple[str, ...]
-    mjd: Floats
+    query: Query
     value: Floats
     covariance: Floats
     unit: u.UnitBase
@@ -83,11 +79,6 @@ class Covariance:
         return float(
             -0.5 * (off @ cho_solve(root, off) + log_volume + len(off) * np.log(2 * np.pi))
         )
-
-
-def of_query(query: Query, value: Floats, covariance: Floats, unit: u.UnitBase) -> Covariance:
-    """Return values at the points of a query with their covariance."""
-    return Covariance(query.filters, query.subarrays, query.mjd, value, covariance, unit)
 
 
 def history(calibration: Calibration) -> list[str]:
@@ -131,10 +122,11 @@ def write_covariance(
     header["SIMULATE"] = (simulated, "whether simulated rows are behind it")
     for line in lines:
         header.add_history(line)
-    points = Table({"filter": list(made.filters), "subarray": list(made.subarrays)})
+    query = made.query
+    points = Table({"filter": list(query.filters), "subarray": list(query.subarrays)})
     if made.objects:
         points.add_column(list(made.objects), name="name", index=0)
-    points["mjd"] = made.mjd * u.d
+    points["mjd"] = query.mjd * u.d
     unit = made.unit.to_string()
     points["value"], points["std"] = made.value, made.std
     images = {"COVARIANCE": (made.covariance, f"({unit})^2")}
@@ -150,7 +142,7 @@ def write_covariance(
         fits.HDUList(extensions).writeto(beside)
 
 
-def read_covariance(path: Path) -> Covariance:
+def read_covariance(path: Path | str) -> Covariance:
     """Read the file `write_covariance` wrote.
 
     Raises
@@ -158,6 +150,7 @@ def read_covariance(path: Path) -> Covariance:
     InputError
         If it is no such file.
     """
+    path = Path(path)
     expected = "expected a FITS file with POINTS and COVARIANCE, as mirical writes it"
     if not path.is_file():
         raise InputError(f"{path}: no such file; {expected}.")
@@ -174,10 +167,9 @@ def read_covariance(path: Path) -> Covariance:
         raise InputError(f"{path.name}: cannot be read; {expected}.") from error
     if "COVARIANCE" not in images:
         raise InputError(f"{path.name}: has no COVARIANCE; {expected}.")
+    filters, subarrays = (tuple(map(str, points[name])) for name in ("filter", "subarray"))
     return Covariance(
-        filters=tuple(map(str, points["filter"])),
-        subarrays=tuple(map(str, points["subarray"])),
-        mjd=np.asarray(points["mjd"], dtype=float),
+        query=Query(filters, subarrays, np.asarray(points["mjd"], dtype=float)),
         value=np.asarray(points["value"], dtype=float),
         covariance=images["COVARIANCE"],
         unit=unit,
