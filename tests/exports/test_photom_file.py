@@ -194,7 +194,7 @@ def test_a_simulated_calibration_is_labelled_in_the_file(tmp_path: Path):
     header = fits.getheader(path)
     assert header["PEDIGREE"] == "SIMULATION" and header["DESCRIP"].startswith("SIMULATED")
     history = " ".join(map(str, header["HISTORY"]))
-    assert "SUB64_IP: no standard stars; throughput of SUB64 assumed" in history
+    assert "SUB64_IP: no standard star was observed in it; D of SUB64 is assumed" in history
     assert "fitted to rows from MJD 59730.0 to 60620.0" in history
 
 

@@ -136,10 +136,15 @@ def _apply_to_image(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     """Write a calibration in a format of others."""
+    from mirical.products.calibration import UNBELIEVABLE
     from mirical.products.runs import open_calibration
 
     results, cautions = consoles()
-    return EXPORTS[options.to](open_calibration(options.run), options, results, cautions)
+    calibration = open_calibration(options.run)
+    status = EXPORTS[options.to](calibration, options, results, cautions)
+    if not calibration.believable:
+        cautions.print(f"note: {UNBELIEVABLE}", soft_wrap=True, markup=False)
+    return status if calibration.believable else NOT_BELIEVABLE
 
 
 def _photom(
@@ -232,7 +237,7 @@ EXPORT_DATES = (59720.0, 59760.0, 59850.0, 60000.0, 60365.0, 60730.0, 61095.0, 6
 def _apcorr(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
-    from mirical.exports.pipeline_export import about
+    from mirical.exports.pipeline_export import pedigree
     from mirical.observations.apertures import published_apertures
     from mirical.products.apcorr_file import write_used_apcorr
     from mirical.products.runs import open_run, run_folder
@@ -242,7 +247,7 @@ def _apcorr(
     else:
         apertures = open_run(run_folder(options.run))[1].factors.apertures
     used = {band: apertures[band] for band in calibration.bands}
-    write_used_apcorr(used, about(calibration).pedigree, options.file)
+    write_used_apcorr(used, pedigree(calibration), options.file)
     results.print(
         f"corrections of {len(used)} bands, for 70 % encircled energy, in {options.file}",
         soft_wrap=True,

@@ -9,17 +9,21 @@ import numpy as np
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from mirical.bands import NEWER_SUBARRAYS, SUBARRAYS, assumed_term, readouts
+from mirical.bands import SUBARRAYS, assumed_term, readouts
 from mirical.conventions import REFERENCE_MJD
 from mirical.exports.covariance_file import history
 from mirical.exports.photom_file import About, PhotomRows
-from mirical.exports.pipeline_law import convert, epochs, fit_kind
+from mirical.exports.pipeline_law import CHECKED, convert, epochs, fit_kind
 from mirical.model.throughput import Tables, exact_tables, relative_throughput
 from mirical.model.timelaw import LAWS
 from mirical.products.calibration import Calibration, Query
 from mirical.products.posterior_calibration import PosteriorCalibration
 
 Floats = NDArray[np.float64]
+
+
+PUBLISHED_SPAN = (59720.0, 60633.0)
+"""The paper's observations: from its t0, 2.5 years on (section 1), MJD in days."""
 
 
 @dataclass(frozen=True)
@@ -123,27 +127,31 @@ def draw_rows(calibration: Calibration, number: int, seed: int = 0) -> list[Phot
 def about(calibration: Calibration, exported: Exported | None = None, draw: str = "") -> About:
     """Return what the header of a calibration's reference file says."""
     what = "SIMULATED " if calibration.simulated else ""
-    pedigree = "SIMULATION" if calibration.simulated else "INFLIGHT 2022-05-21 2024-12-31"
-    if not calibration.simulated and calibration.epochs:
-        spans = calibration.epochs.values()
-        ends = min(first for first, _ in spans), max(last for _, last in spans)
-        dates = [Time(mjd, format="mjd").strftime("%Y-%m-%d") for mjd in ends]
-        pedigree = f"INFLIGHT {dates[0]} {dates[1]}"
     lines = history(calibration)
     if exported is not None:
         lines.append(exported.sentence())
         lines.append(f"uncertainty is the standard deviation at MJD {REFERENCE_MJD:.0f}")
-    lines += [
-        f"{name}: no standard stars; throughput of {of} assumed"
-        for name, of in NEWER_SUBARRAYS.items()
-    ]
-    lines.append("other bands in the coronagraphs' masks: throughput of FULL assumed")
+    _, filters, subarrays = _layout(calibration)
+    lines += calibration.cautions(Query.of(filters, subarrays, CHECKED[1]))
+    lines.append("other bands in the coronagraphs' masks: D of FULL is assumed.")
     return About(
         description=f"{what}flux calibration of MIRI imaging: {calibration.name}{draw}",
-        pedigree=pedigree,
+        pedigree=pedigree(calibration),
         useafter="2022-05-21T00:00:00",
         history=lines,
     )
+
+
+def pedigree(calibration: Calibration) -> str:
+    """Return where the numbers come from, in the words CRDS accepts."""
+    if calibration.simulated:
+        return "SIMULATION"
+    spans = calibration.epochs.values()
+    ends = PUBLISHED_SPAN
+    if spans:
+        ends = min(first for first, _ in spans), max(last for _, last in spans)
+    dates = [Time(mjd, format="mjd").strftime("%Y-%m-%d") for mjd in ends]
+    return f"INFLIGHT {dates[0]} {dates[1]}"
 
 
 def _layout(calibration: Calibration) -> tuple[NDArray[np.intp], tuple[str, ...], tuple[str, ...]]:

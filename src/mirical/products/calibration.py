@@ -133,6 +133,11 @@ class Factors:
 PARTS = ("scale", "colour", "time", "subarray")
 """What a factor's error is made of: common to all bands, of a band, of the response loss, of D."""
 
+UNBELIEVABLE = (
+    "this run must not be believed: its chains do not agree or are too short (its report says "
+    "why and what to do)."
+)
+
 DRAWS = 1000
 """Draws from a calibration that is a distribution, not draws, where no number is given."""
 
@@ -170,6 +175,11 @@ class Calibration(Protocol):
     def simulated(self) -> bool:
         """Whether it rests on simulated rows."""
         ...
+
+    @property
+    def believable(self) -> bool:
+        """Whether the sampler's diagnostics allow to use it."""
+        return True
 
     @property
     def epochs(self) -> Mapping[str, tuple[float, float]]:

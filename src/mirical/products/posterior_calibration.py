@@ -14,7 +14,7 @@ from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
 from mirical.model.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.observations.apertures import Aperture
-from mirical.products.calibration import Calibration, Factors, Query, Scatter
+from mirical.products.calibration import UNBELIEVABLE, Calibration, Factors, Query, Scatter
 from mirical.products.explained import explained
 from mirical.products.stated import COEFFICIENTS, band_table, subarray_table
 
@@ -43,10 +43,13 @@ class PosteriorCalibration(Calibration):
         As `mirical.inference.posterior` builds it.
     name : str
         How tables and figures call it.
+    believable : bool
+        Whether the run's verdict allows to use it.
     """
 
     posterior: xr.DataTree
     name: str = "mirical"
+    believable: bool = True
 
     @property
     def bands(self) -> list[str]:
@@ -175,7 +178,7 @@ class PosteriorCalibration(Calibration):
         """Say in sentences where the answer to a query leans on priors rather than rows."""
         rows = self.posterior["constant_data"].to_dataset()
         observed = {self.subarrays[i] for i in rows["subarray_index"].values} | {"FULL"}
-        said = query.assumptions()
+        said = query.assumptions() if self.believable else [UNBELIEVABLE, *query.assumptions()]
         said += [
             f"no rows in {term}: its throughput D, and so the factor there, rests on the prior."
             for term in dict.fromkeys(query.terms)

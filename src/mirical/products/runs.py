@@ -183,7 +183,9 @@ def open_calibration(name: str) -> Calibration:
     if name == "published":
         return PublishedCalibration()
     folder = run_folder(name)
-    return PosteriorCalibration(read_posterior(folder), name=folder.resolve().name)
+    posterior, verdict = read_posterior(folder), folder / "diagnostics.json"
+    believable = not verdict.is_file() or json.loads(verdict.read_text())["believable"]
+    return PosteriorCalibration(posterior, folder.resolve().name, believable)
 
 
 def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
