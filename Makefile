@@ -23,6 +23,8 @@ check-slow: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/checks.py
 	$(BIN)/python benchmarks/influence.py
 	$(BIN)/python benchmarks/laws.py
+	$(BIN)/python benchmarks/covariance.py
+	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/validation.py
 
 $(BIN)/python:

@@ -65,6 +65,18 @@ def test_error_prints_and_writes_the_parts(
     np.testing.assert_allclose(back["total_pct"].value, 100 * parts.std, atol=1e-4)
 
 
+def test_error_knows_of_several_objects(run: Path, tmp_path: Path):
+    grid = Table({"filter": ["F770W"] * 3, "subarray": ["FULL"] * 3, "mjd": [60000.0] * 3})
+    grid["name"] = ["a", "a", "b"]
+    write_ecsv(grid, tmp_path / "grid.ecsv")
+    matrix = tmp_path / "e.fits"
+    command = ["error", str(run), "--at", str(tmp_path / "grid.ecsv"), "--covariance", str(matrix)]
+    assert main(command) == 0
+    back = read_covariance(matrix)
+    visit = back.parts["repeatability"]
+    assert back.objects == ("a", "a", "b") and visit[0, 1] > 0 and visit[0, 2] == 0
+
+
 def test_apply_calibrates_a_table_and_does_not_overwrite(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

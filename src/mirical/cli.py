@@ -99,7 +99,10 @@ def _add_points(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epoch, MJD in days")
     command.add_argument(
-        "--at", metavar="GRID.ecsv", type=Path, help="table with filter, subarray and mjd"
+        "--at",
+        metavar="GRID.ecsv",
+        type=Path,
+        help="table with filter, subarray and mjd, and name where of several objects",
     )
 
 

@@ -22,13 +22,17 @@ _FITS_START = b"SIMPLE"
 
 def error(options: argparse.Namespace) -> int:
     """Say what the calibration contributes to an observation's errors, and write it."""
+    from mirical.observations.formats import texts
     from mirical.products.error_budget import Observation, error_budget
     from mirical.products.runs import open_calibration
     from mirical.products.summary import print_budget
 
-    _, query = asked_points("error", options)
+    grid, query = asked_points("error", options)
+    objects: tuple[str, ...] = ()
+    if grid is not None and "name" in grid.colnames:
+        objects = tuple(texts(grid["name"]))
     calibration = open_calibration(options.run)
-    observation = Observation(query, options.source == "extended", options.visits)
+    observation = Observation(query, options.source == "extended", options.visits, objects)
     budget = error_budget(calibration, observation)
     if options.out is not None:
         write_table(budget.table(), options.out)
@@ -39,7 +43,9 @@ def error(options: argparse.Namespace) -> int:
         from mirical.exports.covariance_file import Covariance
 
         one = u.dimensionless_unscaled
-        relative = Covariance(query, np.ones(len(query)), budget.covariance, one, budget.parts)
+        relative = Covariance(
+            query, np.ones(len(query)), budget.covariance, one, budget.parts, objects=objects
+        )
         about = "relative covariance of an observation's fluxes"
         write_matrix(relative, options.covariance, about, calibration)
     results, cautions = consoles()

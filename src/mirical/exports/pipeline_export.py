@@ -13,7 +13,7 @@ from mirical.bands import SUBARRAYS, assumed_term, readouts
 from mirical.conventions import REFERENCE_MJD
 from mirical.exports.covariance_file import history
 from mirical.exports.photom_file import About, PhotomRows
-from mirical.exports.pipeline_law import CHECKED, convert, epochs, fit_kind
+from mirical.exports.pipeline_law import CHECKED, SPAN, convert, epochs, fit_kind
 from mirical.model.throughput import Tables, exact_tables, relative_throughput
 from mirical.model.timelaw import LAWS
 from mirical.products.calibration import Calibration, Query
@@ -56,8 +56,8 @@ class Exported:
         band, subarray, mjd = self.worst_at
         return (
             f"law: {' x '.join(self.kind)}; differs from the mean factor by {self.worst:.3f} of "
-            f"its standard deviation at most ({self.worst_pct:+.3f} %, {band} in {subarray} at MJD "
-            f"{mjd:.0f})"
+            f"its standard deviation at most, MJD {SPAN[0]:.0f} to {SPAN[1]:.0f} "
+            f"({self.worst_pct:+.3f} %, {band} in {subarray} at MJD {mjd:.0f})"
         )
 
 
