@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from astropy.time import Time
@@ -194,8 +195,5 @@ def _draws_in_full(
     return made.photmjsr.reshape(shape).T, tables
 
 
-def _row(tables: Tables, at: object) -> dict[str, dict[str, Floats]]:
-    return {
-        name: {key: value[at] for key, value in of.items()}  # type: ignore[index]
-        for name, of in tables.items()
-    }
+def _row(tables: Tables, at: Any) -> dict[str, dict[str, Floats]]:
+    return {name: {key: value[at] for key, value in of.items()} for name, of in tables.items()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from scipy.optimize import least_squares
 
 from mirical.conventions import T0_MJD
 from mirical.model.throughput import Tables, relative_throughput
+from mirical.model.timelaw import YEAR
 
 Floats = NDArray[np.float64]
 
@@ -37,15 +39,29 @@ _KINDS: tuple[tuple[str, ...], ...] = (
     (_EXPONENTIAL, _LINEAR),
     (_EXPONENTIAL, _LINEAR, _POWER),
 )
-_LEAST, _MOST = (
-    {"log_tau": np.log(20.0), "log_soft": np.log(5.0)},
-    {"log_tau": np.log(3000.0), "log_soft": np.log(5000.0)},
-)
-_STARTS: dict[str, dict[str, float]] = {
-    _EXPONENTIAL: {"amplitude": 0.05, "log_tau": np.log(200.0)},
-    _LINEAR: {"lossperyear": 0.0},
-    _POWER: {"log_soft": np.log(100.0), "alpha": -0.01},
+
+
+class _Parameter(NamedTuple):
+    """What a fit varies: where it starts, by how much it moves, how far it may go."""
+
+    start: float
+    size: float
+    least: float = -np.inf
+    most: float = np.inf
+
+
+_PARAMETERS: dict[str, dict[str, _Parameter]] = {
+    _EXPONENTIAL: {
+        "amplitude": _Parameter(0.05, 0.05),
+        "log_tau": _Parameter(np.log(200.0), 0.3, np.log(20.0), np.log(3000.0)),
+    },
+    _LINEAR: {"lossperyear": _Parameter(0.0, 0.003)},
+    _POWER: {
+        "log_soft": _Parameter(np.log(100.0), 1.0, np.log(5.0), np.log(5000.0)),
+        "alpha": _Parameter(-0.01, 0.03),
+    },
 }
+"""Of each function; the level is solved for, and the exponential's const is one."""
 
 
 @dataclass(frozen=True)
@@ -106,50 +122,41 @@ def fit_kind(
 
     With `polish`, the largest difference is made small, not the sum of squares alone.
     """
-    names = [name for function in kind for name in _STARTS[function]]
-    start = [_STARTS[function][name] for function in kind for name in _STARTS[function]]
-    bounds = [_LEAST.get(n, -np.inf) for n in names], [_MOST.get(n, np.inf) for n in names]
-    photmjsr, sets, differences = [], [], []
-    for curve, sigma in zip(log_factor, error, strict=True):
-        weight = sigma**-2 / np.sum(sigma**-2)
-
-        def residual(values: Floats, curve: Floats = curve, sigma: Floats = sigma) -> Floats:
-            log_throughput = _log_throughput(kind, dict(zip(names, values, strict=True)), mjd)
-            level = np.sum(weight * (curve + log_throughput))  # noqa: B023
-            return (level - log_throughput - curve) / sigma
-
-        solved = least_squares(residual, start, bounds=bounds, x_scale=_sizes(names), xtol=1e-10)
-        if polish:
-            # Least squares leave the ends worst; a high power of the differences evens them out.
-            largest = max(float(np.abs(residual(solved.x)).max()), 1e-12)
-            solved = least_squares(
-                lambda values, residual=residual, largest=largest: (
-                    (residual(values) / largest) ** 4
-                ),
-                solved.x,
-                bounds=bounds,
-                x_scale=_sizes(names),
-            )
-        values = dict(zip(names, solved.x, strict=True))
-        level = np.sum(weight * (curve + _log_throughput(kind, values, mjd)))
-        photmjsr.append(np.exp(level))
-        sets.append(values)
-        differences.append(residual(solved.x))
-    off = np.abs(differences)
-    at = off.argmax(axis=1)
-    columns = {name: np.array([values[name] for values in sets]) for name in names}
-    return Converted(np.array(photmjsr), _tables(kind, columns), off.max(axis=1), mjd[at])
+    fits = [
+        _fit_curve(kind, mjd, curve, sigma, polish)
+        for curve, sigma in zip(log_factor, error, strict=True)
+    ]
+    columns = {name: np.array([values[name] for _, values, _ in fits]) for name in fits[0][1]}
+    off = np.abs([difference for _, _, difference in fits])
+    levels = np.array([level for level, _, _ in fits])
+    worst_mjd = mjd[off.argmax(axis=1)]
+    return Converted(np.exp(levels), _tables(kind, columns), off.max(axis=1), worst_mjd)
 
 
-def _sizes(names: Sequence[str]) -> Floats:
-    sizes = {
-        "amplitude": 0.05,
-        "log_tau": 0.3,
-        "lossperyear": 0.003,
-        "log_soft": 1.0,
-        "alpha": 0.03,
-    }
-    return np.array([sizes[name] for name in names])
+def _fit_curve(
+    kind: Sequence[str], mjd: Floats, curve: Floats, sigma: Floats, polish: bool
+) -> tuple[float, dict[str, float], Floats]:
+    """Return ln photmjsr, the parameters, and the differences from a curve in its errors."""
+    parameters = {name: p for function in kind for name, p in _PARAMETERS[function].items()}
+    start, size, least, most = np.array(list(parameters.values())).T
+    weight = sigma**-2 / np.sum(sigma**-2)
+
+    def level_and_difference(values: Floats) -> tuple[float, Floats]:
+        log_throughput = _log_throughput(kind, dict(zip(parameters, values, strict=True)), mjd)
+        level = float(np.sum(weight * (curve + log_throughput)))
+        return level, (level - log_throughput - curve) / sigma
+
+    def difference(values: Floats) -> Floats:
+        return level_and_difference(values)[1]
+
+    options: dict[str, Any] = {"bounds": (least, most), "x_scale": size, "xtol": 1e-10}
+    found = least_squares(difference, start, **options).x
+    if polish:
+        # Least squares leave the ends worst; a high power of the differences evens them out.
+        largest = max(float(np.abs(difference(found)).max()), 1e-12)
+        found = least_squares(lambda x: (difference(x) / largest) ** 4, found, **options).x
+    level, left = level_and_difference(found)
+    return level, dict(zip(parameters, found, strict=True)), left
 
 
 def _tables(kind: Sequence[str], of: Mapping[str, Floats]) -> Tables:
@@ -162,7 +169,7 @@ def _tables(kind: Sequence[str], of: Mapping[str, Floats]) -> Tables:
             made[name] = {"lossperyear": of["lossperyear"]}
         else:
             soft, alpha = np.exp(of["log_soft"]), of["alpha"]
-            year = ((365.0 + soft) / soft) ** alpha
+            year = ((YEAR + soft) / soft) ** alpha
             made[name] = {"year1value": year, "tsoft": soft, "alpha": alpha}
         made[name]["t0"] = T0_MJD * one
     return made
