@@ -99,6 +99,15 @@ def test_draws_have_the_calibrations_covariance(tmp_path: Path):
     np.testing.assert_array_equal(draws, flux_draws(made, DRAWN, None, seed=3))
 
 
+def test_draws_hold_what_is_not_the_factors_too(tmp_path: Path):
+    # of an extended source at F770W that is the aperture correction's 3 %, beside 1 %
+    made = calibrated(tmp_path, FLUXES, extended=True)
+    draws = flux_draws(made, DRAWN, None, seed=3)
+    wanted = np.sqrt(made.covariance.covariance - made.covariance.parts["statistical"])[0, 0]
+    assert wanted > 0.03 * made.covariance.value[0]
+    assert draws[:, 0].std(ddof=1) == pytest.approx(wanted, rel=0.14)
+
+
 REFUSED = {
     "no flux": (rows(), {}, "has neither 'iflux'"),
     "both": (rows(iflux=[1.0, 1.0], flux=[1.0, 1.0] * u.mJy), {}, "has both 'iflux' and 'flux'"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from drawn import drawn_calibration
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.conventions import FACTOR
 from mirical.errors import InputError
@@ -167,3 +168,22 @@ def test_the_aperture_error_is_kept_apart_from_the_factors(calibration: Posterio
     assert after.aperture == pytest.approx(expected)
     np.testing.assert_array_equal(after.covariance, before.covariance)
     assert after.table()["c_aperture_std"].value == pytest.approx(after.mean * expected)
+
+
+def test_some_of_the_draws_are_any_of_them_once_each_as_the_seed_has_it():
+    calibration, query = drawn_calibration(), Query.of("F770W", "FULL", 60000.0)
+    everything = calibration.draws(query)[:, 0]
+    one, two = (calibration.draws(query, 50, seed)[:, 0] for seed in (1, 2))
+    assert set(one) <= set(everything) and len(set(one)) == 50
+    assert set(one) != set(two) and set(one) != set(everything[:50])
+    np.testing.assert_array_equal(one, calibration.draws(query, 50, 1)[:, 0])
+    for number in (0, len(everything) + 1):
+        with pytest.raises(InputError, match=f"^drawn: {number} draws were asked for; expected"):
+            calibration.draws(query, number)
+
+
+def test_a_factor_is_asked_for_by_band_subarray_and_epoch():
+    calibration = drawn_calibration()
+    one = calibration.factor(["F770W", "F560W"], "SUB64", 60000.0)
+    other = calibration.at(Query.of(["F770W", "F560W"], ["SUB64"] * 2, [60000.0] * 2))
+    np.testing.assert_array_equal(one.covariance, other.covariance)

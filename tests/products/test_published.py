@@ -68,3 +68,11 @@ def test_the_error_of_the_aperture_correction_stands_beside_the_factor():
     error = answer.table()["c_aperture_std"]
     assert error.value == pytest.approx(answer.mean * fraction) and error.unit == FACTOR
     assert answer.std == pytest.approx(answer.mean * 0.0048)  # sigma(CF) alone, as printed
+
+
+def test_the_parts_of_its_error_are_the_bands_alone():
+    query = Query.of(["F770W", "F560W", "F770W"], ["FULL", "FULL", "SUB64"], [59720, 59760, 60800])
+    answer, parts = PUBLISHED.at(query), PUBLISHED.parts(query)
+    relative = answer.covariance / np.outer(answer.mean, answer.mean)
+    np.testing.assert_allclose(parts["colour"], relative, rtol=1e-12)
+    assert all(np.all(part == 0) for name, part in parts.items() if name != "colour")
