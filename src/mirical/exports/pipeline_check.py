@@ -118,13 +118,12 @@ def applied_factors(path: Path, ours: PhotomRows, rows: NDArray[np.intp], mjd: F
         for k, epoch in zip(rows, mjd, strict=True):
             with _image(ours.filters[k], ours.subarrays[k], float(epoch)) as image:
                 with step.process(image) as result:
-                    factor = result.meta.photometry.conversion_megajanskys
-                    if factor is None or result.meta.bunit_data != "MJy/sr":
+                    if result.meta.bunit_data != "MJy/sr":
                         raise InputError(
                             f"{path.name}: the pipeline finds no row of {ours.filters[k]} in "
                             f"{ours.subarrays[k]}, and leaves the image in DN/s."
                         )
-                    found.append(float(factor))
+                    found.append(float(result.meta.photometry.conversion_megajanskys))
     return np.array(found)
 
 
