@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirical.commands.ending import (
-    INTERRUPTED,
     NOT_BELIEVABLE,
     SUCCESS,
     Refusing,
     consoles,
+    print_notes,
     write_table,
 )
+from mirical.commands.points import add_points
 from mirical.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ def factors(options: argparse.Namespace) -> int:
             np.save(file, drawn)
     if options.out is None:
         print_table(table, results)
-    for sentence in calibration.cautions(query):
-        cautions.print(f"note: {sentence}")
+    print_notes(calibration.cautions(query), cautions)
     return SUCCESS
 
 
@@ -127,26 +127,6 @@ def _audit(run: str, folder: Path | None, results: Console, cautions: Console) -
     print_audit(table, audit_sentences(table), results)
 
 
-def simulate(options: argparse.Namespace) -> int:
-    """Simulate a whole program with known truth, as photometry or as images."""
-    if options.mosaics:
-        from mirical.commands.imaging import simulate_mosaics
-
-        return simulate_mosaics(options)
-    from mirical.inference.simulate import simulate_program, write_program
-
-    program = simulate_program(options.seed, options.truth, law=options.law)
-    write_program(program, options.out)
-    stars = len(set(program.photometry["name"]))
-    consoles()[0].print(
-        f"{len(program.photometry)} SIMULATED rows of {stars} stars: photometry.ecsv and "
-        f"truth.ecsv in {options.out}",
-        soft_wrap=True,
-        markup=False,
-    )
-    return SUCCESS
-
-
 def staged(options: argparse.Namespace) -> int:
     """Fit a table by the staged procedure."""
     from mirical.conventions import REFERENCE_MJD
@@ -170,8 +150,7 @@ def staged(options: argparse.Namespace) -> int:
         results.print("SIMULATED DATA")
     query = default_query(calibration.bands, [REFERENCE_MJD])
     print_table(calibration.at(query).table(), results)
-    for sentence in calibration.cautions(query):
-        cautions.print(f"note: {sentence}", soft_wrap=True, markup=False)
+    print_notes(calibration.cautions(query), cautions)
     return SUCCESS
 
 
@@ -194,40 +173,93 @@ def fluxes(options: argparse.Namespace) -> int:
     return SUCCESS
 
 
-def sbc(options: argparse.Namespace) -> int:
-    """Draw, refit and rank; go on where an earlier call stopped."""
-    from mirical.inference import runtime
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the commands of this module to the command line."""
+    _add_run(parsers)
+    _add_factors(parsers)
+    _add_compare(parsers)
+    _add_staged(parsers)
+    _add_fluxes(parsers)
 
-    runtime.configure()  # before anything loads JAX or a linear algebra library
 
-    from mirical.inference.jobs import load_job, resolve_job, with_options
-
-    numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}
-    job = with_options(load_job(options.job), {"model": options.model}, numbers)
-    suffix = "" if options.distort is None else f"-{options.distort}"
-    folder = options.out or Path("reports") / f"{job.name}{suffix}"
-    inputs = resolve_job(job)
-
-    from mirical.inference.rank_file import RankFile
-    from mirical.inference.replicates import DISTORTIONS, Study
-    from mirical.inference.sbc import assess, calibrate, check_study
-    from mirical.inference.watching import ReplicateWatch
-    from mirical.products.sbc_report import print_outcome, write_outcome
-
-    check_study(job.sampler, options.replicates)
-    study = Study(inputs.design, inputs.card, job.sampler, DISTORTIONS[options.distort])
-    ranks = RankFile(folder, study)
-    results, progress = consoles()
-    done = sum(k < options.replicates for k in ranks.replicates)
-    with ReplicateWatch(options.replicates, done, progress) as watch:
-        complete = calibrate(study, options.replicates, ranks, watch.advance)
-    if not complete:
-        progress.print(
-            f"mirical: stopped after {len(ranks.replicates)} refits, which are kept; the same "
-            "command goes on from there."
+def _add_run(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser("run", help="fit a job and write its folder of tables and report")
+    parser.add_argument("job", nargs="?", default="table5", help="a job's name or file [table5]")
+    parser.add_argument(
+        "--photometry", metavar="FILE", help="photometry table instead of the job's"
+    )
+    parser.add_argument("--model", metavar="CARD", help="model card instead of the job's")
+    parser.add_argument("--apertures", metavar="TABLE", help="from 'mirical apertures' [Table 4]")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
+    for name in ("seed", "chains", "warmup", "draws"):
+        parser.add_argument(
+            f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's"
         )
-        return INTERRUPTED
-    outcome = assess(study, ranks, options.replicates)
-    write_outcome(outcome, folder)
-    print_outcome(outcome, folder, results)
-    return SUCCESS if outcome.passes else NOT_BELIEVABLE
+    parser.set_defaults(command=run)
+
+
+def _add_factors(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "factors", help="calibration factors for bands, subarrays and dates"
+    )
+    parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    add_points(parser)
+    parser.add_argument(
+        "--covariance",
+        metavar="FILE",
+        type=Path,
+        help="write the points' covariance: FILE.npy, or FILE.fits with points and provenance",
+    )
+    parser.add_argument(
+        "--draws", metavar="FILE.npy", type=Path, help="write all draws, a row a draw"
+    )
+    parser.add_argument("--out", metavar="C.ecsv", type=Path, help="write the answer as a table")
+    parser.set_defaults(command=factors)
+
+
+def _add_compare(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser("compare", help="one calibration against another")
+    parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    parser.add_argument(
+        "--with",
+        dest="other",
+        metavar="OTHER",
+        default="published",
+        help="a run's folder, 'staged' for point fits to the rows of RUN, or [published]",
+    )
+    parser.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epochs to compare at")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
+    )
+    parser.set_defaults(command=compare)
+
+
+def _add_staged(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser("staged", help="the paper's staged point fits on any table")
+    parser.add_argument("table", metavar="TABLE", help="photometry table, or 'table5'")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--subarrays",
+        choices=("measured", "published"),
+        default="measured",
+        help="D from the rows by a stated rule, or from Table 7 [measured]",
+    )
+    parser.add_argument(
+        "--mix-subarrays",
+        action="store_true",
+        help="fit the time law without dividing out D, as the 2024 code did",
+    )
+    parser.set_defaults(command=staged)
+
+
+def _add_fluxes(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser("fluxes", help="predicted fluxes from a folder of CALSPEC spectra")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="folder of CALSPEC files")
+    parser.add_argument(
+        "--star", metavar="NAME=FILE", action="append", default=[], help="a star of your own"
+    )
+    parser.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the table")
+    parser.set_defaults(command=fluxes)

@@ -96,3 +96,48 @@ def _folder_to_write(out: Path) -> Path:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; --out needs a folder.")
     return out
+
+
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the commands of this module to the command line."""
+    _add_check(parsers)
+    _add_rivals(parsers)
+
+
+def _add_check(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "check", help="should the model be believed? predictive checks, dependences, odd stars"
+    )
+    parser.add_argument("run", metavar="RUN", help="a run's folder")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/check]")
+    parser.add_argument(
+        "--draws", metavar="N", type=int, default=200, help="posterior draws looked at [200]"
+    )
+    parser.add_argument(
+        "--no-refit",
+        dest="refit",
+        action="store_false",
+        help="do not fit again without each star whose effect the draws cannot tell",
+    )
+    parser.set_defaults(command=check)
+
+
+def _add_rivals(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "rivals", help="other models of a run's rows: compared, stacked, and asked for the future"
+    )
+    parser.add_argument("run", metavar="RUN", help="a run's folder")
+    parser.add_argument(
+        "--models",
+        metavar="CARD",
+        nargs="+",
+        help="cards to compare [the shipped ladder and time laws]",
+    )
+    parser.add_argument(
+        "--cuts", metavar="N", type=int, default=5, help="dates to hindcast from, 0 for none [5]"
+    )
+    parser.add_argument(
+        "--until", metavar="MJD", type=float, help="end of the forecast [62502, 2030-01-01]"
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/rivals]")
+    parser.set_defaults(command=rivals)

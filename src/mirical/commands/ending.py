@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,12 @@ def consoles() -> tuple[Console, Console]:
     # A file or a pipe has no width to crop tables to.
     width = None if sys.stdout.isatty() else 160
     return Console(highlight=False, width=width), Console(stderr=True, highlight=False)
+
+
+def print_notes(sentences: Iterable[str], cautions: Console) -> None:
+    """Print what a user should know of an answer, a line each."""
+    for sentence in sentences:
+        cautions.print(f"note: {sentence}", soft_wrap=True, markup=False)
 
 
 class Refusing:

@@ -14,6 +14,7 @@ from mirical.commands.ending import (
     write_table,
 )
 from mirical.errors import InputError
+from mirical.observations.pipeline import settings_text
 
 
 def photometry(options: argparse.Namespace) -> int:
@@ -201,3 +202,109 @@ def _psfs(given: list[str]) -> tuple[dict[str, Path], Path | None]:
         else:
             psfs[band] = Path(file)
     return psfs, only
+
+
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the commands of this module to the command line."""
+    _add_apertures(parsers)
+    _add_mosaic(parsers)
+    _add_photometry(parsers)
+
+
+def _add_apertures(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "apertures", help="encircled energies, apertures and their corrections from images"
+    )
+    parser.add_argument(
+        "images", metavar="IMAGE", type=Path, nargs="*", help="i2d files of bright stars"
+    )
+    parser.add_argument(
+        "--psf",
+        metavar="[BAND=]FILE",
+        action="append",
+        default=[],
+        help="image of the model PSF; without one stpsf is asked, where it is installed",
+    )
+    parser.add_argument(
+        "--transition",
+        metavar="R",
+        type=float,
+        help="pixels inside which the images count, the model outside [40; coronagraphs more]",
+    )
+    parser.add_argument(
+        "--radius-fractions",
+        metavar="F",
+        type=float,
+        nargs="+",
+        default=[0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85],
+        help="encircled energies whose radii are listed and marked [those of the paper's Fig. 2]",
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    parser.set_defaults(command=apertures)
+
+
+def _add_mosaic(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "mosaic",
+        help="level-2 exposures of one observation to a mosaic, as the paper made them",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=(
+            "The paper's settings, where they depart from the pipeline's defaults. The first two\n"
+            "stages need reference files from CRDS and are yours to run; of the last, this\n"
+            "command runs the resampling, which needs none.\n\n" + settings_text()
+        ),
+    )
+    parser.add_argument(
+        "exposures", metavar="CAL", type=Path, nargs="+", help="level-2 files (_cal.fits)"
+    )
+    parser.add_argument(
+        "--out", metavar="FILE_i2d.fits", type=Path, required=True, help="mosaic to write"
+    )
+    parser.add_argument(
+        "--background",
+        choices=("custom", "none"),
+        default="none",
+        help="what to subtract from the exposures first: their mean in detector coordinates, the "
+        "star masked, or [none]",
+    )
+    parser.add_argument(
+        "--mask-radius",
+        metavar="R",
+        type=float,
+        help="radius of the star's mask, FWHM of the band [a pixel beyond the annulus]",
+    )
+    parser.set_defaults(command=mosaic)
+
+
+def _add_photometry(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "photometry", help="aperture photometry of JWST images, a row each, ready for a run"
+    )
+    parser.add_argument(
+        "images", metavar="IMAGE", type=Path, nargs="+", help="i2d or cal files, or folders of them"
+    )
+    parser.add_argument(
+        "--out", metavar="ROWS.ecsv", type=Path, required=True, help="photometry table to write"
+    )
+    parser.add_argument(
+        "--pictures", metavar="DIR", type=Path, help="draw each star with aperture and annulus"
+    )
+    parser.add_argument(
+        "--apertures", metavar="TABLE", default="table4", help="from 'mirical apertures' [table4]"
+    )
+    parser.add_argument(
+        "--filter",
+        metavar="F",
+        help="true band of all images, where neither mask nor PHOTMJSR tells it from the header's",
+    )
+    parser.add_argument(
+        "--star",
+        metavar="NAME=TYPE",
+        action="append",
+        default=[],
+        help="type of a star of your own: HotStars, ADwarfs or SolarAnalogs",
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=int, help="processes side by side [one a core]"
+    )
+    parser.set_defaults(command=photometry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from mirical.commands.ending import NOT_BELIEVABLE, SUCCESS, consoles
 
@@ -42,3 +43,31 @@ def preflight(options: argparse.Namespace) -> int:
 
 def _number(number: int, thing: str) -> str:
     return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
+
+
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the commands of this module to the command line."""
+    _add_preflight(parsers)
+
+
+def _add_preflight(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "preflight", help="what is wrong with a photom reference file, before the pipeline takes it"
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="reference file, anybody's")
+    parser.add_argument(
+        "--against",
+        dest="other",
+        metavar="OTHER",
+        type=Path,
+        help="reference file whose factors this one should go on from",
+    )
+    parser.add_argument(
+        "--from",
+        dest="first",
+        metavar="MJD",
+        type=float,
+        help="first epoch it is to be used at [59720]",
+    )
+    parser.add_argument("--to", dest="last", metavar="MJD", type=float, help="last one [62000]")
+    parser.set_defaults(command=preflight)

@@ -74,3 +74,33 @@ def write_matrix(made: Covariance, path: Path, about: str, calibration: Calibrat
             np.save(file, made.covariance)
     else:
         write_covariance(made, path, about, history(calibration), calibration.simulated)
+
+
+def add_points(command: argparse.ArgumentParser) -> None:
+    """Add the options that `asked_points` reads."""
+    command.add_argument(
+        "--filter", metavar="F", nargs="+", help="band, such as F770W; several, one a point"
+    )
+    command.add_argument(
+        "--subarray", metavar="S", nargs="+", default=["FULL"], help="subarray, one or all [FULL]"
+    )
+    command.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epoch, MJD in days")
+    command.add_argument(
+        "--at",
+        metavar="GRID.ecsv",
+        type=Path,
+        help="table with filter, subarray and mjd, and name where of several objects",
+    )
+
+
+def add_source(command: argparse.ArgumentParser) -> None:
+    """Add the options that say what was observed."""
+    command.add_argument(
+        "--source",
+        choices=("point", "extended"),
+        default="point",
+        help="a point source in the standard stars' apertures, or anything else [point]",
+    )
+    command.add_argument(
+        "--visits", metavar="N", type=int, default=1, help="visits each flux is the mean of [1]"
+    )

@@ -22,8 +22,8 @@ from mirical.errors import InputError
 from mirical.exports.covariance_file import Covariance
 from mirical.observations.apertures import Aperture
 from mirical.observations.formats import numbers, read_columns, texts
-from mirical.products.calibration import Calibration, Query
-from mirical.products.error_budget import Observation, error_budget, simulated
+from mirical.products.calibration import Calibration, Query, simulated
+from mirical.products.error_budget import Observation, error_budget
 
 Floats = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from scipy.linalg import cho_factor, cho_solve
 import mirical
 from mirical.errors import InputError
 from mirical.folders import whole_file
-from mirical.products.calibration import Calibration, Query
+from mirical.products.calibration import Calibration, Query, simulated
 
 Floats = NDArray[np.float64]
 
@@ -83,8 +83,9 @@ class Covariance:
 
 def history(calibration: Calibration) -> list[str]:
     """Return the lines a file carries on where its calibration comes from."""
-    what = "SIMULATED " if calibration.simulated else ""
-    lines = [f"{what}calibration {calibration.name}, by mirical {mirical.__version__}"]
+    lines = [
+        f"{simulated(calibration)}calibration {calibration.name}, by mirical {mirical.__version__}"
+    ]
     lines += [f"{key}: {value}" for key, value in calibration.provenance.items()]
     if calibration.epochs:
         first = min(epoch for epoch, _ in calibration.epochs.values())

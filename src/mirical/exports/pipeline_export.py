@@ -17,11 +17,10 @@ from mirical.exports.photom_file import About, PhotomRows
 from mirical.exports.pipeline_law import CHECKED, SPAN, convert, epochs, fit_kind
 from mirical.model.throughput import Tables, exact_tables, relative_throughput
 from mirical.model.timelaw import LAWS
-from mirical.products.calibration import Calibration, Query
+from mirical.products.calibration import Calibration, Query, simulated
 from mirical.products.posterior_calibration import PosteriorCalibration
 
 Floats = NDArray[np.float64]
-
 
 PUBLISHED_SPAN = (59720.0, 60633.0)
 """The paper's observations: from its t0, 2.5 years on (section 1), MJD in days."""
@@ -35,8 +34,6 @@ class Exported:
     ----------
     rows : PhotomRows
         What the file will hold.
-    kind : tuple of str
-        Functions of the pipeline that are used.
     worst : float
         Largest difference of any row from the calibration's mean factor, in its standard
         deviation, from MJD 59720 to `mirical.exports.pipeline_law.SPAN`'s end.
@@ -47,7 +44,6 @@ class Exported:
     """
 
     rows: PhotomRows
-    kind: tuple[str, ...]
     worst: float
     worst_pct: float
     worst_at: tuple[str, str, float]
@@ -56,8 +52,9 @@ class Exported:
         """Say what the conversion costs."""
         band, subarray, mjd = self.worst_at
         return (
-            f"law: {' x '.join(self.kind)}; differs from the mean factor by {self.worst:.3f} of "
-            f"its standard deviation at most, MJD {SPAN[0]:.0f} to {SPAN[1]:.0f} "
+            f"law: {' x '.join(self.rows.tables)}; differs from the mean factor by "
+            f"{self.worst:.3f} of its standard deviation at most, MJD {SPAN[0]:.0f} to "
+            f"{SPAN[1]:.0f} "
             f"({self.worst_pct:+.3f} %, {band} in {subarray} at MJD {mjd:.0f})"
         )
 
@@ -99,7 +96,7 @@ def mean_rows(calibration: Calibration) -> Exported:
         uncertainty=at_reference.std,
         tables=_row(made.tables, index),
     )
-    return Exported(rows, tuple(made.tables), *worst)
+    return Exported(rows, *worst)
 
 
 def draw_rows(calibration: Calibration, number: int, seed: int = 0) -> list[PhotomRows]:
@@ -127,7 +124,6 @@ def draw_rows(calibration: Calibration, number: int, seed: int = 0) -> list[Phot
 
 def about(calibration: Calibration, exported: Exported | None = None, draw: str = "") -> About:
     """Return what the header of a calibration's reference file says."""
-    what = "SIMULATED " if calibration.simulated else ""
     lines = history(calibration)
     if exported is not None:
         lines.append(exported.sentence())
@@ -135,8 +131,9 @@ def about(calibration: Calibration, exported: Exported | None = None, draw: str 
     _, filters, subarrays = _layout(calibration)
     lines += calibration.cautions(Query.of(filters, subarrays, CHECKED[1]))
     lines.append("other bands in the coronagraphs' masks: D of FULL is assumed.")
+    what = f"flux calibration of MIRI imaging: {calibration.name}{draw}"
     return About(
-        description=f"{what}flux calibration of MIRI imaging: {calibration.name}{draw}",
+        description=f"{simulated(calibration)}{what}",
         pedigree=pedigree(calibration),
         useafter="2022-05-21T00:00:00",
         history=lines,

@@ -17,11 +17,11 @@ from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
 from mirical.bands import find_band, subarray_term
-from mirical.conventions import VISIT_LENGTH
 from mirical.errors import InputError, did_you_mean
 from mirical.observations.columns import COLUMNS
 from mirical.observations.flags import FLAGS
 from mirical.observations.formats import numbers, read_table, texts
+from mirical.observations.visits import visit_starts
 from mirical.shipped import data_file, find_file
 from mirical.stars import canonical_star, find_type
 
@@ -225,16 +225,9 @@ def _visits(raw: Table, table: QTable) -> list[str]:
 
 
 def _visits_by_time(table: QTable) -> list[str]:
-    mjd = table["time"].value
-    visits = [""] * len(table)
-    for name in dict.fromkeys(table["name"]):
-        start = -np.inf
-        members = np.flatnonzero(np.asarray(table["name"]) == name)
-        for i in members[np.argsort(mjd[members], kind="stable")]:
-            if not mjd[i] - start <= VISIT_LENGTH:
-                start = mjd[i]
-            visits[i] = f"{name} {start:.1f}"
-    return visits
+    names = list(map(str, table["name"]))
+    starts = visit_starts(names, table["time"].value)
+    return [f"{name} {start:.1f}" for name, start in zip(names, starts, strict=True)]
 
 
 def _flags(table: QTable) -> list[str]:

@@ -248,3 +248,8 @@ class Calibration(Protocol):
     def factor(self, band: object, subarray: object, mjd: object) -> Factors:
         """Return the calibration factor of band, subarray and epoch; sequences broadcast."""
         return self.at(Query.of(band, subarray, mjd))
+
+
+def simulated(calibration: Calibration) -> str:
+    """Return ``"SIMULATED "`` for a calibration that rests on simulated rows, else nothing."""
+    return "SIMULATED " if calibration.simulated else ""

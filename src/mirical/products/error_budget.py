@@ -21,9 +21,9 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 import mirical
-from mirical.conventions import VISIT_LENGTH
 from mirical.errors import InputError
-from mirical.products.calibration import PARTS, Calibration, Query, Scatter
+from mirical.observations.visits import visit_starts
+from mirical.products.calibration import PARTS, Calibration, Query, Scatter, simulated
 
 Floats = NDArray[np.float64]
 
@@ -62,15 +62,9 @@ class Observation:
     @property
     def same_visit(self) -> NDArray[np.bool_]:
         """Which fluxes share a visit, (point, point): of one object, within a day."""
-        objects = np.array(self.objects or [""] * len(self.query))
-        mjd = self.query.mjd
-        visit = np.zeros(len(mjd), dtype=int)
-        number, name, since = -1, None, -np.inf
-        for i in np.lexsort((mjd, objects)):
-            if objects[i] != name or mjd[i] - since >= VISIT_LENGTH:
-                number, name, since = number + 1, objects[i], mjd[i]
-            visit[i] = number
-        return np.equal.outer(visit, visit)
+        objects = self.objects or ("",) * len(self.query)
+        starts = visit_starts(objects, self.query.mjd)
+        return np.equal.outer(np.array(objects), np.array(objects)) & np.equal.outer(starts, starts)
 
 
 @dataclass(frozen=True)
@@ -185,11 +179,6 @@ def error_budget(calibration: Calibration, observation: Observation) -> ErrorBud
                 "none is added."
             )
     return ErrorBudget(calibration, observation, parts, tuple(unknown))
-
-
-def simulated(calibration: Calibration) -> str:
-    """Return ``"SIMULATED "`` for a calibration that rests on simulated rows, else nothing."""
-    return "SIMULATED " if calibration.simulated else ""
 
 
 def _repeatability(observation: Observation, scatter: Scatter) -> Floats:

@@ -1,0 +1,189 @@
+"""Commands that bring a calibration to an observation: its error, its fluxes, its images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mirical.commands.ending import SUCCESS, consoles, print_notes, write_table
+from mirical.commands.points import add_points, add_source, asked_points, write_matrix
+from mirical.errors import InputError
+
+_FITS_START = b"SIMPLE"
+
+
+def error(options: argparse.Namespace) -> int:
+    """Say what the calibration contributes to an observation's errors, and write it."""
+    from mirical.observations.formats import texts
+    from mirical.products.error_budget import Observation, error_budget
+    from mirical.products.runs import open_calibration
+    from mirical.products.summary import print_budget
+
+    grid, query = asked_points("error", options)
+    objects: tuple[str, ...] = ()
+    if grid is not None and "name" in grid.colnames:
+        objects = tuple(texts(grid["name"]))
+    calibration = open_calibration(options.run)
+    observation = Observation(query, options.source == "extended", options.visits, objects)
+    budget = error_budget(calibration, observation)
+    if options.out is not None:
+        write_table(budget.table(), options.out)
+    if options.covariance is not None:
+        import numpy as np
+        from astropy import units as u
+
+        from mirical.exports.covariance_file import Covariance
+
+        one = u.dimensionless_unscaled
+        relative = Covariance(
+            query, np.ones(len(query)), budget.covariance, one, budget.parts, objects=objects
+        )
+        about = "relative covariance of an observation's fluxes"
+        write_matrix(relative, options.covariance, about, calibration)
+    results, cautions = consoles()
+    print_budget(budget, results)
+    print_notes((*calibration.cautions(query), *budget.unknown), cautions)
+    return SUCCESS
+
+
+def apply(options: argparse.Namespace) -> int:
+    """Calibrate a table of fluxes, or an image in DN/s."""
+    path: Path = options.file
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected an ECSV table or a JWST image.")
+    if options.out.exists() and not options.overwrite:
+        raise InputError(
+            f"{options.out}: exists; give another --out, or --overwrite to replace it."
+        )
+    with path.open("rb") as file:
+        is_image = file.read(len(_FITS_START)) == _FITS_START
+    return _apply_to_image(options) if is_image else _apply_to_table(options)
+
+
+def _apply_to_table(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from mirical.exports.calibrated_table import calibrate_table, flux_draws
+    from mirical.observations.apertures import load_apertures
+    from mirical.products.runs import open_calibration
+
+    if options.filter is not None:
+        raise InputError("apply: --filter is for images; a table has a column 'filter'.")
+    calibration = open_calibration(options.run)
+    before = None if options.before is None else open_calibration(options.before)
+    apertures = load_apertures(options.apertures, "apply")
+    made = calibrate_table(
+        options.file,
+        calibration,
+        apertures,
+        before,
+        extended=options.source == "extended",
+        visits=options.visits,
+    )
+    covariance = made.covariance
+    if options.draws is not None:
+        draws = flux_draws(made, calibration, options.draws, options.seed)
+        covariance = replace(covariance, draws=draws)
+    write_table(made.table, options.out)
+    beside = options.covariance or options.out.with_suffix(".cov.fits")
+    write_matrix(covariance, beside, "calibrated fluxes and their covariance", calibration)
+    results, cautions = consoles()
+    of = "SIMULATED calibration: " if calibration.simulated else ""
+    results.print(
+        f"{of}{len(made.table)} fluxes in {options.out}, their covariance in {beside}",
+        soft_wrap=True,
+        markup=False,
+    )
+    print_notes(made.cautions, cautions)
+    return SUCCESS
+
+
+def _apply_to_image(options: argparse.Namespace) -> int:
+    from mirical.exports.calibrated_image import calibrate_image
+    from mirical.products.runs import open_calibration
+
+    for name in ("before", "covariance", "draws"):
+        if getattr(options, name) is not None:
+            option = {"before": "calibrated-with"}.get(name, name)
+            raise InputError(f"apply: --{option} is for tables; {options.file.name} is an image.")
+    calibration = open_calibration(options.run)
+    known = {str(key): str(value) for key, value in calibration.provenance.items()}
+    made = calibrate_image(
+        calibration,
+        options.file,
+        options.out,
+        band=options.filter,
+        provenance=known,
+        overwrite=options.overwrite,
+    )
+    results, cautions = consoles()
+    of = "SIMULATED calibration: " if calibration.simulated else ""
+    results.print(
+        f"{of}{made.out}: MJy/sr by C = {made.factor:.5g} ± "
+        f"{100 * made.factor_std / made.factor:.2f} % ({made.band} in {made.subarray}, MJD "
+        f"{made.mjd:.2f})",
+        soft_wrap=True,
+        markup=False,
+    )
+    print_notes(made.cautions, cautions)
+    return SUCCESS
+
+
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the commands of this module to the command line."""
+    _add_error(parsers)
+    _add_apply(parsers)
+
+
+def _add_error(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "error", help="what the calibration adds to the errors of an observation, in parts"
+    )
+    parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    add_points(parser)
+    add_source(parser)
+    parser.add_argument(
+        "--covariance",
+        metavar="FILE",
+        type=Path,
+        help="write the relative covariance: FILE.npy, or FILE.fits with its parts",
+    )
+    parser.add_argument("--out", metavar="E.ecsv", type=Path, help="write the parts as a table")
+    parser.set_defaults(command=error)
+
+
+def _add_apply(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "apply", help="calibrate a table of fluxes, or a JWST image in DN/s"
+    )
+    parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="ECSV table with filter, subarray, mjd and 'iflux' [DN/s] or 'flux'; or a rate image",
+    )
+    parser.add_argument("--out", metavar="OUT", type=Path, required=True, help="file to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    parser.add_argument(
+        "--covariance",
+        metavar="FILE",
+        type=Path,
+        help="where the fluxes' covariance goes [OUT with the ending .cov.fits]",
+    )
+    parser.add_argument(
+        "--draws", metavar="N", type=int, help="add N draws of the fluxes to the covariance file"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="fixes the draws [0]")
+    parser.add_argument(
+        "--calibrated-with",
+        dest="before",
+        metavar="RUN",
+        help="what 'flux' was calibrated with, where no column 'photmjsr' says so",
+    )
+    parser.add_argument(
+        "--apertures", metavar="TABLE", default="table4", help="of 'iflux' [table4]"
+    )
+    parser.add_argument("--filter", metavar="F", help="an image's true band, if not the header's")
+    add_source(parser)
+    parser.set_defaults(command=apply)

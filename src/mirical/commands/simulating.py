@@ -1,0 +1,130 @@
+"""Commands that make data of known truth, and ask whether posteriors mean what they say."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mirical.commands.ending import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """Simulate a whole program with known truth, as photometry or as images."""
+    if options.mosaics:
+        from mirical.commands.imaging import simulate_mosaics
+
+        return simulate_mosaics(options)
+    from mirical.inference.simulate import simulate_program, write_program
+
+    program = simulate_program(options.seed, options.truth, law=options.law)
+    write_program(program, options.out)
+    stars = len(set(program.photometry["name"]))
+    consoles()[0].print(
+        f"{len(program.photometry)} SIMULATED rows of {stars} stars: photometry.ecsv and "
+        f"truth.ecsv in {options.out}",
+        soft_wrap=True,
+        markup=False,
+    )
+    return SUCCESS
+
+
+def sbc(options: argparse.Namespace) -> int:
+    """Draw, refit and rank; go on where an earlier call stopped."""
+    from mirical.inference import runtime
+
+    runtime.configure()  # before anything loads JAX or a linear algebra library
+
+    from mirical.inference.jobs import load_job, resolve_job, with_options
+
+    numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}
+    job = with_options(load_job(options.job), {"model": options.model}, numbers)
+    suffix = "" if options.distort is None else f"-{options.distort}"
+    folder = options.out or Path("reports") / f"{job.name}{suffix}"
+    inputs = resolve_job(job)
+
+    from mirical.inference.rank_file import RankFile
+    from mirical.inference.replicates import DISTORTIONS, Study
+    from mirical.inference.sbc import assess, calibrate, check_study
+    from mirical.inference.watching import ReplicateWatch
+    from mirical.products.sbc_report import print_outcome, write_outcome
+
+    check_study(job.sampler, options.replicates)
+    study = Study(inputs.design, inputs.card, job.sampler, DISTORTIONS[options.distort])
+    ranks = RankFile(folder, study)
+    results, progress = consoles()
+    done = sum(k < options.replicates for k in ranks.replicates)
+    with ReplicateWatch(options.replicates, done, progress) as watch:
+        complete = calibrate(study, options.replicates, ranks, watch.advance)
+    if not complete:
+        progress.print(
+            f"mirical: stopped after {len(ranks.replicates)} refits, which are kept; the same "
+            "command goes on from there."
+        )
+        return INTERRUPTED
+    outcome = assess(study, ranks, options.replicates)
+    write_outcome(outcome, folder)
+    print_outcome(outcome, folder, results)
+    return SUCCESS if outcome.passes else NOT_BELIEVABLE
+
+
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the commands of this module to the command line."""
+    _add_simulate(parsers)
+    _add_sbc(parsers)
+
+
+def _add_simulate(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "simulate", help="photometry of a whole program with known truth (Tables 1-3)"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, required=True, help="fixes all chance")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--truth",
+        choices=("published", "perturbed"),
+        default="published",
+        help="true coefficients: Tables 7-8, or drawn about them by the seed [published]",
+    )
+    parser.add_argument(
+        "--law",
+        default="additive",
+        help="true time law: additive (the paper's), exponential, exponential-linear, power or "
+        "two-exponentials, in relative throughput [additive]",
+    )
+    parser.add_argument(
+        "--mosaics",
+        metavar="F",
+        nargs="+",
+        help="write images of the rows in these bands (or 'all') instead of their photometry",
+    )
+    parser.set_defaults(command=simulate)
+
+
+def _add_sbc(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "sbc", help="simulation-based calibration: do a card's posteriors mean what they say?"
+    )
+    parser.add_argument(
+        "job", nargs="?", default="sbc", help="a job whose rows are the design [sbc]"
+    )
+    parser.add_argument("--model", metavar="CARD", help="model card instead of the job's")
+    parser.add_argument(
+        "--replicates",
+        metavar="N",
+        type=int,
+        default=100,
+        help="data sets drawn and refitted [100]",
+    )
+    parser.add_argument(
+        "--distort",
+        choices=("scatter", "no-star-offset"),
+        help="make the model wrong on purpose: errors understated by 1.5, or a term dropped",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="folder to write, or to go on in [reports/JOB]"
+    )
+    for name in ("seed", "warmup", "draws"):
+        parser.add_argument(
+            f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's"
+        )
+    parser.set_defaults(command=sbc)
