@@ -149,3 +149,12 @@ def test_a_table_is_calibrated_once(tmp_path: Path):
     stripped.meta.clear()
     with pytest.raises(InputError, match="was calibrated here before"):
         calibrated(tmp_path, stripped)
+
+
+def test_count_rates_of_another_aperture_are_not_corrected_for_this_one(tmp_path: Path):
+    table = COUNTS.copy()
+    table.meta["apertures_pix"] = {"F770W": list(APERTURES["F770W"].radii)}
+    calibrated(tmp_path, table)
+    table.meta["apertures_pix"] = {"F770W": [3.0, 6.0, 8.0]}
+    with pytest.raises(InputError, match="F770W was measured with r_a, r_b1, r_b2 = 3, 6, 8"):
+        calibrated(tmp_path, table)

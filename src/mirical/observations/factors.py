@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,7 +60,7 @@ def calibration_factors(
     InputError
         If no row is left to fit, or the rows were measured in other apertures.
     """
-    _refuse_other_apertures(observations, apertures)
+    refuse_other_apertures(observations.source, observations.measured_in, apertures)
     rows = observations.table.copy()
     rows["model_flux"] = _model_flux(rows, predicted)
     if "model_flux_unc" not in rows.colnames:
@@ -111,14 +112,33 @@ def calibration_factor(
     return (model_flux / (iflux / u.pix * correction * PIXEL_SOLID_ANGLE)).to(FACTOR)
 
 
-def _refuse_other_apertures(observations: Observations, apertures: dict[str, Aperture]) -> None:
-    """Refuse to correct for an aperture the flux was not measured in: silently wrong."""
-    for band, radii in observations.measured_in.items():
+def refuse_other_apertures(
+    source: str,
+    measured_in: Mapping[str, Sequence[float]],
+    apertures: Mapping[str, Aperture],
+) -> None:
+    """Refuse to correct for an aperture the flux was not measured in: silently wrong.
+
+    Parameters
+    ----------
+    source : str
+        Begins the sentence.
+    measured_in : mapping of {str : sequence of float}
+        Radii r_a, r_b1, r_b2 in pixels by band, where they are known.
+    apertures : mapping of {str : Aperture}
+        What would be corrected for, by band.
+
+    Raises
+    ------
+    InputError
+        If the two differ in a band.
+    """
+    for band, radii in measured_in.items():
         ours = apertures[band].radii if band in apertures else ()
         if len(radii) != len(ours) or not np.allclose(radii, ours, rtol=1e-6, atol=0):
             got, expected = (", ".join(f"{r:.4g}" for r in each) for each in (radii, ours))
             raise InputError(
-                f"{observations.source}: {band} was measured with r_a, r_b1, r_b2 = {got} pixels, "
+                f"{source}: {band} was measured with r_a, r_b1, r_b2 = {got} pixels, "
                 f"but the correction would be for {expected}; give the table of apertures it was "
                 "measured with (--apertures)."
             )
