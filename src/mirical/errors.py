@@ -1,9 +1,12 @@
-"""The one exception a user's mistake raises, and help with misspelt names."""
+"""Refusals: the exception a user's mistake raises, files a library cannot read, misspelt names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from types import TracebackType
+
+_LONGEST_REASON = 200  # characters of a library's own words that are quoted
 
 
 class InputError(Exception):
@@ -44,3 +47,78 @@ def refuse_unknown_keys(where: str, got: Iterable[str], known: Iterable[str]) ->
     for key in got:
         if key not in known:
             raise InputError(f"{where}: unknown key {key!r}{did_you_mean(key, known)}")
+
+
+class reading:
+    """Refuse a file that a library cannot read, and let faults of our own code through.
+
+    Libraries raise nearly everything on damaged files, so the type of an exception does not tell
+    damage from a programming error; where it was raised does. An exception raised inside a library
+    (or by the operating system) becomes a sentence. One raised in a module of this package, such
+    as a misspelt name or a call with wrong arguments, is a fault of ours and stays what it is.
+
+    A value that was read is therefore checked by our own code with its own sentence: ``float`` of
+    a header's text does not become a refusal here.
+
+    Parameters
+    ----------
+    where : str
+        Name of the file; begins the sentence.
+    kind : str
+        What the file is read as, such as ``"FITS"``.
+    expected : str, optional
+        What it should hold, or what to do; ends the sentence.
+    refusal : callable, optional
+        Makes the exception of the sentence.
+
+    Raises
+    ------
+    InputError
+        If the library cannot read the file: ``WHERE: cannot be read as KIND (REASON); EXPECTED.``
+    """
+
+    def __init__(
+        self,
+        where: str,
+        kind: str,
+        expected: str = "",
+        refusal: Callable[[str], Exception] = InputError,
+    ) -> None:
+        self.where, self.kind, self.refusal = where, kind, refusal
+        self.rest = f"; {expected}." if expected else "."
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, Exception) and raised_by_a_library(error):
+            raise self.refusal(
+                f"{self.where}: cannot be read as {self.kind} ({reason_of(error)}){self.rest}"
+            ) from error
+
+
+def raised_by_a_library(error: BaseException) -> bool:
+    """Return whether an exception was raised outside this package's own modules.
+
+    The operating system's errors and those of memory count as raised outside, wherever the call
+    stands: a file without read permission is no fault of the code that opens it.
+    """
+    if isinstance(error, OSError | MemoryError):
+        return True
+    trace: TracebackType | None = error.__traceback__
+    module = __name__
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        trace = trace.tb_next
+    return module.partition(".")[0] != __name__.partition(".")[0]
+
+
+def reason_of(error: BaseException) -> str:
+    """Return a library's words on what is wrong, in one line that any terminal can show."""
+    said = getattr(error, "strerror", None) or str(error)
+    lines = str(said).strip().splitlines() or [type(error).__name__]
+    line = "".join(letter if letter.isprintable() else "?" for letter in lines[0])
+    line = line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 3] + "..."
+    return line.rstrip(" .") or type(error).__name__
