@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from rich.console import Console
-from rich.table import Table as Sheet
 from rich.text import Text
 
 from mirical.folders import whole_folder
@@ -27,6 +26,7 @@ from mirical.products.canvas import (
     panels,
     png,
 )
+from mirical.products.terminal import print_sheet
 
 
 def write_outcome(outcome: Outcome, folder: Path) -> None:
@@ -73,14 +73,18 @@ def print_outcome(outcome: Outcome, folder: Path, console: Console) -> None:
     """Print the least uniform quantities, the refits that failed and the verdict."""
     table = outcome.table
     shown = table[np.argsort(table["p_value"], kind="stable")][:8]
-    sheet = Sheet(title=Text("SIMULATED DATA · least uniform ranks"), title_justify="left")
-    for head in ("quantity", "refits", "p", f"p of {len(table)} tests", "verdict"):
-        sheet.add_column(head, justify="right", no_wrap=True)
-    for row in shown:
-        verdict = "passes" if row["passes"] else "fails"
-        numbers = (f"{row['p_value']:.2g}", f"{row['p_family']:.2g}")
-        sheet.add_row(Text(str(row["quantity"])), str(row["n"]), *numbers, verdict)
-    console.print(sheet)
+    lines = [
+        (
+            row["quantity"],
+            row["n"],
+            f"{row['p_value']:.2g}",
+            f"{row['p_family']:.2g}",
+            "passes" if row["passes"] else "fails",
+        )
+        for row in shown
+    ]
+    heads = ("quantity", "refits", "p", f"p of {len(table)} tests", "verdict")
+    print_sheet("SIMULATED DATA · least uniform ranks", heads, lines, console)
     n_failed, n_quantities = len(outcome.failed), int(np.sum(~table["passes"]))
     console.print(f"{outcome.replicates} refits, {n_failed} failed (see ranks.jsonl).")
     if not outcome.refits_do:
