@@ -67,7 +67,12 @@ def test_the_exception_of_a_refusal_may_be_another():
             json.loads("")
 
 
+def test_a_sentence_is_one_line_of_printable_letters():
+    name = "a\n\x1b[31m\udcffé"
+    assert str(InputError(f"{name}: no")) == r"a\n\x1b[31m\udcffé: no"
+
+
 def test_a_librarys_words_are_shortened_to_a_line_of_printable_letters():
-    assert reason_of(ValueError("\x1b[31mred\nmore")) == "?[31mred"
+    assert reason_of(ValueError("\x1b[31mred\nmore")) == r"\x1b[31mred"
     assert reason_of(KeyError()) == "KeyError"
     assert len(reason_of(ValueError("x" * 9999))) <= 200

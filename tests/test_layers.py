@@ -13,7 +13,17 @@ import pytest
 
 import mirical
 
-VOCABULARY = ("", "errors", "conventions", "bands", "stars", "shipped", "folders", "zeropoints")
+VOCABULARY = (
+    "",
+    "errors",
+    "conventions",
+    "bands",
+    "stars",
+    "shipped",
+    "folders",
+    "zeropoints",
+    "toml_files",
+)
 LAYERS = (
     "vocabulary",
     "observations",

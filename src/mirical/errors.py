@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from types import TracebackType
 
 _LONGEST_REASON = 200  # characters of a library's own words that are quoted
+_LONGEST_WORD = 60  # characters of a user's value that a message repeats or a name is compared by
 
 
 class InputError(Exception):
@@ -14,7 +15,29 @@ class InputError(Exception):
 
     The command line prints the sentence and exits with status 2; library
     users catch it like any exception.
+
+    Parameters
+    ----------
+    sentence : str
+        One line; line breaks and other letters that are not printable, such as the escape
+        sequences of a terminal in a file's name, are written as Python writes them.
     """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(printable(sentence))
+
+
+def printable(text: str) -> str:
+    """Return a text in one line, with letters that are not printable as Python writes them."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def shown(value: object) -> str:
+    """Return a value as a message repeats it: in quotes if it is text, and shortened."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_WORD else text[: _LONGEST_WORD - 3] + "..."
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -29,7 +52,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     by_folded = {name.casefold(): name for name in known}
-    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    close = get_close_matches(word[:_LONGEST_WORD].casefold(), by_folded, n=1, cutoff=0.6)
     if close:
         return f"; did you mean {by_folded[close[0]]!r}?"
     return f"; expected one of {', '.join(known)}."
@@ -46,7 +69,7 @@ def refuse_unknown_keys(where: str, got: Iterable[str], known: Iterable[str]) ->
     known = list(known)
     for key in got:
         if key not in known:
-            raise InputError(f"{where}: unknown key {key!r}{did_you_mean(key, known)}")
+            raise InputError(f"{where}: unknown key {shown(key)}{did_you_mean(key, known)}")
 
 
 class reading:
@@ -119,6 +142,6 @@ def reason_of(error: BaseException) -> str:
     """Return a library's words on what is wrong, in one line that any terminal can show."""
     said = getattr(error, "strerror", None) or str(error)
     lines = str(said).strip().splitlines() or [type(error).__name__]
-    line = "".join(letter if letter.isprintable() else "?" for letter in lines[0])
+    line = printable(lines[0])
     line = line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 3] + "..."
     return line.rstrip(" .") or type(error).__name__

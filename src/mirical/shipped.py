@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mirical.errors import InputError, did_you_mean
+from mirical.errors import InputError, did_you_mean, shown
 
 _PACKAGE = Path(__file__).parent
 
@@ -29,9 +29,23 @@ def find_file(name: str, beside: Path | None = None) -> Path | None:
         The path.
     beside : Path, optional
         Folder it is tried in first (that of the file naming it), before the working folder.
+
+    Raises
+    ------
+    InputError
+        If the system refuses to look.
     """
     candidates = [Path(name)] if beside is None else [beside / name, Path(name)]
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if _is_file(path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a name longer than the system allows, a folder one may not enter
+        raise InputError(
+            f"{shown(str(path))}: cannot be looked up ({error.strerror}); give another path."
+        ) from error
 
 
 def resolve(kind: str, name: str, where: str, beside: Path | None = None) -> Path:
@@ -62,6 +76,6 @@ def resolve(kind: str, name: str, where: str, beside: Path | None = None) -> Pat
     known = sorted(p.stem for p in _folder(kind).glob("*.toml"))
     what = {"models": "model card", "inference": "job"}[kind]
     if find_file(name, beside) is not None:
-        raise InputError(f"{where}: {name!r} is not a {what}; expected a file named *.toml.")
+        raise InputError(f"{where}: {shown(name)} is not a {what}; expected a file named *.toml.")
     hint = did_you_mean(name.removesuffix(".toml"), known)
-    raise InputError(f"{where}: no {what} {name!r} is shipped or found as a file{hint}")
+    raise InputError(f"{where}: no {what} {shown(name)} is shipped or found as a file{hint}")

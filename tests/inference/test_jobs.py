@@ -137,7 +137,7 @@ REFUSED = {
     ),
     "seed beyond 32 bits": (
         LEAST + "[sampler]\nseed = 4294967296",
-        "own.toml: sampler seed is 4294967296; expected a whole number below 4294967296.",
+        "own.toml: sampler seed is 4294967296; expected a whole number up to 4294967295.",
     ),
     "acceptance of one": (
         LEAST + "[sampler]\ntarget_accept = 1.0",
@@ -151,6 +151,13 @@ def test_a_job_that_cannot_be_used_is_refused(case: str, tmp_path: Path):
     text, sentence = REFUSED[case]
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
         job(text, tmp_path)
+
+
+def test_draws_that_do_not_fit_into_memory_are_refused_before_any_work():
+    asked = with_options(load_job("table5"), {}, {"chains": 1000, "draws": 10**6})
+    sentence = r"^1000 chains of 1000000 draws of 30 rows need about \d+ GB, and this machine has "
+    with pytest.raises(InputError, match=sentence):
+        resolve_job(asked)
 
 
 def test_an_option_that_cannot_be_used_is_refused():

@@ -302,3 +302,26 @@ def test_a_base_or_law_that_cannot_be_used_is_refused(tmp_path: Path, text: str,
 def test_every_shipped_card_can_be_read(path: Path):
     card = load_card(path.stem, "test")
     assert card.title and all(card.stated(term) for term in card.terms)
+
+
+def test_a_chain_of_bases_ends_however_its_paths_are_written(tmp_path: Path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "own.toml").write_text('base = "./folder/../own"\n')
+    with pytest.raises(InputError, match=r"^own\.toml: base '\./folder/\.\./own' is based on this"):
+        load_card("own.toml", "job", tmp_path)
+    (tmp_path / "own.toml").write_text('base = "folder/own"\n')
+    (folder / "own.toml").write_text('base = "hierarchical"\n')
+    with pytest.raises(InputError, match=r"^own\.toml: base 'folder/own' has the name of a card"):
+        load_card("own.toml", "job", tmp_path)
+    for k in range(12):
+        (tmp_path / f"card{k}.toml").write_text(f'base = "card{k + 1}"\n')
+    with pytest.raises(InputError, match=r"^card10\.toml: is the base of a base, 10 times over"):
+        load_card("card0.toml", "job", tmp_path)
+
+
+def test_a_card_may_not_have_the_name_of_the_job_in_a_runs_folder(tmp_path: Path):
+    for name in ("job.toml", "Job.toml"):
+        (tmp_path / name).write_text(card_text())
+        with pytest.raises(InputError, match="a card may not have this name, which a run's folder"):
+            load_card(name, "job x", tmp_path)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from mirical.errors import InputError, refuse_unknown_keys
+from mirical.errors import InputError, refuse_unknown_keys, shown
+from mirical.inference.runtime import memory
 from mirical.model.cards import Card, load_card
 from mirical.model.design import Design, make_design
 from mirical.observations.apertures import load_apertures
@@ -19,6 +19,7 @@ from mirical.observations.fluxes import (
 )
 from mirical.observations.tables import load_photometry
 from mirical.shipped import find_file, resolve
+from mirical.toml_files import parse_toml, read_toml_text
 
 SHIPPED_FLUXES = "shipped"
 PUBLISHED_APERTURES = "table4"
@@ -52,6 +53,8 @@ class Sampler:
 DENSITIES = ("collapsed", "joint")
 _SEEDS = 2**32
 _AT_LEAST = {"chains": 1, "warmup": 100, "draws": 4, "seed": 0}
+_AT_MOST = {"chains": 1000, "warmup": 10**6, "draws": 10**6, "seed": _SEEDS - 1}
+_COPIES = 3  # of all draws, while they are gathered and written
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,7 @@ def load_job(name: str) -> Job:
     """
     path = resolve("inference", name, "job")
     where = path.name
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{where}: not valid TOML: {error}.") from error
+    content = parse_toml(read_toml_text(path), where)
     # A run's own job.toml records where its numbers came from; that table instructs nothing.
     content.pop("provenance", None)
     defaults = {"predicted_fluxes": SHIPPED_FLUXES, "apertures": PUBLISHED_APERTURES}
@@ -116,7 +116,7 @@ def load_job(name: str) -> Job:
     for key in texts:
         value = content.get(key, defaults.get(key))
         if not isinstance(value, str):
-            got = "is missing" if value is None else f"is {value!r}"
+            got = "is missing" if value is None else f"is {shown(value)}"
             raise InputError(f"{where}: {key!r} {got}; expected a name or a path in quotes.")
     return Job(
         name=path.stem,
@@ -144,25 +144,26 @@ def _absolute(value: str) -> Path | str:
 
 def _sampler(content: object, where: str) -> Sampler:
     if not isinstance(content, dict):
-        raise InputError(f"{where}: sampler is {content!r}; expected a table.")
+        raise InputError(f"{where}: sampler is {shown(content)}; expected a table.")
     refuse_unknown_keys(f"{where}: sampler", content, [f.name for f in fields(Sampler)])
     for key, least in _AT_LEAST.items():
         value = content.get(key, least)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InputError(
-                f"{where}: sampler {key} is {value!r}; expected a whole number >= {least}."
+                f"{where}: sampler {key} is {shown(value)}; expected a whole number >= {least}."
             )
-    if content.get("seed", 0) >= _SEEDS:
-        raise InputError(
-            f"{where}: sampler seed is {content['seed']}; expected a whole number below {_SEEDS}."
-        )
+        if value > _AT_MOST[key]:
+            raise InputError(
+                f"{where}: sampler {key} is {shown(value)}; expected a whole number up to "
+                f"{_AT_MOST[key]}."
+            )
     accept = content.get("target_accept", 0.9)
     if not isinstance(accept, float) or not 0.5 <= accept < 1:
-        raise InputError(f"{where}: sampler target_accept is {accept!r}; expected 0.5 to 1.")
+        raise InputError(f"{where}: sampler target_accept is {shown(accept)}; expected 0.5 to 1.")
     density = content.get("density", DENSITIES[0])
     if density not in DENSITIES:
         raise InputError(
-            f"{where}: sampler density is {density!r}; expected one of {', '.join(DENSITIES)}."
+            f"{where}: sampler density is {shown(density)}; expected one of {', '.join(DENSITIES)}."
         )
     return Sampler(**content)
 
@@ -173,11 +174,30 @@ def resolve_job(job: Job) -> Inputs:
     Raises
     ------
     InputError
-        For the first thing in the card or the tables that cannot be used.
+        For the first thing in the card or the tables that cannot be used, or if the draws
+        asked for do not fit into memory.
     """
     card = load_card(job.model, f"job {job.name}", job.folder)
     factors = job_factors(job)
-    return Inputs(card, factors, make_design(factors))
+    design = make_design(factors)
+    _refuse_too_many_draws(job.sampler, design)
+    return Inputs(card, factors, design)
+
+
+def _refuse_too_many_draws(sampler: Sampler, design: Design) -> None:
+    """Refuse a sampler whose draws this machine cannot hold, before any work."""
+    rows, bands, subarrays = len(design.rows), len(design.bands), len(design.subarrays)
+    stars, visits = len(design.stars), len(design.visits)
+    # Fitted, scatter, predicted and two likelihoods of each row; every term and its standard form.
+    numbers = 5 * rows + 2 * (bands * (stars + subarrays + 8) + stars + visits)
+    needed = 8 * _COPIES * numbers * sampler.chains * sampler.draws
+    has = memory()
+    if needed > has:
+        raise InputError(
+            f"{sampler.chains} chains of {sampler.draws} draws of {rows} rows need about "
+            f"{needed / 1e9:.0f} GB, and this machine has {has / 1e9:.0f} GB; lower --draws or "
+            "--chains."
+        )
 
 
 def job_factors(job: Job) -> CalibrationFactors:

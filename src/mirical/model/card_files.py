@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
-from mirical.errors import InputError
+from mirical.errors import InputError, shown
 from mirical.shipped import find_file, resolve
+from mirical.toml_files import Content, parse_toml, read_toml_text
 
-Content = dict[str, Any]
+_RESERVED = "job"  # a run's folder has its job under that name, and the cards beside it
+_LONGEST_CHAIN = 10
 
 
 def read_card_files(path: Path) -> dict[str, str]:
@@ -20,38 +20,43 @@ def read_card_files(path: Path) -> dict[str, str]:
     Raises
     ------
     InputError
-        If a file is missing or is not TOML, or a card is its own base.
+        If a file is missing or is not TOML, is called job.toml, or a card is its own base.
     """
     texts: dict[str, str] = {}
+    paths: list[Path] = []
     while True:
-        try:
-            texts[path.stem] = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path.name}: not valid TOML: {error}.") from error
-        base = parse_toml(texts[path.stem], path.name).get("base")
+        name = path.stem
+        if name.casefold() == _RESERVED:
+            raise InputError(
+                f"{path}: a card may not have this name, which a run's folder needs for the job; "
+                "rename the card."
+            )
+        texts[name] = read_toml_text(path)
+        paths.append(path.resolve())
+        base = parse_toml(texts[name], path.name).get("base")
         if base is None:
             return texts
         if not isinstance(base, str):
-            raise InputError(f"{path.name}: base is {base!r}; expected the name of a card.")
-        name = base.removesuffix(".toml")
-        if name in texts:
-            raise InputError(f"{path.name}: base {base!r} is based on this card itself.")
-        beside = find_file(f"{name}.toml", path.parent)
-        path = beside or resolve("models", name, f"{path.name}: base", path.parent)
+            raise InputError(f"{path.name}: base is {shown(base)}; expected the name of a card.")
+        path = _find_base(base, path)
+        if path.resolve() in paths:
+            raise InputError(f"{paths[-1].name}: base {base!r} is based on this card itself.")
+        if path.stem in texts:
+            raise InputError(
+                f"{paths[-1].name}: base {base!r} has the name of a card that is based on it; "
+                "rename one of them."
+            )
+        if len(paths) == _LONGEST_CHAIN:
+            raise InputError(
+                f"{path.name}: is the base of a base, {_LONGEST_CHAIN} times over; expected fewer."
+            )
 
 
-def parse_toml(text: str, where: str) -> Content:
-    """Return the content of a TOML text.
-
-    Raises
-    ------
-    InputError
-        If it is none.
-    """
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: not valid TOML: {error}.") from error
+def _find_base(base: str, path: Path) -> Path:
+    """Return the path of a card's base."""
+    name = base.removesuffix(".toml")
+    beside = find_file(f"{name}.toml", path.parent)
+    return beside or resolve("models", name, f"{path.name}: base", path.parent)
 
 
 def with_base(own: Content, base: Content) -> Content:

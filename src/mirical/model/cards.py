@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mirical.errors import InputError, did_you_mean, refuse_unknown_keys
-from mirical.model.card_files import parse_toml, read_card_files, with_base
+from mirical.errors import InputError, did_you_mean, refuse_unknown_keys, shown
+from mirical.model.card_files import read_card_files, with_base
 from mirical.model.centres import CENTRES, Centre, read_centre
-from mirical.model.priors import Prior, read_prior
+from mirical.model.priors import Prior, read_prior, text_of
 from mirical.model.timelaw import ADDITIVE, LAWS
 from mirical.shipped import resolve
+from mirical.toml_files import parse_toml
 
 TERMS: dict[str, tuple[str, ...]] = {
     "factor": ("A",),
@@ -149,7 +150,7 @@ def _read(content: dict[str, Any], name: str, where: str, texts: dict[str, str])
     refuse_unknown_keys(where, content, ("title", "base", "term"))
     terms = content.get("term", {})
     if not isinstance(terms, dict):
-        raise InputError(f"{where}: term is {terms!r}; expected tables [term.NAME].")
+        raise InputError(f"{where}: term is {shown(terms)}; expected tables [term.NAME].")
     for term in terms:
         if term not in TERMS:
             raise InputError(f"{where}: unknown term {term!r}{did_you_mean(term, TERMS)}")
@@ -164,8 +165,8 @@ def _read(content: dict[str, Any], name: str, where: str, texts: dict[str, str])
         entries = _entries(term, law, terms[term], where)
         centres |= _read_centres(term, entries, where)
         priors |= _read_priors(term, law, entries, where)
-    meanings = {term: str(terms[term].get("means", "")) for term in used}
-    title = str(content.get("title", name))
+    meanings = {term: text_of(terms[term], "means", f"{where}: term {term!r}", "") for term in used}
+    title = text_of(content, "title", where, name)
     return Card(name, title, priors, centres, used, meanings, law, texts)
 
 
@@ -176,18 +177,20 @@ def priors_of(term: str, law: str) -> tuple[str, ...]:
 
 def _law(term: dict[str, object], where: str) -> str:
     law = term.get("law", ADDITIVE)
-    if law not in LAWS:
+    if not isinstance(law, str) or law not in LAWS:
         known = ", ".join(LAWS)
-        raise InputError(f"{where}: term 'response_loss': law is {law!r}; expected one of {known}.")
-    return str(law)
+        raise InputError(
+            f"{where}: term 'response_loss': law is {shown(law)}; expected one of {known}."
+        )
+    return law
 
 
 def _in_use(term: object, where: str) -> bool:
     if not isinstance(term, dict):
-        raise InputError(f"{where} is {term!r}; expected a table.")
+        raise InputError(f"{where} is {shown(term)}; expected a table.")
     use = term.get("use", True)
     if not isinstance(use, bool):
-        raise InputError(f"{where}: use is {use!r}; expected true or false.")
+        raise InputError(f"{where}: use is {shown(use)}; expected true or false.")
     return use
 
 
@@ -196,7 +199,7 @@ def _entries(term: str, law: str, content: dict[str, object], where: str) -> dic
     refuse_unknown_keys(f"{where}: term {term!r}", content, keys)
     entries = content.get("prior", {})
     if not isinstance(entries, dict):
-        raise InputError(f"{where}: term {term!r}: prior is {entries!r}; expected a table.")
+        raise InputError(f"{where}: term {term!r}: prior is {shown(entries)}; expected a table.")
     known = (*CENTRES.get(term, ()), *priors_of(term, law))
     refuse_unknown_keys(f"{where}: term {term!r}: prior", entries, known)
     return entries

@@ -9,8 +9,8 @@ from astropy.table import QTable
 from jaxtyping import Float
 
 from mirical.conventions import FACTOR
-from mirical.errors import InputError, refuse_unknown_keys
-from mirical.model.priors import read_wording
+from mirical.errors import InputError, refuse_unknown_keys, shown
+from mirical.model.priors import read_wording, text_of
 from mirical.shipped import data_file
 
 CENTRES: dict[str, tuple[str, ...]] = {
@@ -79,10 +79,12 @@ def read_centre(name: str, entry: object, where: str) -> Centre:
     """
     where = f"{where}: prior {name!r}"
     if not isinstance(entry, dict):
-        raise InputError(f"{where} is {entry!r}; expected a table with distribution, unit, reason.")
-    kind = str(entry.get("distribution", ""))
+        raise InputError(
+            f"{where} is {shown(entry)}; expected a table with distribution, unit, reason."
+        )
+    kind = text_of(entry, "distribution", where, "")
     if kind != "published":
-        raise InputError(f"{where} has distribution {kind!r}; expected published.")
+        raise InputError(f"{where} has distribution {shown(kind)}; expected published.")
     refuse_unknown_keys(where, entry, ("distribution", "unit", "reason", "source"))
     return Centre(name, _published(name), **read_wording(entry, where), where=where)
 

@@ -11,7 +11,7 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 from numpyro.distributions.transforms import AffineTransform, ExpTransform, Transform
 
-from mirical.errors import InputError, did_you_mean, refuse_unknown_keys
+from mirical.errors import InputError, did_you_mean, refuse_unknown_keys, shown
 
 _LARGEST = sys.float_info.max
 
@@ -154,8 +154,10 @@ def read_prior(name: str, entry: object, where: str) -> Prior:
     """
     where = f"{where}: prior {name!r}"
     if not isinstance(entry, dict):
-        raise InputError(f"{where} is {entry!r}; expected a table with distribution, unit, reason.")
-    kind = str(entry.get("distribution", ""))
+        raise InputError(
+            f"{where} is {shown(entry)}; expected a table with distribution, unit, reason."
+        )
+    kind = text_of(entry, "distribution", where, "")
     if kind not in FAMILIES:
         raise InputError(f"{where} has distribution {kind!r}{did_you_mean(kind, FAMILIES)}")
     family = FAMILIES[kind]
@@ -177,16 +179,31 @@ def read_wording(entry: dict[str, object], where: str) -> dict[str, str]:
     InputError
         If unit or reason is missing.
     """
+    wording = {key: text_of(entry, key, where, "") for key in ("unit", "reason", "source")}
     for key in ("unit", "reason"):
-        if not str(entry.get(key, "")).strip():
+        if not wording[key].strip():
             raise InputError(f"{where} states no {key}; every prior needs a unit and a reason.")
-    return {key: str(entry.get(key, "")) for key in ("unit", "reason", "source")}
+    return wording
+
+
+def text_of(content: dict[str, object], key: str, where: str, without: str) -> str:
+    """Return the text of a key of a card, `without` where there is none.
+
+    Raises
+    ------
+    InputError
+        If it is no text.
+    """
+    value = content.get(key, without)
+    if not isinstance(value, str):
+        raise InputError(f"{where}: {key} is {shown(value)}; expected a text in quotes.")
+    return value
 
 
 def _number(entry: dict[str, object], key: str, positive: bool, where: str) -> float:
     value = entry.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
-        got = "is missing" if value is None else f"is {value!r}"
+        got = "is missing" if value is None else f"is {shown(value)}"
         raise InputError(f"{where}: {key} {got}; expected a number.")
     if positive and value <= 0:
         raise InputError(f"{where} has {key} {value:g}; expected a positive number.")
