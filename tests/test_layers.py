@@ -23,6 +23,7 @@ VOCABULARY = (
     "folders",
     "zeropoints",
     "toml_files",
+    "text",
 )
 LAYERS = (
     "vocabulary",

@@ -63,6 +63,18 @@ def test_a_factor_keeps_its_unit_and_need_not_have_draws(tmp_path: Path):
     np.testing.assert_allclose(back.std, ANSWER.std, rtol=1e-14)
 
 
+def test_names_that_are_not_ascii_come_back_and_headers_escape_them(tmp_path: Path):
+    path = tmp_path / "é.fits"
+    names = ("δ UMi", "Ångström 1", r"a\b")
+    made = Covariance(QUERY, MADE.value, MADE.covariance, u.mJy, objects=names)
+    write_covariance(made, path, "flüsse", ["from réf – 1 ± 2\nand here"], simulated=False)
+    assert read_covariance(path).objects == names
+    header, points = fits.getheader(path), fits.getdata(path, "POINTS")
+    assert header["TITLE"] == r"fl\xfcsse"
+    assert str(header["HISTORY"]) == r"from r\xe9f - 1 +/- 2 and here"
+    assert list(points["name"]) == [r"\u03b4 UMi", r"\xc5ngstr\xf6m 1", r"a\\b"]
+
+
 def test_the_likelihood_is_the_normal_density():
     model = MADE.value * [1.01, 0.99, 1.0]
     expected = multivariate_normal(MADE.value, MADE.covariance).logpdf(model)

@@ -63,6 +63,13 @@ def test_what_was_written_is_read_as_single_precision_keeps_it(path: Path):
     np.testing.assert_allclose(back.photmjsr, ROWS.photmjsr, rtol=1e-7)
 
 
+def test_a_history_that_is_not_ascii_is_escaped(tmp_path: Path, path: Path):
+    about = About("façade", ABOUT.pedigree, ABOUT.useafter, ["calibration réf ± 1"])
+    write_photom(read_photom(path), about, tmp_path / "other.fits")
+    header = fits.getheader(tmp_path / "other.fits")
+    assert header["DESCRIP"] == r"fa\xe7ade" and r"r\xe9f +/- 1" in str(header["HISTORY"])
+
+
 def test_it_is_a_valid_reference_file_with_names_of_17_characters(path: Path):
     with datamodels.open(path, strict_validation=True) as model:
         model.validate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,28 @@ def test_a_table_with_nothing_to_fit_is_refused_with_the_reasons(tmp_path: Path)
     )
     with pytest.raises(InputError, match=sentence):
         factors(table, tmp_path, {})
+
+
+def test_a_star_that_may_be_a_slip_is_told_so(tmp_path: Path):
+    table = photometry()
+    table["name"] = ["HD 163467", "HD 163467", "My Star"]
+    table["srctype"], table["filter"] = "ADwarfs", "F770W"
+    table.remove_column("flux")  # else the rows contradict one another
+    rows = factors(table, tmp_path, {("My Star", "F770W"): 0.5}).observations.table
+    slip = "no predicted flux of 'HD 163467' in F770W; did you mean 'HD 163466'?"
+    assert list(rows["reason"]) == [slip, slip, ""]
+    table["name"] = "HD 163467"
+    ending = re.escape(f"every row is flagged (no_prediction); nothing to fit: {slip}") + "$"
+    with pytest.raises(InputError, match=ending):
+        factors(table, tmp_path, {})
+
+
+def test_a_users_star_finds_its_prediction_however_it_is_spelled(tmp_path: Path):
+    table = photometry()
+    table["name"] = ["HD 1234", "hd1234", "HD\u00a01234"]
+    table["srctype"], table["filter"] = "ADwarfs", "F770W"
+    table.remove_column("flux")  # else the rows contradict one another
+    predicted = {("hd_1234", "F770W"): 2.0}
+    rows = factors(table, tmp_path, predicted).observations.table
+    assert set(rows["name"]) == {"HD 1234"}
+    assert list(rows["model_flux"].to_value("mJy")) == [2.0, 2.0, 2.0]

@@ -171,14 +171,14 @@ def _images(given: list[Path]) -> list[Path]:
 
 
 def _star_types(given: list[str]) -> dict[str, str]:
-    from mirical.stars import canonical_star, find_type
+    from mirical.stars import canonical_star, find_type, star_key
 
     types = {}
     for entry in given:
         name, separator, kind = entry.partition("=")
         if not separator or not name:
             raise InputError(f"photometry: --star {entry!r}; expected NAME=TYPE.")
-        types[canonical_star(name)] = find_type(kind, f"photometry: --star {entry!r}")
+        types[star_key(canonical_star(name))] = find_type(kind, f"photometry: --star {entry!r}")
     return types
 
 

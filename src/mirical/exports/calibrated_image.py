@@ -45,6 +45,7 @@ from mirical.observations.images import (
     taken,
 )
 from mirical.products.calibration import Calibration, Query
+from mirical.text import ascii_text
 
 CARDS = {
     "CALFRAC": "relative std of the calibration factor",
@@ -154,7 +155,7 @@ def calibrate_image(
         _multiply(model, factor)
         _add_cards(model, calibration, std / factor, aperture)
         for line in _history(made, calibration.name, provenance):
-            model.add_history_entry(_plain(line))
+            model.add_history_entry(ascii_text(line))
         with whole_file(out) as beside:
             model.save(str(beside))
     return made
@@ -236,7 +237,7 @@ def _add_cards(model: Any, calibration: Calibration, relative: float, aperture: 
     values = {
         "CALFRAC": relative,
         "CALAPER": aperture,
-        "CALNAME": _plain(calibration.name),
+        "CALNAME": ascii_text(calibration.name),
         "CALSW": mirical.__version__,
         "CALSIM": bool(calibration.simulated),
     }
@@ -253,8 +254,3 @@ def _history(made: CalibratedImage, name: str, provenance: Mapping[str, str]) ->
         *(f"{key}: {value}" for key, value in provenance.items()),
         *(f"caution: {sentence}" for sentence in made.cautions),
     ]
-
-
-def _plain(text: str) -> str:
-    """Return text as a FITS header takes it: one line of ASCII."""
-    return " ".join(text.split()).encode("ascii", "backslashreplace").decode()

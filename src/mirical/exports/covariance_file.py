@@ -24,6 +24,7 @@ import mirical
 from mirical.errors import InputError
 from mirical.folders import whole_file
 from mirical.products.calibration import Calibration, Query, simulated
+from mirical.text import ascii_name, ascii_text, name_of_ascii
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +50,8 @@ class Covariance:
     draws : (draw, point) array or None
         Draws of the values.
     objects : tuple of str
-        What each value is of; empty for one object.
+        What each value is of; empty for one object. A FITS file holds ASCII alone: there they are
+        written as `ascii_name` does.
     """
 
     query: Query
@@ -82,7 +84,7 @@ class Covariance:
 
 
 def history(calibration: Calibration) -> list[str]:
-    """Return the lines a file carries on where its calibration comes from."""
+    """Return the lines a FITS file carries on where its calibration comes from, in ASCII."""
     lines = [
         f"{simulated(calibration)}calibration {calibration.name}, by mirical {mirical.__version__}"
     ]
@@ -91,7 +93,7 @@ def history(calibration: Calibration) -> list[str]:
         first = min(epoch for epoch, _ in calibration.epochs.values())
         last = max(epoch for _, epoch in calibration.epochs.values())
         lines.append(f"fitted to rows from MJD {first:.1f} to {last:.1f}")
-    return lines
+    return list(map(ascii_text, lines))
 
 
 def write_covariance(
@@ -118,15 +120,15 @@ def write_covariance(
         If it cannot be written.
     """
     header = fits.Header()
-    header["TITLE"] = (("SIMULATED " if simulated else "") + about)[:68]
+    header["TITLE"] = ascii_text(("SIMULATED " if simulated else "") + about)[:68]
     header["ORIGIN"] = f"mirical {mirical.__version__}"
     header["SIMULATE"] = (simulated, "whether simulated rows are behind it")
     for line in lines:
-        header.add_history(line)
+        header.add_history(ascii_text(line))
     query = made.query
     points = Table({"filter": list(query.filters), "subarray": list(query.subarrays)})
     if made.objects:
-        points.add_column(list(made.objects), name="name", index=0)
+        points.add_column(list(map(ascii_name, made.objects)), name="name", index=0)
     points["mjd"] = query.mjd * u.d
     unit = made.unit.to_string()
     points["value"], points["std"] = made.value, made.std
@@ -180,5 +182,7 @@ def read_covariance(path: Path | str) -> Covariance:
             if name.startswith(_PART)
         },
         draws=images.get("DRAWS"),
-        objects=tuple(map(str, points["name"])) if "name" in points.colnames else (),
+        objects=tuple(name_of_ascii(str(n)) for n in points["name"])
+        if "name" in points.colnames
+        else (),
     )

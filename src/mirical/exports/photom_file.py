@@ -24,6 +24,7 @@ from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.folders import whole_file
 from mirical.model.throughput import FUNCTIONS, Tables, relative_throughput
+from mirical.text import ascii_text
 
 Floats = NDArray[np.float64]
 
@@ -113,7 +114,7 @@ def write_photom(rows: PhotomRows, about: About, path: Path) -> None:
         setattr(model, f"timecoeff_{name}", _table(rows, ordered))
     meta = model.meta
     meta.description, meta.pedigree, meta.useafter = (
-        about.description,
+        ascii_text(about.description),
         about.pedigree,
         about.useafter,
     )
@@ -123,7 +124,7 @@ def write_photom(rows: PhotomRows, about: About, path: Path) -> None:
     meta.photometry.pixelarea_steradians = float(PIXEL_SOLID_ANGLE.to_value("sr"))
     meta.photometry.pixelarea_arcsecsq = float(PIXEL_SOLID_ANGLE.to_value("arcsec2"))
     for line in about.history:
-        model.add_history_entry(line)
+        model.add_history_entry(ascii_text(line))
     with whole_file(path, ".fits") as beside, model:
         model.save(str(beside))
 

@@ -13,6 +13,7 @@ from mirical.conventions import FACTOR, FLUX, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.observations.apertures import Aperture
 from mirical.observations.tables import Observations
+from mirical.stars import star_hint, star_key
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,18 @@ def calibration_factors(
         "no_prediction" if lost and not flag else str(flag)
         for flag, lost in zip(rows["flag"], unpredicted, strict=True)
     ]
+    rows["reason"] = [
+        reason or (_unpredicted(str(name), str(band)) if flag == "no_prediction" else "")
+        for reason, flag, name, band in zip(
+            rows["reason"], rows["flag"], rows["name"], rows["filter"], strict=True
+        )
+    ]
     if all(rows["flag"]):
         reasons = ", ".join(sorted({str(flag) for flag in rows["flag"]}))
+        hints = [reason for reason in rows["reason"][unpredicted] if "did you mean" in reason]
         raise InputError(
-            f"{observations.source}: every row is flagged ({reasons}); nothing to fit."
+            f"{observations.source}: every row is flagged ({reasons}); nothing to fit"
+            + (f": {hints[0]}" if hints else ".")
         )
 
     # A flagged row may not even know its band.
@@ -145,11 +154,18 @@ def refuse_other_apertures(
 
 
 def _model_flux(rows: QTable, predicted: dict[tuple[str, str], float]) -> u.Quantity:
+    by_key = {(star_key(name), band): flux for (name, band), flux in predicted.items()}
     looked_up = [
-        predicted.get((str(name), str(band)), np.nan)
+        by_key.get((star_key(str(name)), str(band)), np.nan)
         for name, band in zip(rows["name"], rows["filter"], strict=True)
     ]
     if "model_flux" not in rows.colnames:
         return np.array(looked_up) * FLUX
     own = rows["model_flux"].to_value(FLUX)
     return np.where(np.isfinite(own), own, looked_up) * FLUX
+
+
+def _unpredicted(name: str, band: str) -> str:
+    """Return why a row has no predicted flux, where its star's name may be a slip; else nothing."""
+    hint = star_hint(name)
+    return f"no predicted flux of {name!r} in {band}{hint}" if hint else ""

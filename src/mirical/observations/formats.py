@@ -15,6 +15,7 @@ from astropy.utils.exceptions import AstropyWarning
 
 from mirical.errors import InputError
 from mirical.observations.columns import COLUMNS
+from mirical.text import one_line
 
 # Spellings of the journal's machine-readable tables and of the STScI-MIRI code.
 _OTHER_NAMES = {
@@ -86,8 +87,8 @@ def read_columns(path: Path, needed: Sequence[str]) -> Table:
 
 
 def texts(column: Column) -> list[str]:
-    """Return the entries of a column as texts without outer blanks; missing ones are empty."""
-    return ["" if np.ma.is_masked(entry) else str(entry).strip() for entry in column]
+    """Return the entries of a column as texts of one line (`one_line`); missing ones are empty."""
+    return ["" if np.ma.is_masked(entry) else one_line(str(entry)) for entry in column]
 
 
 def numbers(

@@ -20,7 +20,7 @@ from mirical.observations.apertures import Aperture
 from mirical.observations.columns import COLUMNS, Column
 from mirical.observations.images import Image, Unmeasurable, read_image
 from mirical.observations.photometry import Measurement, measure
-from mirical.stars import STARS
+from mirical.stars import STARS, star_key
 
 Draw = Callable[[Image, Aperture, Measurement, str], None]
 """Draws what was measured; the last argument is the file's name without its ending."""
@@ -62,7 +62,7 @@ class Settings:
     apertures : dict of {str : Aperture}
         By band, in nominal pixels.
     types : dict of {str : str}
-        Star types of stars that are not the program's.
+        Star types of stars that are not the program's, by `star_key`.
     band : str or None
         The band of all files, where headers cannot be trusted.
     draw : callable or None
@@ -143,7 +143,7 @@ def _described(image: Image, settings: Settings) -> dict[str, Any]:
     return {
         "name": exposure.name,
         "PID": exposure.program,
-        "srctype": settings.types.get(exposure.name, known.srctype if known else ""),
+        "srctype": settings.types.get(star_key(exposure.name), known.srctype if known else ""),
         "filter": exposure.band,
         "subarray": exposure.subarray,
         "time": exposure.mjd,

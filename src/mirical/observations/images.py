@@ -24,7 +24,8 @@ from stdatamodels.jwst.datamodels import dqflags
 from mirical.bands import BANDS, SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.shipped import data_file
-from mirical.stars import canonical_star
+from mirical.stars import STARS, canonical_star
+from mirical.text import one_line
 
 Floats = NDArray[np.float64]
 
@@ -282,10 +283,11 @@ def _exposure(model: Any, band: str | None, factor: float, unit: float) -> Expos
     if not time and meta.exposure.ngroups and meta.exposure.group_time:
         time = meta.exposure.ngroups * meta.exposure.group_time
     level = meta.background.level if meta.background.subtracted else None
-    names = [str(n) for n in (meta.target.catalog_name, meta.target.proposer_name) if n]
+    given = (meta.target.catalog_name, meta.target.proposer_name)
+    names = [name for name in (one_line(str(n or "")) for n in given) if name]
     if not names:
         raise Unmeasurable("names no target (TARGNAME)")
-    known = [canonical_star(name) for name in names if canonical_star(name) != name.strip()]
+    known = [canonical_star(name) for name in names if canonical_star(name) in STARS]
     return Exposure(
         name=known[0] if known else canonical_star(names[0]),
         program=str(meta.observation.program_number or "").lstrip("0"),

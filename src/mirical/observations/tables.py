@@ -23,7 +23,7 @@ from mirical.observations.flags import FLAGS
 from mirical.observations.formats import numbers, read_table, texts
 from mirical.observations.visits import visit_starts
 from mirical.shipped import data_file, find_file
-from mirical.stars import canonical_star, find_type
+from mirical.stars import canonical_stars, find_type
 
 _TEXT = ("name", "srctype", "filter", "subarray")
 _REQUIRED = ("time", "iflux", "ifluxunc")
@@ -179,7 +179,7 @@ def _canonicalise(table: QTable, source: str) -> None:
             find_band(band, f"{source} row {row}")
         if subarray:
             subarray_term(subarray, f"{source} row {row}")
-    names = [canonical_star(name) for name in names]
+    names = canonical_stars(names)
     types = [
         find_type(kind, f"{source} row {r}") if kind else ""
         for kind, r in zip(types, rows, strict=True)
