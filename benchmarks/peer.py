@@ -142,4 +142,5 @@ def _scatter(design: Design, card: Card) -> TensorVariable:
     spread = _draw("repeatability_spread", card)
     spread = spread * _unit_normals("repeatability_unit", len(design.bands))
     sigma = _draw("repeatability_median", card) * pt.exp(spread)
+    sigma = sigma / pt.sqrt(1 + (sigma / card.fixed("repeatability_limit")) ** 2)
     return pt.sqrt(sigma[design.band] ** 2 + design.log_factor_unc**2)

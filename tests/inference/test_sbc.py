@@ -49,6 +49,12 @@ distribution = "half-normal"
 scale = 0.5
 unit = "1"
 reason = "test"
+
+[term.repeatability.prior.repeatability_limit]
+distribution = "fixed"
+value = 0.05
+unit = "1"
+reason = "test"
 """
 SAMPLER = Sampler(chains=1, warmup=100, draws=50, seed=3)
 
@@ -262,7 +268,9 @@ def test_prior_draws_have_the_priors_widths_whatever_the_design(design):
     """Data-informed units must not reach the prior: 4000 draws, 4.5 standard errors."""
     card = study(design).card
     drawn = sample_prior(design, card, seed=1)
-    departures = np.log(drawn["repeatability"] / drawn["repeatability_median"][:, None])
+    limited = drawn["repeatability"]
+    free = limited / np.sqrt(1 - (limited / card.fixed("repeatability_limit")) ** 2)
+    departures = np.log(free / drawn["repeatability_median"][:, None])
     z = departures / drawn["repeatability_spread"][:, None]
     assert z.std() == pytest.approx(1.0, abs=4.5 / np.sqrt(2 * z.size))
     assert z.mean() == pytest.approx(0.0, abs=4.5 / np.sqrt(z.size))

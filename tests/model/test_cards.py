@@ -224,7 +224,8 @@ def test_a_card_that_cannot_be_used_is_refused(case: str):
 
 def test_a_term_must_state_all_its_priors():
     table = re.compile(r"\[term\.visit_offset\.prior\.visit_scale\].*?\n\n", re.DOTALL)
-    sentence = r"^own\.toml: term 'visit_offset' states no prior for 'visit_scale'\.$"
+    sentence = r"^own\.toml: term 'visit_offset' states no prior for 'visit_scale'; add "
+    sentence += r"\[term\.visit_offset\.prior\.visit_scale\], or a base that has it\.$"
     with pytest.raises(InputError, match=sentence):
         parse_card(table.sub("", card_text()), "own", "own.toml")
 
@@ -285,7 +286,7 @@ def test_a_base_beside_the_card_comes_before_a_shipped_one(tmp_path: Path):
             "own.toml: term 'response_loss': law is 'powr'; expected one of additive,"
         ),
         'base = "hierarchical"\n[term.response_loss]\nlaw = "two-exponentials"': (
-            "own.toml: term 'response_loss' states no prior for 'slow_share'."
+            "own.toml: term 'response_loss' states no prior for 'slow_share'; add"
         ),
         'base = "hierarchical"\n[term.visit_offset]\nlaw = "power"': (
             "own.toml: term 'visit_offset': unknown key 'law'"

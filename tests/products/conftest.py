@@ -51,6 +51,11 @@ distribution = "half-normal"
 scale = 0.5
 unit = "1"
 reason = "a factor of two is usual"
+[term.repeatability.prior.repeatability_limit]
+distribution = "fixed"
+value = 0.05
+unit = "1"
+reason = "test"
 """
 
 ATTRS = {
@@ -78,6 +83,10 @@ VERDICT = Verdict(
     draws=1000,
     chains=4,
     mean_steps=15.2,
+    error_noise=0.013,
+    error_noise_of="tau[F560W]",
+    mean_noise=0.021,
+    mean_noise_of="A[F770W]",
 )
 
 

@@ -12,6 +12,7 @@ from drawn import drawn_calibration
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.conventions import FACTOR
 from mirical.errors import InputError
+from mirical.inference.quoted_errors import covariance, half_width
 from mirical.observations.apertures import published_apertures
 from mirical.products.calibration import Factors, Query
 from mirical.products.posterior_calibration import PosteriorCalibration, with_apertures
@@ -123,7 +124,8 @@ def test_the_posterior_factor_is_equation_4_draw_by_draw(calibration: PosteriorC
     np.testing.assert_allclose(draws, expected, rtol=1e-14)
     answer = calibration.at(query)
     np.testing.assert_allclose(answer.mean, expected.mean(axis=0), rtol=1e-14)
-    np.testing.assert_allclose(answer.covariance, np.cov(expected.T), rtol=1e-12)
+    np.testing.assert_allclose(answer.std, half_width(expected), rtol=1e-14)
+    np.testing.assert_allclose(answer.covariance, covariance(expected), rtol=1e-12)
     np.testing.assert_allclose(answer.std**2, np.diag(answer.covariance), rtol=1e-12)
     np.testing.assert_allclose(answer.q16, np.quantile(expected, 0.16, axis=0), rtol=1e-14)
     np.testing.assert_allclose(answer.q84, np.quantile(expected, 0.84, axis=0), rtol=1e-14)

@@ -8,6 +8,7 @@ import pytest
 from drawn import SCALE, drawn_calibration
 from mirical.conventions import REFERENCE_MJD
 from mirical.errors import InputError
+from mirical.inference.quoted_errors import covariance
 from mirical.products.calibration import PARTS, Query
 from mirical.products.error_budget import CRUCIFORM, Observation, error_budget
 from mirical.products.explained import explained
@@ -39,7 +40,7 @@ def test_what_the_paper_does_not_state_is_said_to_be_missing():
 def test_the_factors_parts_add_up_to_its_covariance_and_each_is_one():
     parts = DRAWN.parts(QUERY)
     assert tuple(parts) == PARTS
-    whole = np.cov(np.log(DRAWN.draws(QUERY)), rowvar=False)
+    whole = covariance(np.log(DRAWN.draws(QUERY)))
     np.testing.assert_allclose(sum(parts.values()), whole, rtol=1e-9, atol=1e-16)
     for part in parts.values():
         assert np.linalg.eigvalsh(part).min() > -1e-12
@@ -63,8 +64,8 @@ def test_stages_that_explain_everything_leave_nothing():
     parts = explained(x, {"first": x[:, :1], "second": x})
     np.testing.assert_allclose(parts["subarray"], 0, atol=1e-20)
     # what goes along with the first quantity is its covariance with it, over its variance
-    covariance = np.cov(x, rowvar=False)
-    expected = np.outer(covariance[0], covariance[0]) / covariance[0, 0]
+    whole = np.cov(x, rowvar=False)
+    expected = np.outer(whole[0], whole[0]) / whole[0, 0]
     np.testing.assert_allclose(parts["first"], expected, rtol=1e-10)
 
 

@@ -127,7 +127,7 @@ def about(calibration: Calibration, exported: Exported | None = None, draw: str 
     lines = history(calibration)
     if exported is not None:
         lines.append(exported.sentence())
-        lines.append(f"uncertainty is the standard deviation at MJD {REFERENCE_MJD:.0f}")
+        lines.append(f"uncertainty is one sigma at MJD {REFERENCE_MJD:.0f}")
     _, filters, subarrays = _layout(calibration)
     lines += calibration.cautions(Query.of(filters, subarrays, CHECKED[1]))
     lines.append("other bands in the coronagraphs' masks: D of FULL is assumed.")

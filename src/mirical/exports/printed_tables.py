@@ -22,7 +22,7 @@ _BLANK = r"\nodata"
 def factor_table(calibration: Calibration) -> QTable:
     """Return Table 8: A, B, tau, C at the reference epoch, n_stars and repeatability of each band.
 
-    Every number with its standard deviation where one is stated.
+    Every number with its error where one is stated.
     """
     table = calibration.stated_coefficients()
     answer = calibration.at(Query.of(calibration.bands, "FULL", REFERENCE_MJD))
@@ -62,8 +62,8 @@ def _table_8(calibration: Calibration) -> str:
     correlated = np.any(covariance != np.diag(np.diag(covariance)))
     comment = (
         f"$C$ is the factor in FULL at MJD {REFERENCE_MJD:.0f}, $A$ that after the response loss "
-        f"has decayed, $B$ the difference at MJD {T0_MJD:.0f}. $\\sigma$(CF) is the standard "
-        f"deviation of $C${'; errors of different bands are correlated' if correlated else ''}."
+        f"has decayed, $B$ the difference at MJD {T0_MJD:.0f}. $\\sigma$(CF) is the relative "
+        f"error of $C${'; errors of different bands are correlated' if correlated else ''}."
     )
     return _deluxe(f"{simulated(calibration)}Calibration Factors", heads, units, lines, comment)
 
@@ -132,7 +132,7 @@ def machine_readable(calibration: Calibration) -> Table:
         in_text = f" [{FACTOR_TEXT}]" if unit == FACTOR else ""  # the format has no DN
         for column, label, what in (
             (name, name, f"{description}{in_text}"),
-            (f"{name}_std", f"e_{name}", f"Standard deviation of {name}{in_text}"),
+            (f"{name}_std", f"e_{name}", f"Error of {name}, one sigma{in_text}"),
         ):
             values = floats(table[column], unit)
             if not np.any(np.isfinite(values)):  # nothing is stated: a column of blanks misaligns

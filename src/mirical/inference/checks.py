@@ -15,6 +15,10 @@ from mirical.inference.sampling import Arrays, random_key
 from mirical.model.design import Design
 from mirical.model.rows import outlier_probability, row_distribution
 
+GIVEN_OFFSETS = "log_likelihood_given_offsets"
+"""Group of the rows' log densities given the offsets: not what leave-one-out needs, for a row that
+alone determines an offset predicts itself; that is in ``log_likelihood``."""
+
 _USED = "expected", "sigma", "outlier_fraction", "outlier_width"
 
 
@@ -27,7 +31,7 @@ class RowChecks:
     predictive : (chain, draw, row) array
         Replicated ln C.
     log_likelihood : (chain, draw, row) array
-        Log density of the observed ln C.
+        Log density of the observed ln C given the draw's offsets.
     residual : (row,) array
         Observed minus expected in units of a sound row's standard deviation, posterior mean.
     outlier_probability : (row,) array
@@ -40,10 +44,10 @@ class RowChecks:
     outlier_probability: NDArray[np.float64]
 
     def groups(self) -> dict[str, Arrays]:
-        """Return the groups of the DataTree this fills."""
+        """Return the groups of the DataTree this fills, in single precision: they are large."""
         return {
-            "posterior_predictive": {"log_factor": self.predictive},
-            "log_likelihood": {"log_factor": self.log_likelihood},
+            "posterior_predictive": {"log_factor": self.predictive.astype(np.float32)},
+            GIVEN_OFFSETS: {"log_factor": self.log_likelihood.astype(np.float32)},
         }
 
 

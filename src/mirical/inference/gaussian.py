@@ -50,6 +50,7 @@ BAND_SCALES = {
     "tau_spread": "response_loss",
     "repeatability_median": "repeatability",
     "repeatability_spread": "repeatability",
+    "repeatability_limit": "repeatability",
 }
 """The same of what bands say of each other's laws and repeatabilities."""
 
@@ -83,8 +84,9 @@ class Gaussian:
         Zero where the card has no such rows.
     tightness : (star,) array
         Of the stars' colours.
-    repeatability_median, repeatability_spread : float
-        What the bands say of each other's repeatability: its median, spread of its logarithm.
+    repeatability_median, repeatability_spread, repeatability_limit : float
+        What the bands say of each other's repeatability: its median, spread of its logarithm,
+        and what it stays below.
     """
 
     residual: Floats
@@ -101,6 +103,7 @@ class Gaussian:
     tightness: Floats
     repeatability_median: float
     repeatability_spread: float
+    repeatability_limit: float
 
     @cached_property
     def root(self) -> Floats:
@@ -243,6 +246,7 @@ class Gaussians:
             tightness=tightness,
             repeatability_median=self._scale("repeatability_median", draw),
             repeatability_spread=self._scale("repeatability_spread", draw),
+            repeatability_limit=self._scale("repeatability_limit", draw),
         )
 
     def law_effect(self, draw: int, elapsed: Floats, band: NDArray[np.integer]) -> Floats:

@@ -6,6 +6,7 @@ from typing import Any
 
 import arviz_base
 import numpy as np
+import xarray as xr
 from arviz_stats.loo.loo import loo
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
@@ -71,3 +72,8 @@ def leave_one_out(log_likelihood: Floats, log_a: Floats) -> Any:
         }
     )
     return loo(tree, pointwise=True)
+
+
+def stored_leave_one_out(posterior: xr.DataTree) -> Any:
+    """Return ArviZ's PSIS-LOO of a run's rows, from the log likelihoods that the run stored."""
+    return loo(posterior, var_name="log_factor", pointwise=True)

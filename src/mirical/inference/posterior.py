@@ -42,6 +42,19 @@ def reported(posterior: xr.DataTree) -> list[str]:
     return [name for name in DIMS if name in posterior["posterior"]]
 
 
+PRINTED: tuple[str, ...] = (
+    "A",
+    "B",
+    "tau",
+    "C_ref",
+    "D",
+    "star_offset",
+    "star_band_offset",
+    "repeatability",
+)
+"""Variables of the posterior that tables print with an error."""
+
+
 def quantities(sites: Arrays, law: str) -> Arrays:
     """Return the named quantities of draws of the model's sites, derived ones included.
 

@@ -28,6 +28,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from mirical.inference.gaussian import Gaussian
+from mirical.model.terms import below_limit
 
 Floats = NDArray[np.float64]
 
@@ -74,6 +75,7 @@ def too_little(
         The rows' own first.
     """
     scatters = rows.repeatability_median * np.exp(rows.repeatability_spread * _NODES)
+    scatters = np.asarray(below_limit(scatters, rows.repeatability_limit))
     ratios = []
     for b in range(len(rows.log_a)):
         here = np.flatnonzero(band == b)

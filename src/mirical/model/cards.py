@@ -31,7 +31,7 @@ TERMS: dict[str, tuple[str, ...]] = {
     "star_offset": ("star_scale", "type_scale"),
     "star_band_offset": ("colour_scale", "colour_tail", "colour_length", "colour_roughness"),
     "visit_offset": ("visit_scale",),
-    "repeatability": ("repeatability_median", "repeatability_spread"),
+    "repeatability": ("repeatability_median", "repeatability_spread", "repeatability_limit"),
     "outliers": ("outlier_fraction", "outlier_width"),
 }
 """Every term a card may use, with the priors it must state."""
@@ -45,6 +45,7 @@ _MAY_BE: dict[str, tuple[str, ...]] = {
     "colour_length": ("fixed",),
     "colour_roughness": ("fixed",),
     "colour_tail": ("fixed",),
+    "repeatability_limit": ("fixed",),
     "slow_share": ("beta", "fixed"),
     "outlier_fraction": ("beta", "fixed"),
 }
@@ -209,7 +210,10 @@ def _read_priors(term: str, law: str, entries: dict[str, object], where: str) ->
     priors = {}
     for name in priors_of(term, law):
         if name not in entries:
-            raise InputError(f"{where}: term {term!r} states no prior for {name!r}.")
+            raise InputError(
+                f"{where}: term {term!r} states no prior for {name!r}; add "
+                f"[term.{term}.prior.{name}], or a base that has it."
+            )
         priors[name] = read_prior(name, entries[name], where)
         _refuse_unusable(priors[name], f"{where}: prior {name!r}")
     for centre, name in _IN_PROPORTION.items():

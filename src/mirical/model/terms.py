@@ -267,11 +267,22 @@ def repeatability(design: Design, card: Card) -> Float[Array, " row"]:
     """Return the standard deviation of sound rows: photometric error and band repeatability."""
     spread = draw("repeatability_spread", card)
     median = draw("repeatability_median", card)
+    limit = draw("repeatability_limit", card)
     estimate = design.units.log_scatter - jnp.log(median)
     unit = bent_normals("repeatability_unit", spread, design.units.scatter_information, estimate)
-    sigma = median * jnp.exp(spread * unit)
+    sigma = below_limit(median * jnp.exp(spread * unit), limit)
     sigma = numpyro.deterministic("repeatability", sigma)
     return jnp.hypot(sigma[design.band], design.log_factor_unc)
+
+
+def below_limit(scatter: ArrayLike, limit: ArrayLike) -> Array:
+    """Return s / sqrt(1 + (s / limit)^2): `scatter` where it is small, never above `limit`.
+
+    A logarithm of normal spread reaches any size. In a band of one or two rows nothing but
+    the prior bounds it, and a scatter of tens of percent, which is what outliers are for,
+    would make the band's factor arbitrary in a few draws out of thousands.
+    """
+    return jnp.asarray(scatter) / jnp.sqrt(1 + (jnp.asarray(scatter) / limit) ** 2)
 
 
 def outliers(card: Card) -> tuple[ArrayLike | None, ArrayLike | None]:

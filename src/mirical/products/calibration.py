@@ -93,7 +93,7 @@ class Factors:
     query : Query
         The points.
     mean, std : (point,) array
-        Mean and standard deviation.
+        Mean and standard deviation; of a posterior, half the central 68 % interval.
     q025, q16, q84, q975 : (point,) array
         Central 95 % and 68 % intervals.
     covariance : (point, point) array

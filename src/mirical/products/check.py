@@ -116,7 +116,7 @@ def check_run(
         "dependences": dependence_table(each, columns, design, parameters),
         "anomalies": anomaly_table(each, design),
         "influence": influence_table(each, inputs, seed, refit),
-        "loo": loo_table(each, design),
+        "loo": loo_table(each, posterior, design),
     }
     made["points"] = point_table(posterior, design, parameters)
     made["points"]["outlier_probability"] = np.mean([one.wrong for one in each], axis=0)

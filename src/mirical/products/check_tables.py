@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from mirical.inference.directions import PARAMETERS, slopes
 from mirical.inference.excess import TEMPERATURES, amplitude_of, probability
 from mirical.inference.jobs import Inputs
-from mirical.inference.left_out import leave_one_out
+from mirical.inference.left_out import stored_leave_one_out
 from mirical.inference.predictive import ALARM, ALARM_MEDIAN, answers
 from mirical.inference.scrutiny import (
     K_LIMIT,
@@ -157,13 +157,17 @@ def influence_table(
     return table
 
 
-def loo_table(each: list[AtDraw], design: Design) -> QTable:
-    """Return how well each row is predicted by all others."""
-    log_likelihood = np.array([one.log_likelihood for one in each])
+def loo_table(each: list[AtDraw], posterior: xr.DataTree, design: Design) -> QTable:
+    """Return how well each row is predicted by all others.
+
+    The densities are those that the run stored, of all its draws; the shares below the rows are of
+    the draws looked at.
+    """
     with warnings.catch_warnings():
         # That some rows' Pareto k is large is a column of the table and a sentence of the verdict.
         warnings.filterwarnings("ignore", "Estimated shape parameter", UserWarning)
-        found = leave_one_out(log_likelihood, np.array([one.log_a for one in each]))
+        found = stored_leave_one_out(posterior)
+    log_likelihood = np.array([one.log_likelihood for one in each])
     weights = smoothed(-log_likelihood.T).weights
     pit = np.sum(weights * np.array([one.pit for one in each]).T, axis=1)
     table = QTable()

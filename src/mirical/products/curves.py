@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.inference.checks import RowChecks
+from mirical.inference.quoted_errors import mean_and_error
 from mirical.model.design import Design
 from mirical.products.calibration import Query
 from mirical.products.posterior_calibration import PosteriorCalibration
@@ -76,7 +77,7 @@ def predictive_table(
     middle = quantiles[list(_QUANTILES).index("q50")]
     drawn = calibration.posterior["posterior"].to_dataset()["D_band"]
     at = design.band, design.subarray
-    throughput, spread = (f(("chain", "draw")).values[at] for f in (drawn.mean, drawn.std))
+    throughput, spread = (values[at] for values in mean_and_error(drawn))
     table = QTable({"row": list(design.rows)})
     table["name"] = [design.stars[i] for i in design.star]
     table["srctype"] = [design.types[design.star_type[i]] for i in design.star]

@@ -95,11 +95,11 @@ class ErrorBudget:
 
     @property
     def std(self) -> Floats:
-        """Relative standard deviation of each flux."""
+        """Relative error of each flux, one sigma."""
         return np.sqrt(np.diag(self.covariance))
 
     def table(self) -> QTable:
-        """Return one row a flux: its point, each part and the total, standard deviations in %."""
+        """Return one row a flux: its point, each part and the total, one sigma in %."""
         query = self.observation.query
         table = QTable({"filter": list(query.filters), "subarray": list(query.subarrays)})
         table["mjd"] = query.mjd
@@ -136,7 +136,7 @@ class ErrorBudget:
             "; errors between bands are correlated, use the covariance" if between.any() else ""
         )
         return (
-            f"The flux calibration contributes a relative standard deviation of {size} for "
+            f"The flux calibration contributes a relative error (1 sigma) of {size} for "
             f"{source} observed in {visits_text} ({', '.join(said)}), to be added in quadrature to "
             f"the pipeline's photometric errors{common} ({_whose(self.calibration)})."
         )

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mirical.inference.diagnostics import BFMI_LIMIT, ESS_LIMIT, RHAT_LIMIT, Verdict
+from mirical.inference.diagnostics import (
+    BFMI_LIMIT,
+    ERROR_NOISE_LIMIT,
+    ESS_LIMIT,
+    MEAN_NOISE_LIMIT,
+    RHAT_LIMIT,
+    Verdict,
+)
 from mirical.inference.jobs import Job
 from mirical.model.cards import Card
 from mirical.products.entries import Sheet, count, number, text
@@ -33,6 +40,12 @@ def diagnostic_sheet(verdict: Verdict) -> Sheet:
          f"at least {ESS_LIMIT}", v.min_ess_bulk >= ESS_LIMIT),
         ("Tail effective draws, fewest", number(v.min_ess_tail, 0), v.min_ess_tail_of,
          f"at least {ESS_LIMIT}", v.min_ess_tail >= ESS_LIMIT),
+        ("Monte-Carlo error of an error, largest (%)", number(100 * v.error_noise, 1),
+         v.error_noise_of, f"at most {100 * ERROR_NOISE_LIMIT:.1f}",
+         v.error_noise <= ERROR_NOISE_LIMIT),
+        ("Monte-Carlo error of a mean, largest (% of its error)", number(100 * v.mean_noise, 1),
+         v.mean_noise_of, f"at most {100 * MEAN_NOISE_LIMIT:.1f}",
+         v.mean_noise <= MEAN_NOISE_LIMIT),
         ("E-BFMI, smallest", number(v.min_bfmi, 2), "energy", f"at least {BFMI_LIMIT}",
          v.min_bfmi >= BFMI_LIMIT),
         ("Divergent draws", count(v.divergences), "all chains", "none", v.divergences == 0),

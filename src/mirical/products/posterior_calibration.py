@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
+from mirical.inference.quoted_errors import (
+    covariance,
+    half_width,
+    mean_and_error,
+    normal_image,
+    scatter_half_width,
+)
 from mirical.model.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.observations.apertures import Aperture
 from mirical.products.calibration import UNBELIEVABLE, Calibration, Factors, Query, Scatter
@@ -73,11 +80,15 @@ class PosteriorCalibration(Calibration):
 
     @property
     def scatter(self) -> Scatter:
-        """Root mean squares of the posterior's visit scale and repeatabilities, of sound rows."""
+        """Half the central 68 % interval of what visits share and of a sound row beside it.
+
+        Visit scale and repeatabilities are as uncertain as the posterior has them.
+        """
         drawn = self.posterior["posterior"].to_dataset()
-        square = (drawn["repeatability"] ** 2).mean(("chain", "draw")).values
-        visit = float((drawn["visit_scale"] ** 2).mean()) if "visit_scale" in drawn else 0.0
-        return Scatter(visit**0.5, dict(zip(self.bands, np.sqrt(square).tolist(), strict=True)))
+        of_bands = self.parameters(["repeatability"])["repeatability"].T
+        sizes = {b: scatter_half_width(of) for b, of in zip(self.bands, of_bands, strict=True)}
+        visits = drawn["visit_scale"].values.ravel() if "visit_scale" in drawn else np.zeros(1)
+        return Scatter(scatter_half_width(visits), sizes)
 
     @property
     def aperture_errors(self) -> Mapping[str, float]:
@@ -108,22 +119,20 @@ class PosteriorCalibration(Calibration):
         return {band: (float(at.min()), float(at.max())) for band, at in mine.items() if len(at)}
 
     def stated_coefficients(self) -> QTable:
-        """Return posterior means and standard deviations of every band's coefficients."""
+        """Return posterior means and quoted errors of every band's coefficients."""
         stated = {}
         for name in COEFFICIENTS:
-            mean, std = self._moments(name.removesuffix("_pct"))
+            mean, std = self._stated(name.removesuffix("_pct"))
             scale = 100 if name.endswith("_pct") else 1
             stated |= {name: scale * mean, f"{name}_std": scale * std}
         return band_table(self.bands, stated)
 
     def stated_subarrays(self) -> QTable:
-        """Return posterior mean and standard deviation of every subarray's D."""
-        return subarray_table(self.subarrays, *self._moments("D"))
+        """Return posterior mean and quoted error of every subarray's D."""
+        return subarray_table(self.subarrays, *self._stated("D"))
 
-    def _moments(self, name: str) -> tuple[Floats, Floats]:
-        values = self.posterior["posterior"].to_dataset()[name]
-        over = ("chain", "draw")
-        return values.mean(over).values, values.std(over, ddof=1).values
+    def _stated(self, name: str) -> tuple[Floats, Floats]:
+        return mean_and_error(self.posterior["posterior"].to_dataset()[name])
 
     def draws(self, query: Query, number: int | None = None, seed: int = 0) -> Floats:
         """Return posterior draws of the factors, shape (draw, point); see `Calibration.draws`.
@@ -193,14 +202,13 @@ class PosteriorCalibration(Calibration):
         return said
 
     def at(self, query: Query) -> Factors:
-        """Return mean, spread and covariance of the posterior draws."""
+        """Return mean, quoted error and covariance of the posterior draws."""
         draws = self.draws(query)
         q025, q16, q84, q975 = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
-        mean, std = draws.mean(axis=0), draws.std(axis=0, ddof=1)
-        covariance = np.atleast_2d(np.cov(draws, rowvar=False))
+        mean, std = draws.mean(axis=0), half_width(draws)
         known = self.aperture_errors
         aperture = np.array([known[band] for band in query.filters]) if known else None
-        return Factors(query, mean, std, q025, q16, q84, q975, covariance, aperture)
+        return Factors(query, mean, std, q025, q16, q84, q975, covariance(draws), aperture)
 
     def parts(self, query: Query) -> dict[str, Floats]:
         """Return the relative covariance of the factors in parts, one explained after the other.
@@ -208,7 +216,8 @@ class PosteriorCalibration(Calibration):
         Scale is what goes along with the mean of ln C over all bands of the run at the
         reference epoch in FULL; colour what is left and goes along with each band's; time what
         is left and goes along with ln C in FULL at the points' epochs; subarray the rest,
-        which is the throughput's. The parts add up to the covariance, and each is one.
+        which is the throughput's. The parts add up to the covariance, and each is one;
+        all of them are of normal scores, as quoted errors are (`inference.quoted_errors`).
         """
         bands = list(dict.fromkeys(query.filters))
         at_reference = np.log(self.draws(Query.of(self.bands, "FULL", REFERENCE_MJD)))
@@ -219,5 +228,5 @@ class PosteriorCalibration(Calibration):
             "colour": in_bands,
             "time": in_full,
         }
-        left = np.log(self.draws(query))
-        return explained(left, stages)
+        images = {name: normal_image(stage) for name, stage in stages.items()}
+        return explained(normal_image(np.log(self.draws(query))), images)

@@ -149,7 +149,7 @@ def _model(
     chains = sample(design, inputs.card, sampler, _Unwatched())
     drawn = quantities(chains.sites, inputs.card.law)
     posterior = _tree(drawn, chains.stats, design)
-    verdict = judge(posterior, reported(posterior), chains.complete)
+    verdict = judge(posterior, reported(posterior), (), chains.complete)
     probability = check_rows(chains.sites, design, sampler.seed).outlier_probability
     return posterior, {
         "quantities": _score_quantities(drawn, program, design),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 from astropy.table import QTable
 
@@ -25,11 +26,13 @@ from mirical.inference.jobs import (
     resolve_job,
 )
 from mirical.inference.posterior import (
+    PRINTED,
     build_posterior,
     read_posterior,
     reported,
     write_posterior,
 )
+from mirical.inference.row_likelihood import log_likelihood_given_others
 from mirical.inference.sampling import Progress, sample, sample_prior
 from mirical.observations.factors import CalibrationFactors
 from mirical.observations.formats import write_ecsv
@@ -74,7 +77,9 @@ def run_job(job: Job, inputs: Inputs, progress: Progress) -> Run:
     chains = sample(design, card, job.sampler, progress)
     checks = check_rows(chains.sites, design, job.sampler.seed)
     prior = sample_prior(design, card, job.sampler.seed)
-    posterior = build_posterior(chains, prior, checks.groups(), design, _provenance(job, inputs))
+    given_others = log_likelihood_given_others(chains.sites, design, card, job.sampler.seed)
+    groups = checks.groups() | {"log_likelihood": {"log_factor": given_others.astype(np.float32)}}
+    posterior = build_posterior(chains, prior, groups, design, _provenance(job, inputs))
     posterior = with_apertures(posterior, inputs.factors.apertures)
     published = PublishedCalibration()
     calibration = PosteriorCalibration(posterior)
@@ -88,7 +93,7 @@ def run_job(job: Job, inputs: Inputs, progress: Progress) -> Run:
         "curves": curves.band_curves(calibration, published, design),
         "predictive": curves.predictive_table(calibration, checks, design),
     }
-    verdict = judge(posterior, reported(posterior), chains.complete)
+    verdict = judge(posterior, reported(posterior), PRINTED, chains.complete)
     return Run(job, inputs, posterior, verdict, made)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS, IMAGING_BANDS
 from mirical.conventions import T0_MJD
+from mirical.inference.quoted_errors import half_width
 from mirical.products.calibration import Query
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,7 @@ class Score:
     Attributes
     ----------
     error, std : (quantity,) array
-        Mean minus truth, and quoted standard deviation.
+        Mean minus truth, and quoted error.
     inside : (quantity,) int array
         2 where the truth is in the central 68 %, 1 in the central 95 % only, 0 outside.
     """
@@ -47,7 +48,7 @@ class Score:
         low95, low, high, high95 = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
         inside = ((low <= truth) & (truth <= high)).astype(int)
         inside += (low95 <= truth) & (truth <= high95)
-        return cls(draws.mean(0) - truth, draws.std(0, ddof=1), inside)
+        return cls(draws.mean(0) - truth, half_width(draws), inside)
 
     @classmethod
     def of_normal(cls, error: Floats, std: Floats) -> Score:

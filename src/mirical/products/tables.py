@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS
 from mirical.conventions import FACTOR, REFERENCE_MJD
 from mirical.inference.checks import RowChecks
+from mirical.inference.quoted_errors import MEANING, mean_and_error
 from mirical.model.design import Design
 from mirical.observations.apertures import Aperture
 from mirical.observations.factors import CalibrationFactors
@@ -96,10 +97,10 @@ def coefficient_table(
     table = QTable({"filter": list(BANDS)})
     units = {"A": FACTOR, "B": FACTOR, "tau": u.d, "C_ref": FACTOR}
     for name, unit in units.items():
-        mean, std = _moments(drawn[name])
+        mean, std = mean_and_error(drawn[name])
         table[name] = _spread(mean, bands) * unit
         table[f"{name}_std"] = _spread(std, bands) * unit
-    mean, std = _moments(drawn["C_ref"])
+    mean, std = mean_and_error(drawn["C_ref"])
     table["sigma_cf_pct"] = _spread(100 * std / mean, bands) * u.percent
     known = {b: 100 * apertures[b].relative_unc for b in bands}
     known = {band: percent for band, percent in known.items() if np.isfinite(percent)}
@@ -108,7 +109,7 @@ def coefficient_table(
         "Error of the band's aperture correction, in no other column: it cancels for point "
         "sources measured in the same aperture; blank where nobody measured it"
     )
-    mean, std = _moments(100 * drawn["repeatability"])
+    mean, std = mean_and_error(100 * drawn["repeatability"])
     table["repeatability_pct"] = _spread(mean, bands) * u.percent
     table["repeatability_pct_std"] = _spread(std, bands) * u.percent
     stars = [len(set(design.star[design.band == i])) for i in range(len(bands))]
@@ -125,14 +126,14 @@ def coefficient_table(
     for name, entries in rests_on.items():
         known = dict(zip(bands, entries, strict=True))
         table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in BANDS]
-    table.meta |= _meta(posterior, "Posterior mean and standard deviation of the coefficients")
+    table.meta |= _meta(posterior, f"Coefficients: posterior mean, and error (_std: {MEANING})")
     table.meta["C_ref_mjd"] = REFERENCE_MJD
     return table
 
 
 def subarray_table(posterior: xr.DataTree, design: Design) -> QTable:
     """Return the throughput D of each subarray relative to FULL, and what it rests on."""
-    mean, std = _moments(posterior["posterior"].to_dataset()["D"])
+    mean, std = mean_and_error(posterior["posterior"].to_dataset()["D"])
     rows = np.bincount(design.subarray, minlength=len(design.subarrays))
     words = [PRIOR if n == 0 else b for n, b in zip(rows, basis(posterior, "D"), strict=True)]
     words[0] = DEFINED
@@ -145,11 +146,11 @@ def subarray_table(posterior: xr.DataTree, design: Design) -> QTable:
 def star_table(posterior: xr.DataTree, design: Design) -> QTable:
     """Return each star's gray offset of the predicted flux in percent, and its colour term."""
     drawn = posterior["posterior"].to_dataset()
-    mean, std = _moments(100 * drawn["star_offset"])
+    mean, std = mean_and_error(100 * drawn["star_offset"])
     table = QTable({"name": list(design.stars)})
     table["srctype"] = [design.types[i] for i in design.star_type]
     table["offset_pct"], table["offset_pct_std"] = mean * u.percent, std * u.percent
-    colour, colour_std = _moments(100 * drawn["star_band_offset"])
+    colour, colour_std = mean_and_error(100 * drawn["star_band_offset"])
     pairs = np.zeros(colour.shape, dtype=bool)
     pairs[design.star, design.band] = True
     strength = np.where(pairs, np.abs(colour) / np.maximum(colour_std, 1e-12), -np.inf)
@@ -197,11 +198,6 @@ def row_table(
         )
     table.meta |= _meta(posterior, "Every input row and what became of it")
     return table
-
-
-def _moments(values: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    over = ("chain", "draw")
-    return values.mean(over).values, values.std(over, ddof=1).values
 
 
 def _spread(values: NDArray[np.float64], bands: list[str]) -> Any:

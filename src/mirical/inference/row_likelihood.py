@@ -1,0 +1,96 @@
+r"""Log likelihood of each row given all others, offsets integrated out, at every posterior draw.
+
+Given a draw's response loss, scales and outliers, the rows less the loss are normal with a
+covariance V that holds all offsets (`mirical.model.collapsed`). With a = V^-1 y, row i given all
+others is
+
+    N(y_i - a_i / [V^-1]_ii,  1 / [V^-1]_ii),
+
+and both come from one gradient of the collapsed density L: d L / d y_i = -a_i, and with respect to
+the row's own variance d L / d r_i = (a_i^2 - [V^-1]_ii) / 2. Whether the row itself is an outlier
+is then averaged over, as in the model. This is what leave-one-out cross-validation needs:
+conditional on the offsets, a row that alone determines an offset predicts itself.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import NDArray
+from numpyro import handlers
+
+from mirical.inference.runtime import cores
+from mirical.inference.sampling import Arrays, random_key
+from mirical.model.blocks import Blocks, make_blocks
+from mirical.model.cards import Card
+from mirical.model.collapsed import integrate, row_variance
+from mirical.model.design import Design
+from mirical.model.rows import outlier_probability, row_distribution
+from mirical.model.terms import Given, colour_correlation, given
+
+
+def log_likelihood_given_others(
+    sites: Arrays, design: Design, card: Card, seed: int
+) -> NDArray[np.float64]:
+    """Return the log density of each row given all others at each draw, (chain, draw, row).
+
+    Parameters
+    ----------
+    sites : dict of {str : (chain, draw, ...) array}
+        Posterior draws of the model's sites.
+    design, card : Design, Card
+        The rows and the model.
+    seed : int
+        The job's seed: which rows are outliers is drawn again from its distribution given the draw.
+    """
+    trace = handlers.trace(handlers.seed(given, 0)).get_trace(design, card)
+    sampled = [name for name, site in trace.items() if site["type"] == "sample"]
+    kept = {name: jnp.asarray(sites[name]) for name in (*sampled, "expected")}
+    chains, draws = sites["expected"].shape[:2]
+    keys = jax.random.split(random_key(seed, "left out"), (chains, draws))
+    blocks = make_blocks(design, colour_correlation(design, card))
+    # Draw after draw: XLA may lock up on batches of thousands of factorisations.
+    each = jax.jit(partial(jax.lax.map, partial(_of_draw, design, blocks, card)))
+    chain = [(keys[i], {name: values[i] for name, values in kept.items()}) for i in range(chains)]
+    first = np.asarray(each(chain[0]))  # compiles, before threads run what is compiled
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
+        others = list(pool.map(lambda one: np.asarray(each(one)), chain[1:]))
+    return np.stack([first, *others])
+
+
+def _of_draw(
+    design: Design, blocks: Blocks, card: Card, keyed: tuple[jax.Array, dict[str, Any]]
+) -> Float[Array, " row"]:
+    key, sites = keyed
+    known = handlers.substitute(handlers.seed(given, 0), data=sites)(design, card)
+    rows = row_distribution(
+        sites["expected"], known.sigma, known.outlier_fraction, known.outlier_width
+    )
+    wrong = outlier_probability(rows, jnp.asarray(design.log_factor))
+    return given_others(design, blocks, known, jax.random.bernoulli(key, wrong).astype(float))
+
+
+def given_others(
+    design: Design, blocks: Blocks, known: Given, outlier: Float[Array, " row"]
+) -> Float[Array, " row"]:
+    """Return the log density of each row given all others, of which some are outliers."""
+
+    def density(rows: Float[Array, " row"], variance: Float[Array, " row"]) -> Float[Array, ""]:
+        return integrate(design, blocks, known.scales, rows, variance).log_density
+
+    variance = row_variance(known, outlier)
+    rows = jnp.asarray(design.log_factor) - known.loss_effect
+    by_row, by_variance = jax.grad(density, argnums=(0, 1))(rows, variance)
+    precision = by_row**2 - 2 * by_variance
+    off = -by_row / precision
+    sound = 1 / precision - variance + known.sigma**2
+    predicted = row_distribution(
+        jnp.zeros_like(off), jnp.sqrt(sound), known.outlier_fraction, known.outlier_width
+    )
+    return predicted.log_prob(off)
