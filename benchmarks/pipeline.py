@@ -76,7 +76,7 @@ def conversion(card: str, calibration: Any) -> list[dict[str, Any]]:
     """Return, for each band, the exported factor's largest difference from the mean."""
     import numpy as np
 
-    from mirical.bands import SUBARRAYS
+    from mirical.bands import SUBARRAYS, readouts
     from mirical.exports.pipeline_export import mean_rows
     from mirical.products.calibration import Query
 
@@ -87,7 +87,7 @@ def conversion(card: str, calibration: Any) -> list[dict[str, Any]]:
     for band in calibration.bands:
         worst: tuple[float, ...] = (0.0, 0.0, 0.0)
         place = ""
-        for subarray in SUBARRAYS:
+        for subarray in (name for name in SUBARRAYS if name in readouts(band)):
             answer = calibration.at(Query.of(band, subarray, mjd))
             off = exported[:, rows.row_of(band, subarray)] - answer.mean
             at = int(np.abs(off / answer.std).argmax())

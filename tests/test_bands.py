@@ -17,6 +17,7 @@ from mirical.bands import (
     find_band,
     imaging_neighbours,
     readouts,
+    require_readout,
     subarray_term,
 )
 from mirical.errors import InputError
@@ -83,9 +84,33 @@ def test_a_band_may_be_read_out_in_its_own_mask_and_others_masks_to_acquire_targ
     assert masks & set(readouts("F1065C")) == {"MASK1065"}
     assert masks & set(readouts("F770W")) == set()
     assert masks <= set(readouts("FND"))
-    for band in BANDS:
-        assert {*SUBARRAYS, "SLITLESSPRISM", *NEWER_SUBARRAYS} <= set(readouts(band))
+    for band, known in BANDS.items():
         assert len(set(readouts(band))) == len(readouts(band))
+        assert (set(SUBARRAYS) <= set(readouts(band))) == (known.mask is None)
+    assert readouts("F2300C") == ("FULL", "MASKLYOT")
+
+
+def test_the_spectrometers_subarrays_image_stars_to_acquire_them_alone():
+    prism = {"SLITLESSPRISM", "SUBPRISM", "SUBSLIT", "SLITLESSPRISM_IP"}
+    assert prism <= set(readouts("F560W"))
+    assert prism & set(readouts("F770W")) == set()
+    assert {"SUB64_IP", "SUB128_IP"} <= set(readouts("F770W"))
+
+
+@pytest.mark.parametrize(
+    ("band", "subarray", "expected"),
+    [
+        ("F1065C", "SUB64", "FULL or MASK1065"),
+        ("F1065C", "SLITLESSPRISM", "FULL or MASK1065"),
+        ("F770W", "MASKLYOT", "FULL, BRIGHTSKY, SUB256, SUB128 or SUB64"),
+        ("F2550W", "SUBSLIT", "FULL, BRIGHTSKY, SUB256, SUB128 or SUB64"),
+    ],
+)
+def test_a_band_is_refused_where_it_is_not_observed(band: str, subarray: str, expected: str):
+    sentence = f"^x: band '{band}' is not observed in '{subarray}'; expected {expected}\\.$"
+    with pytest.raises(InputError, match=sentence):
+        require_readout(band, subarray, "x")
+    require_readout("FND", "MASKLYOT", "x")
 
 
 def test_the_installed_pipeline_knows_exactly_these_readouts():

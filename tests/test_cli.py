@@ -108,7 +108,7 @@ GRIDS = {
     ),
     "mask of another band": (
         grid(subarray=["FULL", "MASK1140"]),
-        "grid.ecsv row 2: band 'F1065C' is not observed in 'MASK1140'; expected MASK1065.",
+        "grid.ecsv row 2: band 'F1065C' is not observed in 'MASK1140'; expected FULL or MASK1065.",
     ),
     "not numeric": (
         grid(mjd=["soon", "later"]),

@@ -129,14 +129,44 @@ def assumed_term(name: str, where: str) -> str:
 
 
 def readouts(band: str) -> tuple[str, ...]:
-    """Return every subarray a factor of a band may be asked for, its own mask first after FULL.
+    """Return every subarray a band is observed in, FULL first and its own mask next.
 
-    Other bands' masks are among them where targets are acquired in the band.
+    A coronagraph band is observed in its mask alone; FULL, where D = 1 as well, says the same.
+    The spectrometer's subarrays and the masks image stars in the bands of target acquisition.
     """
-    own = (BANDS[band].mask,) if BANDS[band].mask else ()
-    masks = UNIT_SUBARRAYS[:-1] if band in ACQUISITION_BANDS else own
-    first, *others = SUBARRAYS
-    return (first, *filter(None, masks), *others, UNIT_SUBARRAYS[-1], *NEWER_SUBARRAYS)
+    full, *others = SUBARRAYS
+    mask = BANDS[band].mask
+    if mask is not None:
+        return full, mask
+    acquires = band in ACQUISITION_BANDS
+    *masks, prism = UNIT_SUBARRAYS
+    newer = [
+        name
+        for name in NEWER_SUBARRAYS
+        if acquires or name.removesuffix("_IP") in SUBARRAYS  # not a spectrometer's
+    ]
+    if not acquires:
+        return (full, *others, *newer)
+    return (full, *masks, *others, prism, *newer)
+
+
+def require_readout(band: str, subarray: str, where: str) -> None:
+    """Refuse a band in a subarray that it is not observed in.
+
+    Raises
+    ------
+    InputError
+        If the band or the subarray is unknown, or there is no such pair; `where` begins the
+        sentence.
+    """
+    known = readouts(find_band(band, where).name)
+    assumed_term(subarray, where)
+    if subarray not in known:
+        expected = [name for name in known if name not in NEWER_SUBARRAYS]
+        raise InputError(
+            f"{where}: band {band!r} is not observed in {subarray!r}; expected "
+            f"{', '.join(expected[:-1])} or {expected[-1]}."
+        )
 
 
 def imaging_neighbours(name: str) -> tuple[str, str]:

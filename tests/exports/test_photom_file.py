@@ -125,7 +125,7 @@ def test_every_readout_of_every_band_has_a_row_with_the_throughput_it_is_said_to
         (band, name) for band in BANDS for name in readouts(band)
     }
     for name, of in NEWER_SUBARRAYS.items():
-        one, other = rows.row_of("F770W", name), rows.row_of("F770W", of)
+        one, other = rows.row_of("F560W", name), rows.row_of("F560W", of)
         assert rows.photmjsr[one] == rows.photmjsr[other]
     full, sub256 = rows.row_of("F770W", "FULL"), rows.row_of("F770W", "SUB256")
     assert rows.photmjsr[full] / rows.photmjsr[sub256] == pytest.approx(0.98, rel=1e-9)
@@ -142,7 +142,7 @@ def test_the_coefficients_stay_within_a_tenth_of_the_error_of_the_mean_factor(na
     rows = exported.rows.as_stored()
     worst = 0.0
     for band in calibration.bands:
-        for subarray in SUBARRAYS:
+        for subarray in (name for name in SUBARRAYS if name in readouts(band)):
             mjd = np.linspace(59720.0, 62000.0, 39)
             answer = calibration.at(Query.of(band, subarray, mjd))
             row = rows.row_of(band, subarray)

@@ -362,3 +362,11 @@ def test_a_flag_nobody_knows_is_refused(tmp_path: Path):
     sentence = "rows.ecsv row 2: flag 'satuated' is unknown; did you mean 'saturated'? Leave it bl"
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}"):
         load(flagged("", "satuated", ""), tmp_path)
+
+
+def test_a_band_in_a_subarray_that_it_is_not_observed_in_is_refused(tmp_path: Path):
+    table = photometry()
+    table["subarray"] = ["FULL", "MASK1065", "FULL"]
+    sentence = "rows.ecsv row 2: band 'F770W' is not observed in 'MASK1065'; expected FULL, BRIGHT"
+    with pytest.raises(InputError, match=sentence):
+        load(table, tmp_path)

@@ -45,11 +45,12 @@ REFUSED = {
     ),
     "imaging band in a mask": (
         ("F770W", "MASK1065", 59760),
-        "q: band 'F770W' is not observed in 'MASK1065'; expected FULL or an imaging subarray.",
+        "q: band 'F770W' is not observed in 'MASK1065'; expected FULL, BRIGHTSKY, SUB256, SUB128 or "
+        "SUB64.",
     ),
     "coronagraph band in another mask": (
         ("F1065C", "MASK1140", 59760),
-        "q: band 'F1065C' is not observed in 'MASK1140'; expected MASK1065.",
+        "q: band 'F1065C' is not observed in 'MASK1140'; expected FULL or MASK1065.",
     ),
     "JD instead of MJD": (
         ("F770W", "FULL", 2459760.5),

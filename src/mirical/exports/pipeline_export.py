@@ -70,6 +70,7 @@ def mean_rows(calibration: Calibration) -> Exported:
         (band, term): _moments(calibration, band, term, mjd)
         for band in calibration.bands
         for term in SUBARRAYS
+        if term in readouts(band)
     }
     full = [found[band, SUBARRAYS[0]] for band in calibration.bands]
     made = convert(

@@ -16,7 +16,7 @@ from astropy import units as u
 from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
-from mirical.bands import find_band, subarray_term
+from mirical.bands import find_band, require_readout, subarray_term
 from mirical.errors import InputError, did_you_mean
 from mirical.observations.columns import COLUMNS
 from mirical.observations.flags import FLAGS
@@ -195,6 +195,10 @@ def _canonicalise(table: QTable, source: str) -> None:
 
 
 def _refuse_impossible(table: QTable, source: str) -> None:
+    for row in table["row", "filter", "subarray", "flag"].iterrows():
+        number, band, subarray, flag = row
+        if not flag:  # what a flagged row says of itself may be wrong: it is not fitted
+            require_readout(str(band), str(subarray), f"{source} row {number}")
     positive = [c for c in ("iflux", "ifluxunc", "model_flux") if c in table.colnames]
     for column in positive:
         _refuse_where(table, column, table[column].value <= 0, "a positive number", source)

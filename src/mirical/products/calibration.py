@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import ACQUISITION_BANDS, NEWER_SUBARRAYS, assumed_term, find_band
+from mirical.bands import NEWER_SUBARRAYS, assumed_term, require_readout
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
 
@@ -40,8 +40,8 @@ class Query:
         Raises
         ------
         InputError
-            If there is no point, a band or subarray is unknown, or an epoch is
-            before JWST observed or not a number.
+            If there is no point, a band or subarray is unknown or not observed together, or an
+            epoch is before JWST observed or not a number.
         """
         bands, terms, epochs = np.broadcast_arrays(
             np.atleast_1d(np.asarray(filters, dtype=str)),
@@ -52,14 +52,7 @@ class Query:
             raise InputError(f"{where}: no rows; give at least one band, subarray and epoch.")
         for i, (band, subarray, epoch) in enumerate(zip(bands, terms, epochs, strict=True), 1):
             place = where if len(bands) == 1 else f"{where} row {i}"
-            known = find_band(str(band), place)
-            assumed_term(str(subarray), place)
-            foreign = str(subarray).startswith("MASK") and subarray != known.mask
-            if foreign and known.name not in ACQUISITION_BANDS:
-                raise InputError(
-                    f"{place}: band {known.name!r} is not observed in {str(subarray)!r}; expected "
-                    f"{known.mask or 'FULL or an imaging subarray'}."
-                )
+            require_readout(str(band), str(subarray), place)
             if not T0_MJD - 100 <= epoch <= 100000:
                 raise InputError(
                     f"{place}: mjd {epoch:.10g} is not an epoch of JWST; "
