@@ -45,8 +45,8 @@ REFUSED = {
     ),
     "imaging band in a mask": (
         ("F770W", "MASK1065", 59760),
-        "q: band 'F770W' is not observed in 'MASK1065'; expected FULL, BRIGHTSKY, SUB256, SUB128 or "
-        "SUB64.",
+        "q: band 'F770W' is not observed in 'MASK1065'; expected FULL, BRIGHTSKY, SUB256, SUB128 "
+        "or SUB64.",
     ),
     "coronagraph band in another mask": (
         ("F1065C", "MASK1140", 59760),
