@@ -24,6 +24,7 @@ VOCABULARY = (
     "zeropoints",
     "toml_files",
     "text",
+    "workers",
 )
 LAYERS = (
     "vocabulary",

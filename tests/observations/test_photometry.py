@@ -11,7 +11,7 @@ from mirical.inference.scene_psf import scene_psf
 from mirical.inference.scene_study import image_of, random_scene, subarrays_of
 from mirical.inference.scenes import Background, Scene, exposure_time
 from mirical.observations.apertures import published_apertures
-from mirical.observations.images import Unmeasurable
+from mirical.observations.image_files import Unmeasurable
 from mirical.observations.locating import centre_of_mass
 from mirical.observations.photometry import measure
 

@@ -37,13 +37,8 @@ from mirical.bands import NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import FACTOR_TEXT, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.folders import whole_file
-from mirical.observations.images import (
-    RATE,
-    SURFACE_BRIGHTNESS,
-    Unmeasurable,
-    open_model,
-    taken,
-)
+from mirical.observations.image_files import Unmeasurable, open_model
+from mirical.observations.image_headers import RATE, SURFACE_BRIGHTNESS, taken
 from mirical.products.calibration import Calibration, Query
 from mirical.text import ascii_text
 

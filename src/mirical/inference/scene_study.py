@@ -9,7 +9,8 @@ import numpy as np
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.inference.scenes import SHAPES, Background, Scene, exposure_time
 from mirical.observations.apertures import published_apertures
-from mirical.observations.images import Exposure, Image
+from mirical.observations.image_headers import Exposure
+from mirical.observations.images import Image
 
 SMALL = (256, 256)
 """FULL and BRIGHTSKY are drawn this large: photometry looks no farther."""

@@ -14,7 +14,9 @@ from stdatamodels.jwst.datamodels import dqflags
 from mirical.bands import BANDS, Band
 from mirical.errors import InputError
 from mirical.observations.apertures import published_apertures
-from mirical.observations.images import Unmeasurable, image_of, true_band
+from mirical.observations.image_files import Unmeasurable
+from mirical.observations.image_headers import true_band
+from mirical.observations.images import image_of
 from mirical.observations.locating import NoSource, locate
 
 _DO_NOT_USE = dqflags.pixel["DO_NOT_USE"]

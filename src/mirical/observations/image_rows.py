@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from astropy.table import QTable
 
 from mirical.bands import BANDS
 from mirical.conventions import COUNT_RATE, PIXEL_SOLID_ANGLE
+from mirical.errors import InputError
 from mirical.observations.apertures import Aperture
 from mirical.observations.columns import COLUMNS, Column
-from mirical.observations.images import Image, Unmeasurable, read_image
+from mirical.observations.image_files import Unmeasurable
+from mirical.observations.images import Image, read_image
 from mirical.observations.photometry import Measurement, measure
 from mirical.stars import STARS, star_key
+from mirical.workers import worker_pool
 
 Draw = Callable[[Image, Aperture, Measurement, str], None]
 """Draws what was measured; the last argument is the file's name without its ending."""
@@ -46,6 +49,9 @@ _COLUMNS: dict[str, Column] = {
     "y": Column("Centroid, first pixel 0", u.pix),
     "offset": Column("Distance of the centroid from the expected position", u.pix),
     "interpolated": Column("Pixels of the aperture that were filled in", u.dimensionless_unscaled),
+    "without_error": Column(
+        "Pixels of the aperture whose error was filled in", u.dimensionless_unscaled
+    ),
     "flag": Column("Why the row is not to be fitted; empty if it is"),
     "reason": Column("The same in words"),
     "note": Column("Worth knowing"),
@@ -91,13 +97,17 @@ def measure_files(
         How to measure them.
     workers : int
         Processes; with one the files are measured here.
+
+    Raises
+    ------
+    InputError
+        If a process was ended from outside.
     """
     one = partial(row_of, settings=settings)
     if workers == 1 or len(paths) == 1:
         yield from ((i, one(path)) for i, path in enumerate(paths))
         return
-    # Workers start afresh: a fork would copy threads' locks.
-    with ProcessPoolExecutor(min(workers, len(paths)), get_context("spawn")) as pool:
+    with worker_pool(min(workers, len(paths))) as pool:
         left = iter(enumerate(paths))
         running: dict[Future[dict[str, Any]], int] = {}
         try:
@@ -110,6 +120,11 @@ def measure_files(
                     return
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(done), done.result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                "photometry: a worker process was ended from outside, perhaps for want of memory; "
+                "give --workers 1, or fewer images at a time."
+            ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -174,10 +189,26 @@ def _measured(image: Image, aperture: Aperture, found: Measurement) -> dict[str,
         "y": found.position.y,
         "offset": found.position.offset,
         "interpolated": found.interpolated,
+        "without_error": found.without_error,
         "flag": found.flag,
         "reason": found.reason,
-        "note": found.position.note,
+        "note": "; ".join(filter(None, _notes(image, found))),
     }
+
+
+def _notes(image: Image, found: Measurement) -> list[str]:
+    """Return what is worth knowing of a measurement."""
+    notes = [found.position.note]
+    if found.without_error:
+        notes.append(
+            f"{found.without_error} pixels of the aperture have no error in ERR: that of pixels of "
+            "like brightness taken"
+        )
+    if image.warned:
+        first, *others = image.warned
+        more = f" (and {len(others)} more)" if others else ""
+        notes.append(f"its reader warned: {first}{more}")
+    return notes
 
 
 def photometry_table(rows: Sequence[dict[str, Any]], apertures: Mapping[str, Aperture]) -> QTable:

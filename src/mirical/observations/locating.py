@@ -12,7 +12,8 @@ from photutils.aperture import CircularAperture
 from photutils.centroids import centroid_com
 from scipy.ndimage import uniform_filter
 
-from mirical.observations.images import Image, Unmeasurable
+from mirical.observations.image_files import Unmeasurable
+from mirical.observations.images import Image
 
 Floats = NDArray[np.float64]
 

@@ -14,8 +14,10 @@ from scipy.ndimage import gaussian_filter, median_filter
 
 from mirical.observations.annulus import LEAST_ANNULUS, SkyAnnulus, measure_annulus
 from mirical.observations.apertures import Aperture
-from mirical.observations.images import Image, Unmeasurable
+from mirical.observations.image_files import Unmeasurable
+from mirical.observations.images import Image
 from mirical.observations.locating import Position, locate
+from mirical.observations.missing_errors import fill_errors
 from mirical.observations.structure import field_around, structure_variance
 
 Floats = NDArray[np.float64]
@@ -53,6 +55,8 @@ class Measurement:
         Brightest pixel of the core, background included, DN/s.
     interpolated : int
         Pixels of the aperture that were filled in.
+    without_error : int
+        Pixels of the aperture whose error was filled in; see `missing_errors`.
     flag, reason : str
         Why the row should not be fitted; empty where it may be.
     """
@@ -67,6 +71,7 @@ class Measurement:
     structure_unc: float
     pixrate: float
     interpolated: int
+    without_error: int = 0
     flag: str = ""
     reason: str = ""
 
@@ -111,7 +116,8 @@ def measure(image: Image, aperture: Aperture) -> Measurement:
     position = locate(image, r_a, r_b2)
     _refuse_edge(image, position, r_a)
     cut = _cut_out(image, position, (r_a, r_b1, r_b2))
-    filled, err, n_filled = _fill(cut, r_a)
+    every_err, n_without = fill_errors(cut.data, cut.err, cut.inside)
+    filled, err, n_filled = _fill(cut, every_err, r_a)
     around = _background(cut)
     area = float(np.sum(cut.inside))
     total = float(np.sum(cut.inside * filled))
@@ -135,6 +141,7 @@ def measure(image: Image, aperture: Aperture) -> Measurement:
         structure_unc=float(np.sqrt(structure)),
         pixrate=float(np.max(core)) + image.exposure.subtracted,
         interpolated=n_filled,
+        without_error=n_without,
         flag=flag,
         reason=reason,
     )
@@ -166,7 +173,7 @@ def _cut_out(image: Image, position: Position, radii: tuple[float, float, float]
     return _Cut(data, err, x - middle[0], y - middle[1], shares[0], shares[1])
 
 
-def _fill(cut: _Cut, r_a: float) -> tuple[Floats, Floats, int]:
+def _fill(cut: _Cut, known_err: Floats, r_a: float) -> tuple[Floats, Floats, int]:
     """Return data and errors with the aperture's gaps filled, and how many there were.
 
     A gap gets the mean radial profile there plus the neighbours' departure
@@ -174,7 +181,7 @@ def _fill(cut: _Cut, r_a: float) -> tuple[Floats, Floats, int]:
     """
     inside = cut.inside > 0
     gaps = inside & ~np.isfinite(cut.data)
-    err = np.where(np.isfinite(cut.err), cut.err, np.nanmedian(cut.err[inside]))
+    err = known_err.copy()
     if not np.any(gaps):
         return np.where(inside, cut.data, 0.0), np.where(inside, err, 0.0), 0
     share = float(np.sum(cut.inside[gaps]) / np.sum(cut.inside))
@@ -192,7 +199,7 @@ def _fill(cut: _Cut, r_a: float) -> tuple[Floats, Floats, int]:
     data = np.where(gaps, profile + np.nan_to_num(smooth), cut.data)
     for row, column in np.argwhere(gaps):
         near = known & (np.abs(cut.radius - cut.radius[row, column]) < 1)
-        err[row, column] = np.hypot(np.median(err[near]), np.std(departure[near]))
+        err[row, column] = np.hypot(np.nanmedian(err[near]), np.std(departure[near]))
     return np.where(inside, data, 0.0), np.where(inside, err, 0.0), int(gaps.sum())
 
 

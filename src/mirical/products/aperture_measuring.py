@@ -14,7 +14,8 @@ from mirical.observations.encircled import (
     observed_curve,
     usual_transition,
 )
-from mirical.observations.images import Image, Unmeasurable, read_image
+from mirical.observations.image_files import Unmeasurable
+from mirical.observations.images import Image, read_image
 from mirical.observations.locating import Position, locate
 from mirical.observations.model_psf import make_model, read_model
 from mirical.products.aperture_study import ApertureStudy

@@ -1,0 +1,38 @@
+"""Pools of worker processes that end with the process that started them, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
+
+
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Return a pool whose processes start afresh: a fork would copy the locks of threads.
+
+    Where the parent is gone, killed without a chance to say so included, each
+    worker ends at once; a signal of the terminal (Ctrl-C) is the parent's
+    alone to answer.
+
+    Parameters
+    ----------
+    workers : int
+        Processes at most.
+    """
+    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin)
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end, which closes a pipe on every system; nothing is polled."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        # Nobody is left to take a result, and threads of libraries must not delay the end.
+        os._exit(1)
