@@ -40,6 +40,14 @@ def test_a_users_fluxes_come_back_in_mjy_under_the_program_s_names(tmp_path: Pat
     assert by_star_band(read) == {("16 Cyg B", "F770W"): 800.0, ("My Star", "F770W"): 1.0}
 
 
+def test_magnitudes_are_converted(tmp_path: Path):
+    table = own_table()
+    table["model_flux"] = [8.9, 23.9]  # of 1 Jy and 1 uJy, to 0.03 %
+    table["model_flux"].unit = "mag(AB)"
+    fluxes = list(by_star_band(read_fluxes(write_ecsv(table, tmp_path / "own.ecsv"))).values())
+    np.testing.assert_allclose(fluxes, [1000.0, 1e-3], rtol=4e-4)
+
+
 def test_the_shipped_table_can_be_read_as_a_users_own():
     read = read_fluxes(data_file("predicted_fluxes"))
     assert by_star_band(read) == by_star_band(shipped_fluxes())
@@ -106,6 +114,22 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "blank star": (
         blanking("name", 2),
+        "own.ecsv row 2: column 'name' is blank; every row needs it.",
+    ),
+    "magnitudes of no system": (
+        unit("model_flux", "mag"),
+        "own.ecsv: column 'model_flux' is in mag; expected mJy or a unit that converts to it.",
+    ),
+    "a star twice in two spellings": (
+        setting("name", 2, "*\u00a016 Cyg\u2009B"),
+        "own.ecsv row 2: star '16 Cyg B' has band 'F770W' twice; keep one of the rows.",
+    ),
+    "a star of the user's own twice in two spellings": (
+        setting("name", 1, "My_Star\u200b"),
+        "own.ecsv row 2: star 'My_Star' has band 'F770W' twice; keep one of the rows.",
+    ),
+    "a name that prints nothing": (
+        setting("name", 2, "\u200b\u00a0"),
         "own.ecsv row 2: column 'name' is blank; every row needs it.",
     ),
     "a star and band twice": (

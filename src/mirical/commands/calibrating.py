@@ -165,11 +165,15 @@ def fluxes(options: argparse.Namespace) -> int:
         name, separator, file = entry.partition("=")
         if not separator or not name or not file:
             raise InputError(f"fluxes: --star {entry!r}; expected NAME=FILE.")
+        if name in extra:
+            raise InputError(f"fluxes: --star {name!r} is given twice; give one spectrum a star.")
         extra[name] = Path(file)
     new = predict(options.folder, extra)
     if options.out is not None:
         write_table(new, options.out)
-    print_flux_differences(differences(new, shipped_fluxes()), consoles()[0])
+    results, cautions = consoles()
+    print_flux_differences(differences(new, shipped_fluxes()), results)
+    print_notes(new.meta.get("notes", []), cautions)
     return SUCCESS
 
 

@@ -12,7 +12,7 @@ from mirical.conventions import FLUX
 from mirical.errors import InputError
 from mirical.observations.formats import numbers, read_columns, texts
 from mirical.shipped import data_file
-from mirical.stars import canonical_star
+from mirical.stars import canonical_stars
 
 _SAME = 1e-4  # fluxes that differ by less differ only by rounding
 
@@ -28,7 +28,8 @@ def read_fluxes(path: Path) -> QTable:
     Returns
     -------
     QTable
-        Columns name (canonical spelling), filter, model_flux [mJy].
+        Columns name (canonical spelling, one a star), filter, model_flux [mJy]; magnitudes with
+        a unit such as mag(AB) are converted.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def read_fluxes(path: Path) -> QTable:
     raw = read_columns(path, ("name", "filter", "model_flux"))
     fluxes = numbers(raw["model_flux"], FLUX, path.name)
     table = QTable()
-    names = [canonical_star(name) for name in texts(raw["name"])]
+    names = canonical_stars(texts(raw["name"]))
     bands = texts(raw["filter"])
     table["name"], table["filter"], table["model_flux"] = names, bands, fluxes
     seen: set[tuple[str, str]] = set()

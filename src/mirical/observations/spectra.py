@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import warnings
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,19 +11,21 @@ import numpy as np
 from astropy import units as u
 from astropy.constants import c
 from astropy.table import QTable
-from astropy.utils.exceptions import AstropyWarning
 from sedpy.observate import Filter
 from synphot import Empirical1D, Observation, SourceSpectrum, SpectralElement
 
 from mirical.bands import BANDS, IMAGING_BANDS, imaging_neighbours
 from mirical.conventions import FLUX
 from mirical.errors import InputError
+from mirical.observations.spectrum_files import FLAM, Chosen, choose_series, read_spectrum
 from mirical.shipped import data_file
-from mirical.stars import STARS, canonical_star
+from mirical.stars import STARS, canonical_star, star_hint, star_key
+from mirical.text import one_line
 
 SYNTHETIC, INTERPOLATED = "synthetic", "interpolated"
 
 _PIVOT_TOLERANCE = 5e-4  # the public curves keep to the pivots of Table 6 within 2e-4
+_RESOLVED = 2e-3  # on the points of the curve alone; lines of CALSPEC's hot stars come to 1.5e-3
 _COLUMNS = {
     "name": "Star",
     "filter": "Band",
@@ -33,7 +34,6 @@ _COLUMNS = {
     "spectrum": "File name of the spectrum",
     "bandpass": "Source of the bandpass curve, or the bands interpolated between",
 }
-_FLAM = u.erg / u.s / u.cm**2 / u.AA
 
 
 @cache
@@ -72,39 +72,52 @@ def band_fluxes(spectrum: Path) -> dict[str, u.Quantity]:
     Parameters
     ----------
     spectrum : Path
-        A CALSPEC file (FITS, gzipped or not): WAVELENGTH [Angstrom] and FLUX
-        [erg/s/cm2/Angstrom] in the first extension.
+        A CALSPEC file, see `mirical.observations.spectrum_files.read_spectrum`.
 
     Raises
     ------
     InputError
-        If the file is missing or cannot be read as a spectrum.
+        If the file cannot be read, covers no band, or has a negative mean flux in one.
     """
-    if not spectrum.is_file():
-        raise InputError(f"{spectrum}: no such file; expected a CALSPEC spectrum.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyWarning)  # FLAM is not a FITS unit
-            source = SourceSpectrum.from_file(str(spectrum))
-    except Exception as error:  # synphot passes on whatever the file's reader raised
-        raise InputError(
-            f"{spectrum}: cannot be read as a CALSPEC spectrum; expected a FITS table with "
-            "columns WAVELENGTH and FLUX."
-        ) from error
+    wavelength, flux = read_spectrum(spectrum)
+    source = SourceSpectrum(Empirical1D, points=wavelength, lookup_table=flux, keep_neg=True)
+    first, last = wavelength[[0, -1]].to(u.AA)
     fluxes = {}
     for band in IMAGING_BANDS:
         bandpass = imaging_bandpass(band)
-        if source.waveset is None or bandpass.waveset[-1] > source.waveset[-1]:
+        if bandpass.waveset[0] < first or bandpass.waveset[-1] > last:
             continue
-        # On one grid: integrating source and bandpass on grids of their own
-        # comes out 0.9 % high where a curve is cut off (F2550W).
-        observation = Observation(source, bandpass)
-        mean = observation.effstim("flam", wavelengths=bandpass.waveset).value * _FLAM
+        mean = _mean(source, bandpass, wavelength.to(u.AA))
         fluxes[band] = (mean * bandpass.pivot() ** 2 / c).to(FLUX)
+        if not fluxes[band] > 0:
+            raise InputError(
+                f"{spectrum.name}: its flux density in {band} comes out as {fluxes[band]:.3g}; "
+                "expected a spectrum whose mean in each band is positive."
+            )
+    if not fluxes:
+        raise InputError(
+            f"{spectrum.name}: covers no imaging band; it reaches from {first.to('um'):.4g} to "
+            f"{last.to('um'):.4g} (is the unit of WAVELENGTH right?)."
+        )
     return fluxes
 
 
-def predict(folder: Path, extra: dict[str, Path]) -> QTable:
+def _mean(source: SourceSpectrum, bandpass: SpectralElement, points: u.Quantity) -> u.Quantity:
+    """Return the photon-weighted mean of a spectrum over a bandpass, erg/s/cm2/Angstrom."""
+    # On one grid: integrating source and bandpass on grids of their own
+    # comes out 0.9 % high where a curve is cut off (F2550W).
+    observation, grid = Observation(source, bandpass), bandpass.waveset
+    mean = observation.effstim("flam", wavelengths=grid).value
+    inside = points[(points > grid[0]) & (points < grid[-1])]
+    every = np.union1d(inside.value, grid.value) * u.AA
+    complete = observation.effstim("flam", wavelengths=every).value
+    if np.trapezoid(every.value * observation(every, flux_unit="flam").value, every.value) < 0:
+        return -complete * FLAM  # of which effstim gives the size alone
+    # The curve's points alone miss the noise between them of a measured spectrum.
+    return (mean if abs(mean - complete) <= _RESOLVED * abs(complete) else complete) * FLAM
+
+
+def predict(folder: Path, extra: Mapping[str, Path]) -> QTable:
     """Return the predicted fluxes of every star that has a spectrum.
 
     Imaging bands are integrated; FND and the coronagraph bands are
@@ -114,25 +127,31 @@ def predict(folder: Path, extra: dict[str, Path]) -> QTable:
     Parameters
     ----------
     folder : Path
-        Folder of CALSPEC files; of several versions of a star the last is taken.
-    extra : dict of {str : Path}
+        Folder of CALSPEC files; of several of a star one is taken (`choose_series`).
+    extra : mapping of {str : Path}
         Spectra of stars of the user's own, by star name.
 
     Returns
     -------
     QTable
-        Columns name, filter, model_flux [mJy], method, spectrum, bandpass.
+        Columns name, filter, model_flux [mJy], method, spectrum, bandpass. Its metadata's
+        ``notes``, where there are any: which files were passed over, which names resemble others.
 
     Raises
     ------
     InputError
         If the folder has no spectrum of a program star and no star was added,
-        or a file cannot be read.
+        a file cannot be read, or a star was added twice.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected a folder of CALSPEC FITS files.")
-    spectra = {s.name: found for s in STARS.values() if (found := _latest(folder, s.spectrum))}
-    spectra |= {canonical_star(name): path for name, path in extra.items()}
+    chosen = {
+        star.name: found
+        for star in STARS.values()
+        if star.spectrum and (found := choose_series(folder, star.spectrum))
+    }
+    own = _own_spectra(extra)
+    spectra = {name: found.path for name, found in chosen.items()} | own
     if not spectra:
         raise InputError(
             f"{folder}: no CALSPEC spectrum of a program star there; expected files such as "
@@ -152,7 +171,7 @@ def predict(folder: Path, extra: dict[str, Path]) -> QTable:
                 _curves() if made is None else "between {} and {}".format(*imaging_neighbours(band))
             )
             rounded = float(f"{flux.to_value(FLUX):.6g}")
-            records.append((name, band, rounded, method, path.name, source))
+            records.append((name, band, rounded, method, one_line(path.name), source))
     table = QTable(rows=records, names=list(_COLUMNS), units={"model_flux": FLUX})
     for column, text in _COLUMNS.items():
         table[column].info.description = text
@@ -161,16 +180,42 @@ def predict(folder: Path, extra: dict[str, Path]) -> QTable:
         "photon-weighted synthetic photometry of CALSPEC spectra (STScI) through the MIRI imaging "
         "bandpasses; interpolated bands: F / F_zero(Table 6) linear in pivot wavelength"
     )
+    if notes := _notes(chosen, own):
+        table.meta["notes"] = notes
     return table
 
 
-def _latest(folder: Path, root: str | None) -> Path | None:
-    """Return the newest of a star's CALSPEC files: ROOT_INSTRUMENTS_VERSION.fits[.gz]."""
-    if root is None:
-        return None
-    pattern = re.compile(rf"{re.escape(root)}_[a-z]+_(\d+)\.fits(\.gz)?")
-    found = [(m[1], p) for p in folder.iterdir() if (m := pattern.fullmatch(p.name))]
-    return max(found)[1] if found else None
+def _own_spectra(extra: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the user's own spectra by canonical name of the star."""
+    spectra: dict[str, Path] = {}
+    seen: dict[str, str] = {}
+    for given, path in extra.items():
+        name = canonical_star(given)
+        if not name:
+            raise InputError(f"fluxes: {given!r} is no name of a star.")
+        if seen.setdefault(star_key(name), given) != given:
+            raise InputError(
+                f"fluxes: {seen[star_key(name)]!r} and {given!r} are the same star; give one "
+                "spectrum a star."
+            )
+        spectra[name] = path
+    return spectra
+
+
+def _notes(chosen: Mapping[str, Chosen], own: Mapping[str, Path]) -> list[str]:
+    """Return what to know of the spectra taken, in sentences."""
+    notes = []
+    for name, found in chosen.items():
+        others = list(found.passed_over)
+        taken, why = found.path.name, "measured before model, most instruments, highest version"
+        if name in own:
+            others, taken, why = [*others, found.path.name], own[name].name, "it was given for it"
+        if others:
+            notes.append(f"{name}: {taken} is taken, not {', '.join(others)} ({why}).")
+    for name in own:
+        if hint := star_hint(name):
+            notes.append(f"{name!r} is no star of the program's{hint}")
+    return notes
 
 
 def _zero_magnitude() -> dict[str, u.Quantity]:
