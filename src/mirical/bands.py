@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mirical.errors import InputError, did_you_mean
@@ -110,7 +111,7 @@ def subarray_term(name: str, where: str) -> str:
     if name in UNIT_SUBARRAYS:
         return "FULL"
     if name not in SUBARRAYS:
-        known = SUBARRAYS + UNIT_SUBARRAYS
+        known = (*SUBARRAYS, *UNIT_SUBARRAYS, *NEWER_SUBARRAYS)
         raise InputError(f"{where}: subarray {name!r} is unknown{did_you_mean(name, known)}")
     return name
 
@@ -126,6 +127,15 @@ def assumed_term(name: str, where: str) -> str:
     if name in NEWER_SUBARRAYS:
         return NEWER_SUBARRAYS[name]
     return subarray_term(name, where)
+
+
+def assumptions(subarrays: Iterable[str]) -> list[str]:
+    """Say of which readouts the D is assumed because no standard star was observed in them."""
+    return [
+        f"{name}: no standard star was observed in it; D of {NEWER_SUBARRAYS[name]} is assumed."
+        for name in dict.fromkeys(subarrays)
+        if name in NEWER_SUBARRAYS
+    ]
 
 
 def readouts(band: str) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ import pytest
 
 from mirical.inference.scene_models import Target, exposures, mosaic
 from mirical.inference.scenes import Background, Scene
+from mirical.observations.apertures import published_apertures
 from mirical.observations.image_files import Unmeasurable
 from mirical.observations.image_headers import true_band
+from mirical.observations.image_rows import Settings, row_of
 from mirical.observations.images import Image, read_image
 
 SCENE = Scene("F770W", "SUB64", 5000.0, Background(18.0), exposure_time=60.0, seed=1)
@@ -40,6 +42,15 @@ def test_an_image_is_read_back_as_it_was_drawn(tmp_path: Path):
     assert (exposure.mjd, exposure.integration_time) == (59999.25, 20.0)
     assert exposure.simulated and exposure.subtracted == 0
     assert image.scale == pytest.approx(1, rel=1e-6)
+
+
+def test_a_newer_readout_is_known_and_said_to_have_an_assumed_throughput(tmp_path: Path):
+    model = mosaic(SCENE, Target(factor=0.26), AT)
+    model.meta.subarray.name = "SUB64_IP"
+    row = row_of(written(tmp_path, model), Settings(published_apertures()))
+    assert (row["subarray"], row["flag"]) == ("SUB64_IP", "")
+    said = "SUB64_IP: no standard star was observed in it; D of SUB64 is assumed"
+    assert said in row["note"]
 
 
 def test_physical_units_are_undone(tmp_path: Path):

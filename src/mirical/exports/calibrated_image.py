@@ -33,7 +33,6 @@ import numpy as np
 from astropy import units as u
 
 import mirical
-from mirical.bands import NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import FACTOR_TEXT, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.folders import whole_file
@@ -126,9 +125,8 @@ def calibrate_image(
     _check_names(path, out, overwrite)
     with _refusing(path), open_model(path) as model:
         _check_rates(model, path)
-        places = (*SUBARRAYS, *UNIT_SUBARRAYS, *NEWER_SUBARRAYS)
         # No PHOTMJSR to ask: rates have none, and FILTER is still the instrument's own.
-        query = Query.of(*taken(model, band, subarrays=places), where=path.name)
+        query = Query.of(*taken(model, band), where=path.name)
         try:
             found = calibration.at(query)
         except InputError as error:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, SUBARRAYS, subarray_term
+from mirical.bands import BANDS, SUBARRAYS, assumed_term
 from mirical.conventions import T0_MJD
 from mirical.model.units import LEFT_OUT, Data, Units, measure_units, no_units
 from mirical.observations.factors import CalibrationFactors
@@ -98,7 +98,7 @@ def make_design(factors: CalibrationFactors) -> Design:
     kind_of = dict(zip(rows["name"], rows["srctype"], strict=True))
     types = tuple(t for t in STAR_TYPES if t in kind_of.values())
     visits = tuple(dict.fromkeys(str(visit) for visit in rows["visit"]))
-    terms = [subarray_term(a, factors.observations.source) for a in rows["subarray"]]
+    terms = [assumed_term(a, factors.observations.source) for a in rows["subarray"]]
     star, band = _index(rows["name"], stars), _index(rows["filter"], bands)
     flux_unc = np.zeros((len(stars), len(bands)))
     flux_unc[star, band] = (rows["model_flux_unc"] / rows["model_flux"]).value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from mirical.bands import BANDS, SUBARRAYS, UNIT_SUBARRAYS
+from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
 from mirical.observations.image_files import (
     Unmeasurable,
     stated,
@@ -26,6 +25,7 @@ SURFACE_BRIGHTNESS, RATE = ("mjy/sr",), ("dn/s", "dn/s/pix", "dn/s/pixel", "dn /
 _SAME_FACTOR = 1.4
 """Response loss (22 %) and subarray terms leave PHOTMJSR within this ratio of its band's."""
 _BAND_OF_MASK = {band.mask: band.name for band in BANDS.values() if band.mask}
+_READOUTS = (*SUBARRAYS, *UNIT_SUBARRAYS, *NEWER_SUBARRAYS)
 _ACQUISITION = ("MIR_TACQ", "MIR_TACONFIRM")
 _LAUNCH, _LATEST = 59573, 70000  # MJD: no image of MIRI is from before or after
 _SIMULATED = "SIMULATED"  # begins the program title of simulated files
@@ -203,7 +203,6 @@ def taken(
     model: Any,
     band: str | None = None,
     factor: float = np.nan,
-    subarrays: Sequence[str] = SUBARRAYS + UNIT_SUBARRAYS,
 ) -> tuple[str, str, float]:
     """Return the true band, the subarray and the middle (MJD) of an exposure.
 
@@ -215,8 +214,6 @@ def taken(
         The band, where the header's is not asked.
     factor : float
         PHOTMJSR, or NaN; see `true_band`.
-    subarrays : sequence of str
-        Those it may be in.
 
     Raises
     ------
@@ -224,7 +221,7 @@ def taken(
         If the header does not tell one of them.
     """
     subarray = stated_text(model, "subarray.name")
-    if subarray not in subarrays:
+    if subarray not in _READOUTS:
         raise Unmeasurable(f"subarray {subarray!r} is none of the imager's")
     keyword = stated_text(model, "instrument.filter")
     place = subarray, stated_text(model, "instrument.coronagraph")

@@ -14,7 +14,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from mirical.bands import BANDS
+from mirical.bands import BANDS, assumptions
 from mirical.conventions import COUNT_RATE, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.observations.apertures import Aperture
@@ -199,6 +199,7 @@ def _measured(image: Image, aperture: Aperture, found: Measurement) -> dict[str,
 def _notes(image: Image, found: Measurement) -> list[str]:
     """Return what is worth knowing of a measurement."""
     notes = [found.position.note]
+    notes += [sentence.rstrip(".") for sentence in assumptions([image.exposure.subarray])]
     if found.without_error:
         notes.append(
             f"{found.without_error} pixels of the aperture have no error in ERR: that of pixels of "

@@ -16,7 +16,7 @@ from astropy import units as u
 from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
-from mirical.bands import find_band, require_readout, subarray_term
+from mirical.bands import assumed_term, find_band, require_readout
 from mirical.errors import InputError, did_you_mean
 from mirical.observations.columns import COLUMNS
 from mirical.observations.flags import FLAGS
@@ -178,7 +178,7 @@ def _canonicalise(table: QTable, source: str) -> None:
         if band:
             find_band(band, f"{source} row {row}")
         if subarray:
-            subarray_term(subarray, f"{source} row {row}")
+            assumed_term(subarray, f"{source} row {row}")
     names = canonical_stars(names)
     types = [
         find_type(kind, f"{source} row {r}") if kind else ""

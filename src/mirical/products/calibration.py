@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import NEWER_SUBARRAYS, assumed_term, require_readout
+from mirical.bands import assumed_term, assumptions, require_readout
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
 
@@ -70,11 +70,7 @@ class Query:
 
     def assumptions(self) -> list[str]:
         """Say where a subarray's D is assumed because no standard star was observed in it."""
-        return [
-            f"{name}: no standard star was observed in it; D of {NEWER_SUBARRAYS[name]} is assumed."
-            for name in dict.fromkeys(self.subarrays)
-            if name in NEWER_SUBARRAYS
-        ]
+        return assumptions(self.subarrays)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.bands import subarray_term
+from mirical.bands import assumed_term
 from mirical.conventions import T0_MJD
 from mirical.observations.factors import CalibrationFactors
 
@@ -46,7 +46,7 @@ class StagedRows:
         source = factors.observations.source
         return cls(
             band=np.array(table["filter"], dtype=str),
-            subarray=np.array([subarray_term(str(a), source) for a in table["subarray"]]),
+            subarray=np.array([assumed_term(str(a), source) for a in table["subarray"]]),
             star=np.array(table["name"], dtype=str),
             visit=np.array(table["visit"], dtype=str),
             elapsed=table["time"].to_value("d") - T0_MJD,
