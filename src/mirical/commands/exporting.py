@@ -71,7 +71,7 @@ def _photom_draws(
     from mirical.exports.photom_file import write_photom
     from mirical.exports.pipeline_check import check_in_pipeline, one_of_each, spread_epochs
     from mirical.exports.pipeline_export import about, draw_rows
-    from mirical.folders import whole_folder
+    from mirical.files import whole_folder
     from mirical.products.calibration import simulated
 
     draws = draw_rows(calibration, options.draws, options.seed)
@@ -148,7 +148,7 @@ def _latex(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
     from mirical.exports.printed_tables import latex
-    from mirical.folders import whole_file
+    from mirical.files import whole_file
 
     with whole_file(options.file) as beside:
         beside.write_text(latex(calibration), encoding="utf-8")

@@ -25,7 +25,7 @@ def photometry(options: argparse.Namespace) -> int:
     from rich.progress import track
 
     from mirical.bands import find_band
-    from mirical.folders import whole_folder
+    from mirical.files import whole_folder
     from mirical.inference.runtime import cores
     from mirical.observations.apertures import load_apertures
     from mirical.observations.image_rows import Settings, measure_files, photometry_table
@@ -135,7 +135,7 @@ def simulate_mosaics(options: argparse.Namespace) -> int:
     from rich.progress import track
 
     from mirical.bands import BANDS, find_band
-    from mirical.folders import whole_folder
+    from mirical.files import whole_folder
     from mirical.inference.scene_program import scene_program, write_mosaics
     from mirical.observations.formats import write_ecsv
 

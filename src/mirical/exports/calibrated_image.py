@@ -35,7 +35,7 @@ from astropy import units as u
 import mirical
 from mirical.conventions import FACTOR_TEXT, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
-from mirical.folders import whole_file
+from mirical.files import whole_file
 from mirical.observations.image_files import Unmeasurable, open_model
 from mirical.observations.image_headers import RATE, SURFACE_BRIGHTNESS, taken
 from mirical.products.calibration import Calibration, Query

@@ -22,7 +22,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 import mirical
 from mirical.errors import InputError
-from mirical.folders import whole_file
+from mirical.files import whole_file
 from mirical.products.calibration import Calibration, Query, simulated
 from mirical.text import ascii_name, ascii_text, name_of_ascii
 

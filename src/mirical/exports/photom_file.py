@@ -22,7 +22,7 @@ from stdatamodels.jwst import datamodels
 import mirical
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
-from mirical.folders import whole_file
+from mirical.files import whole_file
 from mirical.model.throughput import FUNCTIONS, Tables, relative_throughput
 from mirical.text import ascii_text
 

@@ -12,7 +12,7 @@ from astropy.table import QTable, Table
 
 import mirical
 from mirical.conventions import FACTOR, FACTOR_TEXT, REFERENCE_MJD, T0_MJD
-from mirical.folders import whole_file
+from mirical.files import whole_file
 from mirical.products.calibration import Calibration, Query, simulated
 from mirical.products.entries import floats
 

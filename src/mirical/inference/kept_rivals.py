@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 import mirical
-from mirical.folders import whole_file
+from mirical.files import whole_file
 from mirical.inference.rivals import ARRAYS, Predictions
 from mirical.model.cards import Card
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS
 from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError, did_you_mean
-from mirical.folders import whole_folder
+from mirical.files import whole_folder
 from mirical.inference.disturbances import Errors, Faults, draw_disturbances
 from mirical.inference.exposures import Exposures, plan_exposures
 from mirical.inference.program import observing_program

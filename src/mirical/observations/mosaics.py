@@ -31,7 +31,7 @@ from jwst.datamodels import ModelLibrary
 from jwst.resample import ResampleStep
 from stdatamodels.jwst import datamodels
 
-from mirical.folders import whole_file
+from mirical.files import whole_file
 from mirical.observations.dithers import check_together
 from mirical.observations.pipeline import PIPELINE_SETTINGS
 

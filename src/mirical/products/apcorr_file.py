@@ -12,7 +12,7 @@ from stdatamodels.jwst import datamodels
 
 import mirical
 from mirical.bands import BANDS, SUBARRAYS, readouts
-from mirical.folders import whole_file
+from mirical.files import whole_file
 from mirical.observations.apertures import APERTURE_FRACTION, Aperture
 from mirical.observations.encircled import ApertureEstimate
 

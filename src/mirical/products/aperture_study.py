@@ -12,7 +12,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS
-from mirical.folders import whole_folder
+from mirical.files import whole_folder
 from mirical.observations.encircled import ApertureEstimate
 from mirical.observations.formats import write_ecsv
 

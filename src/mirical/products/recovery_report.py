@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS, IMAGING_BANDS
-from mirical.folders import whole_folder
+from mirical.files import whole_folder
 from mirical.observations.formats import write_ecsv
 from mirical.products.canvas import GREY, OURS, PUBLISHED, SHADE, STYLE, blank, legend_below, png
 from mirical.products.recovery import METHODS

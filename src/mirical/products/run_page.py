@@ -9,7 +9,7 @@ from typing import Any
 
 from astropy.table import QTable
 
-from mirical.folders import whole_folder
+from mirical.files import whole_folder
 from mirical.observations.formats import write_ecsv
 
 

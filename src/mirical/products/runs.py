@@ -13,7 +13,7 @@ from astropy.table import QTable
 
 import mirical
 from mirical.errors import InputError
-from mirical.folders import whole_folder
+from mirical.files import whole_folder
 from mirical.inference.checks import check_rows
 from mirical.inference.diagnostics import Verdict, judge
 from mirical.inference.jobs import (

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from rich.console import Console
 from rich.text import Text
 
-from mirical.folders import whole_folder
+from mirical.files import whole_folder
 from mirical.inference.sbc import FAILED_LIMIT, Outcome
 from mirical.observations.formats import write_ecsv
 from mirical.products.canvas import (

@@ -13,7 +13,7 @@ from astropy.table import QTable, vstack
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
-from mirical.folders import whole_folder
+from mirical.files import whole_folder
 from mirical.observations.formats import write_ecsv
 from mirical.products.calibration import Calibration, Floats, Query
 from mirical.products.comparison import (

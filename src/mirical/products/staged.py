@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import FACTOR, T0_MJD
-from mirical.folders import whole_folder
+from mirical.files import whole_folder
 from mirical.observations.apertures import Aperture, published_apertures
 from mirical.observations.factors import CalibrationFactors
 from mirical.observations.formats import write_ecsv
