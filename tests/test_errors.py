@@ -72,6 +72,12 @@ def test_a_sentence_is_one_line_of_printable_letters():
     assert str(InputError(f"{name}: no")) == r"a\n\x1b[31m\udcffé: no"
 
 
+def test_an_endless_sentence_loses_its_middle():
+    said = str(InputError(f"f: star {'x' * 9999!r} is unknown; expected one of the program's."))
+    assert len(said) < 1000
+    assert said.startswith("f: star 'xxx") and said.endswith("; expected one of the program's.")
+
+
 def test_a_librarys_words_are_shortened_to_a_line_of_printable_letters():
     assert reason_of(ValueError("\x1b[31mred\nmore")) == r"\x1b[31mred"
     assert reason_of(KeyError()) == "KeyError"

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from types import TracebackType
 
 _LONGEST_REASON = 200  # characters of a library's own words that are quoted
+_LONGEST_SENTENCE = 900
 _LONGEST_WORD = 60  # characters of a user's value that a message repeats or a name is compared by
 
 
@@ -20,11 +21,12 @@ class InputError(Exception):
     ----------
     sentence : str
         One line; line breaks and other letters that are not printable, such as the escape
-        sequences of a terminal in a file's name, are written as Python writes them.
+        sequences of a terminal in a file's name, are written as Python writes them. The middle
+        of an endless one is left out.
     """
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(printable(sentence))
+        super().__init__(_readable(printable(sentence)))
 
 
 def printable(text: str) -> str:
@@ -32,6 +34,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def _readable(sentence: str) -> str:
+    """Return a sentence without the middle of a text that nobody would read to its end."""
+    if len(sentence) <= _LONGEST_SENTENCE:
+        return sentence
+    return f"{sentence[: _LONGEST_SENTENCE // 2]} ... {sentence[-_LONGEST_SENTENCE // 3 :]}"
 
 
 def shown(value: object) -> str:

@@ -6,11 +6,11 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 import mirical
+from mirical.errors import InputError, reading
 from mirical.files import whole_file
 from mirical.inference.rivals import ARRAYS, Predictions
 from mirical.model.cards import Card
@@ -36,8 +36,10 @@ class KeptRivals:
 
     def load(self, card: Card) -> Found | None:
         """Return what a card's fits have predicted, by cut date; None if they were not made."""
+        path = self._path(card)
         try:
-            with np.load(self._path(card)) as file:
+            # A file that cannot be read is made again.
+            with reading(path.name, "NumPy"), path.open("rb") as kept, np.load(kept) as file:
                 if str(file["study"]) != self._key(card):
                     return None
                 cuts = [None if np.isnan(cut) else float(cut) for cut in file["cuts"]]
@@ -48,7 +50,7 @@ class KeptRivals:
                     )
                     for i, cut in enumerate(cuts)
                 }
-        except (OSError, KeyError, ValueError, BadZipFile):
+        except InputError:
             return None
 
     def save(self, card: Card, found: Found) -> None:

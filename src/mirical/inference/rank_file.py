@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mirical.errors import InputError
+from mirical.errors import InputError, reading
 from mirical.inference.replicates import Replicate, Study
 from mirical.model.design import Design
 
@@ -48,21 +48,50 @@ class RankFile:
             ) from error
 
     def _read(self) -> None:
-        try:
-            records = [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
-            found, rest = records[0], records[1:]
-            read = [Replicate(**record) for record in rest]
-        except (OSError, UnicodeDecodeError, ValueError, TypeError, IndexError) as error:
-            raise InputError(
-                f"{self.path}: cannot be read as ranks of an earlier run; remove it or choose "
-                "another --out."
-            ) from error
+        remedy = "remove it or choose another --out"
+        with reading(str(self.path), "ranks of an earlier run", remedy):
+            text = self.path.read_text("utf-8")
+            found, *records = [json.loads(line) for line in text.splitlines()] or [None]
         for key, value in self._header.items():
             if not isinstance(found, dict) or found.get(key) != value:
+                raise InputError(f"{self.path}: holds ranks of another {key}; {remedy}.")
+        for number, record in enumerate(records, start=2):
+            if not _is_replicate(record):
                 raise InputError(
-                    f"{self.path}: holds ranks of another {key}; remove it or choose another --out."
+                    f"{self.path} line {number}: cannot be read as ranks of an earlier run; "
+                    f"{remedy}."
                 )
+        read = [Replicate(**record) for record in records]
         self.replicates = {replicate.replicate: replicate for replicate in read}
+
+
+def _is_replicate(record: object) -> bool:
+    """Return whether a line has the entries of a replicate, each of its kind."""
+    if not isinstance(record, dict) or set(record) != {field.name for field in fields(Replicate)}:
+        return False
+    counts = (record[name] for name in ("replicate", "draws", "divergences"))
+    ranks = record["ranks"]
+    return (
+        all(_is_count(count) for count in counts)
+        and isinstance(record["problem"], str)
+        and all(_is_measure(record[name]) for name in ("rhat", "ess"))
+        and isinstance(ranks, dict)
+        and all(_is_rank(rank) for rank in ranks.values())
+    )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_measure(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _is_rank(value: object) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return all(map(_is_count, value)) and value[0] <= value[1]
 
 
 def header(study: Study) -> dict[str, Any]:
