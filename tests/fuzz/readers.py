@@ -1,0 +1,296 @@
+"""The table of readers: a line each, so that a new reader is fuzzed by one line.
+
+A reader's line: its name, what makes a good file, what reads it as the program does, what judges
+the result, what happens to the file, and the modules of mirical whose reading is tried.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from designs import crowded_design
+from fuzz import good_files as good
+from fuzz.judging import Reader, not_a_covariance, not_finite
+from fuzz.mutations import BYTES, FITS, TEXT, compressed
+from mirical.bands import BANDS
+from mirical.commands.points import asked_points
+from mirical.errors import InputError
+from mirical.exports.calibrated_image import CalibratedImage, calibrate_image
+from mirical.exports.calibrated_table import CalibratedFluxes, calibrate_table
+from mirical.exports.covariance_file import Covariance, read_covariance
+from mirical.exports.photom_file import PhotomRows, read_photom
+from mirical.exports.preflight import preflight
+from mirical.exports.preflight_file import Finding
+from mirical.inference.jobs import Inputs, Sampler, load_job, resolve_job
+from mirical.inference.kept_rivals import KeptRivals
+from mirical.inference.rank_file import RankFile
+from mirical.inference.replicates import DISTORTIONS, Replicate, Study
+from mirical.inference.rivals import ARRAYS, Predictions
+from mirical.model.cards import Card, load_card
+from mirical.observations.apertures import Aperture, load_apertures, published_apertures
+from mirical.observations.dithers import open_exposures
+from mirical.observations.encircled import EnergyCurve
+from mirical.observations.factors import CalibrationFactors, calibration_factors
+from mirical.observations.fluxes import by_star_band, read_fluxes, shipped_fluxes
+from mirical.observations.image_rows import Settings, row_of
+from mirical.observations.images import Unmeasurable
+from mirical.observations.model_psf import read_model
+from mirical.observations.spectra import band_fluxes
+from mirical.observations.tables import load_photometry
+from mirical.products.calibration import Calibration, Factors, Query
+from mirical.products.published import PublishedCalibration
+from mirical.products.runs import open_calibration
+
+PUBLISHED = PublishedCalibration()
+
+
+def photometry(path: Path) -> CalibrationFactors:
+    """Read rows and make factors of them."""
+    predicted = by_star_band(shipped_fluxes())
+    return calibration_factors(load_photometry(str(path), "fuzz"), predicted, published_apertures())
+
+
+def judge_photometry(found: CalibrationFactors) -> Iterator[str]:
+    table = found.observations.table
+    used = np.array([not flag for flag in table["flag"]])
+    for name in ("time", "iflux", "ifluxunc"):
+        yield from not_finite(name, table[name][used], positive=True)
+    yield from not_finite("log_factor", found.table["log_factor"][used])
+    yield from not_finite("log_factor_unc", found.table["log_factor_unc"][used], positive=True)
+    for band in table["filter"][used]:
+        if band not in BANDS:
+            yield f"band {band!r} is in use"
+
+
+def judge_fluxes(table: Any) -> Iterator[str]:
+    yield from not_finite("model_flux", table["model_flux"], positive=True)
+
+
+def ask_grid(path: Path) -> Factors:
+    """Read points and ask the published factors at them."""
+    query = asked_points("factors", Namespace(at=path, filter=None, mjd=None))[1]
+    return PUBLISHED.at(query)
+
+
+def judge_factors(found: Factors) -> Iterator[str]:
+    yield from not_finite("a factor", found.mean, positive=True)
+    yield from not_finite("its error", found.std, positive=True)
+    yield from not_a_covariance("covariance", found.covariance, len(found.mean))
+
+
+def judge_calibrated(found: CalibratedFluxes) -> Iterator[str]:
+    size = len(found.table)
+    for name in ("flux_calibrated", "flux_cal_std", "c_mean"):
+        yield from not_finite(name, found.table[name])
+    yield from not_a_covariance("covariance", found.covariance.covariance, size)
+
+
+def judge_apertures(found: dict[str, Aperture]) -> Iterator[str]:
+    for band, aperture in found.items():
+        yield from not_finite(f"radius of {band}", aperture.radii, positive=True)
+        yield from not_finite(f"correction of {band}", aperture.correction, positive=True)
+        if aperture.correction_unc < 0:
+            yield f"error of the correction of {band} is negative"
+
+
+def judge_spectrum(found: dict[str, Any]) -> Iterator[str]:
+    for band, flux in found.items():
+        yield from not_finite(f"flux in {band}", flux, positive=True)
+
+
+def judge_curve(found: EnergyCurve) -> Iterator[str]:
+    yield from not_finite("radii", found.radii)
+    yield from not_finite("energy", found.energy)
+    yield from judge_apertures({"F770W": found.aperture()})
+
+
+def measure(path: Path) -> dict[str, Any]:
+    """Measure an image as `photometry` does; a row that says why not is a refusal."""
+    row = row_of(path, Settings(published_apertures()))
+    if row["flag"] == "unmeasured":
+        raise Unmeasurable(f"{path.name}: {row['reason']}.")
+    return row
+
+
+def judge_row(row: dict[str, Any]) -> Iterator[str]:
+    for name in ("iflux", "ifluxunc", "time"):
+        yield from not_finite(name, row[name], positive=True)
+    if not row["flag"] and not row["name"]:
+        yield "a star without a name"
+
+
+def apply_to_image(path: Path) -> CalibratedImage:
+    return calibrate_image(PUBLISHED, path, path.parent / "out.fits", overwrite=True)
+
+
+def judge_image(found: CalibratedImage) -> Iterator[str]:
+    yield from not_finite("factor", [found.factor, found.factor_std, found.mjd], positive=True)
+
+
+def judge_exposures(models: list[Any]) -> Iterator[str]:
+    for model in models:
+        if not np.any(np.isfinite(model.data)):
+            yield "an exposure without a pixel"
+
+
+def judge_findings(found: list[Finding]) -> Iterator[str]:
+    for finding in found:
+        if "\n" in finding.sentence:
+            yield "a finding of more than one line"
+
+
+def judge_photom(rows: PhotomRows) -> Iterator[str]:
+    yield from not_finite("photmjsr", rows.photmjsr, positive=True)
+    yield from not_finite("uncertainty", rows.uncertainty)
+    yield from not_finite("factors", rows.factors(60000.0), positive=True)
+
+
+def judge_covariance(found: Covariance) -> Iterator[str]:
+    size = len(found.query)
+    if found.value.shape != (size,):
+        yield f"{found.value.shape} values of {size} points"
+    yield from not_finite("value", found.value)
+    yield from not_finite("mjd", found.query.mjd)
+    yield from not_a_covariance("covariance", found.covariance, size)
+    for name, part in found.parts.items():
+        yield from not_a_covariance(name, part, size)
+    if found.draws is not None:
+        yield from not_finite("draws", found.draws)
+        if found.draws.ndim != 2 or found.draws.shape[1] != size:
+            yield f"draws of shape {found.draws.shape} for {size} points"
+    if found.objects and len(found.objects) != size:
+        yield f"{len(found.objects)} objects of {size} points"
+
+
+def ask_run(path: Path) -> tuple[Calibration, Factors, Any]:
+    """Open a run and ask it all that commands ask."""
+    calibration = open_calibration(str(path.parent))
+    query = Query.of(calibration.bands, "FULL", 60000.0)
+    calibration.cautions(query)
+    return calibration, calibration.at(query), calibration.stated_coefficients()
+
+
+def judge_run(found: tuple[Calibration, Factors, Any]) -> Iterator[str]:
+    calibration, factors, coefficients = found
+    yield from judge_factors(factors)
+    yield from not_finite("scatter", [calibration.scatter.visit])
+    for name in ("A", "B", "A_std"):
+        yield from not_finite(name, np.ma.compressed(np.ma.masked_invalid(coefficients[name])))
+
+
+def judge_card(card: Card) -> Iterator[str]:
+    for name, prior in card.priors.items():
+        yield from not_finite(name, list(prior.parameters.values()))
+        prior.distribution()
+
+
+def read_job(path: Path) -> Inputs:
+    return resolve_job(load_job(str(path)))
+
+
+def judge_inputs(inputs: Inputs) -> Iterator[str]:
+    yield from judge_photometry(inputs.factors)
+    yield from judge_card(inputs.card)
+
+
+@cache
+def _study() -> Study:
+    return Study(crowded_design(), load_card("hierarchical", "fuzz"), Sampler(), DISTORTIONS[None])
+
+
+def make_ranks(folder: Path) -> Path:
+    ranks = RankFile(folder, _study())
+    for k in range(3):
+        ranks.add(Replicate(k, "", 400, 0, 1.0, 400.0, {"A[F770W]": (k, 99), "D": (5, 99)}))
+    return ranks.path
+
+
+def read_ranks(path: Path) -> dict[int, Replicate]:
+    return RankFile(path.parent, _study()).replicates
+
+
+def judge_ranks(replicates: dict[int, Replicate]) -> Iterator[str]:
+    for number, one in replicates.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            yield f"replicate {number!r}"
+        for label, (rank, count) in one.ranks.items():
+            if not 0 <= rank <= count:
+                yield f"rank {rank!r} of {count!r} of {label!r}"
+
+
+_CARD = load_card("hierarchical", "fuzz")
+
+
+def make_rival(folder: Path) -> Path:
+    draws = {name: np.ones((3, 2)) for name in ARRAYS} | {"log_c": np.ones((3, 2, 2))}
+    KeptRivals(folder, {"seed": 1}).save(_CARD, {None: Predictions(**draws, problem="")})
+    return folder / "hierarchical.npz"
+
+
+def read_rival(path: Path) -> Any:
+    return KeptRivals(path.parent, {"seed": 1}).load(_CARD)
+
+
+def judge_rival(found: Any) -> Iterator[str]:
+    for one in (found or {}).values():
+        for name in ARRAYS:
+            yield from not_finite(name, getattr(one, name))
+
+
+_IMAGES = "observations.image_files"
+_FORMATS, _COVARIANCE = "observations.formats", "exports.covariance_file"
+_REFUSES = (InputError, Unmeasurable)
+
+READERS: tuple[Reader, ...] = (
+    Reader("photometry.ecsv", good.ECSV, photometry, judge_photometry, TEXT,
+           (_FORMATS, "observations.tables")),
+    Reader("photometry.mrt", good.MRT, photometry, judge_photometry, TEXT, (_FORMATS,)),
+    Reader("photometry.fits", good.TABLE, photometry, judge_photometry, FITS, (_FORMATS,)),
+    Reader("photometry.ecsv.gz", good.once("rows.ecsv.gz", good.zipped), photometry,
+           judge_photometry, compressed(TEXT), (_FORMATS,)),
+    Reader("fluxes", good.once("fluxes.ecsv", good.fluxes), read_fluxes, judge_fluxes, TEXT,
+           ("observations.fluxes",)),
+    Reader("grid", good.once("grid.ecsv", good.grid), ask_grid, judge_factors, TEXT,
+           ("commands.points",)),
+    Reader("rates", good.once("rates.ecsv", good.to_calibrate),
+           lambda path: calibrate_table(path, PUBLISHED, published_apertures()), judge_calibrated,
+           TEXT, ("exports.calibrated_table",)),
+    Reader("calibrated", good.once("mine.ecsv", good.calibrated_before),
+           lambda path: calibrate_table(path, PUBLISHED, published_apertures()), judge_calibrated,
+           TEXT, ("exports.calibrated_table",)),
+    Reader("apertures", good.once("apertures.ecsv", good.apertures),
+           lambda path: load_apertures(str(path), "fuzz"), judge_apertures, TEXT,
+           ("observations.apertures",)),
+    Reader("spectrum", good.once("star.fits", good.spectrum), band_fluxes, judge_spectrum, FITS,
+           ("observations.spectrum_files",)),
+    Reader("psf", good.once("psf.fits", good.psf), lambda path: read_model(path, "F770W"),
+           judge_curve, FITS, ("observations.model_psf",)),
+    Reader("mosaic", good.once("star_i2d.fits", good.image), measure, judge_row, FITS, (_IMAGES,),
+           _REFUSES),
+    Reader("exposure", good.once("star_cal.fits", good.exposure), measure, judge_row, FITS,
+           (_IMAGES,), _REFUSES),
+    Reader("rate", good.once("star_rate.fits", good.rate), apply_to_image, judge_image, FITS,
+           ("exports.calibrated_image",)),
+    Reader("exposures", good.once("star_cal.fits", good.exposure),
+           lambda path: open_exposures([path]), judge_exposures, FITS, ("observations.dithers",)),
+    Reader("photom", good.once("photom.fits", good.photom), read_photom, judge_photom, FITS,
+           ("exports.photom_file",)),
+    Reader("preflight", good.once("photom.fits", good.photom), preflight, judge_findings, FITS,
+           ("exports.preflight_file",)),
+    Reader("covariance", good.once("c.fits", good.covariance), read_covariance, judge_covariance,
+           FITS, (_COVARIANCE,)),
+    Reader("posterior", good.of_a_run("posterior.nc"), ask_run, judge_run, BYTES,
+           ("inference.posterior", "products.runs")),
+    Reader("card", good.text("own.toml", good.card_text), lambda path: load_card(str(path), "fuzz"),
+           judge_card, TEXT, ("model.card_files", "toml_files")),
+    Reader("job", good.job, read_job, judge_inputs, TEXT, ("inference.jobs", "toml_files")),
+    Reader("ranks", make_ranks, read_ranks, judge_ranks, TEXT, ("inference.rank_file",)),
+    Reader("rival", make_rival, read_rival, judge_rival, BYTES, ("inference.kept_rivals",)),
+)  # fmt: skip
+"""Every reader of the program."""
