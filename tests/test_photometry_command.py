@@ -112,7 +112,9 @@ def test_the_rows_are_ready_for_a_run(folder: Path, tmp_path: Path):
     observations = load_photometry(str(out), "test")
     assert observations.simulated
     flags = [str(flag) for flag in observations.table["flag"]]
-    assert len(flags) == 10 and flags.count("") == 3 and flags.count("unmeasured") == 6
+    assert len(flags) == 10 and flags.count("") == 2 and flags.count("unmeasured") == 6
+    # the rate image's star, band and mid-time are those of the mosaic
+    assert flags.count("duplicate") == 1 and flags[6] == "duplicate"
     assert observations.table["reason"][-1].startswith("truncated_i2d.fits: ")
 
 

@@ -53,19 +53,6 @@ def test_the_log_factor_has_the_photometric_error_alone(tmp_path: Path):
     assert list(rows["model_flux_unc"].to_value("mJy")) == [0, 0, 0]
 
 
-def test_a_row_s_own_model_flux_counts_and_a_blank_one_is_looked_up(tmp_path: Path):
-    table = photometry()
-    table["model_flux"] = [0.42, 9.9, 0.2]
-    table["model_flux"].unit = "Jy"
-    table["model_flux_unc"] = [4.0, 1.0, 2.0]
-    table["model_flux_unc"].unit = "mJy"
-    blanking("model_flux", 2)(table)
-    blanking("model_flux_unc", 3)(table)
-    rows = factors(table, tmp_path).observations.table
-    np.testing.assert_allclose(rows["model_flux"].to_value("mJy"), [420, 0.4607, 200], rtol=1e-14)
-    assert list(rows["model_flux_unc"].to_value("mJy")) == [4, 1, 0]
-
-
 def test_a_row_without_prediction_is_flagged_and_kept(tmp_path: Path):
     known = {key: flux for key, flux in PREDICTED.items() if key[1] != "F770W"}
     made = factors(photometry(), tmp_path, known)

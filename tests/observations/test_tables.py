@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.table import Table
+from astropy.time import Time
 
 from mirical.errors import InputError
 from mirical.observations.tables import load_photometry
@@ -117,9 +118,46 @@ REFUSED: dict[str, tuple[Change, str]] = {
         replacing("iflux", ["bright", "faint", "faint"]),
         "rows.ecsv: column 'iflux' is not numeric; expected numbers in DN / s.",
     ),
-    "dates as text": (
-        replacing("time", ["2022-07-02T12:00:00"] * 3),
+    "dates without time of day": (
+        replacing("time", ["2022-07-02T12:00:00", "2022-07-02", ""]),
+        "rows.ecsv row 2: column 'time' is '2022-07-02'; expected MJD in days, or UTC date and "
+        "time such as 2022-07-02T12:00:00.",
+    ),
+    "words for times": (
+        replacing("time", ["noon", "noon", "night"]),
         "rows.ecsv: column 'time' is not numeric; expected numbers in d.",
+    ),
+    "time without a scale that converts": (
+        lambda table: table.replace_column(
+            "time", Time(table["time"].data, scale="ut1", format="mjd")
+        ),
+        "rows.ecsv: column 'time' holds times in the scale 'ut1', which this program does not "
+        "convert; expected MJD in days, or UTC date and time such as 2022-07-02T12:00:00.",
+    ),
+    "error of a value that is blank, in magnitudes": (
+        lambda table: (
+            replacing("model_flux", [1.0, np.nan, 1.0])(table),
+            replacing("model_flux_unc", [0.01, 0.01, 0.01])(table),
+            unit("model_flux_unc", "mag(AB)")(table),
+        )[0],
+        "rows.ecsv row 2: column 'model_flux_unc' is in mag(AB), a ratio to a value that is "
+        "blank; give the value, or blank its error.",
+    ),
+    "error in magnitudes without values": (
+        lambda table: (
+            replacing("model_flux_unc", [0.01, 0.01, 0.01])(table),
+            unit("model_flux_unc", "mag")(table),
+        )[0],
+        "rows.ecsv: column 'model_flux_unc' is in mag, a ratio to values that the table does not "
+        "give; give the values, or the errors in mJy.",
+    ),
+    "surface brightness for count rates": (
+        unit("iflux", "MJy/sr"),
+        "rows.ecsv: column 'iflux' is in MJy / sr; expected DN / s or a unit that converts to it.",
+    ),
+    "surface brightness for a flux": (
+        unit("flux", "MJy/sr"),
+        "rows.ecsv: column 'flux' is in MJy / sr; expected mJy or a unit that converts to it.",
     ),
     "arrays for numbers": (
         replacing("iflux", np.ones((3, 2))),
@@ -174,11 +212,11 @@ def test_the_table_all_refusals_start_from_is_sound(tmp_path: Path):
         "'# %ECSV 1.0'), the journal's machine-readable format or a FITS table.",
         b"": "rows.txt: not a photometry table; expected ECSV (first line "
         "'# %ECSV 1.0'), the journal's machine-readable format or a FITS table.",
-        b"# %ECSV 1.0\nhello\n": "rows.txt: cannot be read as ascii.ecsv "
+        b"# %ECSV 1.0\nhello\n": "rows.txt: cannot be read as ECSV "
         "(unable to parse yaml in meta header).",
-        b"SIMPLE  =                    T": "rows.txt: cannot be read as fits "
+        b"SIMPLE  =                    T": "rows.txt: cannot be read as FITS "
         "(Empty or corrupt FITS file).",
-        b"Byte-by-byte Description of file: a": "rows.txt: cannot be read as ascii.mrt "
+        b"Byte-by-byte Description of file: a": "rows.txt: cannot be read as MRT "
         "(No MRT section delimiter found).",
     }.items(),
 )
@@ -240,13 +278,6 @@ def test_a_blank_measurement_is_flagged_and_kept(column: str, tmp_path: Path):
     read = load(table, tmp_path).table
     assert list(read["flag"]) == ["", "not_measured", ""]
     assert np.isnan(read[column][1])
-
-
-def test_the_repeat_of_a_row_is_flagged_and_the_first_is_used(tmp_path: Path):
-    table = repeated(4, time=[59800.0] * 4, ifluxunc=[6.0, 7.0, 6.0, 6.0])
-    setting("subarray", 4, "SUB256")(table)
-    setting("iflux", 3, 4300.5)(table)
-    assert list(load(table, tmp_path).table["flag"]) == ["", "duplicate", "", ""]
 
 
 @pytest.mark.parametrize(

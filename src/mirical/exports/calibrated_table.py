@@ -21,8 +21,8 @@ from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.exports.covariance_file import Covariance
 from mirical.observations.apertures import Aperture
-from mirical.observations.factors import refuse_other_apertures
 from mirical.observations.formats import numbers, read_columns, texts
+from mirical.observations.stated_apertures import refuse_other_apertures, stated_apertures
 from mirical.products.calibration import Calibration, Query, simulated
 from mirical.products.error_budget import Observation, error_budget
 
@@ -103,7 +103,7 @@ def calibrate_table(
                 f"{path.name}: column 'iflux' is the count rate of a point source in its aperture; "
                 "for extended sources give 'flux' [MJy / sr] and 'photmjsr'."
             )
-        refuse_other_apertures(path.name, table.meta.get("apertures_pix", {}), apertures)
+        refuse_other_apertures(path.name, stated_apertures([table], path.name), apertures)
         known = [apertures[band].correction for band in query.filters]
         new = (factors.mean * FACTOR * PIXEL_SOLID_ANGLE * np.array(known) / u.pix).to(
             FLUX / COUNT_RATE

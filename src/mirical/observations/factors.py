@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from mirical.conventions import FACTOR, FLUX, PIXEL_SOLID_ANGLE
+from mirical.conventions import FACTOR, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.observations.apertures import Aperture
+from mirical.observations.predictions import predicted_fluxes
+from mirical.observations.stated_apertures import refuse_other_apertures
 from mirical.observations.tables import Observations
 from mirical.stars import star_hint, star_key
 
@@ -59,14 +60,12 @@ def calibration_factors(
     Raises
     ------
     InputError
-        If no row is left to fit, or the rows were measured in other apertures.
+        If no row is left to fit, rows contradict each other on a star's predicted flux, or they
+        were measured in other apertures.
     """
     refuse_other_apertures(observations.source, observations.measured_in, apertures)
     rows = observations.table.copy()
-    rows["model_flux"] = _model_flux(rows, predicted)
-    if "model_flux_unc" not in rows.colnames:
-        rows["model_flux_unc"] = np.zeros(len(rows)) * FLUX
-    rows["model_flux_unc"] = np.nan_to_num(rows["model_flux_unc"])
+    predicted_fluxes(rows, _looked_up(rows, predicted), observations.source)
     unpredicted = ~np.isfinite(rows["model_flux"].value)
     rows["flag"] = [
         "no_prediction" if lost and not flag else str(flag)
@@ -121,48 +120,12 @@ def calibration_factor(
     return (model_flux / (iflux / u.pix * correction * PIXEL_SOLID_ANGLE)).to(FACTOR)
 
 
-def refuse_other_apertures(
-    source: str,
-    measured_in: Mapping[str, Sequence[float]],
-    apertures: Mapping[str, Aperture],
-) -> None:
-    """Refuse to correct for an aperture the flux was not measured in: silently wrong.
-
-    Parameters
-    ----------
-    source : str
-        Begins the sentence.
-    measured_in : mapping of {str : sequence of float}
-        Radii r_a, r_b1, r_b2 in pixels by band, where they are known.
-    apertures : mapping of {str : Aperture}
-        What would be corrected for, by band.
-
-    Raises
-    ------
-    InputError
-        If the two differ in a band.
-    """
-    for band, radii in measured_in.items():
-        ours = apertures[band].radii if band in apertures else ()
-        if len(radii) != len(ours) or not np.allclose(radii, ours, rtol=1e-6, atol=0):
-            got, expected = (", ".join(f"{r:.4g}" for r in each) for each in (radii, ours))
-            raise InputError(
-                f"{source}: {band} was measured with r_a, r_b1, r_b2 = {got} pixels, "
-                f"but the correction would be for {expected}; give the table of apertures it was "
-                "measured with (--apertures)."
-            )
-
-
-def _model_flux(rows: QTable, predicted: dict[tuple[str, str], float]) -> u.Quantity:
+def _looked_up(rows: QTable, predicted: dict[tuple[str, str], float]) -> list[float]:
     by_key = {(star_key(name), band): flux for (name, band), flux in predicted.items()}
-    looked_up = [
+    return [
         by_key.get((star_key(str(name)), str(band)), np.nan)
         for name, band in zip(rows["name"], rows["filter"], strict=True)
     ]
-    if "model_flux" not in rows.colnames:
-        return np.array(looked_up) * FLUX
-    own = rows["model_flux"].to_value(FLUX)
-    return np.where(np.isfinite(own), own, looked_up) * FLUX
 
 
 def _unpredicted(name: str, band: str) -> str:

@@ -8,8 +8,8 @@ FLAGS: dict[str, str] = {
     "unmeasured": "the image could not be measured; its reason says why",
     "saturated": "pixels of the aperture are saturated",
     "crowded": "a neighbour lies in the aperture or its annulus",
-    "unknown_type": "the star's type is not known",
-    "duplicate": "repeats an earlier row exactly (star, band, subarray, time and iflux)",
+    "unknown_type": "the star's type is not known; give it in column srctype",
+    "duplicate": "repeats an earlier row (star, band, subarray and mid-time are the same)",
     "inconsistent": (
         "iflux contradicts the row's own flux column: their ratio differs from that of the "
         "band's other rows by more than response loss and subarray terms can explain"

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy import units as u
+from astropy.io import fits
 from astropy.table import Column, MaskedColumn, Table
-from astropy.utils.exceptions import AstropyWarning
+from astropy.table.meta import get_header_from_yaml
 
-from mirical.errors import InputError
+from mirical.errors import InputError, reading
 from mirical.observations.columns import COLUMNS
+from mirical.observations.contents import ECSV, FITS, as_text, file_content, heeding, recognise
+from mirical.observations.imaging_flux_cal import adapt
 from mirical.text import one_line
 
 # Spellings of the journal's machine-readable tables and of the STScI-MIRI code.
@@ -29,44 +34,85 @@ _OTHER_NAMES = {
     "band": "filter",
     "timemid": "time",
     "mjd": "time",
+    "jd": "time",
     "tint": "inttime",
     "e_model_flux": "model_flux_unc",
 }
+_TIMED = ("TCTYP", "MJDREF", "JDREF", "DATEREF")  # of headers that say what their times are
 _SPELLINGS = {name.casefold(): name for name in COLUMNS} | _OTHER_NAMES
 
 
-def read_table(path: Path) -> Table:
-    """Read an ECSV, machine-readable (MRT) or FITS table, told apart by content.
+@dataclass(frozen=True)
+class TableFile:
+    """The tables of one photometry file.
 
-    Returns
-    -------
-    Table
-        With the column names of the photometry contract where a known
-        spelling was found; other columns keep their names.
+    Attributes
+    ----------
+    tables : dict of {str : Table}
+        By place in the file, as FITS tools write it: ``[1]``, or empty for the only one. With the
+        column names of the photometry contract where a known spelling was found; other columns
+        keep their names. A FITS file may hold several, such as one a star.
+    kind : str
+        ``"ECSV"``, ``"MRT"`` or ``"FITS"``.
+    notes : tuple of str
+        What was assumed, left out or warned of in reading.
+    """
+
+    tables: dict[str, Table]
+    kind: str
+    notes: tuple[str, ...] = ()
+
+
+def read_tables(path: Path, wanted: Sequence[str]) -> TableFile:
+    """Read an ECSV, machine-readable (MRT) or FITS file, told apart by content.
+
+    Parameters
+    ----------
+    path : Path
+        The file; may be packed with gzip.
+    wanted : sequence of str
+        Columns by which the right tables of a FITS file are known.
 
     Raises
     ------
     InputError
-        If the content is none of the three formats, is broken, or two
-        columns claim the same name.
+        If the content is none of the three formats, is broken or too large, two columns claim
+        the same name, or it cannot be told which tables are meant.
     """
-    kind = _recognise(path)
-    try:
-        with warnings.catch_warnings():
-            # Units the FITS and MRT standards do not list (DN) are understood below.
-            warnings.simplefilter("ignore", AstropyWarning)
-            table = Table.read(path, format=kind)
-            for column in table.itercols():
-                _understand_unit(column)
-    except Exception as error:  # each reader fails in its own way on a broken file
+    source, content = path.name, file_content(path)
+    kind = recognise(content)
+    if kind is None:
         raise InputError(
-            f"{path.name}: cannot be read as {kind} ({_first_line(error)})."
-        ) from error
-    return _rename(table, path.name)
+            f"{source}: not a photometry table; expected ECSV (first line '# %ECSV 1.0'), "
+            "the journal's machine-readable format or a FITS table."
+        )
+    notes: list[str] = []
+    if kind == FITS:
+        tables = _fits_tables(content, source, notes)
+    else:
+        tables = {"": _text_table(as_text(content, source), kind, source, notes)}
+    for where, table in tables.items():
+        for column in table.itercols():
+            _understand_unit(column)
+        adapt(_rename(table, f"{source}{where}"))
+    if len(tables) > 1:
+        tables = _with_columns(tables, wanted, source, notes)
+    if kind == FITS:
+        notes += _restore_units(tables.values(), source)
+    return TableFile(tables, kind, tuple(notes))
 
 
-def read_columns(path: Path, needed: Sequence[str]) -> Table:
+def read_columns(path: Path, needed: Sequence[str], notes: list[str] | None = None) -> Table:
     """Read an ECSV table that must have certain columns.
+
+    Parameters
+    ----------
+    path : Path
+        The file; may be packed with gzip.
+    needed : sequence of str
+        The columns.
+    notes : list of str, optional
+        What the library warned of is added to it.
 
     Raises
     ------
@@ -74,16 +120,110 @@ def read_columns(path: Path, needed: Sequence[str]) -> Table:
         If there is no such file, it is not ECSV, or a column is missing.
     """
     expected = f"expected an ECSV table with columns {', '.join(needed)}"
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: no such file; {expected}.")
-    try:
-        table = Table.read(path, format="ascii.ecsv")
-    except Exception as error:  # astropy's reader fails in many ways on a broken file
-        raise InputError(f"{path.name}: cannot be read as ECSV ({_first_line(error)}).") from error
+    content = file_content(path)
+    if recognise(content) not in (ECSV, None):
+        raise InputError(f"{path.name}: is {recognise(content)}; {expected}.")
+    heard: list[str] = [] if notes is None else notes
+    table = _text_table(as_text(content, path.name), ECSV, path.name, heard)
     for name in needed:
         if name not in table.colnames:
             raise InputError(f"{path.name}: column {name!r} is missing; {expected}.")
     return table
+
+
+def _text_table(text: str, kind: str, source: str, notes: list[str]) -> Table:
+    with reading(source, kind), heeding(source, notes):
+        table = Table.read(io.BytesIO(text.encode()), format=f"ascii.{kind.casefold()}")
+        header = get_header_from_yaml(_comments(text)) if kind == ECSV else {}
+    declared = header.get("datatype", []) if isinstance(header, dict) else []
+    _refuse_repeated([str(column.get("name")) for column in declared], source)
+    return table
+
+
+def _comments(text: str) -> Iterator[str]:
+    """Return the lines of ECSV's header, without their mark."""
+    lines = (line for line in text.splitlines()[1:] if line.strip())  # the first names the format
+    return (line[2:] for line in takewhile(lambda line: line.startswith("#"), lines))
+
+
+def _fits_tables(content: bytes, source: str, notes: list[str]) -> dict[str, Table]:
+    """Return the tables of a FITS file by their place in it, as FITS tools write places."""
+    tables: dict[str, Table] = {}
+    with reading(source, FITS), heeding(source, notes):
+        with fits.open(io.BytesIO(content), memmap=False) as file:
+            for i, extension in enumerate(file):
+                if isinstance(extension, fits.BinTableHDU | fits.TableHDU):
+                    _refuse_repeated(extension.columns.names, f"{source}[{i}]")
+                    # Pairs of numbers are times where the header says so (TCTYPn, MJDREF).
+                    timed = any(key.startswith(_TIMED) for key in extension.header)
+                    table = Table.read(extension, format="fits", astropy_native=timed)
+                    table.convert_bytestring_to_unicode()
+                    tables[f"[{i}]"] = table
+    if not tables:
+        raise InputError(f"{source}: is FITS without a table; expected one of photometry.")
+    return tables if len(tables) > 1 else {"": next(iter(tables.values()))}
+
+
+def _refuse_repeated(names: Sequence[str], source: str) -> None:
+    for name in names:
+        if list(names).count(name) > 1:
+            raise InputError(f"{source}: two columns are called {name!r}; rename or drop one.")
+
+
+def _with_columns(
+    tables: dict[str, Table], wanted: Sequence[str], source: str, notes: list[str]
+) -> dict[str, Table]:
+    """Return those of several tables that have the wanted columns; name the others."""
+    lacks = {
+        where: [name for name in wanted if name not in table.colnames]
+        for where, table in tables.items()
+    }
+    chosen = {where: table for where, table in tables.items() if not lacks[where]}
+    if not chosen:
+        raise InputError(
+            f"{source}: {len(tables)} tables, none with the columns {', '.join(wanted)}; save the "
+            "one that is meant in a file of its own, with these columns."
+        )
+    for where, missing in lacks.items():
+        if 0 < len(missing) < len(wanted) / 2:
+            raise InputError(
+                f"{source}{where}: one of {len(tables)} tables, and has no column {missing[0]!r}; "
+                "all tables of a file are read as one: give it the column, or save the tables that "
+                "are meant in a file of their own."
+            )
+    left_out = [f"{source}{where}" for where, missing in lacks.items() if missing]
+    read = [f"{source}{where}" for where, missing in lacks.items() if not missing]
+    if len(read) > 1:
+        notes.append(
+            f"{source}: {len(read)} tables ({', '.join(read)}) are read as one, their rows "
+            "numbered through."
+        )
+    if left_out:
+        notes.append(
+            f"{', '.join(left_out)}: not read; no photometry (lacks most of the columns "
+            f"{', '.join(wanted)})."
+        )
+    return chosen
+
+
+def _restore_units(tables: Iterable[Table], source: str) -> list[str]:
+    """Give columns of FITS in DN the unit that FITS writers drop; say so."""
+    bare: dict[str, str] = {}
+    for table in tables:
+        for name, column in COLUMNS.items():
+            in_dn = column.unit is not None and u.DN in column.unit.bases
+            if in_dn and name in table.colnames and table[name].info.unit is None:
+                table[name].info.unit = column.unit
+                bare[name] = str(column.unit)
+    if not bare:
+        return []
+    units = ", ".join(f"{name} [{unit}]" for name, unit in bare.items())
+    return [
+        f"{source}: columns without a unit are taken in that of the photometry table: {units}; "
+        "FITS writers drop DN, which TUNITn keywords state."
+    ]
 
 
 def texts(column: Column) -> list[str]:
@@ -128,24 +268,6 @@ def numbers(
         raise InputError(
             f"{where} is in {given}; expected {unit} or a unit that converts to it."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _recognise(path: Path) -> str:
-    head = path.read_bytes()[:20000]
-    if head.startswith(b"SIMPLE"):
-        return "fits"
-    if head.startswith(b"# %ECSV"):
-        return "ascii.ecsv"
-    if b"byte-by-byte description" in head.lower():
-        return "ascii.mrt"
-    raise InputError(
-        f"{path.name}: not a photometry table; expected ECSV (first line '# %ECSV 1.0'), "
-        "the journal's machine-readable format or a FITS table."
-    )
 
 
 def _understand_unit(column: Column) -> None:

@@ -13,14 +13,18 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable, Table
+from astropy.table import QTable, Table, vstack
 from numpy.typing import NDArray
 
 from mirical.bands import assumed_term, find_band, require_readout
 from mirical.errors import InputError, did_you_mean
 from mirical.observations.columns import COLUMNS
+from mirical.observations.contents import FITS
 from mirical.observations.flags import FLAGS
-from mirical.observations.formats import numbers, read_table, texts
+from mirical.observations.formats import numbers, read_tables, texts
+from mirical.observations.quantities import epochs, errors
+from mirical.observations.repeats import repeat_reason, repeated_rows
+from mirical.observations.stated_apertures import stated_apertures
 from mirical.observations.visits import visit_starts
 from mirical.shipped import data_file, find_file
 from mirical.stars import canonical_stars, find_type
@@ -30,7 +34,12 @@ _REQUIRED = ("time", "iflux", "ifluxunc")
 _OPTIONAL = tuple(
     name for name, column in COLUMNS.items() if column.unit is not None and name not in _REQUIRED
 )
-_UNIT_MAY_BE_MISSING = ("time", "inttime")  # a bare number there can only mean MJD, seconds
+_UNIT_MAY_BE_MISSING = ("inttime",)  # a bare number there can only mean seconds
+_ERRORS_OF = {"ifluxunc": "iflux", "fluxunc": "flux", "model_flux_unc": "model_flux"}
+_NO_APERTURES = (
+    "{}: does not say which apertures it was measured in, and those it is calibrated with are "
+    "taken for it; FITS loses apertures_pix of an ECSV header but keeps columns r_a, r_b1, r_b2."
+)
 _CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
 
 
@@ -55,8 +64,10 @@ class Observations:
         SHA-256 of the file's bytes.
     simulated : bool
         Whether the file says of itself that it is simulated.
-    measured_in : dict of {str : list of float}
+    measured_in : dict of {str : tuple of float}
         Radii r_a, r_b1, r_b2 in pixels by band, where the file says what it was measured in.
+    notes : tuple of str
+        What was assumed or left out in reading, in sentences for who asked.
     """
 
     table: QTable
@@ -64,6 +75,7 @@ class Observations:
     data_hash: str
     simulated: bool
     measured_in: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def load_photometry(name: str, where: str, beside: Path | None = None) -> Observations:
@@ -89,6 +101,8 @@ def load_photometry(name: str, where: str, beside: Path | None = None) -> Observ
     path = find_file(name, beside)
     if path is not None:
         return _check(path, path.name)
+    if Path(name).is_dir():
+        raise InputError(f"{where}: {name!r} is a folder; give the photometry table in it.")
     raise InputError(
         f"{where}: photometry file {name!r} does not exist; "
         "give a path to a table, or 'table5' for the embedded rows."
@@ -96,33 +110,47 @@ def load_photometry(name: str, where: str, beside: Path | None = None) -> Observ
 
 
 def _check(path: Path, source: str) -> Observations:
-    raw = read_table(path)
-    if len(raw) == 0:
+    file = read_tables(path, (*_TEXT, *_REQUIRED))
+    notes = [*file.notes]
+    raw = {f"{source}{place}": table for place, table in file.tables.items()}
+    optional = [name for name in _OPTIONAL if any(name in each.colnames for each in raw.values())]
+    parts = [_converted(each, where, optional, notes) for where, each in raw.items()]
+    table = vstack(parts, metadata_conflicts="silent") if len(parts) > 1 else parts[0]
+    if len(table) == 0:
         raise InputError(f"{source}: the table has no rows.")
-    table = QTable({"row": np.arange(1, len(raw) + 1)})
-    stated = _stated_flags(raw, source)
-    for column in _TEXT:
-        table[column] = _text(raw, column, source, stated)
-    table["PID"] = texts(raw["PID"]) if "PID" in raw.colnames else ""
-    for column in _REQUIRED:
-        table[column] = _number(raw, column, source)
-    for column in _OPTIONAL:
-        if column in raw.colnames:
-            table[column] = _number(raw, column, source)
+    table.add_column(np.arange(1, len(table) + 1), name="row", index=0)
     _canonicalise(table, source)
-    table["flag"] = stated
     _refuse_impossible(table, source)
-    table["visit"] = _visits(raw, table)
-    table["reason"] = _own_reasons(raw)
-    table["flag"] = [flag or found for flag, found in zip(stated, _flags(table), strict=True)]
-    meta = {str(key).casefold(): value for key, value in raw.meta.items()}
+    table["visit"] = _visits(table)
+    _flag(table)
+    metas = [{str(key).casefold(): value for key, value in t.meta.items()} for t in raw.values()]
+    measured_in = stated_apertures([*raw.values()], source)
+    if file.kind == FITS and not measured_in:
+        notes.append(_NO_APERTURES.format(source))
     return Observations(
         table=table,
         source=source,
         data_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
-        simulated=bool(meta.get("simulated", False)),
-        measured_in=dict(meta.get("apertures_pix", {})),
+        simulated=any(bool(meta.get("simulated", False)) for meta in metas),
+        measured_in=measured_in,
+        notes=tuple(notes),
     )
+
+
+def _converted(raw: Table, where: str, optional: Sequence[str], notes: list[str]) -> QTable:
+    """Return a table with the contract's columns alone, in its units; a row each."""
+    table, stated = QTable(), _stated_flags(raw, where)
+    for column in _TEXT:
+        table[column] = _text(raw, column, where, stated)
+    table["PID"] = texts(raw["PID"]) if "PID" in raw.colnames else [""] * len(raw)
+    for column in (*_REQUIRED, *optional):
+        if column in raw.colnames or column in _REQUIRED:
+            table[column] = _number(raw, table, column, where, notes)
+        else:
+            table[column] = np.full(len(raw), np.nan) * COLUMNS[column].unit
+    table["visit"] = texts(raw["visit"]) if "visit" in raw.colnames else [""] * len(raw)
+    table["flag"], table["reason"] = stated, _own_reasons(raw)
+    return table
 
 
 def _stated_flags(raw: Table, source: str) -> list[str]:
@@ -162,12 +190,20 @@ def _text(raw: Table, column: str, source: str, flags: list[str]) -> list[str]:
     return entries
 
 
-def _number(raw: Table, column: str, source: str) -> u.Quantity:
+def _number(
+    raw: Table, table: QTable, column: str, where: str, notes: list[str]
+) -> u.Quantity | NDArray[np.float64]:
     unit = COLUMNS[column].unit
     if column not in raw.colnames:
-        raise InputError(f"{source}: column {column!r} is missing; expected it in {unit}.")
+        raise InputError(f"{where}: column {column!r} is missing; expected it in {unit}.")
+    if column == "time":
+        return epochs(raw[column], where, notes) * u.d
     bare = unit if column in _UNIT_MAY_BE_MISSING else None
-    return numbers(raw[column], unit, source, bare)
+    if column in _ERRORS_OF:
+        of = _ERRORS_OF[column]
+        value = table[of] if of in table.colnames else None
+        return errors(raw, column, value, unit, where)
+    return numbers(raw[column], unit, where, bare)
 
 
 def _canonicalise(table: QTable, source: str) -> None:
@@ -221,10 +257,9 @@ def _refuse_where(
         )
 
 
-def _visits(raw: Table, table: QTable) -> list[str]:
+def _visits(table: QTable) -> list[str]:
     """Name each row's visit: the table's own, else rows of one star within one day."""
-    own = texts(raw["visit"]) if "visit" in raw.colnames else [""] * len(raw)
-    found = zip(table["name"], own, _visits_by_time(table), strict=True)
+    found = zip(table["name"], table["visit"], _visits_by_time(table), strict=True)
     return [f"{name} {visit}" if visit else by_time for name, visit, by_time in found]
 
 
@@ -234,13 +269,20 @@ def _visits_by_time(table: QTable) -> list[str]:
     return [f"{name} {start:.1f}" for name, start in zip(names, starts, strict=True)]
 
 
-def _flags(table: QTable) -> list[str]:
-    flags = np.full(len(table), "", dtype=f"U{max(map(len, FLAGS))}")
-    flags[_contradicts(table)] = "inconsistent"
-    flags[_repeats(table)] = "duplicate"
-    numbers = [table[column].value for column in _REQUIRED]
-    flags[~np.all(np.isfinite(numbers), axis=0)] = "not_measured"
-    return [str(flag) for flag in flags]
+def _flag(table: QTable) -> None:
+    """Give every row its flag, the table's own before those that are found, and its reason."""
+    found = np.full(len(table), "", dtype=f"U{max(map(len, FLAGS))}")
+    found[_contradicts(table)] = "inconsistent"
+    measured = [table[column].value for column in _REQUIRED]
+    found[~np.all(np.isfinite(measured), axis=0)] = "not_measured"
+    flags = [str(own or other) for own, other in zip(table["flag"], found, strict=True)]
+    reasons = list(map(str, table["reason"]))
+    for later, earlier in repeated_rows(table, flags).items():
+        own = f"{flags[later]}, and " if flags[later] else ""
+        own = f"{reasons[later]}; {own}" if reasons[later] else own
+        reasons[later] = own + repeat_reason(table, later, earlier)
+        flags[later] = "duplicate"
+    table["flag"], table["reason"] = flags, reasons
 
 
 def _contradicts(table: QTable) -> NDArray[np.bool_]:
@@ -255,15 +297,4 @@ def _contradicts(table: QTable) -> NDArray[np.bool_]:
         rows = np.flatnonzero((np.asarray(table["filter"]) == band) & measured & ~found)
         if len(rows) > 1:
             found[rows] = np.abs(np.log(ratio[rows] / np.median(ratio[rows]))) > _CONTRADICTION
-    return found
-
-
-def _repeats(table: QTable) -> NDArray[np.bool_]:
-    seen: set[tuple[object, ...]] = set()
-    found = np.zeros(len(table), dtype=bool)
-    columns = ("name", "filter", "subarray", "time", "iflux")
-    for i, row in enumerate(zip(*(table[c] for c in columns), strict=True)):
-        key = tuple(getattr(entry, "value", entry) for entry in row)
-        found[i] = key in seen
-        seen.add(key)
     return found

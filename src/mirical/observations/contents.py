@@ -1,0 +1,127 @@
+"""Bytes of a table's file: unpacked, bounded in size, told apart by content."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mirical.errors import InputError, reading, reason_of
+
+MOST_BYTES = 64 * 2**20
+"""The largest table that is read, unpacked: some 500 000 rows of photometry."""
+
+ECSV, MRT, FITS = "ECSV", "MRT", "FITS"
+"""What `recognise` tells apart."""
+
+_COMPRESSED = {
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_OTHER_UNICODE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+
+# Warnings that say nothing of the numbers, each by its text.
+_EXPECTED = re.compile(
+    # Units that FITS and MRT do not list (DN, magnitudes) are understood by `formats`.
+    r"did not parse as"
+    # Times of a mission that has its own place in space.
+    r"|reference position will be ignored"
+    # Leap seconds after the library's last are not known to anybody.
+    r"|dubious year"
+)
+_DAMAGE = re.compile(r"truncated|corrupt|extra bytes", re.IGNORECASE)
+
+
+def file_content(path: Path) -> bytes:
+    """Return what a file holds, unpacked if it is gzip, without a byte order mark.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, cannot be read, is packed in another way, is text in another encoding
+        than UTF-8, or holds more than `MOST_BYTES`.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the table in it.")
+    with reading(path.name, "a file"):
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    if content.startswith(b"\x1f\x8b"):
+        with reading(path.name, "gzip", "unpack it with gunzip to see what is wrong"):
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+                content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise InputError(
+            f"{path.name}: holds more than {MOST_BYTES >> 20} MiB, the most that is read of a "
+            "table; split it, or leave out columns that are not needed."
+        )
+    for start, name in _COMPRESSED.items():
+        if content.startswith(start):
+            raise InputError(f"{path.name}: is packed ({name}); unpack it, or pack it with gzip.")
+    if content.startswith(_OTHER_UNICODE):
+        raise InputError(f"{path.name}: is UTF-16 or UTF-32 text; save it as UTF-8.")
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
+def recognise(content: bytes) -> str | None:
+    """Return which of the three formats a file's content is in, if any."""
+    if content.startswith(b"SIMPLE"):
+        return FITS
+    if content.startswith(b"# %ECSV"):
+        return ECSV
+    if b"byte-by-byte description" in content[:20000].lower():
+        return MRT
+    return None
+
+
+def as_text(content: bytes, source: str) -> str:
+    """Return a file's content as text.
+
+    Raises
+    ------
+    InputError
+        If it is not UTF-8; names the line.
+    """
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{source} line {line}: byte 0x{content[error.start]:02x} is not UTF-8 text; save the "
+            "file as UTF-8."
+        ) from error
+
+
+@contextmanager
+def heeding(source: str, notes: list[str]) -> Iterator[None]:
+    """Turn what a library warns of into notes, or into a refusal where it tells of damage.
+
+    Warnings that say nothing of the numbers are left out, each by its text.
+
+    Parameters
+    ----------
+    source : str
+        Name of the file.
+    notes : list of str
+        What was warned of is added to it.
+
+    Raises
+    ------
+    InputError
+        If the library says that the file is cut short or damaged, and so would read a part of it.
+    """
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        yield
+    for sentence in dict.fromkeys(reason_of(each.message) for each in heard):  # type: ignore[arg-type]
+        if _DAMAGE.search(sentence):
+            raise InputError(f"{source}: is damaged ({sentence}); get it again.")
+        if not _EXPECTED.search(sentence):
+            notes.append(f"{source}: the library that reads it says: {sentence}.")

@@ -1,0 +1,103 @@
+"""Duplicate rows: one observation of a star that stands in a table twice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from mirical.bands import UNIT_SUBARRAYS
+
+SAME_TIME = 3.0
+"""Seconds within which mid-times of one star, band and subarray are one observation's.
+
+Where both rows state their integration time, half the shorter one if that is less: mid-times of
+two integrations of one detector are at least an integration apart.
+"""
+
+_SINGLE = 1e-6  # relative; what single precision leaves of a number, doubled
+_DAY = 86400.0
+
+
+def repeated_rows(table: QTable, flags: Sequence[str]) -> dict[int, int]:
+    """Return which rows are an observation that an earlier row has, and that row.
+
+    An observation is a star, band, subarray and mid-time (`SAME_TIME`); its count rate may come
+    out otherwise in another reduction. Times in single precision are good to minutes only: they
+    are one observation's if count rate and error agree in single precision as well. Rows of
+    other flags are compared with those of the same flag alone (and the same reason, if nothing
+    was measured): what is fitted is never said to repeat what is not.
+
+    Parameters
+    ----------
+    table : QTable
+        Rows with name, filter, subarray, time [d], iflux, ifluxunc, reason and optionally
+        inttime [s].
+    flags : sequence of str
+        Flag of each row, empty for those to be fitted.
+
+    Returns
+    -------
+    dict of {int : int}
+        Index of the earlier row by index of the later one.
+    """
+    time = table["time"].to_value("d")
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i, flag in enumerate(flags):
+        if np.isfinite(time[i]) and table["name"][i] and table["filter"][i]:
+            subarray = str(table["subarray"][i])
+            term = "FULL" if subarray in UNIT_SUBARRAYS else subarray
+            # Without a count rate only the words can tell whether two images are one.
+            words = "" if np.isfinite(table["iflux"][i].value) else str(table["reason"][i])
+            groups[str(table["name"][i]), str(table["filter"][i]), term, flag, words].append(i)
+    found: dict[int, int] = {}
+    for members in groups.values():
+        if len(members) > 1:
+            found |= _repeats(table, time, np.array(members))
+    return found
+
+
+def _repeats(table: QTable, time: NDArray[np.float64], members: NDArray[np.intp]) -> dict[int, int]:
+    """Find repeats among rows of one star, band and subarray, in table order."""
+    inttime = table["inttime"].to_value("s") if "inttime" in table.colnames else None
+    counts = [table[name].value for name in ("iflux", "ifluxunc")]
+    found: dict[int, int] = {}
+    kept = np.empty(0, dtype=int)
+    for i in members:
+        apart = np.abs(time[kept] - time[i]) * _DAY
+        allowed = np.full(len(kept), SAME_TIME)
+        if inttime is not None:
+            half = np.minimum(inttime[kept], inttime[i]) / 2
+            allowed = np.where(half > 0, np.minimum(allowed, half), allowed)
+        same = (apart <= allowed) | _same_but_for_precision(time, counts, kept, i)
+        if np.any(same):
+            found[int(i)] = int(kept[same][0])
+        else:
+            kept = np.append(kept, i)
+    return found
+
+
+def _same_but_for_precision(
+    time: NDArray[np.float64],
+    counts: Sequence[NDArray[np.float64]],
+    kept: NDArray[np.intp],
+    i: np.intp,
+) -> NDArray[np.bool_]:
+    """Return which earlier rows are a row, or the row them, through single precision."""
+    single = time.astype(np.float32)
+    through = (single[kept] == time[i]) | (single[i] == time[kept])
+    agree = [np.abs(each[kept] - each[i]) <= _SINGLE * np.abs(each[i]) for each in counts]
+    return through & agree[0] & agree[1]
+
+
+def repeat_reason(table: QTable, later: int, earlier: int) -> str:
+    """Say which row a row repeats, how near in time and count rate it is, and what to do."""
+    apart = abs((table["time"][later] - table["time"][earlier]).to_value("s"))
+    said = f"the same observation as row {table['row'][earlier]}: mid-times {apart:.1f} s apart"
+    change = (table["iflux"][later] / table["iflux"][earlier]).value - 1
+    if np.isfinite(change):
+        said += f", iflux {100 * change:+.2g} %"
+    return f"{said}; if it is another exposure, give mid-times to the second"
