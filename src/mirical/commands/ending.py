@@ -22,7 +22,11 @@ def consoles() -> tuple[Console, Console]:
 
     # A file or a pipe has no width to crop tables to.
     width = None if sys.stdout.isatty() else 160
-    return Console(highlight=False, width=width), Console(stderr=True, highlight=False)
+    # What is printed holds names and titles of users' tables: none of it is markup.
+    return (
+        Console(highlight=False, markup=False, emoji=False, width=width),
+        Console(highlight=False, markup=False, emoji=False, stderr=True),
+    )
 
 
 def print_notes(sentences: Iterable[str], cautions: Console) -> None:

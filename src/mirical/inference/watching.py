@@ -118,7 +118,7 @@ class DrawWatch(_Shown):
 
     def __init__(self, total: int, console: Console) -> None:
         self._display = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed:.0f}"),
             TimeRemainingColumn(),
@@ -147,7 +147,7 @@ class FitWatch(_Shown):
 
     def __init__(self, console: Console) -> None:
         self._display = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f} fits"),
             console=console,

@@ -22,7 +22,7 @@ from mirical.products.canvas import (
     panels,
 )
 from mirical.products.entries import floats, rows_with, words
-from mirical.products.marks import draw_rows, name_band, type_handles
+from mirical.products.marks import draw_rows, drawn_names, name_band, type_handles
 
 AXES = {
     "flux": "Predicted flux (mJy)",
@@ -129,7 +129,7 @@ def influence_figure(influence: QTable, simulated: bool) -> Figure:
         sign = "·" if alone[i, j] else "?"
         axes.text(j, i, sign, ha="center", va="center", color=GREY, fontsize=10)
     axes.set_xticks(range(len(bands)), bands, rotation=60, ha="right", fontsize=9)
-    axes.set_yticks(range(len(stars)), stars, fontsize=9)
+    axes.set_yticks(range(len(stars)), drawn_names(stars), fontsize=9)
     axes.tick_params(length=0)
     bar = figure.colorbar(picture, ax=axes, pad=0.02)
     bar.set_label("Change of A (σ)")
@@ -145,7 +145,7 @@ def excess_figure(anomalies: QTable, simulated: bool) -> Figure:
     p = floats(anomalies["p_excess"])
     colours = np.where(p > 0.5, PUBLISHED, OURS)
     axes.barh(place, p, color=colours, height=0.65)
-    axes.set_yticks(place, words(anomalies["name"]), fontsize=9)
+    axes.set_yticks(place, drawn_names(words(anomalies["name"])), fontsize=9)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.axvline(0.5, color=GREY, ls="--", lw=0.8)

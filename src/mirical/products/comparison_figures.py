@@ -25,6 +25,7 @@ from mirical.products.canvas import (
 )
 from mirical.products.entries import DATA, floats, rows_with, words
 from mirical.products.marks import draw_point, name_band
+from mirical.text import drawn_text
 
 _LONGEST_NAME = 30
 
@@ -47,7 +48,7 @@ def curve_differences(curves: QTable, simulated: bool) -> Figure:
         _draw_differences(axes, rows_with(full, "filter", band))
         name_band(axes, band)
     label_below(grid, "Epoch (MJD)")
-    ours, theirs = (_shortened(curves.meta[side]) for side in ("ours", "theirs"))
+    ours, theirs = (drawn_text(curves.meta[side], _LONGEST_NAME) for side in ("ours", "theirs"))
     figure.supylabel(f"{ours} minus {theirs}, FULL (%)")
     handles = [
         Line2D([], [], color=OURS, label=f"{ours}, mean"),
@@ -97,7 +98,7 @@ def reference_figure(differences: QTable, simulated: bool) -> Figure:
     for axes in (percent, sigma):
         axes.tick_params(axis="x", length=0)
     figure.align_ylabels()
-    names = (_shortened(differences.meta[side]) for side in ("ours", "theirs"))
+    names = (drawn_text(differences.meta[side], _LONGEST_NAME) for side in ("ours", "theirs"))
     legend_below(figure, _reference_handles(*names), 4)
     return figure
 
@@ -123,13 +124,7 @@ def _draw_differences(axes: Axes, curve: QTable) -> None:
 
 def _reference_handles(ours: str, theirs: str) -> list[Line2D | Patch]:
     return [
-        Line2D([], [], color=OURS, marker="o", label=rf"{ours}, $\pm 1\sigma$"),
-        Patch(color=PUBLISHED, alpha=0.3, lw=0, label=rf"{theirs}, $\pm 1\sigma$"),
+        Line2D([], [], color=OURS, marker="o", label=f"{ours}, ± 1σ"),
+        Patch(color=PUBLISHED, alpha=0.3, lw=0, label=f"{theirs}, ± 1σ"),
         Patch(color=GREY, alpha=0.24, lw=0, label=r"within 1 (dark), 2 (light) $\sigma$ of both"),
     ]
-
-
-def _shortened(name: str) -> str:
-    """Return a name as a legend can carry it: not long, and never a formula."""
-    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
-    return short.replace("$", r"\$")

@@ -34,6 +34,7 @@ from mirical.products.marks import (
     draw_curve,
     draw_point,
     draw_rows,
+    drawn_names,
     hollow_handle,
     name_band,
     row_handles,
@@ -41,8 +42,6 @@ from mirical.products.marks import (
 )
 
 FACTOR_LABEL = r"$C$ [(MJy sr$^{-1}$)/(DN s$^{-1}$ pixel$^{-1}$)]"
-
-_LONGEST_NAME = 26
 
 
 @rc_context(STYLE)
@@ -127,13 +126,11 @@ def star_offsets(stars: QTable, simulated: bool) -> Figure:
         mark = MARKS[str(row["srctype"])]
         at, error = (value(row["offset_pct"]), y), ("x", row["offset_pct_std"])
         draw_point(axes, at, error, mark.colour, mark.marker, str(row["basis"]))
-    axes.set_yticks(range(len(order)), [_shortened(str(row["name"])) for row in order])
+    axes.set_yticks(range(len(order)), drawn_names(row["name"] for row in order))
     beside = axes.secondary_yaxis("right")
     beside.set_yticks(
         range(len(order)), [_rows_and_basis(row["n_rows"], row["basis"]) for row in order]
     )
-    for label in axes.get_yticklabels():
-        label.set_parse_math(False)  # a name is not a formula
     for side in (axes, beside):
         side.tick_params(axis="y", length=0)
     axes.set_ylim(len(order) - 0.4, -0.6)
@@ -260,7 +257,3 @@ def _judged(row: QTable.Row) -> str:
 def _rows_and_basis(n_rows: int, basis: object) -> str:
     counted = f"{n_rows} row{'' if n_rows == 1 else 's'}"
     return counted if str(basis) == DATA else f"{counted}, {basis}"
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

@@ -16,6 +16,9 @@ from mirical.bands import BANDS
 from mirical.conventions import FACTOR
 from mirical.products.canvas import GREY, INK, OURS, PUBLISHED, SHADE
 from mirical.products.entries import DATA, MINUS, floats, value, words
+from mirical.text import drawn_text
+
+_LONGEST_NAME = 26  # characters
 
 DEVIANT = 0.5
 """Outlier probability above which a row is ringed and listed."""
@@ -57,6 +60,11 @@ def name_band(axes: Axes, band: str) -> None:
     """Put a band's name and pivot wavelength above its panel."""
     axes.set_title(band, loc="left", weight="bold", fontsize=12, pad=4)
     axes.set_title(rf"{BANDS[band].pivot:.3f} $\mu$m", loc="right", fontsize=10, color=GREY, pad=4)
+
+
+def drawn_names(names: Iterable[object]) -> list[str]:
+    """Return names of stars as an axis can carry them: not long, and never a formula."""
+    return [drawn_text(str(name), _LONGEST_NAME) for name in names]
 
 
 def draw_rows(

@@ -16,7 +16,9 @@ from mirical.observations.apertures import Aperture
 from mirical.observations.images import Image
 from mirical.observations.photometry import Measurement
 from mirical.products.canvas import INK, PUBLISHED, STYLE, blank, png
+from mirical.text import drawn_text
 
+_LONGEST_NAME = 60
 _HEIGHT = 5.2  # inch
 _RING = "#7FD4FF"  # seen on the map's dark and bright end
 _LARGEST = 600  # pixels drawn along a side of the whole image
@@ -57,7 +59,8 @@ def picture(image: Image, aperture: Aperture, found: Measurement, stem: str) -> 
     extent = (-0.5, columns - 0.5, -0.5, rows - 0.5)
     _show(whole, image.data[::step, ::step], 99.5, extent)
     whole.add_patch(Rectangle((x - half, y - half), 2 * half, 2 * half, fill=False, ec=PUBLISHED))
-    whole.set_title(f"{exposure.name}, {exposure.band}, {exposure.subarray}", loc="left")
+    star, file = (drawn_text(name, _LONGEST_NAME) for name in (exposure.name, stem))
+    whole.set_title(f"{star}, {exposure.band}, {exposure.subarray}", loc="left")
     cut = Cutout2D(
         image.data, (round(x), round(y)), 2 * half + 1, mode="partial", fill_value=np.nan
     )
@@ -74,8 +77,8 @@ def picture(image: Image, aperture: Aperture, found: Measurement, stem: str) -> 
     error = 100 * found.ifluxunc / abs(found.iflux)
     near.set_title(f"{found.iflux:.5g} DN/s, error {error:.2g} %", loc="left")
     figure.supxlabel(
-        f"{stem}: aperture (white), background annulus (blue), centroid (cross); pixels"
-        + (f"\n{found.flag}: {found.reason}" if found.flag else ""),
+        f"{file}: aperture (white), background annulus (blue), centroid (cross); pixels"
+        + (f"\n{found.flag}: {drawn_text(found.reason)}" if found.flag else ""),
         fontsize=10,
     )
     return figure

@@ -27,6 +27,7 @@ from mirical.products.canvas import (
 from mirical.products.entries import floats, rows_with, words
 from mirical.products.marks import name_band
 from mirical.products.rivals import STACK
+from mirical.text import drawn_text
 
 _COLOURS: dict[str, str] = dict(
     zip(TIME_LAWS, (OURS, PUBLISHED, "#009E73", "#CC79A7", "#E69F00"), strict=True)
@@ -61,7 +62,7 @@ def model_figure(models: QTable, simulated: bool) -> Figure:
         one.errorbar(
             -floats(lines["behind"]), place, xerr=floats(lines["behind_se"]), fmt="o", color=OURS
         )
-        one.set_yticks(place, here)
+        one.set_yticks(place, list(map(drawn_text, here)))
         one.invert_yaxis()
         one.set_title(title)
         one.set_xlabel("Log predictive density less the best's")

@@ -27,6 +27,7 @@ from mirical.products.canvas import (
     png,
 )
 from mirical.products.terminal import print_sheet
+from mirical.text import drawn_text
 
 
 def write_outcome(outcome: Outcome, folder: Path) -> None:
@@ -56,7 +57,7 @@ def rank_figure(outcome: Outcome) -> Figure:
             axes.plot(curve["rank"], curve["difference"], color=colour, lw=1.1, alpha=0.85)
         axes.axhline(0, color=GREY, lw=0.8)
         axes.set_xlim(0, 1)
-        axes.set_title(str(group), fontsize=12)
+        axes.set_title(drawn_text(str(group)), fontsize=12)
     label_below(grid, "Rank (share of draws)")
     figure.supylabel("ECDF of ranks minus uniform")
     sound = 100 * (1 - table.meta["false_alarm"])
