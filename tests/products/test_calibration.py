@@ -111,7 +111,11 @@ def calibration() -> PosteriorCalibration:
         coords={"band": ["F770W", "F1065C"], "subarray": list(SUBARRAYS)},
     )
     rows = xr.Dataset(
-        {"subarray_index": ("row", [0, 0, 4]), "elapsed": ("row", [10.0, 40.0, 110.0])}
+        {
+            "subarray_index": ("row", [0, 0, 4]),
+            "band_index": ("row", [0, 1, 0]),
+            "elapsed": ("row", [10.0, 40.0, 110.0]),
+        }
     )
     tree = xr.DataTree.from_dict({"posterior": posterior, "constant_data": rows})
     return PosteriorCalibration(tree, name="by hand")

@@ -113,3 +113,37 @@ def test_the_table_and_the_sentence_say_the_same():
 def test_no_visit_is_no_observation():
     with pytest.raises(InputError, match="^visits: 0 is no number of visits; expected 1 or more"):
         Observation(QUERY, visits=0)
+
+
+def test_many_points_have_the_errors_of_few():
+    bands = ["F770W", "F2550W", "F560W"] * 200
+    subarrays = ["FULL", "SUB64", "SUB256"] * 200
+    mjd = np.linspace(59725.0, 61500.0, 600)
+    many = DRAWN.variances(Query.of(bands, subarrays, mjd))
+    for i in (0, 301, 599):
+        few = DRAWN.variances(Query.of(bands[i], subarrays[i], mjd[i]))
+        whole = sum(part[i] for part in many.values())
+        assert whole == pytest.approx(sum(part[0] for part in few.values()), rel=2e-3)
+        for name in ("scale", "colour"):
+            assert many[name][i] == pytest.approx(few[name][0], rel=1e-3, abs=1e-3 * whole)
+        # 18 directions in time rather than one explain 17 of 400 more of what is no part of it
+        assert many["time"][i] == pytest.approx(few["time"][0], rel=0.01, abs=0.1 * whole)
+
+
+def test_the_variances_are_the_diagonals_of_the_parts():
+    for calibration in (DRAWN, PUBLISHED):
+        parts, variances = calibration.parts(QUERY), calibration.variances(QUERY)
+        for name in PARTS:
+            np.testing.assert_allclose(variances[name], np.diag(parts[name]), rtol=1e-9, atol=1e-18)
+
+
+@pytest.mark.parametrize("calibration", [DRAWN, PUBLISHED])
+def test_a_covariance_of_too_many_points_is_refused(calibration):
+    query = Query.of("F770W", "FULL", np.linspace(59730.0, 60730.0, 5001))
+    budget = error_budget(calibration, Observation(query))
+    assert budget.std.shape == (5001,) and "F770W" in budget.sentence()
+    for ask in (lambda: budget.covariance, lambda: calibration.at(query).covariance):
+        with pytest.raises(InputError, match=r"^covariance: 5001 points have a matrix of 0.2 GB"):
+            ask()
+    with pytest.raises(InputError, match=r"^draws: .* numbers \(draws times points\) were asked"):
+        calibration.draws(Query.of("F770W", "FULL", np.full(130_000, 60000.0)))

@@ -67,8 +67,9 @@ def factors(options: argparse.Namespace) -> int:
     calibration = open_calibration(options.run)
     answer = calibration.at(query)
     table = answer.table()
+    table["basis"] = calibration.basis(query)
     if grid is not None:
-        for name in (column for column in table.colnames if column.startswith("c_")):
+        for name in table.colnames[3:]:
             grid[name] = table[name]
         table = grid
     results, cautions = consoles()
@@ -149,7 +150,9 @@ def staged(options: argparse.Namespace) -> int:
     if observations.simulated:
         results.print("SIMULATED DATA")
     query = default_query(calibration.bands, [REFERENCE_MJD])
-    print_table(calibration.at(query).table(), results)
+    table = calibration.at(query).table()
+    table["basis"] = calibration.basis(query)
+    print_table(table, results)
     print_notes(calibration.cautions(query), cautions)
     return SUCCESS
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -63,6 +64,12 @@ class Query:
     def __len__(self) -> int:
         return len(self.filters)
 
+    def in_pieces(self, size: int) -> Iterator[Query]:
+        """Yield the points in order, at most `size` at once."""
+        for start in range(0, len(self), size):
+            of = slice(start, start + size)
+            yield Query(self.filters[of], self.subarrays[of], self.mjd[of])
+
     @property
     def terms(self) -> list[str]:
         """The subarray whose D applies to each point, or is assumed to."""
@@ -85,8 +92,8 @@ class Factors:
         Mean and standard deviation; of a posterior, half the central 68 % interval.
     q025, q16, q84, q975 : (point,) array
         Central 95 % and 68 % intervals.
-    covariance : (point, point) array
-        Covariance between the points.
+    joint : (point, point) array or callable
+        Covariance between the points, or what computes it when `covariance` is asked for.
     aperture : (point,) array or None
         Relative error of the aperture correction, NaN if unknown, no part of the above: common to
         all stars of a band, it cancels for a point source measured in the same aperture, and does
@@ -100,8 +107,20 @@ class Factors:
     q16: Floats
     q84: Floats
     q975: Floats
-    covariance: Floats
+    joint: Floats | Callable[[], Floats]
     aperture: Floats | None = None
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """Covariance between the points, (point, point).
+
+        Raises
+        ------
+        InputError
+            If there are more than `MOST_POINTS`.
+        """
+        refuse_many(len(self.query))
+        return self.joint() if callable(self.joint) else self.joint
 
     def table(self) -> QTable:
         """Return one row a point: filter, subarray, mjd, c_mean, c_std, c_q16, c_q84.
@@ -117,6 +136,25 @@ class Factors:
         if self.aperture is not None:
             answer["c_aperture_std"] = self.mean * self.aperture * FACTOR
         return answer
+
+
+MOST_POINTS = 5000
+"""Points whose covariance is still a file one wants (200 MB)."""
+
+
+def refuse_many(points: int) -> None:
+    """Refuse a covariance of too many points.
+
+    Raises
+    ------
+    InputError
+        If there are more than `MOST_POINTS`.
+    """
+    if points > MOST_POINTS:
+        raise InputError(
+            f"covariance: {points} points have a matrix of {8e-9 * points**2:.2g} GB; expected "
+            f"{MOST_POINTS} points at most. Split the grid, or leave the covariance out."
+        )
 
 
 PARTS = ("scale", "colour", "time", "subarray")
@@ -232,6 +270,14 @@ class Calibration(Protocol):
 
     def parts(self, query: Query) -> dict[str, Floats]:
         """Return the relative covariance of the factors as a sum over `PARTS`, (point, point)."""
+        ...
+
+    def variances(self, query: Query) -> dict[str, Floats]:
+        """Return the diagonals of `parts`, (point,), of any number of points."""
+        ...
+
+    def basis(self, query: Query) -> list[str]:
+        """Return what the factor of each point rests on (`mirical.products.basis`)."""
         ...
 
     def factor(self, band: object, subarray: object, mjd: object) -> Factors:

@@ -12,7 +12,7 @@ of the standard stars has no error of the aperture correction, which cancels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -77,7 +77,7 @@ class ErrorBudget:
         Whose.
     observation : Observation
         Of what.
-    parts : dict of {str : (point, point) array}
+    variances : dict of {str : (point,) array}
         By `ALL_PARTS`; they add up to the whole.
     unknown : tuple of str
         What is not in it because nobody measured it, in sentences.
@@ -85,8 +85,25 @@ class ErrorBudget:
 
     calibration: Calibration
     observation: Observation
-    parts: dict[str, Floats]
+    variances: dict[str, Floats]
     unknown: tuple[str, ...]
+
+    @cached_property
+    def parts(self) -> dict[str, Floats]:
+        """Relative covariance by `ALL_PARTS`, (point, point); they add up to the whole.
+
+        Raises
+        ------
+        InputError
+            If there are too many points for it.
+        """
+        query, extended = self.observation.query, self.observation.extended
+        parts = self.calibration.parts(query)
+        parts["repeatability"] = _repeatability(self.observation, self.calibration.scatter)
+        parts["aperture"] = np.zeros((len(query), len(query)))
+        if extended:
+            parts["aperture"] = _aperture(query, self.calibration.aperture_errors)
+        return parts
 
     @cached_property
     def covariance(self) -> Floats:
@@ -96,16 +113,17 @@ class ErrorBudget:
     @property
     def std(self) -> Floats:
         """Relative error of each flux, one sigma."""
-        return np.sqrt(np.diag(self.covariance))
+        return np.sqrt(np.sum(list(self.variances.values()), axis=0))
 
     def table(self) -> QTable:
         """Return one row a flux: its point, each part and the total, one sigma in %."""
         query = self.observation.query
         table = QTable({"filter": list(query.filters), "subarray": list(query.subarrays)})
         table["mjd"] = query.mjd
-        for name, part in self.parts.items():
-            table[f"{name}_pct"] = _percent(np.sqrt(np.diag(part)))
+        for name, variance in self.variances.items():
+            table[f"{name}_pct"] = _percent(np.sqrt(variance))
         table["total_pct"] = _percent(self.std)
+        table["basis"] = self.calibration.basis(query)
         table.meta["title"] = f"{simulated(self.calibration)}calibration error of an observation"
         table.meta |= {"calibration": self.calibration.name, "visits": self.observation.visits}
         table.meta |= {"source": "extended" if self.observation.extended else "point"}
@@ -124,22 +142,33 @@ class ErrorBudget:
         size = f"{std[low]:.2f} % in {where[0]}"
         if len(query) > 1:
             size = f"{std[low]:.2f} % ({where[0]}) to {std[high]:.2f} % ({where[1]})"
-        shares = {name: 100 * np.sqrt(np.diag(part)) for name, part in self.parts.items()}
+        shares = {name: 100 * np.sqrt(variance) for name, variance in self.variances.items()}
         said = [
             f"{_WORDS[name]} {_range(values)}"
             for name, values in shares.items()
             if np.any(values >= 0.005)
         ]
-        bands = np.array(query.filters)
-        between = self.covariance[np.not_equal.outer(bands, bands)]
         common = (
-            "; errors between bands are correlated, use the covariance" if between.any() else ""
+            "; errors between bands are correlated, use the covariance"
+            if self._bands_correlate()
+            else ""
         )
         return (
             f"The flux calibration contributes a relative error (1 sigma) of {size} for "
             f"{source} observed in {visits_text} ({', '.join(said)}), to be added in quadrature to "
             f"the pipeline's photometric errors{common} ({_whose(self.calibration)})."
         )
+
+    def _bands_correlate(self) -> bool:
+        """Whether errors of different bands go along, judged by one point of each."""
+        query = self.observation.query
+        bands = dict.fromkeys(query.filters)
+        at = [query.filters.index(band) for band in bands]
+        one_each = Query(tuple(bands), tuple(query.subarrays[i] for i in at), query.mjd[at])
+        objects = tuple(self.observation.objects[i] for i in at if self.observation.objects)
+        few = replace(self.observation, query=one_each, objects=objects)
+        covariance = error_budget(self.calibration, few).covariance
+        return bool(np.any(covariance[~np.eye(len(at), dtype=bool)]))
 
 
 _WORDS = {
@@ -161,41 +190,47 @@ def error_budget(calibration: Calibration, observation: Observation) -> ErrorBud
         If a band is asked for that the calibration has not.
     """
     query = observation.query
-    parts = calibration.parts(query)
+    variances = calibration.variances(query)
     unknown = []
     scatter = calibration.scatter
-    parts["repeatability"] = _repeatability(observation, scatter)
+    private = _of_bands(query, scatter.repeatability) ** 2
+    variances["repeatability"] = (private + scatter.visit**2) / observation.visits
     blank = [b for b in dict.fromkeys(query.filters) if np.isnan(scatter.repeatability[b])]
     if blank:
         unknown.append(f"the repeatability of {', '.join(blank)} was not measured: none is added.")
-    parts["aperture"] = np.zeros((len(query), len(query)))
+    variances["aperture"] = np.zeros(len(query))
     if observation.extended:
         errors = calibration.aperture_errors
-        parts["aperture"] = _aperture(query, errors)
+        variances["aperture"] = _of_bands(query, errors) ** 2 + _cruciform(query) ** 2
         blank = [b for b in dict.fromkeys(query.filters) if np.isnan(errors.get(b, np.nan))]
         if blank:
             unknown.append(
                 f"the error of the aperture correction of {', '.join(blank)} was not measured: "
                 "none is added."
             )
-    return ErrorBudget(calibration, observation, parts, tuple(unknown))
+    return ErrorBudget(calibration, observation, variances, tuple(unknown))
+
+
+def _of_bands(query: Query, errors: Mapping[str, float]) -> Floats:
+    """Return each point's error by its band, none where nobody measured it."""
+    return np.nan_to_num(np.array([errors.get(band, np.nan) for band in query.filters]))
+
+
+def _cruciform(query: Query) -> Floats:
+    return np.where(np.isin(query.filters, CRUCIFORM_BANDS), CRUCIFORM, 0.0)
 
 
 def _repeatability(observation: Observation, scatter: Scatter) -> Floats:
-    of_band = np.array([scatter.repeatability[band] for band in observation.query.filters])
-    of_band[np.isnan(of_band)] = 0.0
-    private = np.diag(of_band**2)
+    private = np.diag(_of_bands(observation.query, scatter.repeatability) ** 2)
     shared = scatter.visit**2 * observation.same_visit
     return (private + shared) / observation.visits
 
 
 def _aperture(query: Query, errors: Mapping[str, float]) -> Floats:
     """Return the part of the aperture corrections: a band's own, and the cruciform's in common."""
-    of_band = np.array([errors.get(band, np.nan) for band in query.filters])
-    of_band[np.isnan(of_band)] = 0.0
-    filters = np.array(query.filters)
+    filters, of_band = np.array(query.filters), _of_bands(query, errors)
     own = np.outer(of_band, of_band) * np.equal.outer(filters, filters)
-    cruciform = np.where(np.isin(filters, CRUCIFORM_BANDS), CRUCIFORM, 0.0)
+    cruciform = _cruciform(query)
     return own + np.outer(cruciform, cruciform)
 
 

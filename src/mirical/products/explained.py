@@ -15,6 +15,37 @@ REST = "subarray"
 _NEGLIGIBLE = 1e-7  # of the largest singular value: directions that are but rounding
 
 
+def directions(stages: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return orthonormal directions (draw, direction) in which each stage adds to those before.
+
+    Parameters
+    ----------
+    stages : mapping of {str : (draw, explaining) array}
+        What explains, in order.
+    """
+    before = np.zeros((len(next(iter(stages.values()))), 0))
+    found = {}
+    for name, stage in stages.items():
+        centred = stage - stage.mean(axis=0)
+        new = centred - before @ (before.T @ centred)
+        vectors, sizes, _ = np.linalg.svd(new, full_matrices=False)
+        found[name] = vectors[:, sizes > _NEGLIGIBLE * float(np.linalg.norm(centred))]
+        before = np.hstack([before, found[name]])
+    return found
+
+
+def explained_variances(draws: Floats, along: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the diagonals of what `explained` returns, given the stages' `directions`."""
+    left = draws - draws.mean(axis=0)
+    degrees = len(draws) - 1
+    whole = np.sum(left**2, axis=0) / degrees
+    parts = {name: np.sum((axes.T @ left) ** 2, axis=0) / degrees for name, axes in along.items()}
+    rest = whole - np.sum(list(parts.values()), axis=0)
+    # What is left of nothing but rounding is nothing.
+    parts[REST] = np.where(rest > 1e-12 * whole, rest, 0.0)
+    return parts
+
+
 def explained(draws: Floats, stages: Mapping[str, Floats]) -> dict[str, Floats]:
     """Return the covariance of some quantities as a sum of parts.
 
@@ -32,17 +63,10 @@ def explained(draws: Floats, stages: Mapping[str, Floats]) -> dict[str, Floats]:
     """
     left = draws - draws.mean(axis=0)
     degrees = len(draws) - 1
-    before = np.zeros((len(draws), 0))
     parts = {}
-    for name, stage in stages.items():
-        new = stage - stage.mean(axis=0)
-        new = new - before @ (before.T @ new)
-        vectors, sizes, _ = np.linalg.svd(new, full_matrices=False)
-        scale = float(np.linalg.norm(stage - stage.mean(axis=0)))
-        basis = vectors[:, sizes > _NEGLIGIBLE * scale]
-        share = basis @ (basis.T @ left)
+    for name, axes in directions(stages).items():
+        share = axes @ (axes.T @ left)
         parts[name] = share.T @ share / degrees
         left = left - share
-        before = np.hstack([before, basis])
     parts[REST] = left.T @ left / degrees
     return parts

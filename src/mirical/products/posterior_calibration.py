@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,11 +21,24 @@ from mirical.inference.quoted_errors import (
 )
 from mirical.model.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.observations.apertures import Aperture
-from mirical.products.calibration import UNBELIEVABLE, Calibration, Factors, Query, Scatter
-from mirical.products.explained import explained
+from mirical.products.basis import basis_sentences, factor_basis
+from mirical.products.calibration import (
+    UNBELIEVABLE,
+    Calibration,
+    Factors,
+    Query,
+    Scatter,
+    refuse_many,
+)
+from mirical.products.explained import directions, explained, explained_variances
 from mirical.products.stated import COEFFICIENTS, band_table, subarray_table
 
 Floats = NDArray[np.float64]
+
+_NUMBERS_AT_ONCE = 4_000_000  # draws times points that are computed together: 32 MB an array
+_MOST_NUMBERS = 50_000_000  # of one answer: 400 MB
+_EXACT, _EPOCHS = 200, 6  # points whose own epochs make up the part of time; else epochs a band
+_NODES = 200  # epochs of one band and subarray
 
 APERTURE_ERROR = "aperture_correction_unc"
 """Variable of a run's constant data: relative error of each band's aperture correction."""
@@ -140,22 +153,40 @@ class PosteriorCalibration(Calibration):
         Raises
         ------
         InputError
-            If the run has no rows in a band that is asked for, or not so many draws.
+            If the run has no rows in a band that is asked for, or not so many draws, or more
+            numbers are asked for than memory should hold.
         """
+        numbers = len(query) * len(self.chosen(number, seed))
+        if numbers > _MOST_NUMBERS:
+            raise InputError(
+                f"draws: {numbers:.3g} numbers (draws times points) were asked for; expected "
+                f"{_MOST_NUMBERS:.0e} at most. Ask for fewer points at a time."
+            )
+        return self._drawing(query, number, seed)(query)
+
+    def _drawing(
+        self, query: Query, number: int | None = None, seed: int = 0
+    ) -> Callable[[Query], Floats]:
+        """Return what draws the factors of points in the bands of a query, (draw, point)."""
         law, chosen = self.time_law, self.chosen(number, seed)
         drawn = self.parameters(["A", "D_band", *LAWS[law].parameters])
         fitted = self.bands
-        for band in query.filters:
+        for band in dict.fromkeys(query.filters):
             if band not in fitted:
                 raise InputError(
                     f"band {band!r}: this run fitted no rows in it, so its factor is unknown; "
                     f"it has {', '.join(fitted)}."
                 )
-        band = np.array([fitted.index(b) for b in query.filters])
-        term = [self.subarrays.index(name) for name in query.terms]
         of = {name: value[chosen] for name, value in drawn.items()}
-        relative = log_relative_factor(law, query.mjd - T0_MJD, of, band)
-        return of["A"][:, band] * np.exp(relative) / of["D_band"][:, band, term]
+        subarrays = self.subarrays
+
+        def draw(points: Query) -> Floats:
+            band = np.array([fitted.index(b) for b in points.filters])
+            term = [subarrays.index(name) for name in points.terms]
+            relative = log_relative_factor(law, points.mjd - T0_MJD, of, band)
+            return of["A"][:, band] * np.exp(relative) / of["D_band"][:, band, term]
+
+        return draw
 
     def parameters(self, names: Sequence[str]) -> dict[str, Floats]:
         """Return the draws of variables of the posterior, chains one after the other."""
@@ -199,16 +230,32 @@ class PosteriorCalibration(Calibration):
                 f"rows end at MJD {first:.1f} and {last:.1f}: factors outside rest on the time "
                 "law and its priors."
             )
-        return said
+        return [*said, *basis_sentences(self.basis(query), query)]
 
     def at(self, query: Query) -> Factors:
         """Return mean, quoted error and covariance of the posterior draws."""
-        draws = self.draws(query)
-        q025, q16, q84, q975 = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
-        mean, std = draws.mean(axis=0), half_width(draws)
+        draw, found = self._drawing(query), []
+        for points in query.in_pieces(self._at_once):
+            draws = draw(points)
+            ends = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
+            found.append([draws.mean(axis=0), half_width(draws), *ends])
+        mean, std, q025, q16, q84, q975 = np.concatenate(found, axis=1)
         known = self.aperture_errors
         aperture = np.array([known[band] for band in query.filters]) if known else None
-        return Factors(query, mean, std, q025, q16, q84, q975, covariance(draws), aperture)
+
+        def joint() -> Floats:
+            return covariance(draw(query))
+
+        return Factors(query, mean, std, q025, q16, q84, q975, joint, aperture)
+
+    @property
+    def _at_once(self) -> int:
+        """Points whose draws are in memory at once."""
+        return max(1, _NUMBERS_AT_ONCE // len(self.chosen()))
+
+    def basis(self, query: Query) -> list[str]:
+        """Return what the factor of each point rests on (`mirical.products.basis`)."""
+        return factor_basis(self.posterior, query)
 
     def parts(self, query: Query) -> dict[str, Floats]:
         """Return the relative covariance of the factors in parts, one explained after the other.
@@ -219,14 +266,69 @@ class PosteriorCalibration(Calibration):
         which is the throughput's. The parts add up to the covariance, and each is one;
         all of them are of normal scores, as quoted errors are (`inference.quoted_errors`).
         """
+        refuse_many(len(query))
+        return explained(normal_image(np.log(self.draws(query))), self._stages(query))
+
+    def variances(self, query: Query) -> dict[str, Floats]:
+        """Return the diagonals of `parts`, a few points at a time.
+
+        Many epochs of one band and subarray are interpolated between `_NODES` over their range.
+        """
+        if len(query) > _EXACT:
+            return self._interpolated(query)
+        return self._variances(query)
+
+    def _interpolated(self, query: Query) -> dict[str, Floats]:
+        pairs = np.array([f"{b} {a}" for b, a in zip(query.filters, query.terms, strict=True)])
+        names, of = np.unique(pairs, return_inverse=True)
+        nodes = []
+        for i in range(len(names)):
+            mjd = np.unique(query.mjd[of == i])
+            nodes.append(mjd if len(mjd) <= _NODES else np.linspace(mjd[0], mjd[-1], _NODES))
+        sizes = [len(mjd) for mjd in nodes]
+        bands, terms = zip(*(name.split() for name in names), strict=True)
+        points = Query(
+            tuple(np.repeat(bands, sizes).tolist()),
+            tuple(np.repeat(terms, sizes).tolist()),
+            np.concatenate(nodes),
+        )
+        at_nodes = {
+            name: np.split(part, np.cumsum(sizes)[:-1])
+            for name, part in self._variances(points).items()
+        }
+        found = {name: np.empty(len(query)) for name in at_nodes}
+        for i, mjd in enumerate(nodes):
+            for name, parts in at_nodes.items():
+                found[name][of == i] = np.interp(query.mjd[of == i], mjd, parts[i])
+        return found
+
+    def _variances(self, query: Query) -> dict[str, Floats]:
+        along, draw = directions(self._stages(query)), self._drawing(query)
+        found = [
+            explained_variances(normal_image(np.log(draw(points))), along)
+            for points in query.in_pieces(self._at_once)
+        ]
+        return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+
+    def _stages(self, query: Query) -> dict[str, Floats]:
+        """Return normal scores of what explains the factors, stage by stage.
+
+        Of more than `_EXACT` points the epochs of a band are stood for by `_EPOCHS` over their
+        range: ln C(t) between them is what they predict.
+        """
         bands = list(dict.fromkeys(query.filters))
         at_reference = np.log(self.draws(Query.of(self.bands, "FULL", REFERENCE_MJD)))
         in_bands = at_reference[:, [self.bands.index(band) for band in bands]]
-        in_full = np.log(self.draws(Query.of(query.filters, "FULL", query.mjd)))
+        if len(query) > _EXACT:
+            mine = [query.mjd[np.array(query.filters) == band] for band in bands]
+            filters = np.repeat(bands, _EPOCHS)
+            mjd = np.ravel([np.linspace(of.min(), of.max(), _EPOCHS) for of in mine])
+        else:
+            filters, mjd = np.array(query.filters), query.mjd
+        in_full = np.log(self.draws(Query.of(filters, "FULL", mjd)))
         stages = {
             "scale": at_reference.mean(axis=1, keepdims=True),
             "colour": in_bands,
             "time": in_full,
         }
-        images = {name: normal_image(stage) for name, stage in stages.items()}
-        return explained(normal_image(np.log(self.draws(query))), images)
+        return {name: normal_image(stage) for name, stage in stages.items()}

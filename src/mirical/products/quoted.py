@@ -12,9 +12,20 @@ from mirical.bands import find_band
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
 from mirical.observations.apertures import Aperture
-from mirical.products.calibration import DRAWS, PARTS, Calibration, Factors, Query, Scatter
+from mirical.products.basis import throughput_note
+from mirical.products.calibration import (
+    DRAWS,
+    PARTS,
+    Calibration,
+    Factors,
+    Query,
+    Scatter,
+    refuse_many,
+)
 
 Floats = NDArray[np.float64]
+
+_MOST_NUMBERS = 50_000_000  # of one answer: 400 MB
 
 # Of the normal distribution, in standard deviations from the mean: 2.5, 16, 84 and 97.5 %.
 _QUANTILES = (-1.959964, -0.994458, 0.994458, 1.959964)
@@ -44,25 +55,44 @@ class QuotedCalibration(Calibration):
         mean = self._mean(query)
         std = mean * self._fractions(query)
         q025, q16, q84, q975 = mean + np.multiply.outer(_QUANTILES, std)
-        covariance = np.outer(std, std) * _same_band(query)
-        aperture = np.array([self.apertures[band].relative_unc for band in query.filters])
-        return Factors(query, mean, std, q025, q16, q84, q975, covariance, aperture)
+        errors = self.aperture_errors
+        aperture = np.array([errors[band] for band in query.filters])
+
+        def joint() -> Floats:
+            return np.outer(std, std) * _same_band(query)
+
+        return Factors(query, mean, std, q025, q16, q84, q975, joint, aperture)
 
     def draws(self, query: Query, number: int | None = None, seed: int = 0) -> Floats:
         """Return normal draws, one deviate a band: (draw, point); see `Calibration.draws`."""
         number = DRAWS if number is None else number
         if number < 1:
             raise InputError(f"{self.name}: {number} draws were asked for; expected at least one.")
+        if number * len(query) > _MOST_NUMBERS:
+            raise InputError(
+                f"draws: {number * len(query):.3g} numbers (draws times points) were asked for; "
+                f"expected {_MOST_NUMBERS:.0e} at most. Ask for fewer points at a time."
+            )
         deviates = np.random.default_rng(seed).standard_normal((number, len(self.bands)))
         band = [self.bands.index(find_band(b, "query").name) for b in query.filters]
         return self._mean(query) * (1 + self._fractions(query) * deviates[:, band])
 
     def parts(self, query: Query) -> dict[str, Floats]:
         """Return the quoted error as colour: no other part is stated."""
+        refuse_many(len(query))
         fractions = self._fractions(query)
         none = np.zeros((len(query), len(query)))
         colour = np.outer(fractions, fractions) * _same_band(query)
         return dict.fromkeys(PARTS, none) | {"colour": colour}
+
+    def variances(self, query: Query) -> dict[str, Floats]:
+        """Return the diagonals of `parts`."""
+        return dict.fromkeys(PARTS, np.zeros(len(query))) | {"colour": self._fractions(query) ** 2}
+
+    def basis(self, query: Query) -> list[str]:
+        """Return the calibration's name, and where D is 1 by definition or assumed."""
+        points = zip(query.filters, query.subarrays, strict=True)
+        return [", ".join(filter(None, (self.name, throughput_note(*p)))) for p in points]
 
     @property
     def n_stars(self) -> Mapping[str, float]:
@@ -81,21 +111,24 @@ class QuotedCalibration(Calibration):
         return {band: self.apertures[band].relative_unc for band in self.bands}
 
     def _mean(self, query: Query) -> Floats:
-        for band in query.filters:
-            if band not in self.bands:
+        bands = self.bands
+        for band in dict.fromkeys(query.filters):
+            if band not in bands:
                 raise InputError(
                     f"band {band!r}: the {self.name} fits have no rows in it; "
                     f"they have {', '.join(self.bands)}."
                 )
-        rows = [self.coefficients.loc[band] for band in query.filters]
-        a, b = (np.array([row[c].to_value(FACTOR) for row in rows]) for c in ("A", "B"))
-        tau = np.array([row["tau"].to_value("d") for row in rows])
-        divisor = np.array([self.throughput[term] for term in query.terms])
+        at = [bands.index(band) for band in query.filters]
+        a, b = (self.coefficients[name].to_value(FACTOR)[at] for name in ("A", "B"))
+        tau = self.coefficients["tau"].to_value("d")[at]
+        throughput = self.throughput
+        divisor = np.array([throughput[term] for term in query.terms])
         return (a + b * np.exp(-(query.mjd - T0_MJD) / tau)) / divisor
 
     def _fractions(self, query: Query) -> Floats:
-        rows = [self.coefficients.loc[band] for band in query.filters]
-        return np.array([row["sigma_cf_pct"].to_value("%") / 100 for row in rows])
+        bands = self.bands
+        at = [bands.index(band) for band in query.filters]
+        return self.coefficients["sigma_cf_pct"].to_value("%")[at] / 100
 
 
 def _same_band(query: Query) -> NDArray[np.bool_]:

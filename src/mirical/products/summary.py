@@ -130,11 +130,12 @@ def print_budget(budget: ErrorBudget, console: Console) -> None:
             row["subarray"],
             f"{value(row['mjd']):.1f}",
             *(f"{value(row[name]):.2f}" for name in parts),
+            row["basis"],
         )
         for row in table[:_POINTS]
     ]
     title = f"{table.meta['title']}, %"
-    print_sheet(title, ("band", "subarray", "MJD", *heads), lines, console, keys=3)
+    print_sheet(title, ("band", "subarray", "MJD", *heads, "rests on"), lines, console, keys=3)
     _print_cut(len(table), console)
     console.print(Text(budget.sentence()), soft_wrap=True)
 

@@ -20,68 +20,8 @@ from mirical.model.design import Design
 from mirical.observations.apertures import Aperture
 from mirical.observations.factors import CalibrationFactors
 from mirical.observations.flags import FLAGS
+from mirical.products.basis import NO_DATA, basis, level_basis, loss_basis, subarray_basis
 from mirical.products.entries import words
-
-DATA, PARTLY, PRIOR = "data", "partly prior", "prior"
-BORROWED, NO_DATA, DEFINED = "borrowed", "no data", "by definition"
-"""What a number rests on: ``borrowed`` from other bands where its own rows cannot tell."""
-
-_PARTLY_ABOVE, _PRIOR_ABOVE = 0.5, 0.9
-
-
-def basis(posterior: xr.DataTree, name: str, scale: str | None = None) -> list[str]:
-    """Say of each entry of a variable whether data or prior decided it.
-
-    The posterior's central 68 % width is compared with the prior's: above
-    0.9 of it the number is the prior's, below 0.5 the data's; what the card fixes
-    is the prior's.
-
-    Parameters
-    ----------
-    posterior : DataTree
-        With groups ``posterior`` and ``prior``.
-    name : str
-        The variable.
-    scale : str, optional
-        A variable to divide by first (``B`` is judged as ``B / A``).
-    """
-    after, before = (
-        _width(posterior[group].to_dataset(), name, scale) for group in ("posterior", "prior")
-    )
-    ratio = np.divide(after, before, out=np.ones_like(after), where=before > 0)
-    return [PRIOR if r > _PRIOR_ABOVE else PARTLY if r > _PARTLY_ABOVE else DATA for r in ratio]
-
-
-def loss_basis(posterior: xr.DataTree, design: Design) -> list[str]:
-    """Say what the response loss of each band rests on.
-
-    A band seen at one visit alone cannot tell how its factor changes: what
-    narrows its loss comes from the neighbouring bands.
-    """
-    visits = [len(set(design.visit[design.band == i])) for i in range(len(design.bands))]
-    own = basis(posterior, "loss")
-    return [BORROWED if n == 1 and b != PRIOR else b for n, b in zip(visits, own, strict=True)]
-
-
-def level_basis(posterior: xr.DataTree, design: Design) -> list[str]:
-    """Say what each band's factor in FULL rests on.
-
-    A band without rows in FULL (or a mask, where D = 1) reaches it through
-    the throughput of its subarrays, measured or not.
-    """
-    subarray_words = basis(posterior, "D")
-    found = []
-    for i in range(len(design.bands)):
-        used = set(design.subarray[design.band == i])
-        direct = 0 in used or any(subarray_words[a] == DATA for a in used)
-        found.append(DATA if direct else PARTLY)
-    return found
-
-
-def _width(draws: xr.Dataset, name: str, scale: str | None) -> NDArray[np.float64]:
-    values = draws[name] if scale is None else draws[name] / draws[scale]
-    low, high = values.quantile([0.16, 0.84], dim=("chain", "draw")).values
-    return high - low
 
 
 def coefficient_table(
@@ -115,9 +55,9 @@ def coefficient_table(
     stars = [len(set(design.star[design.band == i])) for i in range(len(bands))]
     by_band = dict(zip(bands, stars, strict=True))
     table["n_stars"] = [by_band.get(band, 0) for band in BANDS]
-    loss = loss_basis(posterior, design)
+    loss = loss_basis(posterior)
     rests_on = {
-        "C_ref": level_basis(posterior, design),
+        "C_ref": level_basis(posterior),
         "A": loss,  # the factor is measured where rows are; how far A lies beyond is the loss's
         "B": loss,
         "tau": basis(posterior, "tau"),
@@ -135,10 +75,8 @@ def subarray_table(posterior: xr.DataTree, design: Design) -> QTable:
     """Return the throughput D of each subarray relative to FULL, and what it rests on."""
     mean, std = mean_and_error(posterior["posterior"].to_dataset()["D"])
     rows = np.bincount(design.subarray, minlength=len(design.subarrays))
-    words = [PRIOR if n == 0 else b for n, b in zip(rows, basis(posterior, "D"), strict=True)]
-    words[0] = DEFINED
     table = QTable({"subarray": list(design.subarrays), "D": mean, "D_std": std})
-    table["n_rows"], table["basis"] = rows, words
+    table["n_rows"], table["basis"] = rows, subarray_basis(posterior)
     table.meta |= _meta(posterior, "Throughput of each subarray relative to FULL")
     return table
 
