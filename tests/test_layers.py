@@ -28,6 +28,7 @@ VOCABULARY = (
     "toml_files",
     "text",
     "workers",
+    "fits_files",
 )
 LAYERS = (
     "vocabulary",

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
+import gwcs
 import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.modeling import models
 
 from mirical.inference.scene_models import Target, exposures, mosaic
 from mirical.inference.scenes import Background, Scene
+from mirical.observations import images
 from mirical.observations.apertures import published_apertures
 from mirical.observations.image_files import Unmeasurable
 from mirical.observations.image_headers import true_band
@@ -153,6 +159,12 @@ def array(name: str, value: float):
     return change
 
 
+def coarse(wcs):
+    """Return a WCS of pixels a hundred times as large."""
+    (frame, transform), sky = ((step.frame, step.transform) for step in wcs.pipeline)
+    return gwcs.WCS([(frame, models.Scale(100.0) & models.Scale(100.0) | transform), sky])
+
+
 REFUSED = {
     "not a MIRI image but of NIRCAM": setting("instrument.name", "NIRCAM"),
     "has no valid pixel": array("data", np.nan),
@@ -163,6 +175,20 @@ REFUSED = {
     "has no exposure time": setting("exposure", {}),
     "names no target": setting("target", {}),
     "has no WCS": setting("wcs", None),
+    "has no unit .BUNIT.; expected MJy/sr or DN/s": setting("bunit_data", None),
+    "filter '' is not a MIRI band": setting("instrument.filter", None),
+    "was exposed at MJD 2459800.5 .EXPMID.; expected 59573": setting(
+        "exposure.mid_time", 2459800.5
+    ),
+    "keywords TARG_RA and TARG_DEC are 10 and 95: no place": setting(
+        "target", {"catalog_name": "HD 2811", "ra": 10.0, "dec": 95.0}
+    ),
+    "its DQ array .uint32, .3, 3.. does not go with its image": lambda model: setattr(
+        model, "dq", np.zeros((3, 3), np.uint32)
+    ),
+    "its WCS makes pixels .* times as large as the imager's": lambda model: setattr(
+        model.meta, "wcs", coarse(model.meta.wcs)
+    ),
 }
 
 
@@ -186,6 +212,60 @@ def test_a_broken_file_is_refused(tmp_path: Path):
     path.write_text("no picture")
     with pytest.raises(Unmeasurable, match=r"not a whole FITS file \(text or another format\)"):
         read_image(path)
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path):
+    """A pipe that nobody writes to would be waited for for ever."""
+    os.mkfifo(tmp_path / "pipe.fits")
+    (tmp_path / "folder.fits").mkdir()
+    (tmp_path / "empty.fits").touch()
+    (tmp_path / "packed.fits").write_bytes(b"\x1f\x8b" + 2878 * b" ")
+    for name, reason in {
+        "pipe": "not a file but a folder or a device",
+        "folder": "not a file but a folder or a device",
+        "empty": r"not a whole FITS file \(empty\)",
+        "packed": "is compressed with gzip; unpack it first",
+        "missing": r"cannot be read as a JWST image \(No such file or directory\)",
+    }.items():
+        with pytest.raises(Unmeasurable, match=f"^{reason}$"):
+            read_image(tmp_path / f"{name}.fits")
+
+
+def test_a_damaged_file_is_a_reason_and_never_an_exception(tmp_path: Path):
+    """Bytes changed at 60 places of a file by a fixed seed: measured, or told why not."""
+    path = written(tmp_path, mosaic(SCENE, Target(factor=0.26), AT))
+    whole, random = path.read_bytes(), np.random.default_rng(18)
+    asdf = whole.index(b"#ASDF")
+    for _ in range(60):
+        content = bytearray(whole)
+        near = random.choice([0, whole.index(b"XTENSION"), asdf, asdf + 3000])
+        for place in near + random.integers(0, 3000, 3):
+            content[place] = random.integers(256)
+        path.write_bytes(content)
+        with contextlib.suppress(Unmeasurable):
+            assert np.any(np.isfinite(read_image(path).data))
+
+
+def test_a_fault_of_our_own_is_no_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = written(tmp_path, mosaic(SCENE, Target(factor=0.26), AT))
+
+    def wrong(*_):
+        return {}["nothing"]
+
+    monkeypatch.setattr(images, "_pixel_sizes", wrong)
+    with pytest.raises(KeyError):
+        read_image(path)
+
+
+def test_what_the_reader_warned_of_is_kept(tmp_path: Path):
+    path = written(tmp_path, mosaic(SCENE, Target(factor=0.26), AT))
+    with fits.open(path, mode="update") as extensions:
+        extensions[0].header["TARG_DEC"] = "north"
+    image = read_image(path)
+    assert image.warned == (
+        "While validating meta.target.dec the following error occurred: 'north' is not of type "
+        "'number'",
+    )
 
 
 def test_zeros_without_an_error_are_no_data(tmp_path: Path):

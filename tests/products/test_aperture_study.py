@@ -280,6 +280,14 @@ STOPPED = {"PUPIL": "MASKFQPM", "NORMALIZ": "first"}
     ("image", "header", "sentence"),
     [
         (np.zeros((9, 9)), {}, "its sum is not positive, so it is no PSF"),
+        (np.full((9, 9), -1.0), {}, "its sum is not positive, so it is no PSF"),
+        (3 * np.eye(9) - 0.1, {}, "its negative pixels make 38 % of its sum; expected a model PSF"),
+        (np.full((9, 9), 1e36), {}, r"has a pixel of 1e\+36; expected shares of the flux"),
+        (np.ones((9, 9, 9)), {}, "holds no image of two dimensions and up to 4096 pixels a side"),
+        (np.ones((1, 4097), np.int8), {}, "holds no image of two dimensions and up to 4096 pixels"),
+        (np.ones((9, 9)), {}, "reaches 0.5 pixels of the imager from its centre, less than the"),
+        (np.ones((9, 9)), {"PIXELSCL": 1e-300}, "PIXELSCL is 1e-300; expected the pixel's side in"),
+        (np.ones((9, 9)), {"PIXELSCL": True}, "PIXELSCL is True; expected the pixel's side in"),
         (None, {}, "holds no image of two dimensions"),
         (np.where(np.eye(9) > 0, np.nan, 1.0), {}, "has pixels without a number"),
         (np.ones((9, 9)), {"PIXELSCL": 0.0}, r"PIXELSCL is 0\.0; expected the pixel's side in"),
@@ -294,6 +302,31 @@ def test_an_image_that_is_no_psf_of_the_band_is_refused(
     fits.PrimaryHDU(image, fits.Header(header)).writeto(tmp_path / "psf.fits")
     with pytest.raises(InputError, match=f"^psf.fits: {sentence}"):
         read_model(tmp_path / "psf.fits", "F1065C")
+
+
+def mended(content: bytes, old: bytes, new: bytes) -> bytes:
+    assert len(old) == len(new) and old in content
+    return content.replace(old, new, 1)
+
+
+BROKEN = {
+    r"cannot be read as FITS \(.*\); expected an image": lambda content: content[:6000],
+    "keyword NAXIS is 99999999999; FITS allows up to 999; expect": lambda content: mended(
+        content, f"NAXIS   = {2:20}".encode(), f"NAXIS   = {99999999999:20}".encode()
+    ),
+    "cannot be read as FITS .*Unparsable card .EXTNAME": lambda content: mended(
+        content, f"EXTEND  = {'T':>20}".encode(), b"EXTNAME =         \xff\xfe bad     T"
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", BROKEN)
+def test_a_damaged_psf_file_is_one_sentence(tmp_path: Path, sentence: str):
+    fits.PrimaryHDU(np.ones((99, 99))).writeto(tmp_path / "psf.fits")
+    content = BROKEN[sentence]((tmp_path / "psf.fits").read_bytes())
+    (tmp_path / "psf.fits").write_bytes(content)
+    with pytest.raises(InputError, match=f"^psf.fits: {sentence}"):
+        read_model(tmp_path / "psf.fits", "F770W")
 
 
 def test_a_stops_loss_does_no_harm_once_the_exit_pupil_is_the_unit(tmp_path: Path):

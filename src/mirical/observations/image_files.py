@@ -21,6 +21,7 @@ from astropy.io import fits
 from stdatamodels.jwst import datamodels
 
 from mirical.errors import raised_by_a_library, reason_of
+from mirical.fits_files import endless_header
 from mirical.text import one_line
 
 _FITS_BLOCK = 2880  # bytes every FITS file is a multiple of
@@ -51,7 +52,7 @@ def reading() -> Iterator[list[str]]:
             warnings.simplefilter("always")
             warnings.filterwarnings("ignore", f".*({_EXPECTED[1]})", _EXPECTED[0])
             yield warned
-        warned += [str(warning.message) for warning in caught]
+        warned += [" ".join(str(one.message).split("\n", 2)[:2]) for one in caught]
     except Unmeasurable:
         raise
     except Exception as error:
@@ -87,13 +88,17 @@ def open_with_warnings(path: Path) -> Iterator[tuple[Any, list[str]]]:
         with reading() as warned:
             file = opened.enter_context(path.open("rb"))
             extensions = opened.enter_context(fits.open(file, memmap=False))
-            len(extensions)  # looks at all of them
+            shapes = [
+                (hdu.name, hdu.shape)
+                for hdu in extensions  # looks at all of them
+                if isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU)
+            ]
         if any("truncated" in text for text in warned):
             raise Unmeasurable("not a whole FITS file (truncated)")
-        kind = _model_class([(hdu.name, hdu.shape) for hdu in extensions if hdu.is_image])
+        kind = _model_class(shapes)
         with reading() as more:
             model = opened.enter_context(kind(extensions))
-        told = [one_line(text.splitlines()[0])[:_LONGEST] for text in warned + more if text.strip()]
+        told = [one_line(text)[:_LONGEST] for text in warned + more]
         yield model, list(dict.fromkeys(told))
 
 
@@ -112,6 +117,10 @@ def _refuse_other_files(path: Path) -> None:
     if about.st_size % _FITS_BLOCK or head != b"SIMPLE":
         broken = "truncated" if head == b"SIMPLE" else "text or another format"
         raise Unmeasurable(f"not a whole FITS file ({broken})")
+    with reading():
+        endless = endless_header(path)
+    if endless:
+        raise Unmeasurable(f"its header is damaged: {endless}")
 
 
 def _model_class(shapes: list[tuple[str, tuple[int, ...]]]) -> Any:

@@ -79,8 +79,10 @@ def locate(image: Image, r_a: float, r_b2: float) -> Position:
     if not inside and image.exposure.subarray == "SUB64":
         note = "coordinates off the image: brightest source taken"
         fields = [(columns / 2, rows / 2, float(rows + columns), note)]
+    elif not image.expected:
+        raise Unmeasurable("states no coordinates of its target (TARG_RA and TARG_DEC)")
     elif not inside:
-        where = ", ".join(f"({x:.0f}, {y:.0f})" for x, y in image.expected[:1]) or "nowhere"
+        where = ", ".join(f"({x:.0f}, {y:.0f})" for x, y in image.expected[:1])
         raise Unmeasurable(
             f"the star is off the image: expected at pixel {where} of {columns} x {rows}"
         )
