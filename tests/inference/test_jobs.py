@@ -196,3 +196,12 @@ def test_a_missing_job_is_refused():
         InputError, match="^job: no job 'tabel5' is shipped or found as a file; did"
     ):
         load_job("tabel5")
+
+
+def test_a_job_of_another_table_is_called_by_its_name(tmp_path):
+    own = tmp_path / "my rows.ecsv.gz"
+    own.touch()
+    job = load_job("table5")
+    assert with_options(job, {"photometry": str(own)}, {}).name == "my rows"
+    assert with_options(job, {"photometry": "table5"}, {}).name == "table5"
+    assert with_options(job, {"photometry": None}, {"seed": 3}).name == "table5"

@@ -130,12 +130,15 @@ def with_options(job: Job, texts: dict[str, str | None], numbers: dict[str, int 
     """Return the job with command-line options in place of what its file says.
 
     Options that are None leave the file's value. Paths given as options are
-    relative to the working folder, those in the file to the file.
+    relative to the working folder, those in the file to the file. A job that is given another
+    table is called by that table's name: its numbers are not those of the file's rows.
     """
     given = {key: str(_absolute(value)) for key, value in texts.items() if value is not None}
     settings = {key: value for key, value in numbers.items() if value is not None}
     stated = {f.name: getattr(job.sampler, f.name) for f in fields(Sampler)}
-    return replace(job, **given, sampler=_sampler(stated | settings, "options"))
+    rows = Path(given.get("photometry", job.photometry))
+    name = (rows.name.split(".")[0] if rows.is_absolute() else "") or job.name
+    return replace(job, **given, name=name, sampler=_sampler(stated | settings, "options"))
 
 
 def _absolute(value: str) -> Path | str:

@@ -35,7 +35,7 @@ from mirical.products.stated import COEFFICIENTS, band_table, subarray_table
 
 Floats = NDArray[np.float64]
 
-_NUMBERS_AT_ONCE = 4_000_000  # draws times points that are computed together: 32 MB an array
+_NUMBERS_AT_ONCE = 1_000_000  # draws times points that are computed together: 8 MB an array
 _MOST_NUMBERS = 50_000_000  # of one answer: 400 MB
 _EXACT, _EPOCHS = 200, 6  # points whose own epochs make up the part of time; else epochs a band
 _NODES = 200  # epochs of one band and subarray
