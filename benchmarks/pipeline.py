@@ -57,7 +57,8 @@ def fitted(card: str, folder: Path) -> Any:
     """Return the calibration of the program fitted with a card, from the folder if it is there."""
     from mirical.inference.jobs import load_job, resolve_job, with_options
     from mirical.inference.watching import ChainWatch
-    from mirical.products.runs import open_calibration, run_job, write_run
+    from mirical.products.runs import run_job, write_run
+    from mirical.products.stored_runs import open_calibration
 
     if not (folder / "posterior.nc").is_file():
         from rich.console import Console

@@ -412,7 +412,8 @@ def named_quantities(
 
     Left out are D of FULL, which is 1, and colour offsets of stars in bands without rows.
     """
-    from mirical.inference.posterior import DIMS, quantities
+    from mirical.inference.posterior import quantities
+    from mirical.inference.schema import DIMS
 
     drawn = quantities(sites, card.law)
     scalars = [name for name, prior in card.priors.items() if name != "A" and not prior.is_fixed]

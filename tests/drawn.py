@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from mirical.inference.posterior import write_posterior
 from mirical.model.timelaw import ADDITIVE, LAWS
 from mirical.observations.apertures import published_apertures
 from mirical.products.posterior_calibration import PosteriorCalibration, with_apertures
+from mirical.products.run_manifest import write_manifest
 
 LOSS = {"F560W": 0.005, "F770W": 0.01, "FND": 0.034, "F1065C": 0.008, "F2550W": 0.25}
 SCALE = 0.008
@@ -63,7 +65,12 @@ def drawn_calibration(
     return PosteriorCalibration(with_apertures(tree, published_apertures()), name="drawn")
 
 
-def write_drawn(folder: Path, law: str = ADDITIVE) -> None:
+def write_drawn(folder: Path, law: str = ADDITIVE, believable: bool = True) -> None:
     """Write the calibration as a run's folder that can be asked."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_posterior(drawn_calibration(law).posterior, folder / "posterior.nc")
+    posterior = drawn_calibration(law).posterior
+    write_posterior(posterior, folder / "posterior.nc")
+    verdict = {"believable": believable, "chains": 2, "draws": 200}
+    (folder / "diagnostics.json").write_text(json.dumps(verdict), encoding="utf-8")
+    (folder / "job.toml").write_text('photometry = "table5"\n', encoding="utf-8")
+    write_manifest(folder, posterior.attrs)

@@ -179,8 +179,7 @@ def test_a_run_that_must_not_be_believed_says_so_wherever_it_goes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     folder, table = tmp_path / "short", tmp_path / "table8.tex"
-    write_drawn(folder)
-    (folder / "diagnostics.json").write_text('{"believable": false}')
+    write_drawn(folder, believable=False)
     asked = ["--filter", "F770W", "--mjd", "60000"]
     assert main(["factors", str(folder), *asked]) == 0
     assert "this run must not be believed" in capsys.readouterr().err.replace("\n", " ")
@@ -188,6 +187,6 @@ def test_a_run_that_must_not_be_believed_says_so_wherever_it_goes(
     assert "this run must not be believed" in capsys.readouterr().err
     assert main(["export", str(folder), "--to", "latex", str(table)]) == 1 and table.exists()
     assert "this run must not be believed" in capsys.readouterr().err
-    (folder / "diagnostics.json").write_text('{"believable": true}')
+    write_drawn(folder)
     assert main(["export", str(folder), "--to", "latex", str(table)]) == 0
     assert "must not be believed" not in capsys.readouterr().err

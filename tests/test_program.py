@@ -12,7 +12,7 @@ from astropy.table import QTable, Table
 from mirical.cli import main
 from mirical.inference.simulate import simulate_program, write_program
 from mirical.products.calibration import Query
-from mirical.products.runs import open_calibration
+from mirical.products.stored_runs import open_calibration
 
 pytestmark = pytest.mark.slow
 

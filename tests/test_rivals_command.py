@@ -10,9 +10,9 @@ import pytest
 from astropy.table import QTable
 
 from mirical.cli import main
-from mirical.inference.posterior import read_posterior
 from mirical.products.calibration import Query
 from mirical.products.posterior_calibration import PosteriorCalibration
+from mirical.products.stored_runs import read_run
 
 SHORT = ["--chains", "2", "--warmup", "100", "--draws", "60"]
 CARD = 'base = "two-exponentials"\n[term.visit_offset]\nuse = false\n'
@@ -31,11 +31,11 @@ def test_a_run_holds_its_card_and_those_it_is_based_on(run: Path):
     assert (run / "own.toml").read_text() == CARD
     assert (run / "hierarchical.toml").is_file() and (run / "two-exponentials.toml").is_file()
     assert 'time_law" = "two-exponentials"' in (run / "job.toml").read_text()
-    assert "visit_scale" not in read_posterior(run)["posterior"]
+    assert "visit_scale" not in read_run(run).posterior["posterior"]
 
 
 def test_factors_follow_the_time_law_of_the_run(run: Path):
-    posterior = read_posterior(run)
+    posterior = read_run(run).posterior
     draws = posterior["posterior"].to_dataset().stack(draw_=("chain", "draw"))
     at = {n: draws[n].sel(band="F1500W").values for n in ("A", "loss", "tau")}
     share, ratio = draws["slow_share"].values, draws["slow_ratio"].values

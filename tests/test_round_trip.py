@@ -10,7 +10,7 @@ import pytest
 from mirical.cli import main
 from mirical.inference.scene_program import scene_program, write_mosaics
 from mirical.products.calibration import Query
-from mirical.products.runs import open_calibration
+from mirical.products.stored_runs import open_calibration
 
 BANDS = "F770W", "F1000W", "F1500W"
 N_STARS = 10

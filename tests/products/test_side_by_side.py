@@ -48,6 +48,7 @@ def posterior(bands=IMAGING_BANDS, simulated: int = 0, scale: float = 1.0) -> xr
         "elapsed": ("row", np.tile([10.0, 100.0], len(bands))),
         "band_index": ("row", np.repeat(np.arange(len(bands)), 2)),
         "subarray_index": ("row", np.zeros(2 * len(bands), dtype=int)),
+        "star_index": ("row", np.zeros(2 * len(bands), dtype=int)),
     }
     tree = xr.DataTree.from_dict(
         {"posterior": xr.Dataset(drawn, coords=coords), "constant_data": xr.Dataset(rows)}

@@ -16,7 +16,7 @@ def error(options: argparse.Namespace) -> int:
     """Say what the calibration contributes to an observation's errors, and write it."""
     from mirical.observations.formats import texts
     from mirical.products.error_budget import Observation, error_budget
-    from mirical.products.runs import open_calibration
+    from mirical.products.stored_runs import open_calibration
     from mirical.products.summary import print_budget
 
     grid, query = asked_points("error", options)
@@ -65,7 +65,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
 
     from mirical.exports.calibrated_table import calibrate_table, flux_draws
     from mirical.observations.apertures import load_apertures
-    from mirical.products.runs import open_calibration
+    from mirical.products.stored_runs import open_calibration
 
     if options.filter is not None:
         raise InputError("apply: --filter is for images; a table has a column 'filter'.")
@@ -100,7 +100,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
 
 def _apply_to_image(options: argparse.Namespace) -> int:
     from mirical.exports.calibrated_image import calibrate_image
-    from mirical.products.runs import open_calibration
+    from mirical.products.stored_runs import open_calibration
 
     for name in ("before", "covariance", "draws"):
         if getattr(options, name) is not None:

@@ -60,7 +60,7 @@ def factors(options: argparse.Namespace) -> int:
     from mirical.commands.points import asked_points, write_matrix
     from mirical.conventions import FACTOR
     from mirical.exports.covariance_file import Covariance
-    from mirical.products.runs import open_calibration
+    from mirical.products.stored_runs import open_calibration
     from mirical.products.summary import print_table
 
     grid, query = asked_points("factors", options)
@@ -114,7 +114,8 @@ def compare(options: argparse.Namespace) -> int:
 def _audit(run: str, folder: Path | None, results: Console, cautions: Console) -> None:
     """Print and write what a run's difference from the published factors is made of."""
     from mirical.products.audit import audit, audit_sentences
-    from mirical.products.runs import open_run, run_folder
+    from mirical.products.runs import open_run
+    from mirical.products.stored_runs import run_folder
     from mirical.products.summary import print_audit
 
     try:

@@ -18,7 +18,8 @@ def check(options: argparse.Namespace) -> int:
     from mirical.inference.watching import DrawWatch
     from mirical.products.check import FEWEST_DRAWS, check_run, require_draws
     from mirical.products.check_report import write_check
-    from mirical.products.runs import open_run, run_folder
+    from mirical.products.runs import open_run
+    from mirical.products.stored_runs import run_folder
     from mirical.products.summary import print_check
 
     if options.draws < FEWEST_DRAWS:
@@ -55,7 +56,8 @@ def rivals(options: argparse.Namespace) -> int:
     from mirical.model.cards import load_card
     from mirical.products.rivals import UNTIL, compare_models, fit_rivals, forecast_dates
     from mirical.products.rivals_report import sentences, write_models
-    from mirical.products.runs import open_run, run_folder
+    from mirical.products.runs import open_run
+    from mirical.products.stored_runs import run_folder
     from mirical.products.summary import print_models
 
     if options.cuts < 0:

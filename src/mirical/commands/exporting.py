@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 
 def export(options: argparse.Namespace) -> int:
     """Write a calibration in a format of others."""
-    from mirical.products.calibration import UNBELIEVABLE
-    from mirical.products.runs import open_calibration
+    from mirical.products.stored_runs import open_calibration
 
     results, cautions = consoles()
     calibration = open_calibration(options.run)
     status = EXPORTS[options.to](calibration, options, results, cautions)
-    if not calibration.believable:
-        cautions.print(f"note: {UNBELIEVABLE}", soft_wrap=True, markup=False)
+    print_notes(calibration.doubts, cautions)
     return status if calibration.believable else NOT_BELIEVABLE
 
 
@@ -128,7 +126,8 @@ def _apcorr(
     from mirical.exports.pipeline_export import pedigree
     from mirical.observations.apertures import published_apertures
     from mirical.products.apcorr_file import write_used_apcorr
-    from mirical.products.runs import open_run, run_folder
+    from mirical.products.runs import open_run
+    from mirical.products.stored_runs import run_folder
 
     if options.run == "published":
         apertures = published_apertures()

@@ -11,28 +11,10 @@ import numpy as np
 import xarray as xr
 
 from mirical.conventions import REFERENCE_MJD, T0_MJD
-from mirical.errors import InputError
 from mirical.inference.sampling import Arrays, Chains
+from mirical.inference.schema import DIMS
 from mirical.model.design import Design
 from mirical.model.timelaw import LAWS, amplitude, log_relative_factor
-
-DIMS: dict[str, list[str]] = {
-    "A": ["band"],
-    "B": ["band"],
-    "tau": ["band"],
-    "loss": ["band"],
-    "loss_per_year": ["band"],
-    "C_ref": ["band"],
-    "D": ["subarray"],
-    "D_band": ["band", "subarray"],
-    "star_offset": ["star"],
-    "star_band_offset": ["star", "band"],
-    "type_offset": ["srctype"],
-    "visit_offset": ["visit"],
-    "repeatability": ["band"],
-}
-"""Variables of the posterior with named dims, those of its time law among them; the card's scales
-are scalars beside them."""
 
 _ROW_SITES = ("expected", "sigma")
 
@@ -140,24 +122,3 @@ def write_posterior(posterior: xr.DataTree, path: Path) -> None:
     partial = path.with_suffix(".partial")
     posterior.to_netcdf(partial, engine="h5netcdf")
     partial.replace(path)
-
-
-def read_posterior(folder: Path) -> xr.DataTree:
-    """Read the posterior of a run's folder into memory.
-
-    Raises
-    ------
-    InputError
-        If there is none or it cannot be read.
-    """
-    path = folder / "posterior.nc"
-    if not path.is_file():
-        raise InputError(
-            f"{folder}: no posterior.nc there; run the job first "
-            "(`mirical run` writes the default one to reports/table5)."
-        )
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
-            return tree.load()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read as a posterior: {error}.") from error

@@ -209,6 +209,11 @@ class Calibration(Protocol):
         return True
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """Return what a user should know of it wherever it goes, in sentences."""
+        return ()
+
+    @property
     def epochs(self) -> Mapping[str, tuple[float, float]]:
         """First and last epoch with rows by band, MJD in days; empty if it holds no rows."""
         ...

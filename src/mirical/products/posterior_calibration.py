@@ -23,7 +23,6 @@ from mirical.model.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.observations.apertures import Aperture
 from mirical.products.basis import basis_sentences, factor_basis
 from mirical.products.calibration import (
-    UNBELIEVABLE,
     Calibration,
     Factors,
     Query,
@@ -65,11 +64,14 @@ class PosteriorCalibration(Calibration):
         How tables and figures call it.
     believable : bool
         Whether the run's verdict allows to use it.
+    doubts : tuple of str
+        What a user should know of the run's folder, in sentences.
     """
 
     posterior: xr.DataTree
     name: str = "mirical"
     believable: bool = True
+    doubts: tuple[str, ...] = ()
 
     @property
     def bands(self) -> list[str]:
@@ -218,7 +220,7 @@ class PosteriorCalibration(Calibration):
         """Say in sentences where the answer to a query leans on priors rather than rows."""
         rows = self.posterior["constant_data"].to_dataset()
         observed = {self.subarrays[i] for i in rows["subarray_index"].values} | {"FULL"}
-        said = query.assumptions() if self.believable else [UNBELIEVABLE, *query.assumptions()]
+        said = [*self.doubts, *query.assumptions()]
         said += [
             f"no rows in {term}: its throughput D, and so the factor there, rests on the prior."
             for term in dict.fromkeys(query.terms)

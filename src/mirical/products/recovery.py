@@ -18,8 +18,9 @@ from mirical.inference.diagnostics import Verdict, judge
 from mirical.inference.disturbances import DUSTY_STAR, Errors, Faults
 from mirical.inference.floor import floor_draws
 from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_job
-from mirical.inference.posterior import DIMS, quantities, reported
+from mirical.inference.posterior import quantities, reported
 from mirical.inference.sampling import Arrays, sample
+from mirical.inference.schema import DIMS
 from mirical.inference.simulate import SimulatedProgram, simulate_program, write_program
 from mirical.model.cards import load_card
 from mirical.model.design import Design

@@ -28,7 +28,6 @@ from mirical.inference.jobs import (
 from mirical.inference.posterior import (
     PRINTED,
     build_posterior,
-    read_posterior,
     reported,
     write_posterior,
 )
@@ -42,7 +41,9 @@ from mirical.products.calibration import Calibration
 from mirical.products.comparison import compare_coefficients
 from mirical.products.posterior_calibration import PosteriorCalibration, with_apertures
 from mirical.products.published import PublishedCalibration
+from mirical.products.run_manifest import write_manifest
 from mirical.products.staged import StagedCalibration, fit_staged
+from mirical.products.stored_runs import open_calibration, read_run, run_folder
 from mirical.shipped import find_file
 
 _RECORDED = ("jax", "numpyro", "arviz-base", "numpy", "astropy")
@@ -143,6 +144,7 @@ def _write_files(run: Run, folder: Path) -> None:
     (folder / "job.toml").write_text(_resolved_job(run), encoding="utf-8")
     write_posterior(run.posterior, folder / "posterior.nc")
     write_report(run, folder)
+    write_manifest(folder, run.posterior.attrs)
 
 
 def _resolved_job(run: Run) -> str:
@@ -177,22 +179,6 @@ def _resolved(name: str, folder: Path | None) -> str:
     return name if name in EMBEDDED or path is None else str(path.resolve())
 
 
-def open_calibration(name: str) -> Calibration:
-    """Return the calibration of a run's folder, or the published one for ``published``.
-
-    Raises
-    ------
-    InputError
-        If there is no such run.
-    """
-    if name == "published":
-        return PublishedCalibration()
-    folder = run_folder(name)
-    posterior, verdict = read_posterior(folder), folder / "diagnostics.json"
-    believable = not verdict.is_file() or json.loads(verdict.read_text())["believable"]
-    return PosteriorCalibration(posterior, folder.resolve().name, believable)
-
-
 def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
     """Return two calibrations to be compared.
 
@@ -222,25 +208,6 @@ def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
     return ours, theirs
 
 
-def run_folder(name: str) -> Path:
-    """Return a run's folder, given as a path or by its name under ``reports/``.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    folder = Path(name)
-    if not folder.is_dir() and (Path("reports") / name).is_dir():
-        folder = Path("reports") / name
-    if not folder.is_dir():
-        raise InputError(
-            f"run {name!r} does not exist; give a run's folder (as in reports/table5), the name "
-            "of one under reports/, or 'published'."
-        )
-    return folder
-
-
 def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
     """Return a run's posterior, and its rows and card as its job file names them.
 
@@ -249,7 +216,7 @@ def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
     InputError
         If there is no run, or its rows have changed since.
     """
-    posterior = read_posterior(folder)
+    posterior = read_run(folder).posterior
     inputs = resolve_job(_job_of(folder))
     _refuse_other_rows(inputs.factors, posterior, folder)
     return posterior, inputs
@@ -272,7 +239,7 @@ def _job_of(folder: Path) -> Job:
 
 
 def _refuse_other_rows(factors: CalibrationFactors, posterior: xr.DataTree, folder: Path) -> None:
-    if factors.observations.data_hash != posterior.attrs["photometry_sha256"]:
+    if factors.observations.data_hash != posterior.attrs.get("photometry_sha256"):
         raise InputError(
             f"{folder}: {factors.observations.source} has changed since the run, whose rows were "
             "others; run the job again."

@@ -1,0 +1,33 @@
+"""Variables of a run's posterior: named dims, and which are positive."""
+
+from __future__ import annotations
+
+DIMS: dict[str, list[str]] = {
+    "A": ["band"],
+    "B": ["band"],
+    "tau": ["band"],
+    "loss": ["band"],
+    "loss_per_year": ["band"],
+    "C_ref": ["band"],
+    "D": ["subarray"],
+    "D_band": ["band", "subarray"],
+    "star_offset": ["star"],
+    "star_band_offset": ["star", "band"],
+    "type_offset": ["srctype"],
+    "visit_offset": ["visit"],
+    "repeatability": ["band"],
+}
+"""Variables of the posterior with named dims, those of its time law among them; the card's scales
+are scalars beside them."""
+
+POSITIVE = ("A", "tau", "C_ref", "D", "D_band", "repeatability")
+"""Variables that are positive in every draw."""
+
+NEEDED = ("A", "B", "tau", "D", "D_band", "repeatability")
+"""Variables that every answer of a run rests on, beside those of its time law."""
+
+SAMPLE = ("chain", "draw")
+"""First dims of every variable of the posterior."""
+
+LEAST_DRAWS = 4
+"""Draws a chain that a job can ask for at least: fewer are no posterior."""
