@@ -45,7 +45,7 @@ from mirical.observations.spectra import band_fluxes
 from mirical.observations.tables import load_photometry
 from mirical.products.calibration import Calibration, Factors, Query
 from mirical.products.published import PublishedCalibration
-from mirical.products.runs import open_calibration
+from mirical.products.stored_runs import open_calibration
 
 PUBLISHED = PublishedCalibration()
 
