@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table as Sheet
 from rich.text import Text
 
+from mirical.conventions import REFERENCE_MJD
 from mirical.errors import InputError
 from mirical.inference import runtime
 
@@ -415,7 +416,7 @@ def named_quantities(
     from mirical.inference.posterior import quantities
     from mirical.inference.schema import DIMS
 
-    drawn = quantities(sites, card.law)
+    drawn = quantities(sites, card.law, REFERENCE_MJD)
     scalars = [name for name, prior in card.priors.items() if name != "A" and not prior.is_fixed]
     names = {
         "band": design.bands,

@@ -60,7 +60,13 @@ def drawn_calibration(
         }
     )
     tree = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
-    tree.attrs |= {"time_law": law, "simulated": 1, "card": "made", "seed": 5}
+    tree.attrs |= {
+        "time_law": law,
+        "reference_mjd": 59760.0,
+        "simulated": 1,
+        "card": "made",
+        "seed": 5,
+    }
     tree.attrs["photometry_sha256"] = "c0ffee" * 10
     return PosteriorCalibration(with_apertures(tree, published_apertures()), name="drawn")
 

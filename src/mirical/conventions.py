@@ -14,9 +14,13 @@ T0_MJD = 59720.0
 REFERENCE_MJD = 59760.0
 """Epoch at which the one-number factor ``C_ref`` of a band is quoted, MJD in days.
 
-The end of commissioning: every MIRI imaging band has standard-star rows
-within a few weeks of it, so ``C_ref`` never leans on the time law alone.
+The end of commissioning: in the paper's program every MIRI imaging band has standard-star rows
+within a few weeks of it, so ``C_ref`` does not lean on the time law alone. A run whose rows lie
+elsewhere quotes it at an epoch among them.
 """
+
+EPOCHS = (T0_MJD - 100.0, 100000.0)
+"""First and last MJD at which a factor may be asked for: since JWST observed, to the year 2132."""
 
 VISIT_LENGTH = 1.0
 """Rows of one star within this many days share a visit."""

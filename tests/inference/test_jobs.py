@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from astropy.table import Table
 
+from mirical.conventions import T0_MJD
 from mirical.errors import InputError
 from mirical.inference.jobs import Job, Sampler, load_job, resolve_job, with_options
 from samples import card_text, photometry, with_units, write_ecsv
@@ -24,7 +27,7 @@ def job(text: str, folder: Path) -> Job:
 def test_the_default_job_is_table_5_with_the_hierarchical_model():
     shipped = load_job("table5")
     assert (shipped.name, shipped.photometry, shipped.model) == ("table5", "table5", "hierarchical")
-    assert shipped.sampler == Sampler(chains=4, warmup=500, draws=1000, seed=59720)
+    assert shipped.sampler == Sampler(chains=4, warmup=500, draws=4000, seed=59720)
 
 
 def test_the_default_job_fits_thirty_of_its_thirty_one_rows():
@@ -205,3 +208,22 @@ def test_a_job_of_another_table_is_called_by_its_name(tmp_path):
     assert with_options(job, {"photometry": str(own)}, {}).name == "my rows"
     assert with_options(job, {"photometry": "table5"}, {}).name == "table5"
     assert with_options(job, {"photometry": None}, {"seed": 3}).name == "table5"
+
+
+def test_the_reference_epoch_lies_among_the_rows_or_is_asked_for(tmp_path: Path):
+    design = resolve_job(load_job("table5")).design
+    assert design.reference_mjd == 59760.0
+    later = replace(design, elapsed=np.asarray(design.elapsed) + 1000.0)
+    first, last = T0_MJD + later.elapsed.min(), T0_MJD + later.elapsed.max()
+    assert first <= later.reference_mjd <= last
+    assert later.reference_mjd == np.round(T0_MJD + np.median(later.elapsed))
+    job = with_options(load_job("table5"), {}, {}, 60500.0)
+    assert job.reference_mjd == 60500.0
+    own = tmp_path / "own.toml"
+    text = 'photometry = "table5"\nmodel = "hierarchical"\nreference_mjd = {}\n'
+    own.write_text(text.format("60100"))
+    assert load_job(str(own)).reference_mjd == 60100.0
+    for wrong in ("'today'", "true", "2459760.5", "nan"):
+        own.write_text(text.format(wrong))
+        with pytest.raises(InputError, match=r"^own\.toml: reference_mjd is .*; expected an MJD"):
+            load_job(str(own))

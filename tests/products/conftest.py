@@ -21,6 +21,7 @@ from mirical.observations.flags import FLAGS
 from mirical.products.calibration import Query
 from mirical.products.comparison import compare_coefficients
 from mirical.products.published import PublishedCalibration
+from verdict import VERDICT
 
 PUBLISHED = PublishedCalibration()
 FITTED = ("F560W", "F770W", "F1800W")
@@ -68,26 +69,6 @@ ATTRS = {
     "mirical": "0.1.0",
     "jax": "9.9.9",
 }
-
-VERDICT = Verdict(
-    believable=True,
-    sentences=("The chains agree and the draws may be used.",),
-    worst_rhat=1.0042,
-    worst_rhat_of="A[F560W]",
-    min_ess_bulk=753.4,
-    min_ess_bulk_of="B[F770W]",
-    min_ess_tail=612.6,
-    min_ess_tail_of="tau[F770W]",
-    min_bfmi=0.81,
-    divergences=0,
-    draws=1000,
-    chains=4,
-    mean_steps=15.2,
-    error_noise=0.013,
-    error_noise_of="tau[F560W]",
-    mean_noise=0.021,
-    mean_noise_of="A[F770W]",
-)
 
 
 @pytest.fixture(scope="session")

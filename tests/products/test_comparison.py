@@ -12,7 +12,7 @@ from astropy.table import QTable
 from astropy.utils.masked import Masked
 
 from mirical.bands import BANDS, SUBARRAYS
-from mirical.conventions import FACTOR
+from mirical.conventions import FACTOR, REFERENCE_MJD
 from mirical.errors import InputError
 from mirical.products.calibration import Factors, Query
 from mirical.products.comparison import (
@@ -39,6 +39,7 @@ class Scaled:
     bands: tuple[str, ...] = ("F770W", "FND")
 
     simulated: bool = False
+    reference_mjd: float = REFERENCE_MJD
     epochs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def cautions(self, query: Query) -> list[str]:

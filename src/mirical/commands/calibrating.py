@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
         "model": options.model,
         "apertures": options.apertures,
     }
-    job = with_options(load_job(options.job), texts, numbers)
+    job = with_options(load_job(options.job), texts, numbers, options.mjd)
     folder = options.out or Path("reports") / job.name
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; --out needs a folder.")
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
     results, progress = consoles()
     with ChainWatch(job.sampler, progress) as watch:
-        run = run_job(job, inputs, watch)
+        run = run_job(job, inputs, watch, lambda sentences: print_notes(sentences, progress))
     write_run(run, folder)
     print_run(run, folder, results)
     return SUCCESS if run.verdict.believable else NOT_BELIEVABLE
@@ -131,12 +131,11 @@ def _audit(run: str, folder: Path | None, results: Console, cautions: Console) -
 
 def staged(options: argparse.Namespace) -> int:
     """Fit a table by the staged procedure."""
-    from mirical.conventions import REFERENCE_MJD
     from mirical.observations.apertures import published_apertures
     from mirical.observations.factors import calibration_factors
     from mirical.observations.fluxes import by_star_band, shipped_fluxes
     from mirical.observations.tables import load_photometry
-    from mirical.products.comparison import default_query
+    from mirical.products.calibration import Query
     from mirical.products.published import PublishedCalibration
     from mirical.products.staged import fit_staged, write_staged
     from mirical.products.summary import print_table
@@ -150,7 +149,7 @@ def staged(options: argparse.Namespace) -> int:
     results, cautions = consoles()
     if observations.simulated:
         results.print("SIMULATED DATA")
-    query = default_query(calibration.bands, [REFERENCE_MJD])
+    query = Query.of(calibration.bands, "FULL", calibration.reference_mjd)
     table = calibration.at(query).table()
     table["basis"] = calibration.basis(query)
     print_table(table, results)
@@ -199,6 +198,12 @@ def _add_run(parsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--model", metavar="CARD", help="model card instead of the job's")
     parser.add_argument("--apertures", metavar="TABLE", help="from 'mirical apertures' [Table 4]")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
+    parser.add_argument(
+        "--mjd",
+        metavar="T",
+        type=float,
+        help="epoch of the report's one factor a band, MJD in days [59760, or among the rows]",
+    )
     for name in ("seed", "chains", "warmup", "draws"):
         parser.add_argument(
             f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's"

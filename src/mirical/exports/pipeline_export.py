@@ -11,7 +11,6 @@ from astropy.time import Time
 from numpy.typing import NDArray
 
 from mirical.bands import SUBARRAYS, assumed_term, readouts
-from mirical.conventions import REFERENCE_MJD
 from mirical.exports.covariance_file import history
 from mirical.exports.photom_file import About, PhotomRows
 from mirical.exports.pipeline_law import CHECKED, SPAN, convert, epochs, fit_kind
@@ -88,7 +87,7 @@ def mean_rows(calibration: Calibration) -> Exported:
             place = band, term, float(mjd[at])
             worst = abs(float(off[at])), 100 * float(off[at] * std[at] / mean[at]), place
     index, filters, subarrays = _layout(calibration)
-    at_reference = calibration.at(Query.of(filters, subarrays, REFERENCE_MJD))
+    at_reference = calibration.at(Query.of(filters, subarrays, calibration.reference_mjd))
     terms = [assumed_term(name, "export") for name in subarrays]
     rows = PhotomRows(
         filters,
@@ -112,8 +111,9 @@ def draw_rows(calibration: Calibration, number: int, seed: int = 0) -> list[Phot
     """
     index, filters, subarrays = _layout(calibration)
     photmjsr, tables = _draws_in_full(calibration, number, seed)
-    at_reference = calibration.draws(Query.of(filters, subarrays, REFERENCE_MJD), number, seed)
-    in_full = calibration.draws(Query.of(filters, "FULL", REFERENCE_MJD), number, seed)
+    mjd = calibration.reference_mjd
+    at_reference = calibration.draws(Query.of(filters, subarrays, mjd), number, seed)
+    in_full = calibration.draws(Query.of(filters, "FULL", mjd), number, seed)
     rows = photmjsr[:, index] * at_reference / in_full
     return [
         PhotomRows(
@@ -128,7 +128,7 @@ def about(calibration: Calibration, exported: Exported | None = None, draw: str 
     lines = history(calibration)
     if exported is not None:
         lines.append(exported.sentence())
-        lines.append(f"uncertainty is one sigma at MJD {REFERENCE_MJD:.0f}")
+        lines.append(f"uncertainty is one sigma at MJD {calibration.reference_mjd:.0f}")
     _, filters, subarrays = _layout(calibration)
     lines += calibration.cautions(Query.of(filters, subarrays, CHECKED[1]))
     lines.append("other bands in the coronagraphs' masks: D of FULL is assumed.")

@@ -11,7 +11,7 @@ from astropy import units as u
 from astropy.table import QTable, Table
 
 import mirical
-from mirical.conventions import FACTOR, FACTOR_TEXT, REFERENCE_MJD, T0_MJD
+from mirical.conventions import FACTOR, FACTOR_TEXT, T0_MJD
 from mirical.files import whole_file
 from mirical.products.calibration import Calibration, Query, simulated
 from mirical.products.entries import floats
@@ -25,7 +25,7 @@ def factor_table(calibration: Calibration) -> QTable:
     Every number with its error where one is stated.
     """
     table = calibration.stated_coefficients()
-    answer = calibration.at(Query.of(calibration.bands, "FULL", REFERENCE_MJD))
+    answer = calibration.at(Query.of(calibration.bands, "FULL", calibration.reference_mjd))
     table["C"], table["C_std"] = answer.mean * FACTOR, answer.std * FACTOR
     table["sigma_cf_pct"] = 100 * answer.std / answer.mean * u.percent
     table["n_stars"] = [calibration.n_stars[band] for band in calibration.bands]
@@ -58,10 +58,11 @@ def _table_8(calibration: Calibration) -> str:
     heads.append(r"$\sigma$(repeat)")
     units = ["", f"[{FACTOR_TEXT}]", f"[{FACTOR_TEXT}]", "[d]", f"[{FACTOR_TEXT}]"]
     units += [r"[\%]", "", r"[\%]"]
-    covariance = calibration.at(Query.of(calibration.bands, "FULL", REFERENCE_MJD)).covariance
+    mjd = calibration.reference_mjd
+    covariance = calibration.at(Query.of(calibration.bands, "FULL", mjd)).covariance
     correlated = np.any(covariance != np.diag(np.diag(covariance)))
     comment = (
-        f"$C$ is the factor in FULL at MJD {REFERENCE_MJD:.0f}, $A$ that after the response loss "
+        f"$C$ is the factor in FULL at MJD {mjd:.0f}, $A$ that after the response loss "
         f"has decayed, $B$ the difference at MJD {T0_MJD:.0f}. $\\sigma$(CF) is the relative "
         f"error of $C${'; errors of different bands are correlated' if correlated else ''}."
     )
@@ -117,7 +118,7 @@ _MRT = {
     "A": "Factor after the response loss has decayed",
     "B": "Amplitude of the response loss at MJD 59720",
     "tau": "Time constant of the response loss",
-    "C": "Factor in FULL at MJD 59760",
+    "C": "Factor in FULL at MJD {mjd:.0f}",
     "repeatability_pct": "Repeatability of one observation",
 }
 
@@ -131,7 +132,7 @@ def machine_readable(calibration: Calibration) -> Table:
         unit = table[name].unit
         in_text = f" [{FACTOR_TEXT}]" if unit == FACTOR else ""  # the format has no DN
         for column, label, what in (
-            (name, name, f"{description}{in_text}"),
+            (name, name, f"{description.format(mjd=calibration.reference_mjd)}{in_text}"),
             (f"{name}_std", f"e_{name}", f"Error of {name}, one sigma{in_text}"),
         ):
             values = floats(table[column], unit)

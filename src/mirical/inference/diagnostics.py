@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,31 @@ def judge(
         mean_noise=of_means[0],
         mean_noise_of=of_means[1],
     )
+
+
+def blame_rows(verdict: Verdict, disagreeing: Sequence[str]) -> Verdict:
+    """Return the verdict that names rows which disagree beyond the card, where there are any.
+
+    Of a run that may not be believed they are the likely cause, and the remedies of the
+    diagnostics would not help.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        What the diagnostics say.
+    disagreeing : sequence of str
+        Sentences of `mirical.inference.disagreements`.
+    """
+    if not disagreeing:
+        return verdict
+    told = [f"{sentence[0].upper()}{sentence[1:]}" for sentence in disagreeing]
+    if verdict.believable:
+        return replace(verdict, sentences=(*verdict.sentences, *told))
+    rest = (
+        f"The chains cannot settle such rows (R-hat of {verdict.worst_rhat_of} is "
+        f"{verdict.worst_rhat:.3f}); longer ones would not help before the rows are corrected."
+    )
+    return replace(verdict, sentences=(*told, rest))
 
 
 def _observed_pairs(drawn: xr.Dataset, posterior: xr.DataTree) -> xr.Dataset:

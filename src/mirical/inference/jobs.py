@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from mirical.conventions import EPOCHS
 from mirical.errors import InputError, refuse_unknown_keys, shown
 from mirical.inference.runtime import memory
 from mirical.model.cards import Card, load_card
@@ -77,6 +78,9 @@ class Job:
         Settings of the sampler.
     folder : Path or None
         Folder of the file, in which its relative paths are tried first.
+    reference_mjd : float or None
+        Epoch at which the report quotes one factor a band, MJD in days; by default one among the
+        rows (`mirical.model.design.Design.reference_mjd`).
     """
 
     name: str
@@ -86,6 +90,7 @@ class Job:
     apertures: str = PUBLISHED_APERTURES
     sampler: Sampler = Sampler()
     folder: Path | None = None
+    reference_mjd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def load_job(name: str) -> Job:
     content.pop("provenance", None)
     defaults = {"predicted_fluxes": SHIPPED_FLUXES, "apertures": PUBLISHED_APERTURES}
     texts = ("photometry", "model", *defaults)
-    refuse_unknown_keys(where, content, (*texts, "sampler"))
+    refuse_unknown_keys(where, content, (*texts, "sampler", "reference_mjd"))
     for key in texts:
         value = content.get(key, defaults.get(key))
         if not isinstance(value, str):
@@ -123,16 +128,33 @@ def load_job(name: str) -> Job:
         **{key: content[key] for key in texts if key in content},
         sampler=_sampler(content.get("sampler", {}), where),
         folder=path.parent,
+        reference_mjd=_epoch(content.get("reference_mjd"), f"{where}: reference_mjd"),
     )
 
 
-def with_options(job: Job, texts: dict[str, str | None], numbers: dict[str, int | None]) -> Job:
+def _epoch(value: object, where: str) -> float | None:
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not EPOCHS[0] <= float(value) <= EPOCHS[1]:  # type: ignore[arg-type]
+        raise InputError(f"{where} is {shown(value)}; expected an MJD in days, such as 59760.")
+    return float(value)  # type: ignore[arg-type]
+
+
+def with_options(
+    job: Job,
+    texts: dict[str, str | None],
+    numbers: dict[str, int | None],
+    reference_mjd: float | None = None,
+) -> Job:
     """Return the job with command-line options in place of what its file says.
 
     Options that are None leave the file's value. Paths given as options are
     relative to the working folder, those in the file to the file. A job that is given another
     table is called by that table's name: its numbers are not those of the file's rows.
     """
+    if reference_mjd is not None:
+        job = replace(job, reference_mjd=_epoch(reference_mjd, "options: --mjd"))
     given = {key: str(_absolute(value)) for key, value in texts.items() if value is not None}
     settings = {key: value for key, value in numbers.items() if value is not None}
     stated = {f.name: getattr(job.sampler, f.name) for f in fields(Sampler)}

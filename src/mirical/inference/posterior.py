@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mirical.conventions import REFERENCE_MJD, T0_MJD
+from mirical.conventions import T0_MJD
 from mirical.inference.sampling import Arrays, Chains
 from mirical.inference.schema import DIMS
 from mirical.model.design import Design
@@ -37,7 +37,7 @@ PRINTED: tuple[str, ...] = (
 """Variables of the posterior that tables print with an error."""
 
 
-def quantities(sites: Arrays, law: str) -> Arrays:
+def quantities(sites: Arrays, law: str, reference_mjd: float) -> Arrays:
     """Return the named quantities of draws of the model's sites, derived ones included.
 
     Parameters
@@ -46,10 +46,12 @@ def quantities(sites: Arrays, law: str) -> Arrays:
         Draws as the model names them, with any leading sample axes.
     law : str
         Time law of the card.
+    reference_mjd : float
+        Epoch of ``C_ref``, MJD in days.
     """
     asymptote, loss = (jnp.asarray(sites[name]) for name in ("A", "loss"))
     bands = jnp.arange(loss.shape[-1])
-    elapsed = jnp.full(len(bands), REFERENCE_MJD - T0_MJD)
+    elapsed = jnp.full(len(bands), reference_mjd - T0_MJD)
     of_law = {name: jnp.asarray(sites[name]) for name in LAWS[law].parameters}
     at_reference = log_relative_factor(law, elapsed, of_law, bands)
     derived = {
@@ -81,17 +83,18 @@ def build_posterior(
     design : Design
         What was fitted.
     attrs : dict
-        Provenance, stored at the root; ``time_law`` is the card's.
+        Provenance, stored at the root; ``time_law`` is the card's, ``reference_mjd`` the epoch
+        of ``C_ref``.
     """
     rows = {name: chains.sites[name] for name in _ROW_SITES}
     constant = {
         name: np.asarray(getattr(design, name))
         for name in ("elapsed", "log_factor_unc", "band", "subarray", "star", "visit")
     }
-    law = attrs["time_law"]
+    law, mjd = attrs["time_law"], attrs["reference_mjd"]
     groups = {
-        "posterior": quantities(chains.sites, law) | rows,
-        "prior": {name: value[None] for name, value in quantities(prior, law).items()},
+        "posterior": quantities(chains.sites, law, mjd) | rows,
+        "prior": {name: value[None] for name, value in quantities(prior, law, mjd).items()},
         **checks,
         "sample_stats": chains.stats,
         "observed_data": {"log_factor": np.asarray(design.log_factor)},

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS, assumed_term
-from mirical.conventions import T0_MJD
+from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.model.units import LEFT_OUT, Data, Units, measure_units, no_units
 from mirical.observations.factors import CalibrationFactors
 from mirical.stars import STAR_TYPES
@@ -63,6 +63,19 @@ class Design:
     visits: tuple[str, ...]
     rows: tuple[int, ...]
     states_flux_unc: bool
+
+    @property
+    def reference_mjd(self) -> float:
+        """Epoch among the rows at which one factor a band is quoted, MJD in days.
+
+        `mirical.conventions.REFERENCE_MJD` where rows lie on both sides of it, else the median
+        epoch of the rows to a day.
+        """
+        epochs = T0_MJD + np.asarray(self.elapsed)
+        first, last = float(epochs.min()), float(epochs.max())
+        if first <= REFERENCE_MJD <= last:
+            return REFERENCE_MJD
+        return float(np.clip(np.round(np.median(epochs)), first, last))
 
 
 _STATIC = ("bands", "subarrays", "stars", "types", "visits", "rows", "states_flux_unc")

@@ -90,12 +90,13 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     staged = fit_staged(inputs.factors, published.throughput)
     rows = StagedRows.of(inputs.factors)
     sigma = np.asarray(group["sigma"]).mean(axis=(0, 1))
+    mjd = float(posterior.attrs.get("reference_mjd", REFERENCE_MJD))
     walks = []
     for band in bands:
         b = design.bands.index(band)
         here = rows.band == band
         mine = rows.where(here)
-        query = Query.of(band, "FULL", REFERENCE_MJD)
+        query = Query.of(band, "FULL", mjd)
         correction = np.log(inputs.factors.apertures[band].correction) - np.log(
             published_apertures()[band].correction
         )
@@ -106,7 +107,7 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
         )
         of_band = {name: mean[name] for name in LAWS[law].parameters}
         relative = np.exp(log_relative_factor(law, mine.elapsed, of_band, b))
-        reference = np.array([REFERENCE_MJD - T0_MJD])
+        reference = np.array([mjd - T0_MJD])
         at_reference = float(log_relative_factor(law, reference, of_band, b)[0])
         given, ours = (mine.factor * ratios / relative for ratios in tables)
         covariance = _shared(posterior, design, np.asarray(design.band) == b, sigma)
@@ -131,7 +132,7 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     for column, what in PARTS.items():
         table[column].info.description = f"100 times the change of ln C by {what}"
     table.meta |= {"title": "Difference from the published factors as a sum of parts"}
-    table.meta |= {"C_ref_mjd": REFERENCE_MJD, "simulated": bool(posterior.attrs["simulated"])}
+    table.meta |= {"C_ref_mjd": mjd, "simulated": bool(posterior.attrs["simulated"])}
     return table
 
 

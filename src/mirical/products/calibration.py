@@ -12,7 +12,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.bands import assumed_term, assumptions, require_readout
-from mirical.conventions import FACTOR, T0_MJD
+from mirical.conventions import EPOCHS, FACTOR, REFERENCE_MJD
 from mirical.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -54,7 +54,7 @@ class Query:
         for i, (band, subarray, epoch) in enumerate(zip(bands, terms, epochs, strict=True), 1):
             place = where if len(bands) == 1 else f"{where} row {i}"
             require_readout(str(band), str(subarray), place)
-            if not T0_MJD - 100 <= epoch <= 100000:
+            if not EPOCHS[0] <= epoch <= EPOCHS[1]:
                 raise InputError(
                     f"{place}: mjd {epoch:.10g} is not an epoch of JWST; "
                     "expected one such as 59760."
@@ -212,6 +212,13 @@ class Calibration(Protocol):
     def doubts(self) -> tuple[str, ...]:
         """Return what a user should know of it wherever it goes, in sentences."""
         return ()
+
+    @property
+    def reference_mjd(self) -> float:
+        """Epoch at which one factor a band is quoted, MJD in days: among the rows, if there are."""
+        ends = list(self.epochs.values())
+        first, last = (min(a for a, _ in ends), max(b for _, b in ends)) if ends else (0.0, np.inf)
+        return REFERENCE_MJD if first <= REFERENCE_MJD <= last else round(0.5 * (first + last))
 
     @property
     def epochs(self) -> Mapping[str, tuple[float, float]]:

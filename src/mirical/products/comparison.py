@@ -68,12 +68,14 @@ def shared_bands(ours: Calibration, theirs: Calibration) -> list[str]:
     return bands
 
 
-def default_query(bands: Sequence[str], mjd: Sequence[float] | None) -> Query:
+def default_query(
+    bands: Sequence[str], mjd: Sequence[float] | None, reference_mjd: float = REFERENCE_MJD
+) -> Query:
     """Return some bands in FULL at the given epochs.
 
     Without epochs: the reference epoch, and one and three years after it.
     """
-    epochs = mjd or [REFERENCE_MJD, REFERENCE_MJD + 365, REFERENCE_MJD + 1095]
+    epochs = mjd or [reference_mjd, reference_mjd + 365, reference_mjd + 1095]
     return Query.of(np.repeat(bands, len(epochs)), "FULL", np.tile(epochs, len(bands)))
 
 
@@ -83,18 +85,18 @@ def compare_stated(ours: Calibration, theirs: Calibration) -> QTable:
     Returns
     -------
     QTable
-        Columns filter, quantity (C_ref, the factor in FULL at the reference
+        Columns filter, quantity (C_ref, the factor in FULL at our reference
         epoch; A; B; tau; repeatability), ours, ours_std, theirs, theirs_std
         [each row in its ``unit``], diff_pct [%], diff_sigma, unit; masked where
         a calibration states no number or no error.
     """
     bands = shared_bands(ours, theirs)
-    one, two = (_stated(calibration, bands) for calibration in (ours, theirs))
+    one, two = (_stated(each, bands, ours.reference_mjd) for each in (ours, theirs))
     table = QTable({"filter": np.repeat(bands, len(_STATED))})
     table["quantity"] = np.tile(list(_STATED), len(bands))
     _put_beside(table, one, two)
     table["unit"] = np.tile([unit.to_string() for unit in _STATED.values()], len(bands))
-    table.meta |= {"ours": ours.name, "theirs": theirs.name, "C_ref_mjd": REFERENCE_MJD}
+    table.meta |= {"ours": ours.name, "theirs": theirs.name, "C_ref_mjd": ours.reference_mjd}
     return table
 
 
@@ -119,11 +121,11 @@ def compare_subarrays(ours: Calibration, theirs: Calibration) -> QTable:
     return table
 
 
-def _stated(calibration: Calibration, bands: list[str]) -> Side:
+def _stated(calibration: Calibration, bands: list[str], mjd: float) -> Side:
     """Return values and errors of the bands' coefficients, quantity by quantity in each band."""
     stated = calibration.stated_coefficients()
     at = [words(stated["filter"]).index(band) for band in bands]
-    factor = calibration.at(Query.of(bands, "FULL", REFERENCE_MJD))
+    factor = calibration.at(Query.of(bands, "FULL", mjd))
     names = [f"{name}_pct" if name == "repeatability" else name for name in _STATED][1:]
     values = [factor.mean, *(floats(stated[name])[at] for name in names)]
     errors = [factor.std, *(floats(stated[f"{name}_std"])[at] for name in names)]

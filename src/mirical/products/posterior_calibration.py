@@ -121,6 +121,11 @@ class PosteriorCalibration(Calibration):
         return {name: len(np.unique(star[band == i])) for i, name in enumerate(self.bands)}
 
     @property
+    def reference_mjd(self) -> float:
+        """Epoch at which the run quotes one factor a band, MJD in days."""
+        return float(self.posterior.attrs.get("reference_mjd", REFERENCE_MJD))
+
+    @property
     def time_law(self) -> str:
         """Name of the time law the run was fitted with; see `mirical.model.timelaw.LAWS`."""
         return str(self.posterior.attrs.get("time_law", ADDITIVE))
@@ -319,7 +324,7 @@ class PosteriorCalibration(Calibration):
         range: ln C(t) between them is what they predict.
         """
         bands = list(dict.fromkeys(query.filters))
-        at_reference = np.log(self.draws(Query.of(self.bands, "FULL", REFERENCE_MJD)))
+        at_reference = np.log(self.draws(Query.of(self.bands, "FULL", self.reference_mjd)))
         in_bands = at_reference[:, [self.bands.index(band) for band in bands]]
         if len(query) > _EXACT:
             mine = [query.mjd[np.array(query.filters) == band] for band in bands]

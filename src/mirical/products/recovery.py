@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from mirical.bands import BANDS
+from mirical.conventions import REFERENCE_MJD
 from mirical.inference.checks import check_rows
 from mirical.inference.diagnostics import Verdict, judge
 from mirical.inference.disturbances import DUSTY_STAR, Errors, Faults
@@ -148,7 +149,7 @@ def _model(
     """Return the model's posterior, and what the record says of it beside the factors."""
     design = inputs.design
     chains = sample(design, inputs.card, sampler, _Unwatched())
-    drawn = quantities(chains.sites, inputs.card.law)
+    drawn = quantities(chains.sites, inputs.card.law, REFERENCE_MJD)
     posterior = _tree(drawn, chains.stats, design)
     verdict = judge(posterior, reported(posterior), (), chains.complete)
     probability = check_rows(chains.sites, design, sampler.seed).outlier_probability

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +16,8 @@ import mirical
 from mirical.errors import InputError
 from mirical.files import whole_folder
 from mirical.inference.checks import check_rows
-from mirical.inference.diagnostics import Verdict, judge
+from mirical.inference.diagnostics import Verdict, blame_rows, judge
+from mirical.inference.disagreements import disagreements
 from mirical.inference.jobs import (
     PUBLISHED_APERTURES,
     SHIPPED_FLUXES,
@@ -72,12 +74,29 @@ class Run:
     tables: dict[str, QTable]
 
 
-def run_job(job: Job, inputs: Inputs, progress: Progress) -> Run:
-    """Sample the posterior of a job and make its tables; writes nothing."""
+def run_job(
+    job: Job,
+    inputs: Inputs,
+    progress: Progress,
+    tell: Callable[[Sequence[str]], None] = lambda sentences: None,
+) -> Run:
+    """Sample the posterior of a job and make its tables; writes nothing.
+
+    Parameters
+    ----------
+    job, inputs : Job, Inputs
+        What to fit.
+    progress : Progress
+        Told of the chains' steps.
+    tell : callable
+        Told, before sampling, which rows disagree by more than the card allows.
+    """
     design, card = inputs.design, inputs.card
+    prior = sample_prior(design, card, job.sampler.seed)
+    disagreeing = [one.sentence() for one in disagreements(design, prior)]
+    tell(disagreeing)
     chains = sample(design, card, job.sampler, progress)
     checks = check_rows(chains.sites, design, job.sampler.seed)
-    prior = sample_prior(design, card, job.sampler.seed)
     given_others = log_likelihood_given_others(chains.sites, design, card, job.sampler.seed)
     groups = checks.groups() | {"log_likelihood": {"log_factor": given_others.astype(np.float32)}}
     posterior = build_posterior(chains, prior, groups, design, _provenance(job, inputs))
@@ -95,15 +114,17 @@ def run_job(job: Job, inputs: Inputs, progress: Progress) -> Run:
         "predictive": curves.predictive_table(calibration, checks, design),
     }
     verdict = judge(posterior, reported(posterior), PRINTED, chains.complete)
+    verdict = blame_rows(verdict, disagreeing)
     return Run(job, inputs, posterior, verdict, made)
 
 
-def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int]:
+def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int | float]:
     observations = inputs.factors.observations
     return {
         "job": job.name,
         "card": inputs.card.name,
         "time_law": inputs.card.law,
+        "reference_mjd": job.reference_mjd or inputs.design.reference_mjd,
         "seed": job.sampler.seed,
         "photometry": observations.source,
         "photometry_sha256": observations.data_hash,
@@ -159,6 +180,7 @@ def _resolved_job(run: Run) -> str:
         lines.append(f"predicted_fluxes = {_quoted(fluxes)}")
     if job.apertures != PUBLISHED_APERTURES:
         lines.append(f"apertures = {_quoted(_resolved(job.apertures, job.folder))}")
+    lines.append(f"reference_mjd = {_quoted(run.posterior.attrs['reference_mjd'])}")
     lines += ["", "[sampler]"]
     lines += [
         f"{name} = {_quoted(getattr(sampler, name))}" for name in sampler.__dataclass_fields__

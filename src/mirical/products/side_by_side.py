@@ -75,7 +75,7 @@ def compare(ours: Calibration, theirs: Calibration, mjd: Sequence[float] | None)
     bands = shared_bands(ours, theirs)
     simulated = ours.simulated or theirs.simulated
     tables = {
-        "factors": compare_factors(ours, theirs, default_query(bands, mjd)),
+        "factors": compare_factors(ours, theirs, default_query(bands, mjd, ours.reference_mjd)),
         "coefficients": compare_stated(ours, theirs),
         "subarrays": compare_subarrays(ours, theirs),
         "curves": compare_curves(ours, theirs),

@@ -13,7 +13,7 @@ from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS
-from mirical.conventions import FACTOR, REFERENCE_MJD
+from mirical.conventions import FACTOR
 from mirical.inference.checks import RowChecks
 from mirical.inference.quoted_errors import MEANING, mean_and_error
 from mirical.model.design import Design
@@ -67,7 +67,7 @@ def coefficient_table(
         known = dict(zip(bands, entries, strict=True))
         table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in BANDS]
     table.meta |= _meta(posterior, f"Coefficients: posterior mean, and error (_std: {MEANING})")
-    table.meta["C_ref_mjd"] = REFERENCE_MJD
+    table.meta["C_ref_mjd"] = float(posterior.attrs["reference_mjd"])
     return table
 
 
