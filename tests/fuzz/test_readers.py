@@ -168,6 +168,8 @@ _READING = {
 
 _NOT_A_USERS_FILE: dict[str, str] = {
     "commands.applying": "reads six bytes, to tell an image from a table",
+    "files": "copies what a command has just written",
+    "staging": "reads the journal and lists that it wrote itself, whole or not at all",
 }
 """Modules that read nothing a user gives, and why."""
 
