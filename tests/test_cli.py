@@ -53,7 +53,14 @@ MISTAKES = {
     "run --model card.toml": "card.toml: prior 'loss_scale': unknown key 'scal'; did you mean",
     "run --model hierarchcal": "job table5: no model card 'hierarchcal' is shipped or found as a",
     "run --draws 0": "options: sampler draws is 0; expected a whole number >= 4.",
-    "run --seed -1": "options: sampler seed is -1; expected a whole number >= 0.",
+    "run --seed -1": "--seed is -1; expected a whole number from 0 to 4294967295.",
+    "simulate --seed 4294967296 --out x": "--seed is 4294967296; expected a whole number from 0",
+    "apply published file --out x --seed -1": "--seed is -1; expected a whole number from 0 to",
+    "rivals file --until nan": "rivals: --until is nan; expected an epoch up to MJD 100000.",
+    "rivals file --until 1e400": "rivals: --until is inf; expected an epoch up to MJD 100000.",
+    "rivals file --cuts 1000000000": "rivals: --cuts is 1000000000; expected 0 to 100.",
+    "sbc --replicates 1000000000000": "sbc: --replicates is 1000000000000; expected 4 to 100000.",
+    "sbc --out file": "file: is a file; --out needs a folder.",
     "run --out file": "file: is a file; --out needs a folder.",
     "factors published": "factors: give --filter and --mjd (and --subarray), or --at GRID.ecsv.",
     "factors published --filter F770 --mjd 59760": "query: band 'F770' is not a MIRI band; did you",
@@ -73,7 +80,7 @@ MISTAKES = {
     "fluxes nothing": "nothing: no such folder; expected a folder of CALSPEC FITS files.",
     "fluxes .": ".: no CALSPEC spectrum of a program star there; expected files such as",
     "fluxes . --star Mine": "fluxes: --star 'Mine'; expected NAME=FILE.",
-    "fluxes . --star Mine=file": "file: cannot be read as a CALSPEC spectrum; expected a FITS",
+    "fluxes . --star Mine=file": "file: cannot be read as a CALSPEC spectrum (",
     "fluxes . --star Mine=no.fits": "no.fits: no such file; expected a CALSPEC spectrum.",
 }
 
@@ -94,6 +101,22 @@ def test_a_mistake_is_one_sentence_status_2_and_nothing_written(
     command: str, here: Path, capsys: pytest.CaptureFixture[str]
 ):
     assert refused(command.split(), here, capsys).startswith(MISTAKES[command])
+
+
+@pytest.mark.parametrize(
+    ("command", "after"),
+    [
+        (["simulate", "--seed", "1", "--out", ""], "--out"),
+        (["run", " "], "run"),
+        (["staged", "table5", "--out="], "table5"),
+        (["photometry", "file", "--out", "x", "--filter", ""], "--filter"),
+    ],
+)
+def test_an_empty_name_or_path_is_refused(
+    command: list[str], after: str, here: Path, capsys: pytest.CaptureFixture[str]
+):
+    sentence = f"an argument after {after!r} is empty; expected a name or a path there.\n"
+    assert refused(command, here, capsys) == sentence
 
 
 GRIDS = {

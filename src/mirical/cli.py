@@ -22,11 +22,15 @@ from mirical.commands import (
 from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
 from mirical.errors import InputError
 
+SEEDS = 2**32  # as a job's
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     try:
+        _refuse_unusable(arguments, options)
         return options.command(options)
     except InputError as error:
         sys.stderr.write(f"mirical: {error}\n")
@@ -38,6 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (head, less) has seen enough; keep Python from complaining at exit.
         sys.stderr.close()
         return SUCCESS
+
+
+def _refuse_unusable(arguments: Sequence[str], options: argparse.Namespace) -> None:
+    """Refuse what no command can use: an empty name or path, and seeds beyond 32 bits."""
+    for i, argument in enumerate(arguments):
+        if not argument.strip() or (argument.startswith("--") and argument.endswith("=")):
+            before = f" after {arguments[i - 1]!r}" if i else ""
+            raise InputError(f"an argument{before} is empty; expected a name or a path there.")
+    seed = getattr(options, "seed", None)
+    if seed is not None and not 0 <= seed < SEEDS:
+        raise InputError(f"--seed is {seed}; expected a whole number from 0 to {SEEDS - 1}.")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -229,7 +229,7 @@ def test_a_file_that_holds_no_ranks_is_refused(design, tmp_path):
 
 
 def test_impossible_settings_are_refused(design):
-    with pytest.raises(InputError, match="--replicates is 1; expected at least 4"):
+    with pytest.raises(InputError, match="--replicates is 1; expected 4 to 100000"):
         sbc.check_study(SAMPLER, 1)
     with pytest.raises(InputError, match="density is 'joint'; only 'collapsed'"):
         sbc.check_study(replace(SAMPLER, density="joint"), 100)

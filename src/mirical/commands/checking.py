@@ -8,6 +8,9 @@ from pathlib import Path
 from mirical.commands.ending import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
 from mirical.errors import InputError
 
+MOST_CUTS = 100  # each is a fit of its own
+LAST_MJD = 100_000.0  # beyond it no factor means anything
+
 
 def check(options: argparse.Namespace) -> int:
     """Check a run and write the verdict."""
@@ -60,8 +63,11 @@ def rivals(options: argparse.Namespace) -> int:
     from mirical.products.stored_runs import run_folder
     from mirical.products.summary import print_models
 
-    if options.cuts < 0:
-        raise InputError(f"rivals: --cuts is {options.cuts}; expected 0 or more.")
+    if not 0 <= options.cuts <= MOST_CUTS:
+        raise InputError(f"rivals: --cuts is {options.cuts}; expected 0 to {MOST_CUTS}.")
+    until = UNTIL if options.until is None else options.until
+    if not until <= LAST_MJD:
+        raise InputError(f"rivals: --until is {until:g}; expected an epoch up to MJD {LAST_MJD:g}.")
     names = options.models or dict.fromkeys((*LADDER, *TIME_LAWS))
     cards = [load_card(name, "rivals") for name in names]
     if len({card.name for card in cards}) < len(cards):
@@ -70,7 +76,7 @@ def rivals(options: argparse.Namespace) -> int:
     out = _folder_to_write(options.out or folder / "rivals")
     posterior, inputs = open_run(folder)
     attrs = {str(key): value for key, value in posterior.attrs.items()}
-    dates = forecast_dates(inputs, UNTIL if options.until is None else options.until)
+    dates = forecast_dates(inputs, until)
     study = {name: attrs[name] for name in ("photometry_sha256", "jax", "numpyro")}
     study |= {"seed": int(attrs["seed"]), "cuts": options.cuts, "dates": dates.tolist()}
     study |= {"chains": CHAINS, "looked_at": LOOKED_AT, "sampler": repr(SHORT)}

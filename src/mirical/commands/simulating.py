@@ -34,12 +34,14 @@ def sbc(options: argparse.Namespace) -> int:
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
+    from mirical.files import check_outputs
     from mirical.inference.jobs import load_job, resolve_job, with_options
 
     numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}
     job = with_options(load_job(options.job), {"model": options.model}, numbers)
     suffix = "" if options.distort is None else f"-{options.distort}"
     folder = options.out or Path("reports") / f"{job.name}{suffix}"
+    check_outputs(folders=[folder])
     inputs = resolve_job(job)
 
     from mirical.inference.rank_file import RankFile

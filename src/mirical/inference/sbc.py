@@ -32,7 +32,7 @@ FALSE_ALARM = 0.01
 FAILED_LIMIT = 0.05
 """Largest share of refits that may fail; ranks of failed ones are recorded, not tested."""
 
-FEWEST = 4
+FEWEST, MOST = 4, 100_000
 
 Watch = Callable[[Replicate], None]
 
@@ -80,8 +80,8 @@ def check_study(sampler: Sampler, replicates: int) -> None:
     InputError
         If there are too few replicates, or the job samples the joint density.
     """
-    if replicates < FEWEST:
-        raise InputError(f"sbc: --replicates is {replicates}; expected at least {FEWEST}.")
+    if not FEWEST <= replicates <= MOST:
+        raise InputError(f"sbc: --replicates is {replicates}; expected {FEWEST} to {MOST}.")
     if sampler.density != "collapsed":
         raise InputError(
             f"sbc: sampler density is {sampler.density!r}; only 'collapsed' refits fast enough."
