@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.cbook import is_math_text
 
-from mirical.text import ascii_name, ascii_text, drawn_text, latex_text, name_of_ascii, one_line
+from mirical.cli import main
+from mirical.text import (
+    ASCII_SIGNS,
+    ascii_name,
+    ascii_text,
+    drawn_text,
+    latex_text,
+    name_of_ascii,
+    one_line,
+)
 
 TEXTS = st.text(st.characters(), max_size=30)
 
@@ -71,3 +83,16 @@ def test_what_is_drawn_is_never_a_formula(text: str):
 
 def test_a_long_name_is_cut_off():
     assert drawn_text("abcdef", 4) == "abc…" and drawn_text("abcd", 4) == "abcd"
+
+
+def test_an_encoding_that_lacks_a_sign_gets_it_in_ascii():
+    assert "1 ± 2 – δ\udc80".encode("latin-1", ASCII_SIGNS) == b"1 \xb1 2 - \\u03b4\\udc80"
+    assert "1 ± 2".encode("ascii", ASCII_SIGNS) == b"1 +/- 2"
+
+
+def test_a_command_prints_to_a_terminal_that_knows_ascii_alone(monkeypatch: pytest.MonkeyPatch):
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="ascii"))
+    assert main(["factors", "published", "--filter", "F770W", "--mjd", "59800"]) == 0
+    sys.stdout.flush()
+    assert b"+/-" in out.getvalue() and b"0.2578" in out.getvalue()

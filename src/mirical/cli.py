@@ -6,6 +6,7 @@ Exit status 0 on success, 1 if a result must not be believed, 2 for a user's mis
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ from mirical.commands import (
 )
 from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
 from mirical.errors import InputError
+from mirical.text import ASCII_SIGNS
 
 SEEDS = 2**32  # as a job's
 
@@ -28,6 +30,9 @@ SEEDS = 2**32  # as a job's
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may know ASCII alone
+            stream.reconfigure(errors=ASCII_SIGNS)
     options = _parser().parse_args(arguments)
     try:
         _refuse_unusable(arguments, options)

@@ -7,6 +7,7 @@ format.
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 
@@ -74,8 +75,25 @@ def ascii_text(text: str) -> str:
     Dashes, quotes and a few signs are transliterated; any other character is written as
     Python writes it in quotes (``\xe9``), which can be read back and mixes no two names up.
     """
-    signs = "".join(_ASCII_SIGNS.get(c, c) for c in plain_dashes(one_line(text)))
+    return _spelled_in_ascii(one_line(text))
+
+
+def _spelled_in_ascii(text: str) -> str:
+    signs = "".join(_ASCII_SIGNS.get(c, c) for c in plain_dashes(text))
     return signs.encode("ascii", "backslashreplace").decode()
+
+
+def _spell_in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Spell what an encoding has no sign for (a codec's handler of errors)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return _spelled_in_ascii(error.object[error.start : error.end]), error.end
+
+
+ASCII_SIGNS = "mirical-ascii-signs"
+"""Name of the handler of encoding errors that spells in ASCII what an encoding has no sign for."""
+
+codecs.register_error(ASCII_SIGNS, _spell_in_ascii)
 
 
 def ascii_name(name: str) -> str:

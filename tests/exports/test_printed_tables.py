@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,18 @@ def test_a_simulated_calibration_says_so_and_that_its_errors_are_correlated():
     text = latex(DRAWN)
     assert text.startswith("% SIMULATED") and r"\tablecaption{SIMULATED Calibration" in text
     assert "errors of different bands are correlated" in text
+
+
+def test_a_name_stays_in_the_comment_and_the_title(tmp_path: Path):
+    named = replace(DRAWN, name="réf\n\\\\input{x}")
+    first, second = latex(named).splitlines()[:2]
+    assert (
+        first.startswith(r"% SIMULATED calibration of r\xe9f \\input{x}, mirical") and second == ""
+    )
+    path = tmp_path / "table8.txt"
+    write_machine_readable(named, path)
+    lines = path.read_text(encoding="ascii").splitlines()
+    assert lines[0] == r"Title: SIMULATED calibration factors of r\xe9f \\input{x}"
 
 
 @pytest.mark.parametrize("calibration", [PUBLISHED, DRAWN], ids=["published", "drawn"])

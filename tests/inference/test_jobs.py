@@ -227,3 +227,13 @@ def test_the_reference_epoch_lies_among_the_rows_or_is_asked_for(tmp_path: Path)
         own.write_text(text.format(wrong))
         with pytest.raises(InputError, match=r"^own\.toml: reference_mjd is .*; expected an MJD"):
             load_job(str(own))
+
+
+def test_a_job_names_its_folder_or_is_refused(tmp_path: Path):
+    path = tmp_path / "...toml"
+    path.write_text(LEAST, encoding="utf-8")
+    with pytest.raises(InputError, match=r"a job's run is named after its file; give the file a"):
+        load_job(str(path))
+    path = tmp_path / "two\nlines.toml"
+    path.write_text(LEAST, encoding="utf-8")
+    assert load_job(str(path)).name == "two lines"

@@ -401,3 +401,15 @@ def test_a_band_in_a_subarray_that_it_is_not_observed_in_is_refused(tmp_path: Pa
     sentence = "rows.ecsv row 2: band 'F770W' is not observed in 'MASK1065'; expected FULL, BRIGHT"
     with pytest.raises(InputError, match=sentence):
         load(table, tmp_path)
+
+
+def test_names_and_readouts_worth_a_look_are_noted(tmp_path: Path):
+    table = photometry()
+    table["name"] = ["HD 163467", "$x^{$\tstar\x1b[31m", "HD\u00a02811"]
+    table["srctype"], table["subarray"] = ["ADwarfs"] * 3, ["SUB64_IP"] * 3
+    read = load_photometry(str(write_ecsv(table, tmp_path / "rows.ecsv")), "test")
+    assert list(read.table["name"]) == ["HD 163467", "$x^{$ star", "HD 2811"]
+    assert read.notes == (
+        "rows.ecsv: star 'HD 163467' is taken for one of your own; did you mean 'HD 163466'?",
+        "SUB64_IP: no standard star was observed in it; D of SUB64 is assumed.",
+    )

@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from mirical.products.summary import print_run
 
     results, progress = consoles()
+    print_notes(inputs.factors.observations.notes, progress)
     with ChainWatch(job.sampler, progress) as watch:
         run = run_job(job, inputs, watch, lambda sentences: print_notes(sentences, progress))
     write_run(run, folder)
@@ -153,7 +154,7 @@ def staged(options: argparse.Namespace) -> int:
     table = calibration.at(query).table()
     table["basis"] = calibration.basis(query)
     print_table(table, results)
-    print_notes(calibration.cautions(query), cautions)
+    print_notes([*observations.notes, *calibration.cautions(query)], cautions)
     return SUCCESS
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mirical.commands.ending import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
 from mirical.errors import InputError
+from mirical.text import one_line
 
 MOST_CUTS = 100  # each is a fit of its own
 LAST_MJD = 100_000.0  # beyond it no factor means anything
@@ -34,7 +35,7 @@ def check(options: argparse.Namespace) -> int:
     results, progress = consoles()
     with DrawWatch(options.draws, progress) as watch:
         checked = check_run(
-            folder.resolve().name,
+            one_line(folder.resolve().name),
             posterior,
             inputs,
             options.draws,
@@ -92,7 +93,7 @@ def rivals(options: argparse.Namespace) -> int:
         return INTERRUPTED
     if all(of[None].problem for of in found.values()):
         raise InputError("rivals: no model's chains may be believed: give the run more rows.")
-    name = folder.resolve().name
+    name = one_line(folder.resolve().name)
     compared = compare_models(name, attrs, inputs, cards, found, dates)
     write_models(compared, out)
     print_models(compared, sentences(compared), out, results)

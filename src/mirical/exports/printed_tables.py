@@ -15,6 +15,7 @@ from mirical.conventions import FACTOR, FACTOR_TEXT, T0_MJD
 from mirical.files import whole_file
 from mirical.products.calibration import Calibration, Query, simulated
 from mirical.products.entries import floats
+from mirical.text import ascii_text
 
 _BLANK = r"\nodata"
 
@@ -35,7 +36,7 @@ def factor_table(calibration: Calibration) -> QTable:
 def latex(calibration: Calibration) -> str:
     """Return Tables 8 and 7 as AASTeX deluxetables."""
     title = f"{simulated(calibration)}calibration of {calibration.name}, mirical"
-    origin = f"% {title} {mirical.__version__}"
+    origin = f"% {ascii_text(title)} {mirical.__version__}"
     return "\n\n".join([origin, _table_8(calibration), _table_7(calibration)]) + "\n"
 
 
@@ -156,7 +157,7 @@ def write_machine_readable(calibration: Calibration, path: Path) -> None:
     text = io.StringIO()
     machine_readable(calibration).write(text, format="ascii.mrt")
     title = f"{simulated(calibration)}calibration factors of {calibration.name}"
-    filled = text.getvalue().replace("Title:", f"Title: {title}", 1)
+    filled = text.getvalue().replace("Title:", f"Title: {ascii_text(title)}", 1)
     filled = filled.replace("Authors:", f"Authors: mirical {mirical.__version__}", 1)
     with whole_file(path) as beside:
         beside.write_text(filled, encoding="utf-8")

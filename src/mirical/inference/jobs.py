@@ -20,6 +20,7 @@ from mirical.observations.fluxes import (
 )
 from mirical.observations.tables import load_photometry
 from mirical.shipped import find_file, resolve
+from mirical.text import one_line
 from mirical.toml_files import parse_toml, read_toml_text
 
 SHIPPED_FLUXES = "shipped"
@@ -123,8 +124,11 @@ def load_job(name: str) -> Job:
         if not isinstance(value, str):
             got = "is missing" if value is None else f"is {shown(value)}"
             raise InputError(f"{where}: {key!r} {got}; expected a name or a path in quotes.")
+    name = one_line(path.stem)
+    if not name.strip("."):  # the folder above reports/ would be the run's
+        raise InputError(f"{path}: a job's run is named after its file; give the file a name.")
     return Job(
-        name=path.stem,
+        name=name,
         **{key: content[key] for key in texts if key in content},
         sampler=_sampler(content.get("sampler", {}), where),
         folder=path.parent,
@@ -159,7 +163,7 @@ def with_options(
     settings = {key: value for key, value in numbers.items() if value is not None}
     stated = {f.name: getattr(job.sampler, f.name) for f in fields(Sampler)}
     rows = Path(given.get("photometry", job.photometry))
-    name = (rows.name.split(".")[0] if rows.is_absolute() else "") or job.name
+    name = (one_line(rows.name.split(".")[0]) if rows.is_absolute() else "") or job.name
     return replace(job, **given, name=name, sampler=_sampler(stated | settings, "options"))
 
 

@@ -12,6 +12,7 @@ from numpyro.distributions import constraints
 from numpyro.distributions.transforms import AffineTransform, ExpTransform, Transform
 
 from mirical.errors import InputError, did_you_mean, refuse_unknown_keys, shown
+from mirical.text import one_line
 
 _LARGEST = sys.float_info.max
 
@@ -187,7 +188,7 @@ def read_wording(entry: dict[str, object], where: str) -> dict[str, str]:
 
 
 def text_of(content: dict[str, object], key: str, where: str, without: str) -> str:
-    """Return the text of a key of a card, `without` where there is none.
+    """Return the text of a key of a card in one line, `without` where there is none.
 
     Raises
     ------
@@ -197,7 +198,7 @@ def text_of(content: dict[str, object], key: str, where: str, without: str) -> s
     value = content.get(key, without)
     if not isinstance(value, str):
         raise InputError(f"{where}: {key} is {shown(value)}; expected a text in quotes.")
-    return value
+    return one_line(value)
 
 
 def _number(entry: dict[str, object], key: str, positive: bool, where: str) -> float:

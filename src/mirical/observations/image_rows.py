@@ -23,6 +23,7 @@ from mirical.observations.image_files import Unmeasurable
 from mirical.observations.images import Image, read_image
 from mirical.observations.photometry import Measurement, measure
 from mirical.stars import STARS, star_key
+from mirical.text import one_line
 from mirical.workers import worker_pool
 
 Draw = Callable[[Image, Aperture, Measurement, str], None]
@@ -131,7 +132,7 @@ def measure_files(
 
 def row_of(path: Path, settings: Settings) -> dict[str, Any]:
     """Measure one file; return its row, flagged with the reason if it cannot be measured."""
-    row: dict[str, Any] = {"file": path.name, "flag": "", "reason": "", "note": ""}
+    row: dict[str, Any] = {"file": one_line(path.name), "flag": "", "reason": "", "note": ""}
     try:
         image = read_image(path, settings.band)
         row |= _described(image, settings)

@@ -16,7 +16,7 @@ from astropy import units as u
 from astropy.table import QTable, Table, vstack
 from numpy.typing import NDArray
 
-from mirical.bands import assumed_term, find_band, require_readout
+from mirical.bands import assumed_term, assumptions, find_band, require_readout
 from mirical.errors import InputError, did_you_mean
 from mirical.observations.columns import COLUMNS
 from mirical.observations.contents import FITS
@@ -27,7 +27,8 @@ from mirical.observations.repeats import repeat_reason, repeated_rows
 from mirical.observations.stated_apertures import stated_apertures
 from mirical.observations.visits import visit_starts
 from mirical.shipped import data_file, find_file
-from mirical.stars import canonical_stars, find_type
+from mirical.stars import canonical_stars, find_type, star_hint
+from mirical.text import one_line
 
 _TEXT = ("name", "srctype", "filter", "subarray")
 _REQUIRED = ("time", "iflux", "ifluxunc")
@@ -100,7 +101,7 @@ def load_photometry(name: str, where: str, beside: Path | None = None) -> Observ
         return _check(data_file(name), name)
     path = find_file(name, beside)
     if path is not None:
-        return _check(path, path.name)
+        return _check(path, one_line(path.name))
     if Path(name).is_dir():
         raise InputError(f"{where}: {name!r} is a folder; give the photometry table in it.")
     raise InputError(
@@ -123,6 +124,7 @@ def _check(path: Path, source: str) -> Observations:
     _refuse_impossible(table, source)
     table["visit"] = _visits(table)
     _flag(table)
+    notes += _notes_on_names(table, source)
     metas = [{str(key).casefold(): value for key, value in t.meta.items()} for t in raw.values()]
     measured_in = stated_apertures([*raw.values()], source)
     if file.kind == FITS and not measured_in:
@@ -228,6 +230,20 @@ def _canonicalise(table: QTable, source: str) -> None:
                 f"{source} row {row}: star {name!r} is a {kind} here and a {kinds[name]} above; "
                 "give one srctype per star."
             )
+
+
+def _notes_on_names(table: QTable, source: str) -> list[str]:
+    """Say which stars may be misspelt ones of the program, and whose throughput is assumed."""
+    stars = dict.fromkeys(map(str, table["name"]))
+    hints = [(name, star_hint(name)) for name in stars]
+    return [
+        *(
+            f"{source}: star {name!r} is taken for one of your own{hint}"
+            for name, hint in hints
+            if hint
+        ),
+        *assumptions(map(str, table["subarray"])),
+    ]
 
 
 def _refuse_impossible(table: QTable, source: str) -> None:

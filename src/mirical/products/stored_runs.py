@@ -16,6 +16,7 @@ from mirical.products.posterior_calibration import PosteriorCalibration
 from mirical.products.posterior_check import refuse_impossible
 from mirical.products.published import PublishedCalibration
 from mirical.products.run_manifest import check_manifest, read_json
+from mirical.text import one_line
 
 POSTERIOR, DIAGNOSTICS = "posterior.nc", "diagnostics.json"
 _UNJUDGED = (
@@ -104,7 +105,7 @@ def open_calibration(name: str) -> Calibration:
     if name == "published":
         return PublishedCalibration()
     run = read_run(run_folder(name))
-    called = run.folder.resolve().name
+    called = one_line(run.folder.resolve().name)
     return PosteriorCalibration(run.posterior, called, run.believable, run.doubts)
 
 
