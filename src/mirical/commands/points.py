@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.ending import Refusing
+from mirical.commands.ending import Refusing, consoles, print_notes
 from mirical.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,14 +52,15 @@ def asked_points(command: str, options: argparse.Namespace) -> tuple[Table | Non
 
 
 def _read_grid(path: Path) -> tuple[Table, Query]:
-    from astropy import units as u
-
-    from mirical.observations.formats import numbers, read_columns, texts
+    from mirical.observations.formats import read_columns, texts
+    from mirical.observations.quantities import epochs
     from mirical.products.calibration import Query
 
-    grid = read_columns(path, ("filter", "subarray", "mjd"))
+    notes: list[str] = []
+    grid = read_columns(path, ("filter", "subarray", "mjd"), notes)
     bands, subarrays = texts(grid["filter"]), texts(grid["subarray"])
-    mjd = numbers(grid["mjd"], u.d, path.name, bare=u.d).value
+    mjd = epochs(grid["mjd"], path.name, notes)
+    print_notes(notes, consoles()[1])
     return grid, Query.of(bands, subarrays, mjd, path.name)
 
 

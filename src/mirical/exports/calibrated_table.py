@@ -22,6 +22,7 @@ from mirical.errors import InputError
 from mirical.exports.covariance_file import Covariance
 from mirical.observations.apertures import Aperture
 from mirical.observations.formats import numbers, read_columns, texts
+from mirical.observations.quantities import epochs, errors
 from mirical.observations.stated_apertures import refuse_other_apertures, stated_apertures
 from mirical.products.calibration import Calibration, Query, simulated
 from mirical.products.error_budget import Observation, error_budget
@@ -36,6 +37,16 @@ MOST_ROWS = 5000
 
 _SURFACE_BRIGHTNESS = u.MJy / u.sr
 
+_EXTENDED = (
+    "{}: column 'flux' is a surface brightness, so its errors are those of an extended source "
+    "(--source extended): no aperture correction is common to it and the standard stars."
+)
+_OR_ALL = ", or the column if errors are not known"
+_NO_ERRORS = (
+    "{}: states no errors of its fluxes; flux_stat_std is NaN, and the covariance is the "
+    "calibration's alone."
+)
+
 
 @dataclass(frozen=True)
 class CalibratedFluxes:
@@ -47,8 +58,8 @@ class CalibratedFluxes:
         The rows as they came, and `MADE`: the flux, its error without the calibration's, the
         calibration's, and the factor.
     covariance : Covariance
-        Of the fluxes: ``statistical`` and the calibration's parts; draws hold the calibration's
-        alone.
+        Of the fluxes: ``statistical``, where the table states errors, and the calibration's
+        parts; draws hold the calibration's alone.
     cautions : tuple of str
         What to know of them, in sentences.
     """
@@ -90,12 +101,12 @@ def calibrate_table(
     InputError
         If the table lacks a column or a number, was calibrated here before, or is too long.
     """
-    table = read_columns(path, ("filter", "subarray", "mjd"))
+    notes: list[str] = []
+    table = read_columns(path, ("filter", "subarray", "mjd"), notes)
     _refuse(table, path.name)
-    mjd = numbers(table["mjd"], u.d, path.name, bare=u.d).value
+    mjd = epochs(table["mjd"], path.name, notes)
     query = Query.of(texts(table["filter"]), texts(table["subarray"]), mjd, path.name)
     objects = tuple(texts(table["name"])) if "name" in table.colnames else ()
-    observation = Observation(query, extended, visits, objects)
     factors = calibration.at(query)
     if "iflux" in table.colnames:
         if extended:
@@ -111,14 +122,20 @@ def calibrate_table(
         flux, error = _measured(table, "iflux", COUNT_RATE, path.name)
     else:
         unit = _flux_unit(table, path.name)
+        if unit == _SURFACE_BRIGHTNESS and not extended:
+            extended = True
+            notes.append(_EXTENDED.format(path.name))
         flux, error = _measured(table, "flux", unit, path.name)
         new = factors.mean / _old_factors(table, query, before, path.name)
     flux, error = flux * new, error * new
-    budget = error_budget(calibration, observation)
+    budget = error_budget(calibration, Observation(query, extended, visits, objects))
     size = flux.value
     outer = np.outer(size, size)
-    parts = {"statistical": np.diag(error.value**2)}
-    parts |= {name: part * outer for name, part in budget.parts.items()}
+    parts = {name: part * outer for name, part in budget.parts.items()}
+    if np.any(np.isfinite(error)):
+        parts = {"statistical": np.diag(error.value**2), **parts}
+    else:
+        notes.append(_NO_ERRORS.format(path.name))
     covariance = Covariance(
         query,
         size,
@@ -134,7 +151,8 @@ def calibrate_table(
     table.meta["calibrated_by"] = what
     if calibration.simulated:
         table.meta["simulated"] = True
-    return CalibratedFluxes(table, covariance, (*calibration.cautions(query), *budget.unknown))
+    cautions = *notes, *calibration.cautions(query), *budget.unknown
+    return CalibratedFluxes(table, covariance, cautions)
 
 
 def flux_draws(
@@ -191,14 +209,15 @@ def _flux_unit(table: Table, source: str) -> u.UnitBase:
 def _measured(
     table: Table, name: str, unit: u.UnitBase, source: str
 ) -> tuple[u.Quantity, u.Quantity]:
-    """Return a column and its error, zero where there is no column of errors."""
+    """Return a column and its error, NaN where there is no column of errors."""
     bare = unit if name == "iflux" else None
     value = numbers(table[name], unit, source, bare=bare)
-    error = 0 * value
     _refuse_missing(value.value, name, source)
-    if f"{name}unc" in table.colnames:
-        error = numbers(table[f"{name}unc"], unit, source, bare=bare)
-        _refuse_missing(np.where(error.value >= 0, error.value, np.nan), f"{name}unc", source)
+    unc = f"{name}unc"
+    if unc not in table.colnames:
+        return value, np.full(len(value), np.nan) * unit
+    error = errors(table, unc, value, unit, source, bare=bare)
+    _refuse_missing(np.where(error.value > 0, error.value, np.nan), unc, source)
     return value, error
 
 
@@ -207,7 +226,7 @@ def _refuse_missing(values: Floats, name: str, source: str) -> None:
     if len(bad):
         raise InputError(
             f"{source} row {bad[0] + 1}: column {name!r} has no usable number; fill it in or leave "
-            "the row out."
+            f"the row out{_OR_ALL if name.endswith('unc') else ''}."
         )
 
 

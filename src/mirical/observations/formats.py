@@ -15,6 +15,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import Column, MaskedColumn, Table
 from astropy.table.meta import get_header_from_yaml
+from astropy.utils.masked import Masked
 
 from mirical.errors import InputError, reading
 from mirical.observations.columns import COLUMNS
@@ -293,11 +294,14 @@ def write_ecsv(table: Table, path: Path) -> None:
     """Write a table as ECSV in plain columns with units, masked entries empty.
 
     Quantities and masked quantities become ordinary columns, so that any
-    reader of ECSV finds one column a name.
+    reader of ECSV finds one column a name; times and places stay what they are.
     """
     plain = Table(meta=table.meta)
     for name in table.colnames:
         column = table[name]
+        if not isinstance(column, Column | u.Quantity | Masked):
+            plain[name] = column
+            continue
         values = getattr(column, "value", column)
         mask = getattr(values, "mask", None)
         plain[name] = Column(values) if mask is None else MaskedColumn(_bare(values), mask=mask)

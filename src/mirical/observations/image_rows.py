@@ -22,6 +22,7 @@ from mirical.observations.columns import COLUMNS, Column
 from mirical.observations.image_files import Unmeasurable
 from mirical.observations.images import Image, read_image
 from mirical.observations.photometry import Measurement, measure
+from mirical.observations.stated_apertures import RADII
 from mirical.stars import STARS, star_key
 from mirical.text import one_line
 from mirical.workers import worker_pool
@@ -58,6 +59,13 @@ _COLUMNS: dict[str, Column] = {
     "note": Column("Worth knowing"),
     "file": Column("Image"),
 }
+_RADII = dict(
+    zip(
+        RADII,
+        ("Radius of the aperture", "Inner of the annulus", "Outer of the annulus"),
+        strict=True,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -216,7 +224,8 @@ def _notes(image: Image, found: Measurement) -> list[str]:
 def photometry_table(rows: Sequence[dict[str, Any]], apertures: Mapping[str, Aperture]) -> QTable:
     """Return rows as a photometry table (columns of Table 5 and how they came about).
 
-    It says what it was measured in, so that no run corrects for other apertures.
+    It says what it was measured in, so that no run corrects for other apertures: in the header,
+    and in columns that FITS keeps as well.
     """
     table = QTable()
     for name, column in _COLUMNS.items():
@@ -230,6 +239,10 @@ def photometry_table(rows: Sequence[dict[str, Any]], apertures: Mapping[str, Ape
     table.meta["origin"] = "mirical photometry: method of Gordon et al. 2025, section 2.2"
     used = [band for band in BANDS if band in set(table["filter"]) and band in apertures]
     table.meta["apertures_pix"] = {band: list(apertures[band].radii) for band in used}
+    for i, name in enumerate(RADII):
+        of = {band: apertures[band].radii[i] for band in used}
+        table[name] = [of.get(str(band), np.nan) for band in table["filter"]] * u.pix
+        table[name].info.description = _RADII[name]
     if simulated:
         table.meta["simulated"] = True
     return table
