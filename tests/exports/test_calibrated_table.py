@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
+from astropy.time import Time
 
 from drawn import drawn_calibration
 from mirical.errors import InputError
@@ -108,6 +110,60 @@ def test_draws_hold_what_is_not_the_factors_too(tmp_path: Path):
     assert draws[:, 0].std(ddof=1) == pytest.approx(wanted, rel=0.14)
 
 
+def test_a_surface_brightness_has_the_errors_of_an_extended_source(tmp_path: Path):
+    table = rows(flux=[1.0, 2.0] * u.MJy / u.sr, fluxunc=[0.1, 0.1] * u.MJy / u.sr)
+    table["photmjsr"] = [0.25, 0.9]
+    asked = calibrated(tmp_path, table, extended=True)
+    made = calibrated(tmp_path, table)
+    np.testing.assert_array_equal(made.covariance.covariance, asked.covariance.covariance)
+    assert made.cautions[0].startswith("fluxes.ecsv: column 'flux' is a surface brightness, so")
+    assert not any("surface brightness" in sentence for sentence in asked.cautions)
+
+
+def test_errors_in_magnitudes_are_those_of_the_flux(tmp_path: Path):
+    table = rows(photmjsr=[0.25, 0.9])
+    for name, values in {"flux": [16.4, 15.6], "fluxunc": [0.01, 0.02]}.items():
+        table[name] = values
+        table[name].unit = "mag(AB)"
+    made = calibrated(tmp_path, table).table
+    ratio = made["flux_stat_std"].value / made["flux_calibrated"].value
+    np.testing.assert_allclose(ratio, 0.4 * np.log(10) * np.array([0.01, 0.02]), rtol=1e-12)
+    linear = rows(flux=[16.4, 15.6] * u.ABmag, photmjsr=[0.25, 0.9])
+    linear["flux"] = linear["flux"].to(u.mJy)
+    np.testing.assert_allclose(
+        made["flux_calibrated"].value,
+        calibrated(tmp_path, linear).table["flux_calibrated"].value,
+        rtol=1e-12,
+    )
+
+
+def test_errors_that_are_not_stated_are_not_known(tmp_path: Path):
+    table = FLUXES.copy()
+    table.remove_column("fluxunc")
+    made = calibrated(tmp_path, table)
+    assert np.all(np.isnan(made.table["flux_stat_std"]))
+    assert "statistical" not in made.covariance.parts
+    with_errors = calibrated(tmp_path, FLUXES).covariance
+    np.testing.assert_allclose(
+        made.covariance.covariance,
+        with_errors.covariance - with_errors.parts["statistical"],
+        rtol=1e-9,
+    )
+    assert made.cautions[0].startswith("fluxes.ecsv: states no errors of its fluxes;")
+
+
+def test_times_and_places_of_a_table_stay_what_they_are(tmp_path: Path):
+    table = COUNTS.copy()
+    table["mjd"] = Time([60000.0, 60000.2], format="mjd")
+    table["place"] = SkyCoord([1.0, 2.0] * u.deg, [3.0, 4.0] * u.deg)
+    table.write(tmp_path / "fluxes.ecsv", overwrite=True)
+    made = calibrate_table(tmp_path / "fluxes.ecsv", DRAWN, APERTURES)
+    assert list(made.covariance.query.mjd) == [60000.0, 60000.2]
+    write_ecsv(made.table, tmp_path / "made.ecsv")
+    again = Table.read(tmp_path / "made.ecsv")
+    assert isinstance(again["mjd"], Time) and isinstance(again["place"], SkyCoord)
+
+
 REFUSED = {
     "no flux": (rows(), {}, "has neither 'iflux'"),
     "both": (rows(iflux=[1.0, 1.0], flux=[1.0, 1.0] * u.mJy), {}, "has both 'iflux' and 'flux'"),
@@ -123,6 +179,22 @@ REFUSED = {
         rows(iflux=[1.0, 1.0], ifluxunc=[-1.0, 1.0]),
         {},
         "row 1: column 'ifluxunc' has no usable number",
+    ),
+    "zero error": (
+        rows(flux=[1.0, 1.0] * u.mJy, fluxunc=[0.1, 0.0] * u.mJy, photmjsr=[1.0, 1.0]),
+        {},
+        "row 2: column 'fluxunc' has no usable number; fill it in or leave the row out, or the "
+        "column if errors are not known",
+    ),
+    "flux a pixel": (
+        rows(flux=[1.0, 1.0] * u.mJy / u.pix),
+        {},
+        "column 'flux' is in mJy / pix; expected a flux density such as mJy or a surface",
+    ),
+    "surface brightness for counts": (
+        rows(iflux=[1.0, 1.0] * u.MJy / u.sr),
+        {},
+        "column 'iflux' is in MJy / sr; expected DN / s",
     ),
     "no factor": (
         rows(flux=[1.0, 1.0] * u.mJy, photmjsr=[1.0, 0.0]),

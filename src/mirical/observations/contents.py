@@ -36,7 +36,7 @@ _EXPECTED = re.compile(
     # Leap seconds after the library's last are not known to anybody.
     r"|dubious year"
 )
-_DAMAGE = re.compile(r"truncated|corrupt|extra bytes", re.IGNORECASE)
+_DAMAGE = re.compile(r"truncated|corrupt|extra bytes|error validating header", re.IGNORECASE)
 
 
 def file_content(path: Path) -> bytes:
@@ -120,8 +120,10 @@ def heeding(source: str, notes: list[str]) -> Iterator[None]:
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         yield
-    for sentence in dict.fromkeys(reason_of(each.message) for each in heard):  # type: ignore[arg-type]
-        if _DAMAGE.search(sentence):
-            raise InputError(f"{source}: is damaged ({sentence}); get it again.")
-        if not _EXPECTED.search(sentence):
-            notes.append(f"{source}: the library that reads it says: {sentence}.")
+    said: dict[str, None] = {}
+    for message in (each.message for each in heard if isinstance(each.message, Warning)):
+        if _DAMAGE.search(str(message)):
+            raise InputError(f"{source}: is damaged ({reason_of(message)}); get it again.")
+        if not _EXPECTED.search(str(message)):
+            said[f"{source}: the library that reads it says: {reason_of(message)}."] = None
+    notes += said

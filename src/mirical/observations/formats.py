@@ -160,11 +160,20 @@ def _fits_tables(content: bytes, source: str, notes: list[str]) -> dict[str, Tab
                     # Pairs of numbers are times where the header says so (TCTYPn, MJDREF).
                     timed = any(key.startswith(_TIMED) for key in extension.header)
                     table = Table.read(extension, format="fits", astropy_native=timed)
-                    table.convert_bytestring_to_unicode()
-                    tables[f"[{i}]"] = table
+                    tables[f"[{i}]"] = _in_unicode(table)
     if not tables:
         raise InputError(f"{source}: is FITS without a table; expected one of photometry.")
     return tables if len(tables) > 1 else {"": next(iter(tables.values()))}
+
+
+def _in_unicode(table: Table) -> Table:
+    """Decode the text of FITS; astropy's own way of it stops at columns of times."""
+    for name in table.colnames:
+        column = table[name]
+        if isinstance(column, Column) and column.dtype.kind == "S":
+            text = np.strings.decode(np.ma.getdata(column), "utf-8")
+            table[name] = MaskedColumn(text, mask=np.ma.getmaskarray(column))
+    return table
 
 
 def _refuse_repeated(names: Sequence[str], source: str) -> None:
@@ -255,6 +264,8 @@ def numbers(
     """
     where = f"{where}: column {column.info.name!r}"
     try:
+        if getattr(column.info.dtype, "kind", "") in "bc":
+            raise TypeError("neither truth values nor complex numbers are measured")
         values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
     except (TypeError, ValueError) as error:
         raise InputError(f"{where} is not numeric; expected numbers in {unit}.") from error
