@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
+from astropy.wcs import WCS
 from photutils.aperture import CircularAperture
 from stdatamodels.jwst import datamodels
 
 from mirical.bands import BANDS
 from mirical.cli import main
-from mirical.inference.scene_models import TITLE, Target, exposures
+from mirical.inference.scene_models import TITLE, Target, exposures, mosaic
 from mirical.inference.scene_psf import scene_psf
 from mirical.inference.scenes import Background, Scene, exposure_time
 from mirical.observations.apertures import published_apertures
@@ -120,3 +122,35 @@ def test_a_program_as_images_is_recovered(tmp_path: Path, capsys: pytest.Capture
     assert abs(np.mean(pulls)) < 3.3 / np.sqrt(len(pulls)) and np.max(np.abs(pulls)) < 4.2
     ratio = found["ifluxunc"] / expected["ifluxunc"][number].value
     assert np.median(ratio) == pytest.approx(1, abs=0.1)
+
+
+REAL = (
+    "DATE-BEG EXPOSURE EXPMID EXPSTART EXP_TYPE FILTER MU_DEC MU_EPOCH MU_RA NGROUPS NINTS "
+    "READPATT SUBARRAY TARGNAME TARG_DEC TARG_RA TFRAME TGROUP"
+).split()
+"""Keywords of the primary header of every real mosaic that other tools read."""
+
+
+@pytest.mark.filterwarnings("ignore:'datfix' made the change")  # of the pipeline's products too
+def test_a_mosaic_has_what_other_tools_read(tmp_path: Path):
+    """Plain FITS readers know no gwcs; the data model's WCS and theirs are one."""
+    scene = Scene("F770W", "SUB128", 5000.0, Background(18.0), bad_fraction=0.01, seed=1)
+    made = mosaic(scene, Target(motion=(0.3, -0.2)), (70.3, 55.8))
+    made.save(str(tmp_path / "a_i2d.fits"), checksum=True)
+    with fits.open(tmp_path / "a_i2d.fits", checksum=True) as extensions:
+        primary, header = extensions[0].header, extensions["SCI"].header
+        assert [keyword for keyword in REAL if keyword not in primary] == []
+        assert primary["TITLE"].startswith("SIMULATED")
+        assert header["PHOTMJSR"] == 0.35 and header["BUNIT"] == "MJy/sr"
+        assert (primary["READPATT"], primary["NINTS"], primary["NGROUPS"]) == ("FASTR1", 5, 168)
+        reached = np.isfinite(extensions["SCI"].data)
+        assert np.array_equal(extensions["WHT"].data, np.where(reached, 100.0, 0.0))
+        assert np.array_equal(extensions["CON"].data[0], np.where(reached, 15, 0))
+        plain = WCS(header)
+    assert plain.array_shape == scene.size and plain.wcs.radesys == "ICRS"
+    x, y = np.random.default_rng(1).uniform(0, 127, (2, 50))
+    sky = made.meta.wcs(x, y)
+    there = plain.world_to_pixel_values(*sky)
+    assert np.max(np.hypot(there[0] - x, there[1] - y)) < 1e-6
+    star = plain.world_to_pixel_values(primary["TARG_RA"], primary["TARG_DEC"])
+    assert star == (pytest.approx(70.3, abs=1e-6), pytest.approx(55.8, abs=1e-6))

@@ -150,7 +150,7 @@ def calibrate_image(
         for line in _history(made, calibration.name, provenance):
             model.add_history_entry(ascii_text(line))
         with whole_file(out) as beside:
-            model.save(str(beside))
+            model.save(str(beside), checksum=True)
     return made
 
 

@@ -32,6 +32,7 @@ TITLE = "SIMULATED by mirical"
 SCALE = float(np.sqrt(PIXEL_SOLID_ANGLE.to_value("arcsec2")))
 """Side of a pixel in arcseconds."""
 
+_POINTINGS = 4  # dithers in a mosaic
 _EPOCH = "2016-01-01T00:00:00"  # of the target's coordinates
 
 
@@ -92,7 +93,12 @@ def mosaic(scene: Scene, target: Target, at: tuple[float, float]) -> datamodels.
     model = _model(scene, target, at, image, photon, read)
     model.meta.filename = f"simulated_{scene.band}_{scene.subarray}_{scene.seed}_i2d.fits"
     model.meta.cal_step.resample = "COMPLETE"
-    model.meta.resample.pointings = 4
+    model.meta.resample.pointings = _POINTINGS
+    model.meta.resample.weight_type = "exptime"
+    model.meta.resample.pixel_scale_ratio = model.meta.resample.pixfrac = 1.0
+    reached = np.isfinite(image)
+    model.wht = np.where(reached, scene.exposure_time, 0.0).astype(np.float32)
+    model.con = np.where(reached, 2**_POINTINGS - 1, 0).astype(np.int32)[None]
     return model
 
 
@@ -156,23 +162,36 @@ def _describe(model: datamodels.ImageModel, scene: Scene, target: Target) -> Non
     meta.program.title = TITLE
     meta.observation.program_number = f"{int(target.program):05d}"
     meta.observation.observation_number, meta.observation.visit_number = "001", "001"
-    meta.observation.date, meta.observation.time = time.Time(target.mjd, format="mjd").iso.split()
-    meta.exposure.type = "MIR_IMAGE"
-    half = scene.exposure_time / 2 / 86400
-    meta.exposure.start_time, meta.exposure.mid_time, meta.exposure.end_time = (
-        target.mjd + part for part in (-half, 0.0, half)
-    )
-    meta.exposure.exposure_time = meta.exposure.measurement_time = scene.exposure_time
-    meta.exposure.duration = meta.exposure.effective_exposure_time = scene.exposure_time
-    meta.exposure.integration_time = target.integration_time
-    meta.exposure.group_time = FRAME_TIME[scene.subarray]
-    meta.exposure.ngroups = max(1, round(target.integration_time / FRAME_TIME[scene.subarray]))
+    meta.observation.exposure_number = "00001"
+    _time(model, scene, target)
     meta.target.catalog_name = meta.target.proposer_name = target.name
     meta.target.description = TITLE
     meta.target.ra, meta.target.dec = target.position()
     meta.target.proposer_ra, meta.target.proposer_dec = target.ra, target.dec
     meta.target.proper_motion_ra, meta.target.proper_motion_dec = target.motion
     meta.target.proper_motion_epoch = _EPOCH
+
+
+def _time(model: datamodels.ImageModel, scene: Scene, target: Target) -> None:
+    """State when and how long the detector was exposed, and how it was read."""
+    exposure, observation = model.meta.exposure, model.meta.observation
+    half = scene.exposure_time / 2 / 86400
+    start, middle, end = (target.mjd + part for part in (-half, 0.0, half))
+    observation.date, observation.time = time.Time(target.mjd, format="mjd").iso.split()
+    observation.date_beg, observation.date_end = time.Time([start, end], format="mjd").isot
+    exposure.type, exposure.readpatt = "MIR_IMAGE", "FASTR1"
+    exposure.start_time, exposure.mid_time, exposure.end_time = start, middle, end
+    # The clocks of the Sun's and the Earth's frame are one here.
+    exposure.start_time_mjd, exposure.mid_time_mjd, exposure.end_time_mjd = start, middle, end
+    exposure.exposure_time = exposure.measurement_time = scene.exposure_time
+    exposure.duration = exposure.effective_exposure_time = scene.exposure_time
+    exposure.elapsed_exposure_time = scene.exposure_time
+    frame = FRAME_TIME[scene.subarray]
+    exposure.integration_time = target.integration_time
+    exposure.nints = max(1, round(scene.exposure_time / target.integration_time))
+    exposure.ngroups = max(1, round(target.integration_time / frame))
+    exposure.frame_time = exposure.group_time = frame
+    exposure.nframes, exposure.groupgap = 1, 0
 
 
 def _place(
@@ -201,4 +220,20 @@ def _place(
     model.meta.wcsinfo.v2_ref = model.meta.wcsinfo.v3_ref = 0.0
     model.meta.wcsinfo.roll_ref, model.meta.wcsinfo.v3yangle = 0.0, 0.0
     model.meta.wcsinfo.vparity = -1
+    _place_for_fits(model, at, (ra, dec))
     update_s_region_imaging(model)
+
+
+def _place_for_fits(
+    model: datamodels.ImageModel, at: tuple[float, float], sky: tuple[float, float]
+) -> None:
+    """State the same WCS in the words of FITS, for readers that know no other: exactly TAN."""
+    words = model.meta.wcsinfo
+    words.wcsaxes = 2
+    words.ctype1, words.ctype2 = "RA---TAN", "DEC--TAN"
+    words.cunit1 = words.cunit2 = "deg"
+    words.crpix1, words.crpix2 = (pixel + 1 for pixel in at)  # the first pixel is 1 there
+    words.crval1, words.crval2 = sky
+    words.cdelt1 = words.cdelt2 = SCALE / 3600
+    words.pc1_1, words.pc1_2, words.pc2_1, words.pc2_2 = -1.0, 0.0, 0.0, 1.0
+    model.meta.coordinates.reference_frame = "ICRS"

@@ -68,7 +68,7 @@ def write_mosaics(
         )
         path = folder / f"simulated_{i + 1:04d}_{band}_i2d.fits"
         with mosaic(scene, target, (at[0], at[1])) as model:
-            model.save(str(path))
+            model.save(str(path), checksum=True)
         yield path
 
 

@@ -87,7 +87,7 @@ def open_with_warnings(path: Path) -> Iterator[tuple[Any, list[str]]]:
     with ExitStack() as opened:
         with reading() as warned:
             file = opened.enter_context(path.open("rb"))
-            extensions = opened.enter_context(fits.open(file, memmap=False))
+            extensions = opened.enter_context(fits.open(file, memmap=False, checksum=True))
             shapes = [
                 (hdu.name, hdu.shape)
                 for hdu in extensions  # looks at all of them

@@ -80,7 +80,7 @@ def save_mosaic(made: datamodels.ImageModel, path: Path) -> None:
         If it cannot be written.
     """
     with whole_file(path) as beside, _quiet():
-        made.save(str(beside))
+        made.save(str(beside), checksum=True)
 
 
 def _keep_background(made: datamodels.ImageModel, models: Sequence[datamodels.ImageModel]) -> None:

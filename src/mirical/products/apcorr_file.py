@@ -85,7 +85,7 @@ def _save(rows: list[tuple[Any, ...]], description: str, pedigree: str, path: Pa
     model.meta.instrument.name, model.meta.instrument.detector = "MIRI", "MIRIMAGE"
     model.meta.exposure.type = "MIR_IMAGE"
     with model:
-        model.save(str(path))
+        model.save(str(path), checksum=True)
 
 
 def _pedigree(study: ApertureStudy) -> str:
