@@ -399,7 +399,7 @@ def test_only_what_may_be_replaced_is(tmp_path: Path):
 def test_an_interrupted_writing_leaves_nothing(tmp_path: Path, monkeypatch):
     path = rate_file(tmp_path)
 
-    def half(model: Any, to: str) -> None:
+    def half(model: Any, to: str, **_: Any) -> None:
         Path(to).write_text("half")
         raise KeyboardInterrupt
 

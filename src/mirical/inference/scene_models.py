@@ -178,7 +178,9 @@ def _time(model: datamodels.ImageModel, scene: Scene, target: Target) -> None:
     half = scene.exposure_time / 2 / 86400
     start, middle, end = (target.mjd + part for part in (-half, 0.0, half))
     observation.date, observation.time = time.Time(target.mjd, format="mjd").iso.split()
-    observation.date_beg, observation.date_end = time.Time([start, end], format="mjd").isot
+    # A scene without noise is exposed for ages, and a date has four digits for the year.
+    within = np.clip([start, end], target.mjd - 366, target.mjd + 366)
+    observation.date_beg, observation.date_end = time.Time(within, format="mjd").isot
     exposure.type, exposure.readpatt = "MIR_IMAGE", "FASTR1"
     exposure.start_time, exposure.mid_time, exposure.end_time = start, middle, end
     # The clocks of the Sun's and the Earth's frame are one here.
