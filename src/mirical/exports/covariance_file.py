@@ -9,19 +9,20 @@ DRAWS         (draw, point), in the value's unit, where they were asked for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
 import mirical
 from mirical.errors import InputError
+from mirical.exports.covariance import Covariance, refuse_impossible
+from mirical.exports.fits_contents import Columns, FitsContents, read_fits
 from mirical.files import whole_file
 from mirical.products.calibration import Calibration, Query, simulated
 from mirical.text import ascii_name, ascii_text, name_of_ascii
@@ -29,58 +30,9 @@ from mirical.text import ascii_name, ascii_text, name_of_ascii
 Floats = NDArray[np.float64]
 
 _PART = "COV_"
-
-
-@dataclass(frozen=True)
-class Covariance:
-    """Values at points with their covariance.
-
-    Attributes
-    ----------
-    query : Query
-        The points.
-    value : (point,) array
-        Mean.
-    covariance : (point, point) array
-        In the unit squared.
-    unit : Unit
-        Of the values.
-    parts : mapping of {str : (point, point) array}
-        What the covariance is the sum of.
-    draws : (draw, point) array or None
-        Draws of the values.
-    objects : tuple of str
-        What each value is of; empty for one object. A FITS file holds ASCII alone: there they are
-        written as `ascii_name` does.
-    """
-
-    query: Query
-    value: Floats
-    covariance: Floats
-    unit: u.UnitBase
-    parts: Mapping[str, Floats] = field(default_factory=dict)
-    draws: Floats | None = None
-    objects: tuple[str, ...] = ()
-
-    @property
-    def std(self) -> Floats:
-        """Standard deviations, (point,)."""
-        return np.sqrt(np.diag(self.covariance))
-
-    def log_likelihood(self, model: Floats) -> float:
-        """Return the normal log density of the values given what a model says of them.
-
-        Parameters
-        ----------
-        model : (point,) array
-            In the same unit and order.
-        """
-        root = cho_factor(self.covariance, lower=True)
-        off = self.value - np.asarray(model, dtype=float)
-        log_volume = 2 * np.sum(np.log(np.diag(root[0])))
-        return float(
-            -0.5 * (off @ cho_solve(root, off) + log_volume + len(off) * np.log(2 * np.pi))
-        )
+_EXPECTED = "expected a FITS file with POINTS and COVARIANCE, as mirical writes it"
+_NUMBERS, _NAMES = ("mjd", "value", "std"), ("filter", "subarray")
+_SAME_STD = 1e-6
 
 
 def history(calibration: Calibration) -> list[str]:
@@ -130,10 +82,10 @@ def write_covariance(
     if made.objects:
         points.add_column(list(map(ascii_name, made.objects)), name="name", index=0)
     points["mjd"] = query.mjd * u.d
-    unit = made.unit.to_string()
+    unit, squared = made.unit.to_string(), (made.unit**2).to_string()
     points["value"], points["std"] = made.value, made.std
-    images = {"COVARIANCE": (made.covariance, f"({unit})^2")}
-    images |= {_PART + name.upper(): (part, f"({unit})^2") for name, part in made.parts.items()}
+    images = {"COVARIANCE": (made.covariance, squared)}
+    images |= {_PART + name.upper(): (part, squared) for name, part in made.parts.items()}
     if made.draws is not None:
         images["DRAWS"] = made.draws, unit
     extensions = [fits.PrimaryHDU(header=header), fits.BinTableHDU(points, name="POINTS")]
@@ -142,7 +94,7 @@ def write_covariance(
         extensions.append(fits.ImageHDU(np.asarray(values, dtype=float), name=name))
         extensions[-1].header["BUNIT"] = of
     with whole_file(path, ".fits") as beside:
-        fits.HDUList(extensions).writeto(beside)
+        fits.HDUList(extensions).writeto(beside, checksum=True)
 
 
 def read_covariance(path: Path | str) -> Covariance:
@@ -151,29 +103,29 @@ def read_covariance(path: Path | str) -> Covariance:
     Raises
     ------
     InputError
-        If it is no such file.
+        If it is no such file, has changed since it was written, or holds what cannot be: other
+        shapes, numbers that are not finite, matrices that are not symmetric or give some
+        combination of points a negative variance, parts that do not add up, other units.
     """
     path = Path(path)
-    expected = "expected a FITS file with POINTS and COVARIANCE, as mirical writes it"
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; {expected}.")
-    try:
-        with fits.open(path, memmap=False) as extensions:
-            points = Table.read(extensions["POINTS"])
-            unit = u.Unit(extensions["POINTS"].header["VALUNIT"])
-            images = {
-                e.name: np.asarray(e.data, float)
-                for e in extensions
-                if e.is_image and e.name != "PRIMARY"
-            }
-    except (OSError, KeyError) as error:
-        raise InputError(f"{path.name}: cannot be read; {expected}.") from error
-    if "COVARIANCE" not in images:
-        raise InputError(f"{path.name}: has no COVARIANCE; {expected}.")
-    filters, subarrays = (tuple(map(str, points[name])) for name in ("filter", "subarray"))
-    return Covariance(
-        query=Query(filters, subarrays, np.asarray(points["mjd"], dtype=float)),
-        value=np.asarray(points["value"], dtype=float),
+    contents = read_fits(path, _EXPECTED)
+    points = contents.named("POINTS")
+    images = _images(contents, path.name)
+    if points is None or points.columns is None or "COVARIANCE" not in images:
+        raise InputError(f"{path.name}: has no POINTS table and COVARIANCE; {_EXPECTED}.")
+    if contents.changed:
+        raise InputError(
+            f"{path.name}: its checksum is wrong, so it has changed since it was written; make it "
+            "again."
+        )
+    numbers = {name: _numbers(points.columns, name, path.name) for name in _NUMBERS}
+    filters, subarrays = (_texts(points.columns, name, path.name) for name in _NAMES)
+    unit = _unit(points.header.get("VALUNIT"), f"{path.name}: VALUNIT of POINTS")
+    _refuse_other_units(contents, unit, path.name)
+    named = _texts(points.columns, "name", path.name) if "name" in points.columns else ()
+    made = Covariance(
+        query=Query.of(filters, subarrays, numbers["mjd"], f"{path.name}: POINTS"),
+        value=numbers["value"],
         covariance=images["COVARIANCE"],
         unit=unit,
         parts={
@@ -182,7 +134,65 @@ def read_covariance(path: Path | str) -> Covariance:
             if name.startswith(_PART)
         },
         draws=images.get("DRAWS"),
-        objects=tuple(name_of_ascii(str(n)) for n in points["name"])
-        if "name" in points.colnames
-        else (),
+        objects=tuple(map(name_of_ascii, named)),
     )
+    refuse_impossible(made, path.name)
+    if not np.allclose(numbers["std"], made.std, rtol=_SAME_STD, atol=0):
+        raise InputError(
+            f"{path.name}: the standard deviations of POINTS are not those of COVARIANCE; the file "
+            "was damaged or edited: make it again."
+        )
+    return made
+
+
+def _images(contents: FitsContents, where: str) -> dict[str, Floats]:
+    """Return the images but the primary one, by name, as numbers."""
+    found: dict[str, Floats] = {}
+    for one in contents.extensions:
+        if one.image is None or one.name == "PRIMARY":
+            continue
+        if one.name in found:
+            raise InputError(f"{where}: has several extensions {one.name}; {_EXPECTED}.")
+        found[one.name] = one.image.astype(float)
+    return found
+
+
+def _column(columns: Columns, name: str, kinds: str, what: str, where: str) -> NDArray[Any]:
+    column = columns.get(name)
+    if column is None or column.ndim != 1 or column.dtype.kind not in kinds:
+        raise InputError(f"{where}: POINTS has no column {name!r} of {what}; {_EXPECTED}.")
+    return column
+
+
+def _numbers(columns: Columns, name: str, where: str) -> Floats:
+    return _column(columns, name, "fiu", "numbers", where).astype(float)
+
+
+def _texts(columns: Columns, name: str, where: str) -> tuple[str, ...]:
+    column = _column(columns, name, "SU", "texts", where)
+    # Bytes that are no ASCII are no names of ours; the check of names shows them.
+    texts = column if column.dtype.kind == "U" else np.char.decode(column, "ascii", "replace")
+    return tuple(str(text).rstrip() for text in texts)
+
+
+def _unit(text: object, where: str) -> u.UnitBase:
+    # The empty text is the unit of ratios.
+    try:
+        return u.Unit(str(text)) if text is not None else u.Unit("missing")
+    except ValueError as error:  # what astropy raises on a text that is no unit
+        raise InputError(f"{where} is {text!r}, no unit; {_EXPECTED}.") from error
+
+
+def _refuse_other_units(contents: FitsContents, unit: u.UnitBase, where: str) -> None:
+    for one in contents.extensions:
+        if one.name not in {"DRAWS", "COVARIANCE"} and not one.name.startswith(_PART):
+            continue
+        expected = unit if one.name == "DRAWS" else unit**2
+        got = one.header.get("BUNIT")
+        if got == f"({unit.to_string()})^2" and one.name != "DRAWS":
+            continue  # as mirical 0.1.0 wrote it, which astropy does not read
+        if _unit(got, f"{where}: BUNIT of {one.name}") != expected:
+            raise InputError(
+                f"{where}: {one.name} is in {got}, where values are in {unit}; the file was "
+                "edited: make it again."
+            )
