@@ -181,9 +181,9 @@ def test_a_run_that_must_not_be_believed_says_so_wherever_it_goes(
     folder, table = tmp_path / "short", tmp_path / "table8.tex"
     write_drawn(folder, believable=False)
     asked = ["--filter", "F770W", "--mjd", "60000"]
-    assert main(["factors", str(folder), *asked]) == 0
+    assert main(["factors", str(folder), *asked]) == 1
     assert "this run must not be believed" in capsys.readouterr().err.replace("\n", " ")
-    assert main(["error", str(folder), *asked]) == 0
+    assert main(["error", str(folder), *asked]) == 1
     assert "this run must not be believed" in capsys.readouterr().err
     assert main(["export", str(folder), "--to", "latex", str(table)]) == 1 and table.exists()
     assert "this run must not be believed" in capsys.readouterr().err

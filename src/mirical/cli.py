@@ -6,7 +6,7 @@ Exit status 0 on success, 1 if a result must not be believed, 2 for a user's mis
 from __future__ import annotations
 
 import argparse
-import io
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -21,20 +21,31 @@ from mirical.commands import (
     simulating,
 )
 from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
-from mirical.errors import InputError
-from mirical.text import ASCII_SIGNS
+from mirical.commands.streams import Stream, standard_streams
+from mirical.errors import InputError, reason_of
+from mirical.interrupts import stoppable
+
+__all__ = ["INTERRUPTED", "SUCCESS", "USER_MISTAKE", "main"]
 
 SEEDS = 2**32  # as a job's
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    with stoppable(to_the_end=arguments is None), standard_streams() as out:
+        try:
+            status = _run(arguments)
+        except SystemExit as end:  # of argparse, after --help or a mistake
+            if _answered(out):
+                raise
+            raise SystemExit(USER_MISTAKE) from end
+        return status if _answered(out) else USER_MISTAKE
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may know ASCII alone
-            stream.reconfigure(errors=ASCII_SIGNS)
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         _refuse_unusable(arguments, options)
         return options.command(options)
     except InputError as error:
@@ -43,10 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("mirical: interrupted before there was anything to keep.\n")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; keep Python from complaining at exit.
-        sys.stderr.close()
-        return SUCCESS
+
+
+def _answered(out: Stream) -> bool:
+    """Return whether all that was printed got out; say so if it did not."""
+    out.flush()
+    # A reader that has gone (head, less) has seen enough.
+    if out.lost is None or out.lost.errno == errno.EPIPE:
+        return True
+    sys.stderr.write(
+        f"mirical: standard output: cannot be written ({reason_of(out.lost)}); what was to be "
+        "printed is lost, files that were asked for are written.\n"
+    )
+    return False
 
 
 def _refuse_unusable(arguments: Sequence[str], options: argparse.Namespace) -> None:

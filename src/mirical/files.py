@@ -14,9 +14,28 @@ from mirical.errors import InputError, reason_of
 from mirical.interrupts import uninterrupted
 from mirical.staging import Folder, Hidden, Move, files_in, put_in_place, settle, write_list
 
-__all__ = ["check_outputs", "settle", "together", "whole_file", "whole_folder"]
+__all__ = ["Unwritable", "check_outputs", "settle", "together", "whole_file", "whole_folder"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Unwritable(InputError):
+    """An output that cannot be written, found while it was.
+
+    Parameters
+    ----------
+    path : Path
+        The output.
+    error : OSError
+        What the system says; ``reason`` in its words.
+    """
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.reason = reason_of(error)
+        remedy = "choose another path."
+        if error.errno in _FULL:
+            remedy = "what stood there is as it was: make room, or choose another path."
+        super().__init__(f"{path}: cannot be written ({self.reason}); {remedy}")
 
 
 class _Outputs:
@@ -25,7 +44,7 @@ class _Outputs:
     def __init__(self) -> None:
         self.hidden: list[Hidden] = []
         self.moves: list[Move] = []
-        self.folders: list[Folder] = []
+        self.folders: list[tuple[Path, Path, tuple[str, ...]]] = []
         self.copies: list[tuple[Path, Path]] = []
 
     def place(self, parent: Path) -> Path:
@@ -33,9 +52,14 @@ class _Outputs:
         self.hidden.append(Hidden(parent))
         return self.hidden[-1].path
 
-    def hides(self, path: Path) -> bool:
-        """Return whether a path lies in a folder that is being made, which nobody sees yet."""
-        return any(one.path in path.parents for one in self.hidden)
+    def inside(self, path: Path) -> Path | None:
+        """Return where a path is made if it lies in a folder that is being made, else None."""
+        if any(one.path in path.parents for one in self.hidden):
+            return path
+        for staged, target, _ in self.folders:
+            if target in path.parents:
+                return staged / path.relative_to(target)
+        return None
 
     def file(self, staged: Path, target: Path) -> None:
         """Take note of a file that is whole."""
@@ -44,9 +68,8 @@ class _Outputs:
         else:
             self._move(staged, target)
 
-    def folder(self, staged: Path, target: Path, former: tuple[str, ...]) -> None:
+    def folder(self, staged: Path, target: Path) -> None:
         """Take note of a folder that is whole."""
-        self.folders.append(Folder(str(staged), str(target), former, files_in(staged)))
         self._move(staged, target)
 
     def _move(self, staged: Path, target: Path) -> None:
@@ -55,10 +78,13 @@ class _Outputs:
     def put_in_place(self) -> None:
         """Let everything appear, or nothing."""
         if self.moves:
+            made = [(one, other, former, files_in(one)) for one, other, former in self.folders]
+            folders = [Folder(str(one), str(other), *rest) for one, other, *rest in made]
             try:
-                put_in_place(self.moves, self.folders, self.hidden)
+                put_in_place(self.moves, folders, self.hidden)
             except OSError as error:
-                raise _cannot(Path(error.filename or self.moves[0].target), error) from error
+                place = Path(error.filename or self.moves[0].target)
+                raise Unwritable(place, error) from error
         for staged, target in self.copies:
             with _refusing(target), staged.open("rb") as source, target.open("wb") as sink:
                 shutil.copyfileobj(source, sink)
@@ -126,18 +152,20 @@ def whole_folder(
         if target.exists() and not target.is_dir():
             raise InputError(f"{folder}: is a file; choose another --out, a folder.")
         target.parent.mkdir(parents=True, exist_ok=True)
-        if outputs.hides(target):
-            target.mkdir(exist_ok=True)
-            yield target
+        inside = outputs.inside(target)
+        if inside is not None:
+            inside.mkdir(parents=True, exist_ok=True)
+            yield inside
             return
         staged = outputs.place(_beside(target)) / (target.name or "folder")
         staged.mkdir()
         if target.is_dir():
             shutil.copymode(target, staged)
+        outputs.folders.append((staged, target, former))
         yield staged
         if listed:
             write_list(staged)
-        outputs.folder(staged, target, former)
+        outputs.folder(staged, target)
 
 
 @contextmanager
@@ -163,8 +191,10 @@ def whole_file(path: Path, suffix: str = "") -> Iterator[Path]:
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise InputError(f"{path}: is a folder; give the name of a file to write.")
-        if outputs.hides(target):
-            yield target
+        inside = outputs.inside(target)
+        if inside is not None:
+            inside.parent.mkdir(parents=True, exist_ok=True)
+            yield inside
             return
         if target.exists() and not target.is_file():
             target, parent = path, Path(os.path.realpath(os.curdir))
@@ -180,16 +210,18 @@ def check_outputs(
     files: Iterable[Path | None] = (),
     folders: Iterable[Path | None] = (),
     inputs: Iterable[Path | None] = (),
+    parents: bool = False,
 ) -> None:
     """Refuse outputs that could not be written, before the work; makes nothing.
 
     Parameters
     ----------
     files, folders : iterable of Path or None
-        What a command will write; None where it was not asked for. The folder of a file must
-        exist, that of a folder is made.
+        What a command will write; None where it was not asked for.
     inputs : iterable of Path or None
         What it reads, and therefore may not write.
+    parents : bool, optional
+        Whether the folders of files are made, as those of folders are, or must exist.
 
     Raises
     ------
@@ -202,7 +234,7 @@ def check_outputs(
         if path is None:
             continue
         with _refusing(path):
-            _check_output(path, is_folder)
+            _check_output(path, is_folder, parents or is_folder)
         place = os.path.realpath(path)
         if place in read:
             raise InputError(f"{path}: is read as input; choose another path to write.")
@@ -211,7 +243,7 @@ def check_outputs(
         seen.add(place)
 
 
-def _check_output(path: Path, is_folder: bool) -> None:
+def _check_output(path: Path, is_folder: bool, parents: bool) -> None:
     if is_folder and path.exists() and not path.is_dir():
         raise InputError(f"{path}: is a file; --out needs a folder.")
     if not is_folder and path.is_dir():
@@ -220,7 +252,7 @@ def _check_output(path: Path, is_folder: bool) -> None:
     if not is_folder and (target.parent.is_dir() and target.exists() and not target.is_file()):
         return  # a device or a pipe
     parent = _beside(target) if is_folder else target.parent
-    while is_folder and not os.path.lexists(parent):
+    while parents and not os.path.lexists(parent):
         parent = parent.parent
     Hidden(parent).remove()
 
@@ -240,13 +272,4 @@ def _refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _cannot(path, error) from error
-
-
-def _cannot(path: Path, error: OSError) -> InputError:
-    if error.errno in _FULL:
-        return InputError(
-            f"{path}: cannot be written ({reason_of(error)}); what stood there is as it was: make "
-            "room, or choose another path."
-        )
-    return InputError(f"{path}: cannot be written ({reason_of(error)}); choose another path.")
+        raise Unwritable(path, error) from error

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 INTERRUPTED = 130
 """Exit status of a command that was stopped."""
@@ -21,11 +22,16 @@ _SIGNALS = tuple(
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(to_the_end: bool) -> Iterator[None]:
     """Raise KeyboardInterrupt for the first signal that asks to stop.
 
     A second one within `GRACE` is ignored; a later one ends the process at once. Signals that the
     caller has told this process to ignore (``nohup``) stay ignored.
+
+    Parameters
+    ----------
+    to_the_end : bool
+        Whether the process ends after the block; signals are then ignored while it does.
     """
     first: list[float] = []
 
@@ -36,7 +42,7 @@ def stoppable() -> Iterator[None]:
         if time.monotonic() - first[0] > GRACE:
             os._exit(INTERRUPTED)
 
-    with _handled(stop):
+    with _handled(stop, signal.SIG_IGN if to_the_end else None):
         yield
 
 
@@ -50,15 +56,8 @@ def uninterrupted() -> Iterator[None]:
         signal.raise_signal(waiting[0])
 
 
-def ignore_from_now_on() -> None:
-    """Ignore signals that ask to stop: the command is done and the process about to end."""
-    if threading.current_thread() is threading.main_thread():
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-
-
 @contextmanager
-def _handled(handler: object) -> Iterator[None]:
+def _handled(handler: Any, afterwards: Any = None) -> Iterator[None]:
     # Only the main thread gets signals, and only it may say who handles them.
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -66,9 +65,9 @@ def _handled(handler: object) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     ours = [n for n, old in before.items() if old is not None and old != signal.SIG_IGN]
     for number in ours:
-        signal.signal(number, handler)  # type: ignore[arg-type]
+        signal.signal(number, handler)
     try:
         yield
     finally:
         for number in ours:
-            signal.signal(number, before[number])
+            signal.signal(number, before[number] if afterwards is None else afterwards)

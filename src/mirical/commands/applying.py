@@ -5,20 +5,26 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mirical.commands.ending import SUCCESS, consoles, print_notes, write_table
+from mirical.commands.ending import consoles, print_notes, status_of, write_table
 from mirical.commands.points import add_points, add_source, asked_points, write_matrix
 from mirical.errors import InputError
+from mirical.files import check_outputs, together
 
 _FITS_START = b"SIMPLE"
 
 
 def error(options: argparse.Namespace) -> int:
     """Say what the calibration contributes to an observation's errors, and write it."""
+    import numpy as np
+    from astropy import units as u
+
+    from mirical.exports.covariance_file import Covariance
     from mirical.observations.formats import texts
     from mirical.products.error_budget import Observation, error_budget
     from mirical.products.stored_runs import open_calibration
     from mirical.products.summary import print_budget
 
+    check_outputs([options.out, options.covariance], inputs=[options.at])
     grid, query = asked_points("error", options)
     objects: tuple[str, ...] = ()
     if grid is not None and "name" in grid.colnames:
@@ -26,24 +32,20 @@ def error(options: argparse.Namespace) -> int:
     calibration = open_calibration(options.run)
     observation = Observation(query, options.source == "extended", options.visits, objects)
     budget = error_budget(calibration, observation)
-    if options.out is not None:
-        write_table(budget.table(), options.out)
-    if options.covariance is not None:
-        import numpy as np
-        from astropy import units as u
-
-        from mirical.exports.covariance_file import Covariance
-
-        one = u.dimensionless_unscaled
-        relative = Covariance(
-            query, np.ones(len(query)), budget.covariance, one, budget.parts, objects=objects
-        )
-        about = "relative covariance of an observation's fluxes"
-        write_matrix(relative, options.covariance, about, calibration)
+    with together():
+        if options.out is not None:
+            write_table(budget.table(), options.out)
+        if options.covariance is not None:
+            one = u.dimensionless_unscaled
+            relative = Covariance(
+                query, np.ones(len(query)), budget.covariance, one, budget.parts, objects=objects
+            )
+            about = "relative covariance of an observation's fluxes"
+            write_matrix(relative, options.covariance, about, calibration)
     results, cautions = consoles()
     print_budget(budget, results)
     print_notes((*calibration.cautions(query), *budget.unknown), cautions)
-    return SUCCESS
+    return status_of(calibration)
 
 
 def apply(options: argparse.Namespace) -> int:
@@ -69,6 +71,8 @@ def _apply_to_table(options: argparse.Namespace) -> int:
 
     if options.filter is not None:
         raise InputError("apply: --filter is for images; a table has a column 'filter'.")
+    beside = options.covariance or options.out.with_suffix(".cov.fits")
+    check_outputs([options.out, beside], inputs=[options.file], parents=True)
     calibration = open_calibration(options.run)
     before = None if options.before is None else open_calibration(options.before)
     apertures = load_apertures(options.apertures, "apply")
@@ -84,9 +88,9 @@ def _apply_to_table(options: argparse.Namespace) -> int:
     if options.draws is not None:
         draws = flux_draws(made, calibration, options.draws, options.seed)
         covariance = replace(covariance, draws=draws)
-    write_table(made.table, options.out)
-    beside = options.covariance or options.out.with_suffix(".cov.fits")
-    write_matrix(covariance, beside, "calibrated fluxes and their covariance", calibration)
+    with together():
+        write_table(made.table, options.out)
+        write_matrix(covariance, beside, "calibrated fluxes and their covariance", calibration)
     results, cautions = consoles()
     of = "SIMULATED calibration: " if calibration.simulated else ""
     results.print(
@@ -95,7 +99,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
         markup=False,
     )
     print_notes(made.cautions, cautions)
-    return SUCCESS
+    return status_of(calibration)
 
 
 def _apply_to_image(options: argparse.Namespace) -> int:
@@ -106,6 +110,7 @@ def _apply_to_image(options: argparse.Namespace) -> int:
         if getattr(options, name) is not None:
             option = {"before": "calibrated-with"}.get(name, name)
             raise InputError(f"apply: --{option} is for tables; {options.file.name} is an image.")
+    check_outputs([options.out], parents=True)
     calibration = open_calibration(options.run)
     known = {str(key): str(value) for key, value in calibration.provenance.items()}
     made = calibrate_image(
@@ -126,7 +131,7 @@ def _apply_to_image(options: argparse.Namespace) -> int:
         markup=False,
     )
     print_notes(made.cautions, cautions)
-    return SUCCESS
+    return status_of(calibration)
 
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:

@@ -7,18 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirical.commands.ending import (
+    INTERRUPTED,
     NOT_BELIEVABLE,
     SUCCESS,
-    Refusing,
     consoles,
+    place_if_interrupted,
     print_notes,
+    status_of,
+    write_array,
     write_table,
 )
 from mirical.commands.points import add_points
 from mirical.errors import InputError
+from mirical.files import Unwritable, check_outputs, together
 
 if TYPE_CHECKING:
+    from astropy.table import Table
     from rich.console import Console
+
+    from mirical.products.runs import Run
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,33 +44,73 @@ def run(options: argparse.Namespace) -> int:
     }
     job = with_options(load_job(options.job), texts, numbers, options.mjd)
     folder = options.out or Path("reports") / job.name
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; --out needs a folder.")
+    check_outputs(folders=[folder])
     inputs = resolve_job(job)
 
     from mirical.inference.watching import ChainWatch
-    from mirical.products.runs import run_job, write_run
+    from mirical.products.runs import run_job
     from mirical.products.summary import print_run
 
     results, progress = consoles()
     print_notes(inputs.factors.observations.notes, progress)
     with ChainWatch(job.sampler, progress) as watch:
         run = run_job(job, inputs, watch, lambda sentences: print_notes(sentences, progress))
-    write_run(run, folder)
-    print_run(run, folder, results)
-    return SUCCESS if run.verdict.believable else NOT_BELIEVABLE
+    if run.complete:
+        _write_or_rescue(run, folder)
+        print_run(run, folder, results)
+        return SUCCESS if run.verdict.believable else NOT_BELIEVABLE
+    kept = place_if_interrupted(folder)
+    _write_or_rescue(run, kept)
+    print_run(run, kept, results)
+    said = f"mirical: interrupted; the draws so far are kept in {kept}."
+    progress.print(said, soft_wrap=True, markup=False)
+    return INTERRUPTED
+
+
+def _write_or_rescue(run: Run, folder: Path) -> None:
+    """Write a run's folder; where it cannot be written any more, keep the run elsewhere.
+
+    Raises
+    ------
+    InputError
+        In both cases, with what became of it.
+    """
+    import tempfile
+
+    from mirical.inference.runtime import cache_folder
+    from mirical.products.runs import write_run
+
+    try:
+        write_run(run, folder)
+        return
+    except Unwritable as error:
+        reason = error.reason
+    where = f"{folder}: cannot be written ({reason}), and is as it was"
+    for place in (Path(tempfile.gettempdir()), cache_folder()):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            kept = Path(tempfile.mkdtemp(prefix=f"mirical-{folder.name}-", dir=place))
+        except OSError:
+            continue
+        try:
+            write_run(run, kept)
+        except Unwritable:
+            kept.rmdir()
+        else:
+            raise InputError(f"{where}; the whole run is kept in {kept}: make room and move it.")
+    raise InputError(f"{where}; nor was there room elsewhere, and the draws are lost.")
 
 
 def factors(options: argparse.Namespace) -> int:
     """Print or write calibration factors, their covariance and draws of them."""
-    import numpy as np
-
     from mirical.commands.points import asked_points, write_matrix
     from mirical.conventions import FACTOR
     from mirical.exports.covariance_file import Covariance
     from mirical.products.stored_runs import open_calibration
     from mirical.products.summary import print_table
 
+    outputs = options.out, options.covariance, options.draws
+    check_outputs(outputs, inputs=[options.at])
     grid, query = asked_points("factors", options)
     calibration = open_calibration(options.run)
     answer = calibration.at(query)
@@ -74,60 +121,62 @@ def factors(options: argparse.Namespace) -> int:
             grid[name] = table[name]
         table = grid
     results, cautions = consoles()
-    if options.out is not None:
-        write_table(table, options.out)
-    if options.covariance is not None:
-        made = Covariance(query, answer.mean, answer.covariance, FACTOR)
-        about = "calibration factors and their covariance"
-        write_matrix(made, options.covariance, about, calibration)
-    if options.draws is not None:
-        drawn = calibration.draws(query)
-        with Refusing(options.draws), options.draws.open("wb") as file:
-            np.save(file, drawn)
+    with together():
+        if options.out is not None:
+            write_table(table, options.out)
+        if options.covariance is not None:
+            made = Covariance(query, answer.mean, answer.covariance, FACTOR)
+            about = "calibration factors and their covariance"
+            write_matrix(made, options.covariance, about, calibration)
+        if options.draws is not None:
+            write_array(calibration.draws(query), options.draws)
     if options.out is None:
         print_table(table, results)
     print_notes(calibration.cautions(query), cautions)
-    return SUCCESS
+    return status_of(calibration)
 
 
 def compare(options: argparse.Namespace) -> int:
     """Set two calibrations side by side."""
+    from mirical.products.audit import audit_sentences
     from mirical.products.runs import open_pair
     from mirical.products.side_by_side import check_target, compare, write_comparison
-    from mirical.products.summary import print_comparison
+    from mirical.products.summary import print_audit, print_comparison
 
     out: Path | None = options.out
     folder = None if out is None or out.suffix == ".ecsv" else out
     if folder is not None:
         check_target(folder)
-    comparison = compare(*open_pair(options.run, options.other), options.mjd)
+        check_outputs(folders=[folder])
+    else:
+        check_outputs([out])
+    pair = open_pair(options.run, options.other)
+    comparison = compare(*pair, options.mjd)
+    results, cautions = consoles()
+    audited = options.other == "published" and options.run != "published"
+    table = _audit(options.run, cautions) if audited else None
     if folder is not None:
-        write_comparison(comparison, folder)
+        write_comparison(comparison, folder, table)
     elif out is not None:
         write_table(comparison.factors, out)
-    results, cautions = consoles()
     print_comparison(comparison, results)
-    if options.other == "published" and options.run != "published":
-        _audit(options.run, folder, results, cautions)
-    return SUCCESS
+    if table is not None:
+        print_audit(table, audit_sentences(table), results)
+    return status_of(*pair)
 
 
-def _audit(run: str, folder: Path | None, results: Console, cautions: Console) -> None:
-    """Print and write what a run's difference from the published factors is made of."""
-    from mirical.products.audit import audit, audit_sentences
+def _audit(run: str, cautions: Console) -> Table | None:
+    """Return what a run's difference from the published factors is made of, None without rows."""
+    from mirical.products.audit import audit
     from mirical.products.runs import open_run
     from mirical.products.stored_runs import run_folder
-    from mirical.products.summary import print_audit
 
     try:
-        table = audit(*open_run(run_folder(run)))
+        return audit(*open_run(run_folder(run)))
     except InputError as error:
         # The factors alone can be compared without the rows.
         cautions.print(f"note: no audit of the differences: {error}", markup=False)
-        return
-    if folder is not None:
-        write_table(table, folder / "audit.ecsv")
-    print_audit(table, audit_sentences(table), results)
+        return None
 
 
 def staged(options: argparse.Namespace) -> int:
@@ -141,6 +190,7 @@ def staged(options: argparse.Namespace) -> int:
     from mirical.products.staged import fit_staged, write_staged
     from mirical.products.summary import print_table
 
+    check_outputs(folders=[options.out])
     observations = load_photometry(options.table, "staged")
     predicted = by_star_band(shipped_fluxes())
     factors = calibration_factors(observations, predicted, published_apertures())
@@ -172,6 +222,7 @@ def fluxes(options: argparse.Namespace) -> int:
         if name in extra:
             raise InputError(f"fluxes: --star {name!r} is given twice; give one spectrum a star.")
         extra[name] = Path(file)
+    check_outputs([options.out], inputs=extra.values())
     new = predict(options.folder, extra)
     if options.out is not None:
         write_table(new, options.out)

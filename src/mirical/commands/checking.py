@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mirical.commands.ending import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
 from mirical.errors import InputError
+from mirical.files import check_outputs
 from mirical.text import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MOST_CUTS = 100  # each is a fit of its own
 LAST_MJD = 100_000.0  # beyond it no factor means anything
@@ -29,7 +34,8 @@ def check(options: argparse.Namespace) -> int:
     if options.draws < FEWEST_DRAWS:
         raise InputError(f"check: --draws is {options.draws}; expected at least {FEWEST_DRAWS}.")
     folder = run_folder(options.run)
-    out = _folder_to_write(options.out or folder / "check")
+    out = options.out or folder / "check"
+    check_outputs(folders=[out])
     posterior, inputs = open_run(folder)
     require_draws(posterior, folder)
     results, progress = consoles()
@@ -44,7 +50,7 @@ def check(options: argparse.Namespace) -> int:
         )
     write_check(checked, out)
     print_check(checked, out, results)
-    return SUCCESS if checked.believable else NOT_BELIEVABLE
+    return _status(options.run, checked.believable, progress)
 
 
 def rivals(options: argparse.Namespace) -> int:
@@ -74,7 +80,8 @@ def rivals(options: argparse.Namespace) -> int:
     if len({card.name for card in cards}) < len(cards):
         raise InputError("rivals: two --models have the same name; rename one.")
     folder = run_folder(options.run)
-    out = _folder_to_write(options.out or folder / "rivals")
+    out = options.out or folder / "rivals"
+    check_outputs(folders=[out])
     posterior, inputs = open_run(folder)
     attrs = {str(key): value for key, value in posterior.attrs.items()}
     dates = forecast_dates(inputs, until)
@@ -97,14 +104,18 @@ def rivals(options: argparse.Namespace) -> int:
     compared = compare_models(name, attrs, inputs, cards, found, dates)
     write_models(compared, out)
     print_models(compared, sentences(compared), out, results)
-    return SUCCESS
+    return _status(options.run, True, progress)
 
 
-def _folder_to_write(out: Path) -> Path:
-    """Return a folder, and refuse a file before anything is computed."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; --out needs a folder.")
-    return out
+def _status(run: str, sound: bool, cautions: Console) -> int:
+    """Return the exit status of a study of a run, which is 1 too if the run is not believed."""
+    from mirical.products.calibration import UNBELIEVABLE
+    from mirical.products.stored_runs import open_calibration
+
+    believable = open_calibration(run).believable
+    if not believable:
+        cautions.print(f"note: {UNBELIEVABLE}", soft_wrap=True, markup=False)
+    return SUCCESS if sound and believable else NOT_BELIEVABLE
 
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:

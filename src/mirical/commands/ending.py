@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mirical.errors import InputError
+from mirical.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from astropy.table import Table
+    from numpy.typing import NDArray
     from rich.console import Console
 
-SUCCESS, NOT_BELIEVABLE, USER_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+    from mirical.products.calibration import Calibration
+
+__all__ = ["INTERRUPTED"]
+
+SUCCESS, NOT_BELIEVABLE, USER_MISTAKE = 0, 1, 2
 
 
 def consoles() -> tuple[Console, Console]:
@@ -35,25 +41,40 @@ def print_notes(sentences: Iterable[str], cautions: Console) -> None:
         cautions.print(f"note: {sentence}", soft_wrap=True, markup=False)
 
 
-class Refusing:
-    """Turn a file that cannot be written into a user's mistake."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise InputError(
-                f"{self.path}: cannot be written ({error.strerror}); choose another path."
-            ) from error
-
-
 def write_table(table: Table, path: Path) -> None:
-    """Write a table as ECSV, or say that it cannot be written there."""
+    """Write a table as ECSV, whole or not at all."""
+    from mirical.files import whole_file
     from mirical.observations.formats import write_ecsv
 
-    with Refusing(path):
-        write_ecsv(table, path)
+    with whole_file(path) as beside:
+        write_ecsv(table, beside)
+
+
+def write_array(array: NDArray[Any], path: Path) -> None:
+    """Write an array as ``.npy``, whole or not at all."""
+    import numpy as np
+
+    from mirical.files import whole_file
+
+    content = BytesIO()  # numpy does not say why a file on disk could not be written
+    np.save(content, array)
+    with whole_file(path) as beside:
+        beside.write_bytes(content.getbuffer())
+
+
+def place_if_interrupted(path: Path) -> Path:
+    """Return where an interrupted command keeps what it has: beside what stands at a path, if any.
+
+    ``rows.interrupted.ecsv`` for ``rows.ecsv``, ``table5.interrupted`` for a folder ``table5``.
+    """
+    if not path.exists():
+        return path
+    place = path.resolve() if path.name in ("", "..") else path
+    if path.is_dir():
+        return place.with_name(f"{place.name}.interrupted")
+    return place.with_name(f"{place.stem}.interrupted{place.suffix}")
+
+
+def status_of(*calibrations: Calibration) -> int:
+    """Return the exit status of an answer: 1 if it rests on a run that must not be believed."""
+    return SUCCESS if all(one.believable for one in calibrations) else NOT_BELIEVABLE

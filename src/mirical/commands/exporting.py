@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mirical.bands import BANDS
 from mirical.commands.ending import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
 from mirical.commands.points import asked_points, write_matrix
+from mirical.files import check_outputs
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +23,11 @@ def export(options: argparse.Namespace) -> int:
     from mirical.products.stored_runs import open_calibration
 
     results, cautions = consoles()
+    outputs = [options.file]
+    if options.to == "jwst-photom-draws":
+        check_outputs(folders=outputs)
+    else:
+        check_outputs(outputs, inputs=[options.at], parents=True)
     calibration = open_calibration(options.run)
     status = EXPORTS[options.to](calibration, options, results, cautions)
     print_notes(calibration.doubts, cautions)
@@ -75,7 +81,7 @@ def _photom_draws(
     draws = draw_rows(calibration, options.draws, options.seed)
     epochs = spread_epochs(len(draws))
     checks = []
-    with whole_folder(options.file) as beside:
+    with whole_folder(options.file, former=("draw_*.fits",)) as beside:
         for k, rows in enumerate(draws):
             path = beside / f"draw_{k:04d}.fits"
             name = f", draw {k} of {len(draws)} (seed {options.seed})"

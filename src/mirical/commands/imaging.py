@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mirical.commands.ending import (
     INTERRUPTED,
     NOT_BELIEVABLE,
     SUCCESS,
     consoles,
+    place_if_interrupted,
     write_table,
 )
 from mirical.errors import InputError
+from mirical.files import check_outputs, together, whole_folder
 from mirical.observations.pipeline import settings_text
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+    from rich.console import Console
+
+    from mirical.observations.apertures import Aperture
+    from mirical.observations.image_rows import Settings
 
 
 def photometry(options: argparse.Namespace) -> int:
     """Measure images, one row a file; those that cannot be measured are kept with their reasons."""
-    from contextlib import closing, nullcontext
-    from functools import partial
-
-    from rich.progress import track
-
     from mirical.bands import find_band
-    from mirical.files import whole_folder
     from mirical.inference.runtime import cores
     from mirical.observations.apertures import load_apertures
-    from mirical.observations.image_rows import Settings, measure_files, photometry_table
-    from mirical.products.pictures import draw_picture
-    from mirical.products.summary import print_photometry
+    from mirical.observations.image_rows import Settings
 
     workers = cores() if options.workers is None else options.workers
     if workers < 1:
@@ -39,34 +40,78 @@ def photometry(options: argparse.Namespace) -> int:
     band = options.filter and find_band(options.filter, "photometry").name
     types = _star_types(options.star)
     apertures = load_apertures(options.apertures, "photometry")
-    if not options.out.parent.is_dir():  # found out before the work, not after
+    if not options.out.parent.is_dir():
         raise InputError(f"{options.out}: its folder does not exist; make it or choose another.")
-    results, progress = consoles()
+    check_outputs([options.out], [options.pictures], inputs=[*paths, Path(options.apertures)])
+    settings = Settings(apertures, types, band)
     rows: dict[int, dict[str, Any]] = {}
-    interrupted = False
-    with whole_folder(options.pictures) if options.pictures else nullcontext() as folder:
+    consoled = consoles()
+    try:
+        with together():
+            _measure(rows, paths, settings, workers, options.pictures, consoled[1])
+            table = _write_rows(rows, apertures, options.out)
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        kept = place_if_interrupted(options.out)
+        _print_rows(_write_rows(rows, apertures, kept), len(paths), kept, consoled[0])
+        pictures = ", without pictures" if options.pictures else ""
+        said = f"interrupted: {len(paths) - len(rows)} images were not looked at{pictures}; the"
+        said += f" rows so far are kept in {kept}"
+        consoled[1].print(said, soft_wrap=True, markup=False)
+        return INTERRUPTED
+    n_used = _print_rows(table, len(paths), options.out, consoled[0])
+    return SUCCESS if n_used == len(paths) else NOT_BELIEVABLE
+
+
+def _measure(
+    rows: dict[int, dict[str, Any]],
+    paths: list[Path],
+    settings: Settings,
+    workers: int,
+    pictures: Path | None,
+    progress: Console,
+) -> None:
+    """Measure files into `rows`, by number, and draw them if a folder for pictures is given."""
+    from contextlib import closing, nullcontext
+    from dataclasses import replace
+    from functools import partial
+
+    from rich.progress import track
+
+    from mirical.observations.image_rows import measure_files
+    from mirical.products.pictures import draw_picture
+
+    with whole_folder(pictures) if pictures else nullcontext() as folder:
         draw = partial(draw_picture, folder=folder) if folder else None
-        settings = Settings(apertures, types, band, draw)
-        with closing(measure_files(paths, settings, workers)) as found:
-            try:
-                rows |= track(found, "images", len(paths), console=progress, transient=True)
-            except KeyboardInterrupt:
-                interrupted = True
-    if interrupted and not rows:
-        raise KeyboardInterrupt
+        with closing(measure_files(paths, replace(settings, draw=draw), workers)) as found:
+            for number, row in track(found, "images", len(paths), console=progress, transient=True):
+                rows[number] = row
+
+
+def _write_rows(
+    rows: dict[int, dict[str, Any]], apertures: dict[str, Aperture], out: Path
+) -> QTable:
+    """Write rows as a photometry table and return it."""
+    from mirical.observations.image_rows import photometry_table
+
     table = photometry_table([rows[i] for i in sorted(rows)], apertures)
-    write_table(table, options.out)
+    write_table(table, out)
+    return table
+
+
+def _print_rows(table: QTable, images: int, out: Path, results: Console) -> int:
+    """Print a photometry table; return how many of its rows were measured."""
+    from mirical.products.summary import print_photometry
+
     print_photometry(table, results)
     n_used = sum(not flag for flag in table["flag"])
     results.print(
-        f"{n_used} of {len(paths)} images measured; {len(table)} rows in {options.out}",
+        f"{n_used} of {images} images measured; {len(table)} rows in {out}",
         soft_wrap=True,
         markup=False,
     )
-    if interrupted:
-        progress.print(f"interrupted: {len(paths) - len(rows)} images were not looked at")
-        return INTERRUPTED
-    return SUCCESS if n_used == len(paths) else NOT_BELIEVABLE
+    return n_used
 
 
 def apertures(options: argparse.Namespace) -> int:
@@ -75,6 +120,7 @@ def apertures(options: argparse.Namespace) -> int:
     from mirical.products.aperture_study import write_study
     from mirical.products.summary import print_apertures
 
+    check_outputs(folders=[options.out])
     psfs, only = _psfs(options.psf)
     images = _images(options.images)
     if not images and not psfs:
@@ -107,6 +153,7 @@ def mosaic(options: argparse.Namespace) -> int:
             f"mosaic: --mask-radius {radius:g}; expected a positive number of FWHM, with "
             "--background custom."
         )
+    check_outputs([options.out], inputs=options.exposures, parents=True)
     results, progress = consoles()
     with progress.status("reading", spinner="line") as status:
         from mirical.observations.background import subtract_background
@@ -135,16 +182,16 @@ def simulate_mosaics(options: argparse.Namespace) -> int:
     from rich.progress import track
 
     from mirical.bands import BANDS, find_band
-    from mirical.files import whole_folder
     from mirical.inference.scene_program import scene_program, write_mosaics
     from mirical.observations.formats import write_ecsv
 
+    check_outputs(folders=[options.out])
     bands = [find_band(name, "simulate").name for name in options.mosaics if name != "all"]
     bands = list(BANDS) if "all" in options.mosaics else bands
     program = scene_program(options.seed, options.truth, options.law)
     rows = [i for i, band in enumerate(program.photometry["filter"]) if band in bands]
     results, progress = consoles()
-    with whole_folder(options.out) as beside:
+    with whole_folder(options.out, former=("mosaics/simulated_*_i2d.fits",)) as beside:
         (beside / "mosaics").mkdir()
         written = write_mosaics(program, rows, options.seed, beside / "mosaics")
         list(track(written, "mosaics", len(rows), console=progress, transient=True))

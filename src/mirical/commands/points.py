@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.ending import Refusing, consoles, print_notes
+from mirical.commands.ending import consoles, print_notes, write_array
 from mirical.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,13 +66,10 @@ def _read_grid(path: Path) -> tuple[Table, Query]:
 
 def write_matrix(made: Covariance, path: Path, about: str, calibration: Calibration) -> None:
     """Write a covariance: the matrix alone for ``.npy``, else the FITS side-car."""
-    import numpy as np
-
     from mirical.exports.covariance_file import history, write_covariance
 
     if path.suffix == ".npy":
-        with Refusing(path), path.open("wb") as file:
-            np.save(file, made.covariance)
+        write_array(made.covariance, path)
     else:
         write_covariance(made, path, about, history(calibration), calibration.simulated)
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from mirical.commands.ending import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.files import check_outputs
 
 
 def simulate(options: argparse.Namespace) -> int:
@@ -34,7 +35,6 @@ def sbc(options: argparse.Namespace) -> int:
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
-    from mirical.files import check_outputs
     from mirical.inference.jobs import load_job, resolve_job, with_options
 
     numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}

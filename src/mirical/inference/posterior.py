@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from mirical.conventions import T0_MJD
+from mirical.files import whole_file
 from mirical.inference.sampling import Arrays, Chains
 from mirical.inference.schema import DIMS
 from mirical.model.design import Design
@@ -121,7 +122,14 @@ def build_posterior(
 
 
 def write_posterior(posterior: xr.DataTree, path: Path) -> None:
-    """Write the DataTree as netCDF, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    posterior.to_netcdf(partial, engine="h5netcdf")
-    partial.replace(path)
+    """Write the DataTree as netCDF, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    # Made in memory: HDF5 leaves a broken file open on a full disk and crashes at the end.
+    content = posterior.to_netcdf(None, engine="h5netcdf")
+    with whole_file(path) as beside:
+        beside.write_bytes(content)

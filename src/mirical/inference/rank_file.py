@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mirical.errors import InputError, reading
+from mirical.files import settle, whole_file
 from mirical.inference.replicates import Replicate, Study
 from mirical.model.design import Design
 
@@ -29,6 +29,7 @@ class RankFile:
         self.path = folder / RANKS
         self._header = header(study)
         self.replicates: dict[int, Replicate] = {}
+        settle(folder)
         if self.path.exists():
             self._read()
 
@@ -37,15 +38,8 @@ class RankFile:
         self.replicates[replicate.replicate] = replicate
         ordered = [self.replicates[k].as_dict() for k in sorted(self.replicates)]
         lines = [json.dumps(record) for record in (self._header, *ordered)]
-        partial = self.path.with_suffix(".partial")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            os.replace(partial, self.path)
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot be written ({error.strerror}); choose another --out."
-            ) from error
+        with whole_file(self.path) as beside:
+            beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _read(self) -> None:
         remedy = "remove it or choose another --out"

@@ -12,6 +12,8 @@ from astropy.table import QTable
 from mirical.files import whole_folder
 from mirical.observations.formats import write_ecsv
 
+_FORMER = ("figures/*.png",)  # of versions before the list of files
+
 
 @dataclass(frozen=True)
 class AboutRun:
@@ -58,7 +60,7 @@ def write_page(
     InputError
         If the folder cannot be written.
     """
-    with whole_folder(folder) as beside:
+    with whole_folder(folder, former=_FORMER, listed=True) as beside:
         for name, table in about.tables.items():
             write_ecsv(table, beside / f"{name}.ecsv")
         (beside / "figures").mkdir()

@@ -65,6 +65,8 @@ class Run:
         Whether to believe them.
     tables : dict of {str : QTable}
         By file name without ``.ecsv``.
+    complete : bool
+        Whether sampling ran to its end.
     """
 
     job: Job
@@ -72,6 +74,7 @@ class Run:
     posterior: xr.DataTree
     verdict: Verdict
     tables: dict[str, QTable]
+    complete: bool = True
 
 
 def run_job(
@@ -115,7 +118,7 @@ def run_job(
     }
     verdict = judge(posterior, reported(posterior), PRINTED, chains.complete)
     verdict = blame_rows(verdict, disagreeing)
-    return Run(job, inputs, posterior, verdict, made)
+    return Run(job, inputs, posterior, verdict, made, chains.complete)
 
 
 def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int | float]:
@@ -141,15 +144,28 @@ def _version(name: str) -> str:
         return "unknown"
 
 
+_FORMER = (
+    "figures/*.png",
+    *(
+        f"{page}/{of}"
+        for page in ("check", "rivals")
+        for of in ("*.ecsv", "*.html", "figures/*.png")
+    ),
+)
+"""What versions before the list of files wrote into a run's folder under changing names."""
+
+
 def write_run(run: Run, folder: Path) -> None:
-    """Write a run's folder: everything is made beside it first, then moved in.
+    """Write a run's folder whole: no file of an earlier run, nor of its check, stays beside it.
+
+    Files that no command wrote there are left alone.
 
     Raises
     ------
     InputError
         If the folder cannot be written.
     """
-    with whole_folder(folder) as beside:
+    with whole_folder(folder, former=_FORMER, listed=True) as beside:
         _write_files(run, beside)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable, vstack
+from astropy.table import QTable, Table, vstack
 
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.conventions import FACTOR, T0_MJD
@@ -162,8 +162,8 @@ def check_target(out: Path) -> None:
         )
 
 
-def write_comparison(comparison: Comparison, folder: Path) -> None:
-    """Write the four tables and two figures, all or none.
+def write_comparison(comparison: Comparison, folder: Path, audit: Table | None = None) -> None:
+    """Write the four tables and two figures, and the audit if there is one, all or none.
 
     Raises
     ------
@@ -179,7 +179,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         "comparison": curve_differences(comparison.curves, simulated),
         "differences": reference_figure(at_reference, simulated),
     }
-    with whole_folder(folder) as beside:
+    with whole_folder(folder, former=("audit.ecsv",)) as beside:
+        if audit is not None:
+            write_ecsv(audit, beside / "audit.ecsv")
         for name in ("factors", "coefficients", "subarrays", "curves"):
             write_ecsv(getattr(comparison, name), beside / f"{name}.ecsv")
         for name, figure in figures.items():

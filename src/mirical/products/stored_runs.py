@@ -11,6 +11,7 @@ import h5py
 import xarray as xr
 
 from mirical.errors import InputError, reading
+from mirical.files import settle
 from mirical.products.calibration import UNBELIEVABLE, Calibration
 from mirical.products.posterior_calibration import PosteriorCalibration
 from mirical.products.posterior_check import refuse_impossible
@@ -56,6 +57,8 @@ def run_folder(name: str) -> Path:
         If there is none.
     """
     folder = Path(name)
+    for place in (folder, Path("reports") / name):
+        settle(place)  # what a command was killed over is finished first
     if not folder.is_dir() and (Path("reports") / name).is_dir():
         folder = Path("reports") / name
     if not folder.is_dir():
