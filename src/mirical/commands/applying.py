@@ -21,6 +21,7 @@ def error(options: argparse.Namespace) -> int:
     from mirical.exports.covariance_file import Covariance
     from mirical.observations.formats import texts
     from mirical.products.error_budget import Observation, error_budget
+    from mirical.products.provenance import record, stamp
     from mirical.products.stored_runs import open_calibration
     from mirical.products.summary import print_budget
 
@@ -34,7 +35,9 @@ def error(options: argparse.Namespace) -> int:
     budget = error_budget(calibration, observation)
     with together():
         if options.out is not None:
-            write_table(budget.table(), options.out)
+            table = budget.table()
+            stamp(table, record(calibration))
+            write_table(table, options.out)
         if options.covariance is not None:
             one = u.dimensionless_unscaled
             relative = Covariance(
@@ -67,6 +70,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
 
     from mirical.exports.calibrated_table import calibrate_table, flux_draws
     from mirical.observations.apertures import load_apertures
+    from mirical.products.provenance import record, stamp
     from mirical.products.stored_runs import open_calibration
 
     if options.filter is not None:
@@ -88,6 +92,8 @@ def _apply_to_table(options: argparse.Namespace) -> int:
     if options.draws is not None:
         draws = flux_draws(made, calibration, options.draws, options.seed)
         covariance = replace(covariance, draws=draws)
+    stamp(made.table, record(calibration), f"fluxes calibrated by {calibration.name}")
+    made.table.meta["cautions"] = list(made.cautions)
     with together():
         write_table(made.table, options.out)
         write_matrix(covariance, beside, "calibrated fluxes and their covariance", calibration)

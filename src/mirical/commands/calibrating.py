@@ -14,7 +14,6 @@ from mirical.commands.ending import (
     place_if_interrupted,
     print_notes,
     status_of,
-    write_array,
     write_table,
 )
 from mirical.commands.points import add_points
@@ -106,6 +105,7 @@ def factors(options: argparse.Namespace) -> int:
     from mirical.commands.points import asked_points, write_matrix
     from mirical.conventions import FACTOR
     from mirical.exports.covariance_file import Covariance
+    from mirical.products.provenance import record, stamp, write_array
     from mirical.products.stored_runs import open_calibration
     from mirical.products.summary import print_table
 
@@ -120,16 +120,20 @@ def factors(options: argparse.Namespace) -> int:
         for name in table.colnames[3:]:
             grid[name] = table[name]
         table = grid
+    about = record(calibration)
+    stamp(table, about, f"calibration factors of {calibration.name}")
     results, cautions = consoles()
     with together():
         if options.out is not None:
             write_table(table, options.out)
         if options.covariance is not None:
             made = Covariance(query, answer.mean, answer.covariance, FACTOR)
-            about = "calibration factors and their covariance"
-            write_matrix(made, options.covariance, about, calibration)
+            title = "calibration factors and their covariance"
+            write_matrix(made, options.covariance, title, calibration)
         if options.draws is not None:
-            write_array(calibration.draws(query), options.draws)
+            title = f"draws of the calibration factors of {calibration.name}"
+            axes, unit = ("draw", "point"), FACTOR.to_string()
+            write_array(calibration.draws(query), options.draws, about, title, axes, unit)
     if options.out is None:
         print_table(table, results)
     print_notes(calibration.cautions(query), cautions)
@@ -198,11 +202,10 @@ def staged(options: argparse.Namespace) -> int:
     calibration = fit_staged(factors, given, time_fit_knows_subarrays=not options.mix_subarrays)
     write_staged(calibration, options.out)
     results, cautions = consoles()
-    if observations.simulated:
-        results.print("SIMULATED DATA")
     query = Query.of(calibration.bands, "FULL", calibration.reference_mjd)
     table = calibration.at(query).table()
     table["basis"] = calibration.basis(query)
+    table.meta["simulated"] = calibration.simulated
     print_table(table, results)
     print_notes([*observations.notes, *calibration.cautions(query)], cautions)
     return SUCCESS

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mirical.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
     from astropy.table import Table
-    from numpy.typing import NDArray
     from rich.console import Console
 
     from mirical.products.calibration import Calibration
@@ -48,18 +46,6 @@ def write_table(table: Table, path: Path) -> None:
 
     with whole_file(path) as beside:
         write_ecsv(table, beside)
-
-
-def write_array(array: NDArray[Any], path: Path) -> None:
-    """Write an array as ``.npy``, whole or not at all."""
-    import numpy as np
-
-    from mirical.files import whole_file
-
-    content = BytesIO()  # numpy does not say why a file on disk could not be written
-    np.save(content, array)
-    with whole_file(path) as beside:
-        beside.write_bytes(content.getbuffer())
 
 
 def place_if_interrupted(path: Path) -> Path:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.ending import consoles, print_notes, write_array
+from mirical.commands.ending import consoles, print_notes
 from mirical.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,9 +67,12 @@ def _read_grid(path: Path) -> tuple[Table, Query]:
 def write_matrix(made: Covariance, path: Path, about: str, calibration: Calibration) -> None:
     """Write a covariance: the matrix alone for ``.npy``, else the FITS side-car."""
     from mirical.exports.covariance_file import history, write_covariance
+    from mirical.products.provenance import record, write_array
 
     if path.suffix == ".npy":
-        write_array(made.covariance, path)
+        unit = f"({made.unit.to_string()})^2"
+        axes = ("point", "point")
+        write_array(made.covariance, path, record(calibration), about, axes, unit)
     else:
         write_covariance(made, path, about, history(calibration), calibration.simulated)
 

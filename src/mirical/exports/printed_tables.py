@@ -12,6 +12,7 @@ from astropy.table import QTable, Table
 
 import mirical
 from mirical.conventions import FACTOR, FACTOR_TEXT, T0_MJD
+from mirical.exports.covariance_file import history
 from mirical.files import whole_file
 from mirical.products.calibration import Calibration, Query, simulated
 from mirical.products.entries import floats
@@ -36,7 +37,8 @@ def factor_table(calibration: Calibration) -> QTable:
 def latex(calibration: Calibration) -> str:
     """Return Tables 8 and 7 as AASTeX deluxetables."""
     title = f"{simulated(calibration)}calibration of {calibration.name}, mirical"
-    origin = f"% {ascii_text(title)} {mirical.__version__}"
+    lines = [f"{title} {mirical.__version__}", *history(calibration)]
+    origin = "\n".join(f"% {ascii_text(line)}" for line in lines)
     return "\n\n".join([origin, _table_8(calibration), _table_7(calibration)]) + "\n"
 
 
@@ -159,5 +161,7 @@ def write_machine_readable(calibration: Calibration, path: Path) -> None:
     title = f"{simulated(calibration)}calibration factors of {calibration.name}"
     filled = text.getvalue().replace("Title:", f"Title: {ascii_text(title)}", 1)
     filled = filled.replace("Authors:", f"Authors: mirical {mirical.__version__}", 1)
+    origin = "; ".join(map(ascii_text, history(calibration)))
+    filled = filled.replace("Table:", f"Table: {origin}", 1)
     with whole_file(path) as beside:
         beside.write_text(filled, encoding="utf-8")

@@ -20,6 +20,7 @@ from mirical.products.canvas import png
 from mirical.products.entries import rows_with, words
 from mirical.products.marks import DEVIANT
 from mirical.products.method_sheets import diagnostic_sheet, prior_sheet, provenance_sheet
+from mirical.products.provenance import labelled, run_record
 from mirical.products.published import PublishedCalibration
 from mirical.products.row_sheets import (
     FAR,
@@ -52,9 +53,10 @@ def write_report(run: Run, folder: Path) -> None:
     """
     simulated = bool(run.posterior.attrs["simulated"])
     drawn = {name: png(figure) for name, figure in draw(run.tables, simulated).items()}
+    known = run_record(run.posterior.attrs)
     (folder / "figures").mkdir()
     for name, picture in drawn.items():
-        (folder / "figures" / f"{name}.png").write_bytes(picture)
+        (folder / "figures" / f"{name}.png").write_bytes(labelled(picture, known))
     (folder / "report.html").write_text(render(run, drawn), encoding="utf-8")
 
 

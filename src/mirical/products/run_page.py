@@ -11,6 +11,7 @@ from astropy.table import QTable
 
 from mirical.files import whole_folder
 from mirical.observations.formats import write_ecsv
+from mirical.products.provenance import labelled, run_record, stamp
 
 _FORMER = ("figures/*.png",)  # of versions before the list of files
 
@@ -61,9 +62,11 @@ def write_page(
         If the folder cannot be written.
     """
     with whole_folder(folder, former=_FORMER, listed=True) as beside:
+        known = {"run": about.name, **run_record(about.attrs)}
         for name, table in about.tables.items():
+            stamp(table, known)
             write_ecsv(table, beside / f"{name}.ecsv")
         (beside / "figures").mkdir()
         for name, picture in pictures.items():
-            (beside / "figures" / f"{name}.png").write_bytes(picture)
+            (beside / "figures" / f"{name}.png").write_bytes(labelled(picture, known))
         (beside / page).write_text(text, encoding="utf-8")

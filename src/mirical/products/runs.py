@@ -13,6 +13,7 @@ import xarray as xr
 from astropy.table import QTable
 
 import mirical
+from mirical.conventions import T0_MJD
 from mirical.errors import InputError
 from mirical.files import whole_folder
 from mirical.inference.checks import check_rows
@@ -42,6 +43,7 @@ from mirical.products import curves, tables
 from mirical.products.calibration import Calibration
 from mirical.products.comparison import compare_coefficients
 from mirical.products.posterior_calibration import PosteriorCalibration, with_apertures
+from mirical.products.provenance import run_record, stamp
 from mirical.products.published import PublishedCalibration
 from mirical.products.run_manifest import write_manifest
 from mirical.products.staged import StagedCalibration, fit_staged
@@ -172,9 +174,13 @@ def write_run(run: Run, folder: Path) -> None:
 def _write_files(run: Run, folder: Path) -> None:
     from mirical.products.report import write_report
 
+    known = run_record(run.posterior.attrs)
+    elapsed = run.inputs.design.elapsed
+    known["rows_mjd"] = [T0_MJD + float(end) for end in (elapsed.min(), elapsed.max())]
     for name, table in run.tables.items():
+        stamp(table, known)
         write_ecsv(table, folder / f"{name}.ecsv")
-    text = json.dumps(run.verdict.as_dict(), indent=2)
+    text = json.dumps(run.verdict.as_dict() | {"of": known}, indent=2)
     (folder / "diagnostics.json").write_text(text + "\n", encoding="utf-8")
     for name, text in run.inputs.card.texts.items():
         (folder / f"{name}.toml").write_text(text, encoding="utf-8")

@@ -10,6 +10,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table, vstack
 
+import mirical
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
@@ -24,7 +25,14 @@ from mirical.products.comparison import (
     shared_bands,
 )
 from mirical.products.entries import floats, rows_with
+from mirical.products.provenance import labelled, record, stamp
 
+_TITLES = {
+    "factors": "calibration factors",
+    "coefficients": "coefficients",
+    "subarrays": "throughputs of subarrays",
+    "curves": "calibration factors against time",
+}
 _POINTS = 41
 _SPAN = 1500.0  # days of curves where neither calibration says when it has rows
 _BEYOND = 200.0  # days shown after the last row, where only time laws and priors speak
@@ -80,8 +88,10 @@ def compare(ours: Calibration, theirs: Calibration, mjd: Sequence[float] | None)
         "subarrays": compare_subarrays(ours, theirs),
         "curves": compare_curves(ours, theirs),
     }
-    for table in tables.values():
-        table.meta["simulated"] = simulated
+    of = {"of_ours": record(ours), "of_theirs": record(theirs)}
+    for name, table in tables.items():
+        title = f"{_TITLES[name]} of {ours.name} and {theirs.name}"
+        stamp(table, {"simulated": simulated, "mirical": mirical.__version__} | of, title)
     return Comparison(
         **tables,
         simulated=simulated,
@@ -185,7 +195,8 @@ def write_comparison(comparison: Comparison, folder: Path, audit: Table | None =
         for name in ("factors", "coefficients", "subarrays", "curves"):
             write_ecsv(getattr(comparison, name), beside / f"{name}.ecsv")
         for name, figure in figures.items():
-            (beside / f"{name}.png").write_bytes(png(figure))
+            picture = labelled(png(figure), comparison.factors.meta)
+            (beside / f"{name}.png").write_bytes(picture)
 
 
 def _grid(ours: Calibration, theirs: Calibration) -> Floats:

@@ -31,6 +31,7 @@ from mirical.observations.factors import CalibrationFactors
 from mirical.observations.formats import write_ecsv
 from mirical.observations.tables import Observations
 from mirical.products.calibration import Query
+from mirical.products.provenance import run_record, stamp
 from mirical.products.quoted import QuotedCalibration
 from mirical.products.staged_rows import Average, StagedRows, clipped_average
 from mirical.products.staged_subarrays import Throughput, measured_throughputs
@@ -262,5 +263,7 @@ def _describe(table: QTable, what: str, observations: Observations) -> None:
         column.info.description = _COLUMNS[column.info.name]
     mark = "SIMULATED: " if observations.simulated else ""
     table.meta["title"] = f"{mark}staged {what} of {observations.source}"
-    table.meta["simulated"] = observations.simulated
-    table.meta["photometry_sha256"] = observations.data_hash
+    known = {"photometry": observations.source, "photometry_sha256": observations.data_hash}
+    stamp(table, run_record(known | {"simulated": observations.simulated}))
+    used = observations.table["time"][np.asarray(observations.table["flag"]) == ""].to_value("d")
+    table.meta["rows_mjd"] = [float(used.min()), float(used.max())]

@@ -1,0 +1,44 @@
+"""Whether a file says that simulated rows are behind it, whatever its format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import xarray as xr
+from astropy.io import fits
+from astropy.table import Table
+from PIL import Image
+
+TEXT = (".html", ".tex", ".txt", ".ecsv")
+CARD = "hierarchical.toml"
+"""A run's copy of its card says nothing of rows."""
+
+
+def silent(folder: Path) -> list[str]:
+    """Return the files of a folder that do not say that simulated rows are behind them."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != CARD]
+    assert files
+    return [str(path.relative_to(folder)) for path in files if not says_simulated(path)]
+
+
+def says_simulated(path: Path) -> bool:
+    """Whether one file says so."""
+    if path.suffix == ".fits":
+        return "SIMULAT" in repr(fits.getheader(path))
+    if path.suffix == ".png":
+        with Image.open(path) as picture:
+            return picture.text.get("Title") == "SIMULATED data"
+    if path.suffix == ".npy":
+        return json.loads(path.with_name(f"{path.name}.json").read_text())["simulated"]
+    if path.suffix == ".nc":
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            return bool(tree.attrs["simulated"])
+    text = path.read_text(encoding="utf-8")
+    return "SIMULATED" in text if path.suffix in TEXT else '"simulated"' in text
+
+
+def undescribed(path: Path) -> list[str]:
+    """Return the columns of a table that say nothing of themselves."""
+    table = Table.read(path, format="ascii.ecsv")
+    return [name for name in table.colnames if not table[name].info.description]

@@ -1,0 +1,89 @@
+"""Every output of simulated rows says so, and where its numbers come from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from drawn import write_drawn
+from mirical.cli import main
+from mirical.commands.exporting import EXPORTS
+from mirical.conventions import FACTOR
+from simulated_outputs import silent, undescribed
+
+POINTS = ["--filter", "F770W", "F2550W", "--mjd", "60000.5"]
+NAMES = {
+    "jwst-photom": "photom.fits",
+    "jwst-photom-draws": "draws",
+    "covariance": "cov.fits",
+    "latex": "table.tex",
+    "mrt": "table.txt",
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run's folder of simulated rows, its posterior made by hand."""
+    folder = tmp_path_factory.mktemp("runs") / "drawn"
+    write_drawn(folder)
+    return folder
+
+
+def test_answers_of_a_simulated_run_say_so(run: Path, tmp_path: Path):
+    out = {name: str(tmp_path / name) for name in ("c.ecsv", "c.npy", "c.fits", "d.npy", "e.ecsv")}
+    asked = ["factors", str(run), *POINTS, "--out", out["c.ecsv"], "--draws", out["d.npy"]]
+    assert main([*asked, "--covariance", out["c.npy"]]) == 0
+    assert main([*asked[:2], *POINTS, "--covariance", out["c.fits"]]) == 0
+    matrix = ["--out", out["e.ecsv"], "--covariance", str(tmp_path / "e.npy")]
+    assert main(["error", str(run), *POINTS, *matrix]) == 0
+    assert silent(tmp_path) == []
+    for name in ("c.ecsv", "e.ecsv"):
+        table = Table.read(out[name], format="ascii.ecsv")
+        known = {"calibration": "drawn", "card": "made", "seed": 5, "simulated": True}
+        assert {key: table.meta[key] for key in known} == known
+        assert table.meta["photometry_sha256"].startswith("c0ffee")
+        assert table.meta["rows_mjd"] == [59730.0, 60620.0] and table.meta["mirical"]
+        assert undescribed(Path(out[name])) == [] and str(table["mjd"].unit) == "d"
+    beside = json.loads((tmp_path / "d.npy.json").read_text())
+    assert beside["axes"] == ["draw", "point"] and beside["unit"] == FACTOR.to_string()
+    assert beside["shape"] == list(np.load(tmp_path / "d.npy").shape)
+
+
+def test_comparisons_of_a_simulated_run_say_so(run: Path, tmp_path: Path):
+    assert main(["compare", str(run), "--out", str(tmp_path / "folder")]) == 0
+    assert main(["compare", str(run), "--out", str(tmp_path / "factors.ecsv")]) == 0
+    assert silent(tmp_path) == []
+    table = Table.read(tmp_path / "factors.ecsv", format="ascii.ecsv")
+    assert table.meta["of_ours"]["card"] == "made" and "Gordon" in table.meta["of_theirs"]["source"]
+    assert undescribed(tmp_path / "factors.ecsv") == []
+
+
+def test_an_applied_table_of_a_simulated_run_says_so(run: Path, tmp_path: Path):
+    mine, made = tmp_path / "mine.ecsv", tmp_path / "made"
+    made.mkdir()
+    table = Table({"filter": ["F770W"], "subarray": ["FULL"], "mjd": [60000.0], "iflux": [4300.0]})
+    table["mjd"].unit, table["iflux"].unit = "d", "DN/s"
+    table.write(mine, format="ascii.ecsv")
+    assert main(["apply", str(run), str(mine), "--out", str(made / "f.ecsv")]) == 0
+    assert silent(made) == []
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_exports_of_a_simulated_run_say_so(kind: str, run: Path, tmp_path: Path):
+    assert set(EXPORTS) == {*NAMES, "jwst-apcorr"}  # which asks for the apertures of a job
+    more = ["--draws", "2"] if kind == "jwst-photom-draws" else []
+    assert main(["export", str(run), "--to", kind, str(tmp_path / NAMES[kind]), *more]) == 0
+    assert silent(tmp_path) == []
+
+
+def test_simulated_programs_and_their_staged_fits_say_so(tmp_path: Path):
+    assert main(["simulate", "--seed", "3", "--out", str(tmp_path / "program")]) == 0
+    rows = str(tmp_path / "program" / "photometry.ecsv")
+    assert main(["staged", rows, "--out", str(tmp_path / "staged")]) == 0
+    assert silent(tmp_path) == []
+    meta = Table.read(tmp_path / "staged" / "coefficients.ecsv", format="ascii.ecsv").meta
+    assert meta["photometry"] == "photometry.ecsv" and len(meta["rows_mjd"]) == 2
