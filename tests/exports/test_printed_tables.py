@@ -32,10 +32,9 @@ def test_a_simulated_calibration_says_so_and_that_its_errors_are_correlated():
 
 def test_a_name_stays_in_the_comment_and_the_title(tmp_path: Path):
     named = replace(DRAWN, name="réf\n\\\\input{x}")
-    first, second = latex(named).splitlines()[:2]
-    assert (
-        first.startswith(r"% SIMULATED calibration of r\xe9f \\input{x}, mirical") and second == ""
-    )
+    comment, _, _ = latex(named).partition("\n\n")
+    assert comment.startswith(r"% SIMULATED calibration of r\xe9f \\input{x}, mirical")
+    assert all(line.startswith("% ") for line in comment.splitlines())
     path = tmp_path / "table8.txt"
     write_machine_readable(named, path)
     lines = path.read_text(encoding="ascii").splitlines()
