@@ -48,7 +48,6 @@ def test_mid_times_within_seconds_are_one_observation(
         ("name", "GD 71", ""),
         ("filter", "F1130W", ""),
         ("subarray", "SUB256", ""),
-        ("subarray", "SLITLESSPRISM", "duplicate"),  # D is that of FULL: one thing
         ("PID", "9999", "duplicate"),
     ],
 )
@@ -58,6 +57,11 @@ def test_another_star_band_or_subarray_is_another_observation(
     table = repeated(2, time=[59800.0] * 2)
     setting(column, 2, entry)(table)
     assert flags(tmp_path, table) == ["", flag]
+
+
+def test_a_coronagraph_band_in_full_and_in_its_mask_is_one_thing(tmp_path: Path):
+    table = repeated(2, time=[59800.0] * 2, filter=["F1065C"] * 2, subarray=["FULL", "MASK1065"])
+    assert flags(tmp_path, table) == ["", "duplicate"]
 
 
 @pytest.mark.parametrize("change", [np.float32(1.0), 1 + 1e-7, 1.003])

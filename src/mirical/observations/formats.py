@@ -35,7 +35,6 @@ _OTHER_NAMES = {
     "band": "filter",
     "timemid": "time",
     "mjd": "time",
-    "jd": "time",
     "tint": "inttime",
     "e_model_flux": "model_flux_unc",
 }
@@ -238,7 +237,9 @@ def _restore_units(tables: Iterable[Table], source: str) -> list[str]:
 
 def texts(column: Column) -> list[str]:
     """Return the entries of a column as texts of one line (`one_line`); missing ones are empty."""
-    return ["" if np.ma.is_masked(entry) else one_line(str(entry)) for entry in column]
+    entries = ["" if np.ma.is_masked(entry) else str(entry) for entry in column]
+    lines = {entry: one_line(entry) for entry in set(entries)}  # a long table has few names
+    return [lines[entry] for entry in entries]
 
 
 def numbers(

@@ -57,7 +57,7 @@ def predicted_fluxes(rows: QTable, looked_up: Sequence[float], source: str) -> N
         given = [i for i in members if np.isfinite(own[i])]
         if given:
             _refuse_two(given, own, _SAME_FLUX, f"{place} has two predicted fluxes", rows)
-            flux[[i for i in members if i not in given]] = own[given[0]]
+            flux[[i for i in members if not np.isfinite(own[i])]] = own[given[0]]
         ratio = stated / flux
         known = [i for i in members if np.isfinite(ratio[i])]
         if states and given and not known:

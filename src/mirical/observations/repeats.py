@@ -19,7 +19,10 @@ two integrations of one detector are at least an integration apart.
 """
 
 _SINGLE = 1e-6  # relative; what single precision leaves of a number, doubled
+_STRETCH = 0.01  # days; more than a time loses in single precision, and than SAME_TIME
 _DAY = 86400.0
+
+Floats = NDArray[np.float64]
 
 
 def repeated_rows(table: QTable, flags: Sequence[str]) -> dict[int, int]:
@@ -44,53 +47,45 @@ def repeated_rows(table: QTable, flags: Sequence[str]) -> dict[int, int]:
     dict of {int : int}
         Index of the earlier row by index of the later one.
     """
-    time = table["time"].to_value("d")
+    time, counts = table["time"].to_value("d"), table["iflux"].value
+    texts = (list(map(str, table[name])) for name in ("name", "filter", "subarray", "reason"))
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for i, flag in enumerate(flags):
-        if np.isfinite(time[i]) and table["name"][i] and table["filter"][i]:
-            subarray = str(table["subarray"][i])
+    for i, (star, band, subarray, reason, flag) in enumerate(zip(*texts, flags, strict=True)):
+        if np.isfinite(time[i]) and star and band:
             term = "FULL" if subarray in UNIT_SUBARRAYS else subarray
             # Without a count rate only the words can tell whether two images are one.
-            words = "" if np.isfinite(table["iflux"][i].value) else str(table["reason"][i])
-            groups[str(table["name"][i]), str(table["filter"][i]), term, flag, words].append(i)
+            words = "" if np.isfinite(counts[i]) else reason
+            groups[star, band, term, flag, words].append(i)
     found: dict[int, int] = {}
     for members in groups.values():
         if len(members) > 1:
-            found |= _repeats(table, time, np.array(members))
+            found |= _repeats(table, time, members)
     return found
 
 
-def _repeats(table: QTable, time: NDArray[np.float64], members: NDArray[np.intp]) -> dict[int, int]:
+def _repeats(table: QTable, time: Floats, members: Sequence[int]) -> dict[int, int]:
     """Find repeats among rows of one star, band and subarray, in table order."""
     inttime = table["inttime"].to_value("s") if "inttime" in table.colnames else None
-    counts = [table[name].value for name in ("iflux", "ifluxunc")]
-    found: dict[int, int] = {}
-    kept = np.empty(0, dtype=int)
-    for i in members:
-        apart = np.abs(time[kept] - time[i]) * _DAY
-        allowed = np.full(len(kept), SAME_TIME)
-        if inttime is not None:
-            half = np.minimum(inttime[kept], inttime[i]) / 2
-            allowed = np.where(half > 0, np.minimum(allowed, half), allowed)
-        same = (apart <= allowed) | _same_but_for_precision(time, counts, kept, i)
-        if np.any(same):
-            found[int(i)] = int(kept[same][0])
-        else:
-            kept = np.append(kept, i)
-    return found
-
-
-def _same_but_for_precision(
-    time: NDArray[np.float64],
-    counts: Sequence[NDArray[np.float64]],
-    kept: NDArray[np.intp],
-    i: np.intp,
-) -> NDArray[np.bool_]:
-    """Return which earlier rows are a row, or the row them, through single precision."""
+    counts = table["iflux"].value, table["ifluxunc"].value
     single = time.astype(np.float32)
-    through = (single[kept] == time[i]) | (single[i] == time[kept])
-    agree = [np.abs(each[kept] - each[i]) <= _SINGLE * np.abs(each[i]) for each in counts]
-    return through & agree[0] & agree[1]
+    found: dict[int, int] = {}
+    kept: dict[int, list[int]] = defaultdict(list)  # by stretch of time, for long tables
+    for i in members:
+        stretch = int(time[i] // _STRETCH)
+        near = np.array([k for d in (-1, 0, 1) for k in kept.get(stretch + d, [])], dtype=int)
+        allowed = np.full(len(near), SAME_TIME)
+        if inttime is not None:
+            half = np.minimum(inttime[near], inttime[i]) / 2
+            allowed = np.where(half > 0, np.minimum(allowed, half), allowed)
+        through = (single[near] == time[i]) | (single[i] == time[near])
+        agree = [np.abs(each[near] - each[i]) <= _SINGLE * np.abs(each[i]) for each in counts]
+        same = np.abs(time[near] - time[i]) * _DAY <= allowed
+        same |= through & agree[0] & agree[1]
+        if np.any(same):
+            found[i] = int(np.min(near[same]))
+        else:
+            kept[stretch].append(i)
+    return found
 
 
 def repeat_reason(table: QTable, later: int, earlier: int) -> str:
