@@ -22,6 +22,7 @@ check-slow: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/photometry.py
 	$(BIN)/python benchmarks/checks.py
 	$(BIN)/python benchmarks/influence.py
+	$(BIN)/python benchmarks/reproducibility.py
 	$(BIN)/python benchmarks/laws.py
 	$(BIN)/python benchmarks/covariance.py
 	$(BIN)/python benchmarks/pipeline.py
