@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
+import mirical
 from mirical.cli import main
 from mirical.errors import InputError
 from mirical.inference.scene_models import Target, mosaic
@@ -16,6 +19,8 @@ from mirical.inference.scene_psf import scene_psf
 from mirical.inference.scenes import Background, Scene
 from mirical.observations.apertures import load_apertures, published_apertures
 from mirical.observations.factors import calibration_factors
+from mirical.observations.formats import texts
+from mirical.observations.image_names import distinct_names
 from mirical.observations.image_rows import Settings, row_of
 from mirical.observations.photometry import measure
 from mirical.observations.tables import load_photometry
@@ -36,14 +41,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return path
 
     good = write("good")
-    write("rate", replace(SCENE, seed=2), replace(TARGET, physical=False))
+    write("rate", replace(SCENE, seed=2), replace(TARGET, physical=False, mjd=59810.0))
     mask = replace(SCENE, band="F1140C", subarray="MASK1140")
     write("mask", mask, Target(factor=2.87, filter_keyword="F1130W"), (150.2, 100.1))
     write("edge", at=(2.3, 60.0))
     write("off", at=(-30.0, 60.0))
     write("stranger", target=replace(TARGET, name="My star"))
     cut = good.read_bytes()
-    (here / "truncated_i2d.fits").write_bytes(cut[: len(cut) // 2])
+    (here / "truncated_i2d.fits").write_bytes(cut[: len(cut) // 2 + 1])
     (here / "text.fits").write_text("this is no image\n")
     for name, change in {
         "nan": lambda model: setattr(model, "data", np.full(SCENE.size, np.nan, np.float32)),
@@ -112,9 +117,7 @@ def test_the_rows_are_ready_for_a_run(folder: Path, tmp_path: Path):
     observations = load_photometry(str(out), "test")
     assert observations.simulated
     flags = [str(flag) for flag in observations.table["flag"]]
-    assert len(flags) == 10 and flags.count("") == 2 and flags.count("unmeasured") == 6
-    # the rate image's star, band and mid-time are those of the mosaic
-    assert flags.count("duplicate") == 1 and flags[6] == "duplicate"
+    assert len(flags) == 10 and flags.count("") == 3 and flags.count("unmeasured") == 6
     assert observations.table["reason"][-1].startswith("truncated_i2d.fits: ")
 
 
@@ -147,7 +150,41 @@ def test_apertures_of_ones_own_are_measured_in(folder: Path, tmp_path: Path):
         calibration_factors(observations, predicted, published_apertures())
 
 
+def test_equal_names_and_copies_are_told_apart(folder: Path, tmp_path: Path):
+    """A copy is the same observation under whatever name: one row is fitted, both are kept."""
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+    shutil.copy(folder / "good_i2d.fits", tmp_path / "one" / "a_i2d.fits")
+    shutil.copy(folder / "mask_i2d.fits", tmp_path / "two" / "a_i2d.fits")
+    shutil.copy(folder / "good_i2d.fits", tmp_path / "two" / "copy_i2d.fits")
+    out, pictures = tmp_path / "r.ecsv", tmp_path / "pictures"
+    places = [str(tmp_path / place) for place in ("one", "two")]
+    status = main(["photometry", *places, "--out", str(out), "--pictures", str(pictures)])
+    assert status == 1
+    table = QTable.read(out, format="ascii.ecsv")
+    names = ["one/a_i2d.fits", "two/a_i2d.fits", "copy_i2d.fits"]
+    assert list(table["file"]) == names
+    expected = ["copy_i2d.png", "one__a_i2d.png", "two__a_i2d.png"]
+    assert sorted(path.name for path in pictures.iterdir()) == expected
+    assert texts(table["flag"]) == ["", "", "duplicate"]
+    assert table["reason"][2].startswith("the same observation as row 1: mid-times 0.0 s apart")
+    assert table["reason"][2].endswith("(one/a_i2d.fits)")
+    first, _, copy = table["file_hash"]
+    assert first == copy == hashlib.sha256((folder / "good_i2d.fits").read_bytes()).hexdigest()[:16]
+    assert table.meta["version"] == f"mirical {mirical.__version__}"
+    assert table.meta["title"].startswith("SIMULATED") and table.meta["simulated"]
+    assert all(table[name].info.description for name in table.colnames)
+
+
+def test_names_take_as_many_folders_as_they_need(tmp_path: Path):
+    paths = [tmp_path / name for name in ("a/x/1.fits", "b/x/1.fits", "b/y/1.fits", "c/2.fits")]
+    assert distinct_names(paths) == ["a/x/1.fits", "b/x/1.fits", "y/1.fits", "2.fits"]
+
+
 MISTAKES = {
+    "photometry file.fits file.fits --out r.ecsv": "file.fits: is given twice; give each image",
+    "photometry file.fits . --out r.ecsv": "file.fits: is given twice; give each image once.",
+    f"photometry {300 * 'n'} --out r.ecsv": f"{300 * 'n'}: cannot be opened (File name too long)",
     "photometry file.fits --out r.ecsv --apertures no": "photometry: apertures 'no' do not exist;",
     "photometry no.fits --out r.ecsv": "no.fits: no such file; expected a JWST image or a folder",
     "photometry . --out r.ecsv": ".: no *.fits file in this folder.",
@@ -182,10 +219,10 @@ def test_an_interruption_keeps_what_is_measured(
 
     whole = image_rows.row_of
 
-    def until_the_mask(path, settings):
+    def until_the_mask(path, settings, name):
         if path.name.startswith("mask"):
             raise KeyboardInterrupt
-        return whole(path, settings)
+        return whole(path, settings, name)
 
     monkeypatch.setattr(image_rows, "row_of", until_the_mask)
     out = tmp_path / "rows.ecsv"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,7 @@ def _write_rows(
     rows: dict[int, dict[str, Any]], apertures: dict[str, Aperture], out: Path
 ) -> QTable:
     """Write rows as a photometry table and return it."""
-    from mirical.observations.image_rows import photometry_table
+    from mirical.observations.image_table import photometry_table
 
     table = photometry_table([rows[i] for i in sorted(rows)], apertures)
     write_table(table, out)
@@ -206,15 +207,22 @@ def simulate_mosaics(options: argparse.Namespace) -> int:
 
 def _images(given: list[Path]) -> list[Path]:
     """Return the image files named, those of a folder for a folder."""
-    paths = []
+    paths: dict[str, Path] = {}
     for path in given:
-        if not path.exists():
-            raise InputError(f"{path}: no such file; expected a JWST image or a folder of them.")
-        inside = sorted(path.glob("*.fits")) if path.is_dir() else [path]
+        try:
+            if not path.exists():
+                raise InputError(
+                    f"{path}: no such file; expected a JWST image or a folder of them."
+                )
+            inside = sorted(path.glob("*.fits")) if path.is_dir() else [path]
+        except OSError as error:  # a name too long, a folder without permission
+            raise InputError(f"{path}: cannot be opened ({error.strerror}).") from error
         if not inside:
             raise InputError(f"{path}: no *.fits file in this folder.")
-        paths += inside
-    return paths
+        for file in inside:
+            if paths.setdefault(os.path.realpath(file), file) is not file:
+                raise InputError(f"{file.name}: is given twice; give each image once.")
+    return list(paths.values())
 
 
 def _star_types(given: list[str]) -> dict[str, str]:

@@ -2,70 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from astropy import units as u
-from astropy.table import QTable
-
-from mirical.bands import BANDS, assumptions
-from mirical.conventions import COUNT_RATE, PIXEL_SOLID_ANGLE
+from mirical.bands import assumptions
+from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.observations.apertures import Aperture
-from mirical.observations.columns import COLUMNS, Column
 from mirical.observations.image_files import Unmeasurable
+from mirical.observations.image_names import distinct_names, file_hash
 from mirical.observations.images import Image, read_image
 from mirical.observations.photometry import Measurement, measure
-from mirical.observations.stated_apertures import RADII
 from mirical.stars import STARS, star_key
 from mirical.text import one_line
 from mirical.workers import worker_pool
 
 Draw = Callable[[Image, Aperture, Measurement, str], None]
-"""Draws what was measured; the last argument is the file's name without its ending."""
-
-_NOT_MEASURED = "model_flux", "model_flux_unc", "visit"
-_SHARPER = {
-    "ifluxunc": "Its error: noise, background and structure in quadrature",
-    "ibkg": "Background rate, mean of the annulus",
-    "flux": "iflux to infinite aperture by the image's own PHOTMJSR",
-    "bkg": "ibkg by the image's own PHOTMJSR",
-}
-_COLUMNS: dict[str, Column] = {
-    **{
-        name: replace(column, description=_SHARPER.get(name, column.description))
-        for name, column in COLUMNS.items()
-        if name not in _NOT_MEASURED
-    },
-    "aperture_sum": Column("Sum over the aperture, background included", COUNT_RATE),
-    "noise_unc": Column("Error by the pipeline's ERR in the aperture", COUNT_RATE),
-    "background_unc": Column("Error by the noise of the annulus's mean", COUNT_RATE),
-    "structure_unc": Column("Error by the background's structure", COUNT_RATE),
-    "x": Column("Centroid, first pixel 0", u.pix),
-    "y": Column("Centroid, first pixel 0", u.pix),
-    "offset": Column("Distance of the centroid from the expected position", u.pix),
-    "interpolated": Column("Pixels of the aperture that were filled in", u.dimensionless_unscaled),
-    "without_error": Column(
-        "Pixels of the aperture whose error was filled in", u.dimensionless_unscaled
-    ),
-    "flag": Column("Why the row is not to be fitted; empty if it is"),
-    "reason": Column("The same in words"),
-    "note": Column("Worth knowing"),
-    "file": Column("Image"),
-}
-_RADII = dict(
-    zip(
-        RADII,
-        ("Radius of the aperture", "Inner of the annulus", "Outer of the annulus"),
-        strict=True,
-    )
-)
+"""Draws what was measured; the last argument is the file's name without its ending, which no
+other file of the call has (folders in it, if need be)."""
 
 
 @dataclass(frozen=True)
@@ -113,16 +72,17 @@ def measure_files(
         If a process was ended from outside.
     """
     one = partial(row_of, settings=settings)
+    named = list(zip(paths, distinct_names(paths), strict=True))
     if workers == 1 or len(paths) == 1:
-        yield from ((i, one(path)) for i, path in enumerate(paths))
+        yield from ((i, one(path, name=name)) for i, (path, name) in enumerate(named))
         return
     with worker_pool(min(workers, len(paths))) as pool:
-        left = iter(enumerate(paths))
+        left = iter(enumerate(named))
         running: dict[Future[dict[str, Any]], int] = {}
         try:
             while True:
-                for i, path in left:
-                    running[pool.submit(one, path)] = i
+                for i, (path, name) in left:
+                    running[pool.submit(one, path, name=name)] = i
                     if len(running) >= 2 * workers:
                         break
                 if not running:
@@ -138,9 +98,21 @@ def measure_files(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def row_of(path: Path, settings: Settings) -> dict[str, Any]:
-    """Measure one file; return its row, flagged with the reason if it cannot be measured."""
-    row: dict[str, Any] = {"file": one_line(path.name), "flag": "", "reason": "", "note": ""}
+def row_of(path: Path, settings: Settings, name: str = "") -> dict[str, Any]:
+    """Measure one file; return its row, flagged with the reason if it cannot be measured.
+
+    Parameters
+    ----------
+    path : Path
+        The image.
+    settings : Settings
+        How to measure it.
+    name : str
+        What to call it where its file name does not tell it from others.
+    """
+    name = name or path.name
+    row: dict[str, Any] = {"flag": "", "reason": "", "note": ""}
+    row |= {"file": one_line(name), "file_hash": file_hash(path)}
     try:
         image = read_image(path, settings.band)
         row |= _described(image, settings)
@@ -155,7 +127,7 @@ def row_of(path: Path, settings: Settings) -> dict[str, Any]:
             row["flag"] = "unknown_type"
             row["reason"] = f"no type is known of {row['name']!r}: give --star NAME=TYPE"
         if settings.draw is not None:
-            settings.draw(image, aperture, found, path.stem)
+            settings.draw(image, aperture, found, name.removesuffix(path.suffix))
     except Unmeasurable as why:
         row |= {"flag": "unmeasured", "reason": str(why)}
     return row
@@ -219,30 +191,3 @@ def _notes(image: Image, found: Measurement) -> list[str]:
         more = f" (and {len(others)} more)" if others else ""
         notes.append(f"its reader warned: {first}{more}")
     return notes
-
-
-def photometry_table(rows: Sequence[dict[str, Any]], apertures: Mapping[str, Aperture]) -> QTable:
-    """Return rows as a photometry table (columns of Table 5 and how they came about).
-
-    It says what it was measured in, so that no run corrects for other apertures: in the header,
-    and in columns that FITS keeps as well.
-    """
-    table = QTable()
-    for name, column in _COLUMNS.items():
-        if column.unit is None:
-            table[name] = [str(row.get(name, "")) for row in rows]
-        else:
-            table[name] = np.array([row.get(name, np.nan) for row in rows]) * column.unit
-        table[name].info.description = column.description
-    simulated = any(row.get("simulated") for row in rows)
-    table.meta["title"] = f"{'SIMULATED p' if simulated else 'P'}hotometry of JWST images"
-    table.meta["origin"] = "mirical photometry: method of Gordon et al. 2025, section 2.2"
-    used = [band for band in BANDS if band in set(table["filter"]) and band in apertures]
-    table.meta["apertures_pix"] = {band: list(apertures[band].radii) for band in used}
-    for i, name in enumerate(RADII):
-        of = {band: apertures[band].radii[i] for band in used}
-        table[name] = [of.get(str(band), np.nan) for band in table["filter"]] * u.pix
-        table[name].info.description = _RADII[name]
-    if simulated:
-        table.meta["simulated"] = True
-    return table

@@ -38,12 +38,14 @@ def draw_picture(
     found : Measurement
         The result.
     stem : str
-        Name of the picture without its ending.
+        Name of the image without its ending, no other's; folders in it become part of the
+        picture's own name.
     folder : Path
         An existing folder.
     """
     with rc_context(STYLE):
-        (folder / f"{stem}.png").write_bytes(png(picture(image, aperture, found, stem)))
+        name = stem.replace("/", "__")
+        (folder / f"{name}.png").write_bytes(png(picture(image, aperture, found, stem)))
 
 
 def picture(image: Image, aperture: Aperture, found: Measurement, stem: str) -> Figure:
