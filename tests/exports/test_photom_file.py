@@ -99,11 +99,11 @@ def test_other_files_are_refused(tmp_path: Path, path: Path):
     with fits.open(path) as file:
         file["PHOTOM"].columns.del_col("uncertainty")
         lacking = tmp_path / "lacking.fits"
-        file.writeto(lacking)
+        file.writeto(lacking, checksum=True)
     with fits.open(path) as file:
         file["TIMECOEFF_LINEAR"].data = file["TIMECOEFF_LINEAR"].data[[1, 0]]
         reordered = tmp_path / "reordered.fits"
-        file.writeto(reordered)
+        file.writeto(reordered, checksum=True)
     short = tmp_path / "short.fits"
     short.write_bytes(path.read_bytes()[:6000])
     for wrong, sentence in {

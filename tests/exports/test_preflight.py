@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table, vstack
+from crds.certify.validators import validator
+from crds.core.generic_tpn import TpnInfo
+from crds.core.timestamp import Jwstdate
 from jwst.photom import PhotomStep
 from jwst.photom.photom import MatchFitsTableRowError
 from stdatamodels.jwst import datamodels
 
 from mirical.bands import readouts
 from mirical.errors import InputError
-from mirical.exports.photom_file import About, PhotomRows, write_photom
+from mirical.exports.photom_file import About, PhotomRows, read_photom, write_photom
 from mirical.exports.pipeline_export import about, mean_rows
 from mirical.exports.preflight import CHECKS, preflight
 from mirical.exports.preflight_file import ERROR, WARNING, Finding
@@ -67,6 +70,8 @@ def spoilt(path: Path, *faults: Fault) -> Path:
     """Put faults into a file."""
     with fits.open(path, memmap=False) as extensions:
         header = extensions[0].header.copy()
+        for checksum in ("CHECKSUM", "DATASUM"):  # those of a file that was not spoilt
+            header.remove(checksum, ignore_missing=True)
         tables = {e.name: Table(e.data).copy() for e in extensions[1:]}
     for table in tables.values():
         table.convert_bytestring_to_unicode()
@@ -289,6 +294,22 @@ FAULTS: dict[str, tuple[Fault, set[str]]] = {
     "another detector": (keyword("DETECTOR", "MIRIFUSHORT"), {"wrong-keyword"}),
     "another type": (keyword("REFTYPE", "area"), {"wrong-keyword"}),
     "another telescope": (keyword("TELESCOP", "HST"), {"wrong-keyword"}),
+    "USEAFTER in words": (keyword("USEAFTER", "May 1 2022"), {"wrong-keyword"}),
+    "USEAFTER of no day": (keyword("USEAFTER", "2022-02-30T00:00:00"), {"wrong-keyword"}),
+    "USEAFTER with a blank": (keyword("USEAFTER", "2022-05-01 00:00:00"), {"wrong-keyword"}),
+    "USEAFTER a number": (keyword("USEAFTER", 20220501), {"wrong-keyword"}),
+    "PEDIGREE without dates": (keyword("PEDIGREE", "INFLIGHT"), {"wrong-keyword"}),
+    "PEDIGREE of slashes": (
+        keyword("PEDIGREE", "INFLIGHT 01/05/2022 01/06/2022"),
+        {"wrong-keyword"},
+    ),
+    "PEDIGREE backwards": (
+        keyword("PEDIGREE", "INFLIGHT 2023-01-01 2022-01-01"),
+        {"wrong-keyword"},
+    ),
+    "PEDIGREE unknown": (keyword("PEDIGREE", "MADE"), {"wrong-keyword"}),
+    "AUTHOR blank": (keyword("AUTHOR", " "), {"wrong-keyword"}),
+    "TELESCOP missing": (keyword("TELESCOP"), {"missing-keyword"}),
     "other exposures": (keyword("EXP_TYPE", "MIR_MRS"), {"wrong-keyword"}),
     "other exposures, in the list": (keyword("P_EXP_TY", "MIR_MRS|"), {"wrong-keyword"}),
     **{
@@ -552,12 +573,74 @@ def test_a_throughput_that_runs_away_after_the_data_is_told(tmp_path: Path):
     assert "F560W" in found["drifts-beyond-data"].where
 
 
+@pytest.mark.parametrize(
+    ("useafter", "pedigree"),
+    [
+        ("2022-05-01T00:00:00", "INFLIGHT 2022-05-01 2024-05-01"),
+        ("2022-05-01", "model 2022-05-01 2022-05-01"),
+        ("2024-02-29T23:59:59", "GROUND"),
+        ("May 1 2022", "INFLIGHT 2022-5-1 2024-05-01"),
+        ("2023-02-29", "GROUND 2022-05-01 2024-05-01"),
+        ("2022-05-01T24:00:00", "INFLIGHT 2022-05-01T00:00:00 2024-05-01T00:00:00"),
+        ("2022-05-01T00:00", "DUMMY 1"),
+    ],
+)
+def test_dates_and_pedigrees_are_judged_as_crds_judges_them(
+    useafter: str, pedigree: str, tmp_path: Path
+):
+    path = written(tmp_path / "photom.fits")
+    spoilt(path, keyword("USEAFTER", useafter), keyword("PEDIGREE", pedigree))
+    found = {finding.where: finding.sentence for finding in preflight(path)}
+    try:
+        Jwstdate.get_datetime(useafter)
+    except ValueError:
+        assert "expected YYYY-MM-DDTHH:MM:SS" in found.pop("USEAFTER")
+    info = TpnInfo("PEDIGREE", "H", "C", "R", ("&JWSTPEDIGREE",))
+    try:
+        validator(info)._check_value("photom.fits", pedigree)
+    except ValueError:
+        assert "expected INFLIGHT YYYY-MM-DD YYYY-MM-DD" in found.pop("PEDIGREE")
+    assert found == {}
+
+
+def test_a_file_that_was_edited_is_told(tmp_path: Path):
+    path = written(tmp_path / "photom.fits")
+    raw = path.read_bytes()
+    assert raw.count(b"'SIMULATION'") == 1
+    path.write_bytes(raw.replace(b"'SIMULATION'", b"'MODEL     '"))
+    (finding,) = preflight(path)
+    assert (finding.code, finding.severity) == ("wrong-checksum", WARNING)
+    with pytest.raises(InputError, match="photom.fits: its checksum is wrong, so it has changed"):
+        read_photom(path)
+
+
+def test_random_damage_becomes_findings_or_one_sentence(tmp_path: Path):
+    path = written(tmp_path / "photom.fits")
+    raw, random, refused = path.read_bytes(), np.random.default_rng(3), 0
+    names = {at: raw[at : at + 10].rstrip(b"= ") for at in range(0, len(raw), 80)}
+    cards = [at for at, name in names.items() if name.isalnum() and not name.endswith(b"SUM")]
+    for _ in range(60):
+        damaged = bytearray(raw)
+        at = int(random.choice(cards))
+        for byte in random.integers(at, at + 32, size=3):
+            damaged[byte] = random.integers(32, 127)
+        path.write_bytes(bytes(damaged[: random.integers(1, 6 * len(raw))]))
+        try:
+            found = preflight(path)
+        except InputError as error:
+            assert "\n" not in str(error)
+            refused += 1
+        else:
+            assert found or bytes(damaged) == raw
+    assert 5 < refused < 55
+
+
 def test_there_is_a_planted_fault_for_everything_that_is_found():
     planted = {
         code for _, expected in (*FAULTS.values(), *FAULTS_OF_THREE.values()) for code in expected
     }
     assert len(FAULTS) + len(FAULTS_OF_THREE) > 60 and len(planted) > 30
-    assert len(CHECKS) == len(set(CHECKS)) == 15
+    assert len(CHECKS) == len(set(CHECKS)) == 16
 
 
 @pytest.mark.parametrize(

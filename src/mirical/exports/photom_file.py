@@ -7,21 +7,19 @@ All numbers are stored in single precision.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
-from astropy.utils.exceptions import AstropyUserWarning
 from numpy.typing import NDArray
 from stdatamodels.jwst import datamodels
 
 import mirical
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
+from mirical.exports.fits_contents import Columns, read_fits
 from mirical.files import whole_file
 from mirical.model.throughput import FUNCTIONS, Tables, relative_throughput
 from mirical.text import ascii_text
@@ -126,7 +124,7 @@ def write_photom(rows: PhotomRows, about: About, path: Path) -> None:
     for line in about.history:
         model.add_history_entry(ascii_text(line))
     with whole_file(path, ".fits") as beside, model:
-        model.save(str(beside))
+        model.save(str(beside), checksum=True)
 
 
 def read_photom(path: Path) -> PhotomRows:
@@ -138,18 +136,16 @@ def read_photom(path: Path) -> PhotomRows:
         If it is no photom reference file of the imager.
     """
     expected = "expected a photom reference file of MIRI's imager (FITS)"
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; {expected}.")
-    try:
-        # A file cut short is announced by a warning alone.
-        with warnings.catch_warnings(action="error", category=AstropyUserWarning):
-            with fits.open(path, memmap=False) as extensions:
-                found = {extension.name: extension.data for extension in extensions}
-    except (OSError, ValueError, TypeError, AstropyUserWarning) as error:
-        raise InputError(f"{path.name}: cannot be read as FITS; {expected}.") from error
+    contents = read_fits(path, expected)
+    found = {one.name: one.columns for one in contents.extensions if one.columns is not None}
     table = found.get("PHOTOM")
     if table is None:
         raise InputError(f"{path.name}: has no PHOTOM table; {expected}.")
+    if contents.changed:
+        raise InputError(
+            f"{path.name}: its checksum is wrong, so it has changed since it was written; "
+            f"`mirical preflight {path.name}` says what of it cannot be."
+        )
     numbers = _columns(table, ("photmjsr", "uncertainty"), f"{path.name}: PHOTOM")
     tables = {}
     for name, (coefficients, _) in FUNCTIONS.items():
@@ -172,7 +168,7 @@ def read_photom(path: Path) -> PhotomRows:
     )
 
 
-def _names(table: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _names(table: Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return filters and subarrays of a table, blanks at their ends cut off as FITS has it."""
     filters, subarrays = (
         tuple(str(entry).rstrip() for entry in table[name]) for name in ("filter", "subarray")
@@ -180,15 +176,20 @@ def _names(table: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return filters, subarrays
 
 
-def _columns(table: Any, names: tuple[str, ...], where: str) -> dict[str, Floats]:
-    known = table.columns.names
+def _columns(table: Columns, names: tuple[str, ...], where: str) -> dict[str, Floats]:
     for name in ("filter", "subarray", *names):
-        if name not in known:
+        kinds = "SU" if name in ("filter", "subarray") else "fiu"
+        if name not in table or table[name].dtype.kind not in kinds or table[name].ndim != 1:
             raise InputError(
-                f"{where}: column {name!r} is missing; expected {', '.join(names)} of each filter "
-                "and subarray."
+                f"{where}: column {name!r} is missing or of another kind; expected "
+                f"{', '.join(names)} of each filter and subarray."
             )
-    return {name: np.asarray(table[name], dtype=float) for name in names}
+    values = {name: table[name].astype(float) for name in names}
+    for name, of in values.items():
+        if not np.all(np.isfinite(of)):
+            row = int(np.flatnonzero(~np.isfinite(of))[0])
+            raise InputError(f"{where} row {row + 1}: {name} is {of[row]:g}; expected a number.")
+    return values
 
 
 def _stored(values: Floats) -> Floats:

@@ -10,36 +10,23 @@ from pathlib import Path
 
 import numpy as np
 
-from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.exports.preflight_epochs import beyond_the_data, jumps
 from mirical.exports.preflight_file import (
     ERROR,
     PHOTOM,
     TIME_TABLES,
-    WARNING,
     Finding,
     PhotomFile,
     read_as_it_stands,
 )
+from mirical.exports.preflight_keywords import KEYWORDS
 from mirical.exports.preflight_rows import ROWS
 from mirical.exports.preflight_times import TIMES
 from mirical.model.throughput import FUNCTIONS
 
 SPAN = (59720.0, 62000.0)
 """Epochs a file is to be used at, unless others are given: to the middle of 2028, MJD in days."""
-
-_DEMANDED = ("DESCRIP", "REFTYPE", "AUTHOR", "PEDIGREE", "USEAFTER", "INSTRUME")
-_EXPECTED = {
-    "INSTRUME": "MIRI",
-    "DETECTOR": "MIRIMAGE",
-    "REFTYPE": "PHOTOM",
-    "TELESCOP": "JWST",
-}
-_EXPOSURES = {"MIR_IMAGE", "MIR_4QPM", "MIR_LYOT", "MIR_TACQ", "MIR_TACONFIRM", "MIR_CORONCAL"}
-_MODEL = "MirImgPhotomModel"
-_AREAS = {"PIXAR_SR": "sr", "PIXAR_A2": "arcsec2"}
-_AREA_TOLERANCE = 0.005
 
 
 def preflight(
@@ -73,63 +60,6 @@ def preflight(
     return sorted(found, key=lambda finding: finding.severity != ERROR)
 
 
-def keywords(file: PhotomFile) -> list[Finding]:
-    """Find keywords of the header that are missing or wrong."""
-    header = file.header
-    found = [
-        Finding(
-            "missing-keyword",
-            ERROR,
-            keyword,
-            f"{keyword} is missing: the pipeline stops with ValueError at every image; add it.",
-        )
-        for keyword in _DEMANDED
-        if keyword not in header
-    ]
-    elsewhere = "the pipeline does not look, CRDS files it among other files"
-    for keyword, expected in _EXPECTED.items():
-        got = str(header.get(keyword, expected)).strip()
-        if got.upper() != expected:
-            sentence = f"{keyword} is {got!r}: {elsewhere}; expected {expected}."
-            found.append(Finding("wrong-keyword", ERROR, keyword, sentence))
-    for keyword in ("EXP_TYPE", "P_EXP_TY"):
-        given = {one.strip().upper() for one in str(header.get(keyword, "ANY")).split("|")}
-        if not given & (_EXPOSURES | {"ANY", "N/A"}):
-            sentence = (
-                f"{keyword} is {header[keyword]!r}: {elsewhere}, for exposures of another kind; "
-                "expected MIR_IMAGE among them."
-            )
-            found.append(Finding("wrong-keyword", ERROR, keyword, sentence))
-    if header.get("DATAMODL") != _MODEL:
-        sentence = (
-            f"DATAMODL is {header.get('DATAMODL', 'missing')}: the pipeline opens the file as "
-            f"something else and stops at every image; expected {_MODEL}."
-        )
-        found.append(Finding("wrong-model", ERROR, "DATAMODL", sentence))
-    return found
-
-
-def pixel_area(file: PhotomFile) -> list[Finding]:
-    """Find solid angles of a pixel that are missing or another instrument's."""
-    found = []
-    for keyword, unit in _AREAS.items():
-        expected, got = float(PIXEL_SOLID_ANGLE.to_value(unit)), file.header.get(keyword)
-        if not isinstance(got, int | float):
-            sentence = (
-                f"{keyword} is missing: without a file of pixel areas, images get no solid angle "
-                f"and cannot be summed to Jy; expected {expected:.6g} {unit}."
-            )
-            found.append(Finding("no-pixel-area", WARNING, keyword, sentence))
-        elif not abs(got / expected - 1) < _AREA_TOLERANCE:
-            sentence = (
-                f"{keyword} is {got:.6g} {unit}: without a file of pixel areas, images get it, and "
-                f"fluxes in Jy are {got / expected:.3g} times what they should be; expected "
-                f"{expected:.6g}."
-            )
-            found.append(Finding("wrong-pixel-area", ERROR, keyword, sentence))
-    return found
-
-
 def columns(file: PhotomFile) -> list[Finding]:
     """Find tables without their columns, or with others."""
     wanted = {PHOTOM: ("photmjsr", "uncertainty")}
@@ -150,5 +80,5 @@ def columns(file: PhotomFile) -> list[Finding]:
     return found
 
 
-CHECKS = (keywords, pixel_area, columns, *ROWS, *TIMES, beyond_the_data)
+CHECKS = (*KEYWORDS, columns, *ROWS, *TIMES, beyond_the_data)
 """Everything that is looked at, file by file; each returns its findings."""

@@ -7,7 +7,6 @@ PHOTOM table with filters, subarrays and factors; names are compared as the pipe
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import REFERENCE_MJD
 from mirical.errors import InputError
+from mirical.exports.fits_contents import Columns, read_fits
 from mirical.exports.pipeline_law import epochs
 from mirical.model.throughput import FUNCTIONS, Tables, relative_throughput
 
 Floats = NDArray[np.float64]
-Columns = Mapping[str, NDArray[Any]]
 
 ERROR, WARNING = "error", "warning"
 
@@ -82,6 +80,8 @@ class PhotomFile:
         Columns in lower case of each table extension, by its name in upper case.
     span : (float, float)
         Epochs it is to be used at, MJD in days.
+    changed : bool
+        Whether its checksums say that it is not as it was written.
     """
 
     name: str
@@ -89,6 +89,7 @@ class PhotomFile:
     history: str
     tables: Mapping[str, Columns]
     span: tuple[float, float]
+    changed: bool = False
 
     def __len__(self) -> int:
         return len(self.photmjsr)
@@ -198,36 +199,28 @@ def read_as_it_stands(path: Path, span: tuple[float, float]) -> PhotomFile:
         If it is no photom reference file of the imager, or cannot be read.
     """
     expected = "expected a photom reference file of MIRI's imager (FITS)"
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; {expected}.")
-    try:
-        # What astropy says of odd headers, the checks say in their own words.
-        with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as extensions:
-            header = dict(extensions[0].header.items())
-            history = "\n".join(map(str, extensions[0].header.get("HISTORY", [])))
-            tables: dict[str, Columns] = {}
-            for extension in extensions:
-                if isinstance(extension, fits.BinTableHDU):
-                    tables.setdefault(extension.name.upper(), _columns(extension))
-    except (OSError, ValueError, TypeError, KeyError, fits.VerifyError) as error:
-        raise InputError(f"{path.name}: cannot be read as FITS; {expected}.") from error
+    contents = read_fits(path, expected)
+    tables: dict[str, Columns] = {}
+    for one in contents.extensions:
+        if one.columns is not None:
+            lowered = {name.lower(): column for name, column in one.columns.items()}
+            tables.setdefault(one.name, lowered)
     if PHOTOM not in tables:
         raise InputError(f"{path.name}: has no PHOTOM table; {expected}.")
     photom = tables[PHOTOM]
-    readable = all(photom.get(name, np.empty(0)).dtype.kind in "SU" for name in NAMES)
+    readable = all(_is_texts(photom.get(name)) for name in NAMES)
     if not readable or not is_numbers(photom.get("photmjsr")):
         raise InputError(
             f"{path.name}: PHOTOM has not the columns filter, subarray and photmjsr; {expected}."
         )
     if not len(photom["photmjsr"]):
         raise InputError(f"{path.name}: PHOTOM has no rows; {expected}.")
-    given = {k: v for k, v in header.items() if not isinstance(v, fits.card.Undefined)}
-    return PhotomFile(path.name, given, history, tables, span)
+    primary = contents.extensions[0]
+    return PhotomFile(path.name, primary.header, primary.history, tables, span, contents.changed)
 
 
-def _columns(extension: fits.BinTableHDU) -> Columns:
-    data = extension.data
-    return {name.lower(): np.asarray(data[name]) for name in data.columns.names}
+def _is_texts(column: NDArray[Any] | None) -> bool:
+    return column is not None and column.dtype.kind in "SU" and column.ndim == 1
 
 
 def is_numbers(column: NDArray[Any] | None) -> bool:
