@@ -65,8 +65,11 @@ def test_what_was_written_is_read_as_single_precision_keeps_it(path: Path):
 
 def test_a_history_that_is_not_ascii_is_escaped(tmp_path: Path, path: Path):
     about = About("façade", ABOUT.pedigree, ABOUT.useafter, ["calibration réf ± 1"])
-    write_photom(read_photom(path), about, tmp_path / "other.fits")
-    header = fits.getheader(tmp_path / "other.fits")
+    other = tmp_path / "autre réf.fits"
+    write_photom(read_photom(path), about, other)
+    assert [p.name for p in tmp_path.glob("*.fits") if p != path] == [other.name]
+    header = fits.getheader(other)
+    assert header["FILENAME"] == r"autre r\xe9f.fits"
     assert header["DESCRIP"] == r"fa\xe7ade" and r"r\xe9f +/- 1" in str(header["HISTORY"])
 
 

@@ -38,6 +38,7 @@ from mirical.errors import InputError
 from mirical.files import whole_file
 from mirical.observations.image_files import Unmeasurable, open_model
 from mirical.observations.image_headers import RATE, SURFACE_BRIGHTNESS, taken
+from mirical.observations.model_files import save_model
 from mirical.products.calibration import Calibration, Query
 from mirical.text import ascii_text
 
@@ -150,7 +151,7 @@ def calibrate_image(
         for line in _history(made, calibration.name, provenance):
             model.add_history_entry(ascii_text(line))
         with whole_file(out) as beside:
-            model.save(str(beside), checksum=True)
+            save_model(model, beside)
     return made
 
 

@@ -22,6 +22,7 @@ from mirical.errors import InputError
 from mirical.exports.fits_contents import Columns, read_fits
 from mirical.files import whole_file
 from mirical.model.throughput import FUNCTIONS, Tables, relative_throughput
+from mirical.observations.model_files import save_model
 from mirical.text import ascii_text
 
 Floats = NDArray[np.float64]
@@ -124,7 +125,7 @@ def write_photom(rows: PhotomRows, about: About, path: Path) -> None:
     for line in about.history:
         model.add_history_entry(ascii_text(line))
     with whole_file(path, ".fits") as beside, model:
-        model.save(str(beside), checksum=True)
+        save_model(model, beside)
 
 
 def read_photom(path: Path) -> PhotomRows:

@@ -18,6 +18,7 @@ from mirical.observations.image_files import Unmeasurable
 from mirical.observations.image_headers import true_band
 from mirical.observations.images import image_of
 from mirical.observations.locating import NoSource, locate
+from mirical.text import ascii_text
 
 _DO_NOT_USE = dqflags.pixel["DO_NOT_USE"]
 
@@ -151,6 +152,6 @@ def _open(path: Path) -> datamodels.ImageModel:
         raise InputError(f"{path.name}: keywords TARG_RA and TARG_DEC are missing; {remedy}")
     if meta.instrument.filter is None:
         raise InputError(f"{path.name}: keyword FILTER is missing; {remedy}")
-    meta.filename = path.name
+    meta.filename = ascii_text(path.name)  # mosaics list it in a FITS table
     band_of(model)
     return model

@@ -33,6 +33,7 @@ from stdatamodels.jwst import datamodels
 
 from mirical.files import whole_file
 from mirical.observations.dithers import check_together
+from mirical.observations.model_files import save_model
 from mirical.observations.pipeline import PIPELINE_SETTINGS
 
 
@@ -80,7 +81,7 @@ def save_mosaic(made: datamodels.ImageModel, path: Path) -> None:
         If it cannot be written.
     """
     with whole_file(path) as beside, _quiet():
-        made.save(str(beside), checksum=True)
+        save_model(made, beside)
 
 
 def _keep_background(made: datamodels.ImageModel, models: Sequence[datamodels.ImageModel]) -> None:

@@ -15,6 +15,7 @@ from mirical.bands import BANDS, SUBARRAYS, readouts
 from mirical.files import whole_file
 from mirical.observations.apertures import APERTURE_FRACTION, Aperture
 from mirical.observations.encircled import ApertureEstimate
+from mirical.observations.model_files import save_model
 
 if TYPE_CHECKING:
     from mirical.products.aperture_study import ApertureStudy
@@ -85,7 +86,7 @@ def _save(rows: list[tuple[Any, ...]], description: str, pedigree: str, path: Pa
     model.meta.instrument.name, model.meta.instrument.detector = "MIRI", "MIRIMAGE"
     model.meta.exposure.type = "MIR_IMAGE"
     with model:
-        model.save(str(path), checksum=True)
+        save_model(model, path)
 
 
 def _pedigree(study: ApertureStudy) -> str:
