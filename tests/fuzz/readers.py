@@ -249,7 +249,7 @@ _REFUSES = (InputError, Unmeasurable)
 
 READERS: tuple[Reader, ...] = (
     Reader("photometry.ecsv", good.ECSV, photometry, judge_photometry, TEXT,
-           (_FORMATS, "observations.tables")),
+           (_FORMATS, "observations.tables", "observations.contents")),
     Reader("photometry.mrt", good.MRT, photometry, judge_photometry, TEXT, (_FORMATS,)),
     Reader("photometry.fits", good.TABLE, photometry, judge_photometry, FITS, (_FORMATS,)),
     Reader("photometry.ecsv.gz", good.once("rows.ecsv.gz", good.zipped), photometry,

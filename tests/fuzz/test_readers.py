@@ -31,7 +31,7 @@ _EACH_FAST, _EACH_SLOW = (math.ceil(total / len(READERS)) for total in (FAST, SL
 
 PENDING = frozenset(
     {
-        *("photometry.ecsv.gz", "photometry.fits", "psf", "mosaic", "exposures", "rate"),
+        *("psf", "mosaic", "exposures", "rate"),
         *("photom", "preflight", "covariance", "posterior"),
     }
 )

@@ -171,6 +171,11 @@ REFUSED: dict[str, tuple[Change, str]] = {
         setting("ifluxunc", 1, 0.0),
         "rows.ecsv row 1: column 'ifluxunc' is 0 DN / s; expected a positive number. " + CORRECT,
     ),
+    "count rate nobody measures": (
+        setting("iflux", 3, 1e-300),
+        "rows.ecsv row 3: column 'iflux' is 1e-300 DN / s; expected a number from 1e-20 to 1e+20. "
+        + CORRECT,
+    ),
     "negative model flux": (
         replacing("model_flux", [1.0, -1.0, 1.0]),
         "rows.ecsv row 2: column 'model_flux' is -1 mJy; expected a positive number. " + CORRECT,
@@ -312,6 +317,14 @@ def test_a_band_with_one_row_cannot_contradict_itself(tmp_path: Path):
 def test_a_flux_that_is_not_positive_contradicts_a_positive_count_rate(tmp_path: Path):
     table = photometry()
     setting("flux", 2, -0.458)(table)
+    assert list(load(table, tmp_path).table["flag"]) == ["", "inconsistent", ""]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_flux_beyond_all_ratios_contradicts_its_count_rate(tmp_path: Path):
+    table = photometry()
+    setting("flux", 2, 1e300)(table)
+    setting("iflux", 2, 1e-10)(table)
     assert list(load(table, tmp_path).table["flag"]) == ["", "inconsistent", ""]
 
 

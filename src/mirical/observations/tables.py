@@ -37,6 +37,7 @@ _OPTIONAL = tuple(
 )
 _UNIT_MAY_BE_MISSING = ("inttime",)  # a bare number there can only mean seconds
 _ERRORS_OF = {"ifluxunc": "iflux", "fluxunc": "flux", "model_flux_unc": "model_flux"}
+_MEASURABLE = 1e-20, 1e20  # in DN/s or mJy; beyond, a file is damaged or a unit is wrong
 _NO_APERTURES = (
     "{}: does not say which apertures it was measured in, and those it is calibrated with are "
     "taken for it; FITS loses apertures_pix of an ECSV header but keeps columns r_a, r_b1, r_b2."
@@ -253,7 +254,12 @@ def _refuse_impossible(table: QTable, source: str) -> None:
             require_readout(str(band), str(subarray), f"{source} row {number}")
     positive = [c for c in ("iflux", "ifluxunc", "model_flux") if c in table.colnames]
     for column in positive:
-        _refuse_where(table, column, table[column].value <= 0, "a positive number", source)
+        value = table[column].value
+        least, most = _MEASURABLE
+        beyond = np.isfinite(value) & (value > 0) & ((value < least) | (value > most))
+        expected = f"a number from {least:g} to {most:g}"
+        _refuse_where(table, column, value <= 0, "a positive number", source)
+        _refuse_where(table, column, beyond, expected, source)
     if "model_flux_unc" in table.colnames:
         negative = table["model_flux_unc"].value < 0
         _refuse_where(table, "model_flux_unc", negative, "zero or a positive number", source)
@@ -306,9 +312,11 @@ def _contradicts(table: QTable) -> NDArray[np.bool_]:
     found = np.zeros(len(table), dtype=bool)
     if "flux" not in table.colnames:
         return found
-    ratio = (table["flux"] / table["iflux"]).value
-    measured = np.isfinite(ratio)
-    found[measured] = ratio[measured] <= 0
+    flux, iflux = table["flux"].value, table["iflux"].value
+    with np.errstate(over="ignore"):  # a ratio beyond all numbers is a contradiction
+        ratio = flux / iflux
+    measured = np.isfinite(flux) & np.isfinite(iflux)
+    found[measured] = ~((ratio[measured] > 0) & np.isfinite(ratio[measured]))
     for band in dict.fromkeys(table["filter"]):
         rows = np.flatnonzero((np.asarray(table["filter"]) == band) & measured & ~found)
         if len(rows) > 1:
