@@ -5,25 +5,17 @@ Exit status 0 on success, 1 if a result must not be believed, 2 for a user's mis
 
 from __future__ import annotations
 
-import argparse
-import errno
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import mirical
-from mirical.commands import (
-    applying,
-    calibrating,
-    checking,
-    exporting,
-    imaging,
-    linting,
-    simulating,
-)
 from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
-from mirical.commands.streams import Stream, standard_streams
-from mirical.errors import InputError, reason_of
 from mirical.interrupts import stoppable
+
+if TYPE_CHECKING:
+    import argparse
+
+    from mirical.commands.streams import Stream
 
 __all__ = ["INTERRUPTED", "SUCCESS", "USER_MISTAKE", "main"]
 
@@ -32,7 +24,21 @@ SEEDS = 2**32  # as a job's
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    with stoppable(to_the_end=arguments is None), standard_streams() as out:
+    # All else is imported inside, so that Ctrl-C is in good order while it is.
+    with stoppable(to_the_end=arguments is None):
+        try:
+            return _main(arguments)
+        except KeyboardInterrupt:
+            if sys.stderr is not None:
+                sys.stderr.write("mirical: interrupted before there was anything to keep.\n")
+            return INTERRUPTED
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    """Run one command with streams that do not raise."""
+    from mirical.commands.streams import standard_streams
+
+    with standard_streams() as out:
         try:
             status = _run(arguments)
         except SystemExit as end:  # of argparse, after --help or a mistake
@@ -43,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    from mirical.errors import InputError
+
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = _parser().parse_args(arguments)
@@ -51,13 +59,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     except InputError as error:
         sys.stderr.write(f"mirical: {error}\n")
         return USER_MISTAKE
-    except KeyboardInterrupt:
-        sys.stderr.write("mirical: interrupted before there was anything to keep.\n")
-        return INTERRUPTED
 
 
 def _answered(out: Stream) -> bool:
     """Return whether all that was printed got out; say so if it did not."""
+    import errno
+
+    from mirical.errors import reason_of
+
     out.flush()
     # A reader that has gone (head, less) has seen enough.
     if out.lost is None or out.lost.errno == errno.EPIPE:
@@ -71,6 +80,8 @@ def _answered(out: Stream) -> bool:
 
 def _refuse_unusable(arguments: Sequence[str], options: argparse.Namespace) -> None:
     """Refuse what no command can use: an empty name or path, and seeds beyond 32 bits."""
+    from mirical.errors import InputError
+
     for i, argument in enumerate(arguments):
         if not argument.strip() or (argument.startswith("--") and argument.endswith("=")):
             before = f" after {arguments[i - 1]!r}" if i else ""
@@ -81,6 +92,19 @@ def _refuse_unusable(arguments: Sequence[str], options: argparse.Namespace) -> N
 
 
 def _parser() -> argparse.ArgumentParser:
+    import argparse
+
+    import mirical
+    from mirical.commands import (
+        applying,
+        calibrating,
+        checking,
+        exporting,
+        imaging,
+        linting,
+        simulating,
+    )
+
     parser = argparse.ArgumentParser(
         prog="mirical", description="Bayesian flux calibration of MIRI imaging and coronagraphy."
     )

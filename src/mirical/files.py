@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,9 +32,10 @@ class Unwritable(InputError):
     """
 
     def __init__(self, path: Path, error: OSError) -> None:
-        self.reason = reason_of(error)
+        # Libraries pass the system's words on without its number.
+        self.reason = re.sub(r"^\[Errno \d+\] ", "", reason_of(error))
         remedy = "choose another path."
-        if error.errno in _FULL:
+        if error.errno in _FULL or self.reason in map(os.strerror, _FULL):
             remedy = "what stood there is as it was: make room, or choose another path."
         super().__init__(f"{path}: cannot be written ({self.reason}); {remedy}")
 
