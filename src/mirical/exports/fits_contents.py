@@ -22,7 +22,7 @@ from mirical.errors import InputError, reading
 Columns = Mapping[str, NDArray[Any]]
 
 _SIZES = re.compile(rb"(?:BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TFIELDS) *= *([+-]?\d+)")
-_CARD = 80
+_CARD, _BLOCK = 80, 2880  # bytes: of a header's line, and what a file is a multiple of
 _MOST_FIELDS = 999  # of a table, by the standard
 _VARIABLE = ("P", "Q")  # formats of columns whose entries differ in length
 
@@ -93,7 +93,8 @@ def read_fits(path: Path, expected: str) -> FitsContents:
     # What the library says of odd headers is not for users: callers judge what was read.
     with reading(path.name, "FITS", expected), warnings.catch_warnings(action="ignore"):
         raw = path.read_bytes()
-        if any(size > max(len(raw), _MOST_FIELDS) for size in _sizes(raw)):
+        too_large = any(size > max(len(raw), _MOST_FIELDS) for size in _sizes(raw))
+        if too_large or (len(raw) % _BLOCK and raw.startswith(b"SIMPLE")):
             raise damaged
         # Opened from memory: astropy leaves a file it cannot make sense of open.
         with fits.open(io.BytesIO(raw)) as opened:
@@ -115,7 +116,7 @@ def _fits_in(opened: Any, available: int) -> bool:
         row = opened.columns.dtype.itemsize
         if row != opened.header["NAXIS1"] or len(opened.columns) > _MOST_FIELDS:
             return False
-    return 0 <= opened.size <= available
+    return 0 <= opened.size <= available - opened.fileinfo()["datLoc"]
 
 
 def _is_changed(opened: Any) -> bool:
