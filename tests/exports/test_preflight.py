@@ -668,7 +668,7 @@ def test_what_is_no_reference_file_of_the_imager_is_refused(
 def test_a_file_cut_short_is_refused(kept: int, tmp_path: Path):
     path = written(tmp_path / "photom.fits")
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(InputError, match="photom.fits: is cut short or damaged; copy or make it again"):
+    with pytest.raises(InputError, match="photom.fits: is cut short or damaged; copy or"):
         preflight(path)
 
 
