@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from mirical.inference.watching import FitWatch
 from mirical.products.canvas import png
 from mirical.products.check_figures import excess_figure, influence_figure
 from mirical.products.figures import star_offsets
+from mirical.products.pictures import picture
 from mirical.products.rivals_figures import model_figure
 
 HOSTILE = ["$x^{$ star", "_[bold]x[/]", r"\input{x}$", "<script>", "a_b%&#:star:", "\x1b[31mred"]
@@ -50,6 +53,28 @@ def test_names_are_drawn_as_they_stand(draw):
     assert png(figure).startswith(b"\x89PNG")
     labels = {label.get_text() for axes in figure.axes for label in axes.get_yticklabels()}
     assert set(SHOWN) <= labels
+
+
+def test_a_picture_of_a_star_and_file_of_any_name_is_drawn():
+    image = SimpleNamespace(
+        data=np.random.default_rng(1).normal(size=(60, 60)),
+        exposure=SimpleNamespace(name=HOSTILE[0], band="F770W", subarray="FULL", simulated=False),
+        scale=1.0,
+    )
+    found = SimpleNamespace(
+        position=SimpleNamespace(x=30.0, y=30.0),
+        iflux=1.0,
+        ifluxunc=0.1,
+        flag="crowded",
+        reason="$y_{$",
+    )
+    aperture = SimpleNamespace(r_a=4.0, r_b1=6.0, r_b2=9.0)
+    drawn: Any = picture
+    figure = drawn(image, aperture, found, HOSTILE[2])
+    assert png(figure).startswith(b"\x89PNG")
+    assert figure.axes[0].get_title(loc="left") == rf"{SHOWN[0]}, F770W, FULL"
+    assert figure.get_supxlabel().startswith(f"{SHOWN[2]}: aperture")
+    assert figure.get_supxlabel().endswith(r"crowded: \$y_{\$")
 
 
 def test_what_is_printed_is_no_markup(monkeypatch):
