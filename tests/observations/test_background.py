@@ -263,3 +263,13 @@ def test_the_centre_of_the_square_is_where_the_tests_believe():
 def test_a_star_too_faint_to_see_is_masked_at_its_coordinates():
     model = dithers(scene(rate=1e-3, exposure_time=100.0))[0]
     assert star_position(model) == pytest.approx((84.2, 84.1), abs=1e-3)
+
+
+def test_a_missing_error_stays_missing():
+    """Zero is no error: it must not come out of the sum with the background's as a small one."""
+    models = dithers(scene())
+    for model in models:
+        model.err[10, 12] = model.var_poisson[10, 12] = model.var_rnoise[10, 12] = 0.0
+    for new in subtract_background(models):
+        assert np.isnan(new.err[10, 12])
+        assert np.isfinite(new.err[30, 12]) and new.err[30, 12] > 0

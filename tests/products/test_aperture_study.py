@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.table import QTable
 from stdatamodels.jwst import datamodels
 
+import mirical
 from mirical.cli import main
 from mirical.errors import InputError
 from mirical.inference.jobs import job_factors, load_job
@@ -66,6 +67,10 @@ def test_the_table_holds_radii_corrections_and_covariance(made: Path):
     assert of_band["radius"][5] == row["r_a"] and of_band["radius_unc"][7] == row["r_b2_unc"]
     curves = QTable.read(made / "out" / "curves.ecsv", format="ascii.ecsv")
     assert set(curves["observation"][curves["filter"] == "F770W"]) == {1, 2, 3}
+    for each in (table, radii, curves):
+        assert each.meta["version"] == f"mirical {mirical.__version__}"
+        assert len(each.meta["sha256"]) >= 4 and all(map(len, each.meta["sha256"].values()))
+        assert all(each[name].info.description for name in each.colnames)
 
 
 def test_the_reference_file_is_the_pipelines_and_holds_the_corrections(made: Path):
@@ -157,6 +162,7 @@ HEAD = "# - {name: filter, datatype: string}\n" + COLUMNS + "filter r_a r_b1 r_b
     [
         ("F700W 1 2 3\n", "own.ecsv row 1: band 'F700W' is not a MIRI band; did you mean 'F770W'?"),
         ("F770W 1 2 3\nF770W 1 2 3\n", "own.ecsv row 2: band 'F770W' has an aperture above"),
+        ("F770W 4 9 1e9\n", "own.ecsv row 1: .* grow in this order, up to 500 pixels"),
         ("F770W 4 3 9\n", "own.ecsv row 1: r_a, r_b1, r_b2 are 4, 3, 9; expected positive radii"),
     ],
 )

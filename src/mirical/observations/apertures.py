@@ -99,6 +99,7 @@ def published_apertures() -> dict[str, Aperture]:
 
 
 _RADII = ("r_a", "r_b1", "r_b2")
+_LARGEST = 500  # pixels: half the detector
 
 
 def load_apertures(name: str, where: str, beside: Path | None = None) -> dict[str, Aperture]:
@@ -146,10 +147,10 @@ def load_apertures(name: str, where: str, beside: Path | None = None) -> dict[st
         if band in found:
             raise InputError(f"{place}: band {band!r} has an aperture above; give one a band.")
         r_a, r_b1, r_b2 = (float(values[radius][i]) for radius in _RADII)
-        if not 0 < r_a < r_b1 < r_b2 < np.inf:
+        if not 0 < r_a < r_b1 < r_b2 <= _LARGEST:
             raise InputError(
                 f"{place}: r_a, r_b1, r_b2 are {r_a:g}, {r_b1:g}, {r_b2:g}; "
-                "expected positive radii that grow in this order."
+                f"expected positive radii that grow in this order, up to {_LARGEST} pixels."
             )
         found[band] = Aperture(r_a, r_b1, r_b2, **_scatter(columns, i, place))
     return published_apertures() | found

@@ -146,7 +146,11 @@ def subtract_background(
     """
     background = custom_background(models, mask_radius, match_levels)
     noises = ("var_poisson", "var_rnoise")
-    variances = {key: np.array([model[key] for model in models], float) for key in noises}
+    # Where an exposure's error is missing (zero, or no number), so is its variance.
+    variances = {
+        key: np.array([np.where(model.err > 0, model[key], np.nan) for model in models], float)
+        for key in noises
+    }
     unknown = np.isnan(background.image)
     subtracted = []
     for i, model in enumerate(models):

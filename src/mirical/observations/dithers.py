@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from stdatamodels.jwst.datamodels import dqflags
 from mirical.bands import BANDS, Band
 from mirical.errors import InputError
 from mirical.observations.apertures import published_apertures
-from mirical.observations.image_files import Unmeasurable
+from mirical.observations.image_files import Unmeasurable, array_of, open_model, reading
 from mirical.observations.image_headers import true_band
 from mirical.observations.images import image_of
 from mirical.observations.locating import NoSource, locate
@@ -137,12 +136,12 @@ def _open(path: Path) -> datamodels.ImageModel:
     if not path.is_file():
         raise InputError(f"{path}: does not exist; {remedy}")
     try:
-        with warnings.catch_warnings():
-            # What astropy and the data model's schema say of a foreign file is said below.
-            warnings.simplefilter("ignore")
-            model = datamodels.ImageModel(path)
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise InputError(f"{path.name}: not a JWST image ({error}); {remedy}") from error
+        with open_model(path) as opened:
+            array_of(opened, "data")
+            with reading():
+                model = opened.copy()  # outlives the file
+    except Unmeasurable as why:
+        raise InputError(f"{path.name}: not a JWST image ({why}); {remedy}") from why
     meta = model.meta
     if meta.instrument.detector != "MIRIMAGE" or meta.wcs is None or model.data.ndim != 2:
         raise InputError(f"{path.name}: no image of MIRIMAGE with a sky WCS; {remedy}")

@@ -15,6 +15,7 @@ from mirical.observations.encircled import (
     usual_transition,
 )
 from mirical.observations.image_files import Unmeasurable
+from mirical.observations.image_names import distinct_names, file_hash
 from mirical.observations.images import Image, read_image
 from mirical.observations.locating import Position, locate
 from mirical.observations.model_psf import make_model, read_model
@@ -76,7 +77,9 @@ def study_apertures(
     dates = [exposure.mjd for exposure in exposures]
     span = (min(dates), max(dates)) if dates else None
     simulated = any(exposure.simulated for exposure in exposures)
-    return ApertureStudy(estimates, counts, transitions, fractions, span, simulated)
+    files = [*images, *psfs.values(), *filter(None, [only])]
+    hashes = dict(zip(distinct_names(files), map(file_hash, files), strict=True))
+    return ApertureStudy(estimates, counts, transitions, fractions, span, simulated, hashes)
 
 
 def _model(band: str, path: Path | None) -> EnergyCurve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+import mirical
 from mirical.bands import BANDS
 from mirical.files import whole_folder
 from mirical.observations.encircled import ApertureEstimate
@@ -27,6 +28,16 @@ _DESCRIPTIONS = {
     "a_fixed_unc": "Its scatter between observations: the error in a fixed aperture",
     "transition": "Radius inside which the images counted, the model outside",
     "n_observations": "Observed images; 0 where the model alone was used",
+}
+
+
+_OF_CURVES = {
+    "filter": "Band",
+    "fraction": "Encircled energy: share of the flux inside the radius",
+    "radius": "Radius, in pixels of 0.11 arcsec",
+    "radius_unc": "Scatter of the radius between observations",
+    "observation": "Number of the image within its band, or 1 for the model alone",
+    "energy": "Share of the flux inside the radius",
 }
 
 
@@ -48,6 +59,8 @@ class ApertureStudy:
         MJD of the first and last image [d]; None without images.
     simulated : bool
         Whether any image says it is simulated.
+    images : dict of {str : str}
+        First digits of the SHA-256 of every image and model PSF, by file name.
     """
 
     estimates: Mapping[str, ApertureEstimate]
@@ -56,6 +69,7 @@ class ApertureStudy:
     fractions: tuple[float, ...]
     span: tuple[float, float] | None
     simulated: bool
+    images: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> QTable:
         """Return one row a band: radii, correction, their scatter and covariance."""
@@ -102,7 +116,7 @@ class ApertureStudy:
         table = QTable(rows=parts, names=("filter", "fraction", "radius", "radius_unc"))
         for name in ("radius", "radius_unc"):
             table[name] = table[name] * u.pix
-        table["radius_unc"].info.description = "Scatter of the radius between observations"
+        _describe(table)
         return _labelled(table, "radii of given encircled energies", self)
 
     def curve_table(self) -> QTable:
@@ -115,6 +129,7 @@ class ApertureStudy:
         ]
         table = QTable(rows=parts, names=("filter", "observation", "radius", "energy"))
         table["radius"] = table["radius"] * u.pix
+        _describe(table)
         return _labelled(table, "encircled energies", self)
 
 
@@ -123,9 +138,17 @@ def _means(estimate: ApertureEstimate) -> tuple[float, float, float, float]:
     return aperture.r_a, aperture.r_b1, aperture.r_b2, aperture.correction
 
 
+def _describe(table: QTable) -> None:
+    for name in table.colnames:
+        table[name].info.description = _OF_CURVES[name]
+
+
 def _labelled(table: QTable, what: str, study: ApertureStudy) -> QTable:
     table.meta["title"] = f"{'SIMULATED: ' if study.simulated else ''}{what}"
     table.meta["origin"] = "mirical apertures: method of Gordon et al. 2025, section 2.1"
+    table.meta["version"] = f"mirical {mirical.__version__}"
+    if study.images:
+        table.meta["sha256"] = dict(study.images)
     if study.simulated:
         table.meta["simulated"] = True
     return table
