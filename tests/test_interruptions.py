@@ -1,0 +1,99 @@
+"""Commands that are interrupted, short of disk, or printing to nowhere."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from mirical.commands import calibrating
+from mirical.commands.ending import place_if_interrupted
+from mirical.errors import InputError
+from mirical.files import Unwritable
+from mirical.interrupts import GRACE, stoppable, uninterrupted
+
+
+def test_a_run_that_finds_no_room_is_kept_elsewhere(tmp_path: Path, monkeypatch):
+    written = []
+
+    def write_run(run: object, folder: Path) -> None:
+        if folder.name == "full":
+            raise Unwritable(folder, OSError(28, "No space left on device"))
+        written.append(folder)
+
+    monkeypatch.setattr("mirical.products.runs.write_run", write_run)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(InputError, match=r"full: cannot be written \(No space left on device\), "):
+        calibrating._write_or_rescue(Namespace(), tmp_path / "full")  # type: ignore[arg-type]
+    assert [folder.parent for folder in written] == [tmp_path]
+    monkeypatch.setattr(
+        "mirical.products.runs.write_run", lambda run, _: write_run(run, Path("full"))
+    )
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(InputError, match="nor was there room elsewhere, and the draws are lost"):
+        calibrating._write_or_rescue(Namespace(), tmp_path / "full")  # type: ignore[arg-type]
+
+
+def test_what_an_interrupt_leaves_never_stands_in_the_place_of_what_is_finished(tmp_path: Path):
+    table, folder = tmp_path / "rows.ecsv", tmp_path / "table5"
+    assert [place_if_interrupted(path) for path in (table, folder)] == [table, folder]
+    table.touch()
+    folder.mkdir()
+    assert place_if_interrupted(table) == tmp_path / "rows.interrupted.ecsv"
+    assert place_if_interrupted(folder) == tmp_path / "table5.interrupted"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_twice_within_a_second_is_one_interrupt(name: str):
+    before = signal.getsignal(getattr(signal, name))
+    with stoppable(to_the_end=False):
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(getattr(signal, name))
+        signal.raise_signal(getattr(signal, name))
+    assert signal.getsignal(getattr(signal, name)) is before
+
+
+def test_a_signal_a_while_later_ends_the_process():
+    code = (
+        "import signal, time\nfrom mirical.interrupts import stoppable\n"
+        "with stoppable(to_the_end=True):\n"
+        "    try:\n        signal.raise_signal(signal.SIGINT)\n"
+        "    except KeyboardInterrupt:\n        pass\n"
+        f"    time.sleep({GRACE + 0.2})\n    signal.raise_signal(signal.SIGINT)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_a_signal_while_outputs_are_put_in_place_waits_for_them():
+    done = []
+    with stoppable(to_the_end=False), pytest.raises(KeyboardInterrupt), uninterrupted():
+        signal.raise_signal(signal.SIGTERM)
+        done.append(True)
+    assert done
+
+
+STREAMS = {
+    "{} >&-": (2, "mirical: standard output: cannot be written (Bad file descriptor)"),
+    "{} >/dev/full": (2, "mirical: standard output: cannot be written (No space left on device)"),
+    "PYTHONIOENCODING=ascii {}": (0, ""),
+    "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 {}": (0, ""),
+    "{} >/dev/null 2>&-": (0, ""),
+}
+
+
+@pytest.mark.parametrize("line", STREAMS)
+def test_streams_closed_full_or_in_ascii_end_in_no_traceback(tmp_path: Path, line: str):
+    code = "import sys; from mirical.cli import main; sys.exit(main())"
+    command = f"{sys.executable} -c '{code}' factors published --filter F770W --mjd 60000"
+    done = subprocess.run(
+        ["sh", "-c", line.format(command)], capture_output=True, text=True, check=False
+    )
+    status, said = STREAMS[line]
+    assert done.returncode == status and "Traceback" not in done.stderr
+    assert said in done.stderr and "Exception ignored" not in done.stderr
+    assert status or "null" in line or "+/-" in done.stdout
