@@ -94,6 +94,8 @@ def test_good_files_are_measured_and_the_others_explained(
         assert abs(row["iflux"].value - truth) < 4 * row["ifluxunc"].value
     good = rows["good_i2d.fits"]
     assert (good["name"], good["PID"], good["srctype"]) == ("BD+60 1753", "1536", "ADwarfs")
+    radii = tuple(good[name].to_value("pix") for name in ("r_a", "r_b1", "r_b2"))
+    assert radii == published_apertures()["F770W"].radii
     assert good["pixwelldepth"].value == pytest.approx(20 * good["pixrate"].value)
     assert good["ibkg"].value == pytest.approx(18 + 0.05 * 20000 / 423.3, rel=0.01)
     # 1e9 mJy/MJy x 2.8606e-13 sr x 0.26 x 1.4422
