@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.table import QTable, Table
+from jwst.source_catalog.reference_data import ReferenceData
 from stdatamodels.jwst import datamodels
 
 from drawn import drawn_calibration, write_drawn
 from mirical.cli import main
 from mirical.exports.covariance_file import read_covariance
 from mirical.exports.photom_file import read_photom
+from mirical.observations.apertures import published_apertures
 from mirical.observations.formats import write_ecsv
+from mirical.products.apcorr_file import USE
 from mirical.products.calibration import Query
 
 
@@ -127,8 +130,10 @@ def test_export_writes_a_file_the_pipeline_applies(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     path = tmp_path / "photom.fits"
-    assert main(["export", str(run), "--to", "jwst-photom", str(path)]) == 0
+    # Of five bands alone: preflight says so, and that such a file must not be used.
+    assert main(["export", str(run), "--to", "jwst-photom", str(path)]) == 1
     said = capsys.readouterr().out
+    assert "missing-band" in said and "this file must not be used" in said
     assert "SIMULATED" in said and "of its standard deviation at most" in " ".join(said.split())
     assert "by the installed pipeline's photom step" in said
     answer = drawn_calibration().at(Query.of("F2550W", "SUB256", 60500.0))
@@ -157,14 +162,40 @@ def test_export_knows_other_formats(to: str, name: str, tmp_path: Path):
     if to == "jwst-apcorr":
         with datamodels.open(path) as model:
             assert isinstance(model, datamodels.MirImgApcorrModel)
-            (row,) = (
+            rows = [
                 r for r in model.apcorr_table if (r["filter"], r["subarray"]) == ("F770W", "FULL")
-            )
-            assert row["apcorr"] == pytest.approx(1.4422, abs=5e-5)
+            ]
+            assert rows[0]["apcorr"] == pytest.approx(1.4422, abs=5e-5)
+            assert [round(100 * r["eefraction"]) for r in rows] == [70, 80, 85]
+            assert [r["radius"] for r in rows[1:]] == [rows[0]["skyin"], rows[0]["skyout"]]
+            spilt = 0.05 / (rows[0]["skyout"] ** 2 - rows[0]["skyin"] ** 2)
+            for r in rows:
+                expected = 1 / (r["eefraction"] - spilt * r["radius"] ** 2)
+                assert r["apcorr"] == pytest.approx(expected, rel=1e-6)
     elif to == "covariance":
         assert len(read_covariance(path).value) == 14 * 9
     else:
         assert "F2550W" in path.read_text()
+
+
+def test_the_pipelines_source_catalogue_takes_the_exported_corrections(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    path = tmp_path / "jwst_miri_apcorr_0001.fits"
+    assert main(["export", "published", "--to", "jwst-apcorr", str(path)]) == 0
+    assert USE == "--aperture_ee1=70 --aperture_ee2=80 --aperture_ee3=85"
+    assert f"run it with {USE}" in capsys.readouterr().err
+    with datamodels.ImageModel((4, 4)) as model:
+        model.meta.instrument.name, model.meta.instrument.detector = "MIRI", "MIRIMAGE"
+        model.meta.instrument.filter, model.meta.subarray.name = "F770W", "SUB256"
+        model.meta.exposure.type = "MIR_IMAGE"
+        files = [str(path), "N/A"]
+        found = ReferenceData(model, files, (70, 80, 85)).aperture_params
+        one = published_apertures()["F770W"]
+        known = [one.correction_of(*of) for of in zip((0.7, 0.8, 0.85), one.radii, strict=True)]
+        np.testing.assert_allclose(found["aperture_corrections"], known, rtol=1e-6)
+        with pytest.raises(RuntimeError, match="30 appears to be invalid"):
+            _ = ReferenceData(model, files, (30, 50, 70)).aperture_params
 
 
 def test_export_refuses_a_name_the_formats_readers_would_not_know(

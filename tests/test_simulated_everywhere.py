@@ -76,7 +76,9 @@ def test_an_applied_table_of_a_simulated_run_says_so(run: Path, tmp_path: Path):
 def test_exports_of_a_simulated_run_say_so(kind: str, run: Path, tmp_path: Path):
     assert set(EXPORTS) == {*NAMES, "jwst-apcorr"}  # which asks for the apertures of a job
     more = ["--draws", "2"] if kind == "jwst-photom-draws" else []
-    assert main(["export", str(run), "--to", kind, str(tmp_path / NAMES[kind]), *more]) == 0
+    # Five bands alone make no photom file that may be used.
+    status = 1 if kind == "jwst-photom" else 0
+    assert main(["export", str(run), "--to", kind, str(tmp_path / NAMES[kind]), *more]) == status
     assert silent(tmp_path) == []
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mirical.bands import BANDS
 from mirical.commands.ending import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
+from mirical.commands.linting import print_findings
 from mirical.commands.points import asked_points, write_matrix
 from mirical.files import check_outputs
 
@@ -40,6 +41,7 @@ def _photom(
     from mirical.exports.photom_file import write_photom
     from mirical.exports.pipeline_check import check_in_pipeline, one_of_each, spread_epochs
     from mirical.exports.pipeline_export import about, mean_rows
+    from mirical.exports.preflight import preflight
     from mirical.products.calibration import simulated
 
     exported = mean_rows(calibration)
@@ -59,12 +61,8 @@ def _photom(
             soft_wrap=True,
             markup=False,
         )
-    cautions.print(
-        f"note: `mirical preflight {options.file}` says what else to know of the file.",
-        soft_wrap=True,
-        markup=False,
-    )
-    return SUCCESS if checked.passes else NOT_BELIEVABLE
+    sound = print_findings(preflight(options.file), options.file, results)
+    return SUCCESS if checked.passes and sound else NOT_BELIEVABLE
 
 
 def _photom_draws(
@@ -129,9 +127,11 @@ EXPORT_DATES = (59720.0, 59760.0, 59850.0, 60000.0, 60365.0, 60730.0, 61095.0, 6
 def _apcorr(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
+    from mirical.exports.covariance_file import history
     from mirical.exports.pipeline_export import pedigree
     from mirical.observations.apertures import published_apertures
-    from mirical.products.apcorr_file import write_used_apcorr
+    from mirical.products.apcorr_file import USE, write_used_apcorr
+    from mirical.products.calibration import simulated
     from mirical.products.runs import open_run
     from mirical.products.stored_runs import run_folder
 
@@ -140,11 +140,19 @@ def _apcorr(
     else:
         apertures = open_run(run_folder(options.run))[1].factors.apertures
     used = {band: apertures[band] for band in calibration.bands}
-    write_used_apcorr(used, pedigree(calibration), options.file)
+    write_used_apcorr(used, pedigree(calibration), options.file, history(calibration))
     results.print(
-        f"corrections of {len(used)} bands, for 70 % encircled energy, in {options.file}",
+        f"{simulated(calibration)}corrections of {len(used)} bands, for 70, 80 and 85 % encircled "
+        f"energy, in {options.file}",
         soft_wrap=True,
         markup=False,
+    )
+    print_notes(
+        [
+            "the radii of 30 and 50 %, which the pipeline's source_catalog step asks for unless "
+            f"told otherwise, are not known: run it with {USE}."
+        ],
+        cautions,
     )
     return SUCCESS
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mirical.commands.ending import NOT_BELIEVABLE, SUCCESS, consoles
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mirical.exports.preflight_file import Finding
 
 
 def preflight(options: argparse.Namespace) -> int:
     """Print what is wrong with a photom reference file."""
-    from rich.padding import Padding
-    from rich.text import Text
-
     from mirical.exports.preflight import SPAN, preflight
-    from mirical.exports.preflight_file import ERROR
 
     first, last = (
         usual if given is None else given
@@ -22,6 +25,16 @@ def preflight(options: argparse.Namespace) -> int:
     )
     found = preflight(options.file, options.other, (first, last))
     results, _ = consoles()
+    return SUCCESS if print_findings(found, options.file, results) else NOT_BELIEVABLE
+
+
+def print_findings(found: Sequence[Finding], path: Path, results: Console) -> bool:
+    """Print what is wrong with a photom reference file; return whether it may be used."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from mirical.exports.preflight_file import ERROR
+
     for finding in found:
         style = "bold red" if finding.severity == ERROR else "yellow"
         results.print(
@@ -37,8 +50,8 @@ def preflight(options: argparse.Namespace) -> int:
         if found
         else "nothing is wrong with it that can be seen from the file."
     )
-    results.print(Text(f"{options.file}: {verdict}"), soft_wrap=True)
-    return NOT_BELIEVABLE if errors else SUCCESS
+    results.print(Text(f"{path}: {verdict}"), soft_wrap=True)
+    return not errors
 
 
 def _number(number: int, thing: str) -> str:

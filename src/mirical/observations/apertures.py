@@ -58,6 +58,18 @@ class Aperture:
         """Aperture correction to infinite aperture, A_cor = 1 / (0.7 - S_bkg pi r_a^2) (Eq. 1)."""
         return 1.0 / (APERTURE_FRACTION - self.annulus_term)
 
+    def correction_of(self, fraction: float, radius: float) -> float:
+        """Return the correction to infinite aperture of another aperture with this annulus.
+
+        Parameters
+        ----------
+        fraction : float
+            Share of the flux inside the aperture.
+        radius : float
+            Its radius, pixel.
+        """
+        return 1.0 / (fraction - self.annulus_term * (radius / self.r_a) ** 2)
+
     @property
     def correction_unc(self) -> float:
         """Standard deviation of `correction`: as stated, or to first order in the radii's scatter.

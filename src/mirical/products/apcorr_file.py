@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,10 @@ from stdatamodels.jwst import datamodels
 import mirical
 from mirical.bands import BANDS, SUBARRAYS, readouts
 from mirical.files import whole_file
-from mirical.observations.apertures import APERTURE_FRACTION, Aperture
+from mirical.observations.apertures import ANNULUS_FRACTIONS, APERTURE_FRACTION, Aperture
 from mirical.observations.encircled import ApertureEstimate
 from mirical.observations.model_files import save_model
+from mirical.text import ascii_text
 
 if TYPE_CHECKING:
     from mirical.products.aperture_study import ApertureStudy
@@ -50,8 +51,22 @@ def write_apcorr(study: ApertureStudy, path: Path) -> None:
     _save(rows, about, _pedigree(study), path)
 
 
-def write_used_apcorr(apertures: Mapping[str, Aperture], pedigree: str, path: Path) -> None:
-    """Write the corrections of the apertures that rows were measured in, 70 % encircled energy.
+KNOWN_FRACTIONS = (APERTURE_FRACTION, *ANNULUS_FRACTIONS)
+"""Encircled energies whose radii a table of apertures states: of the aperture and its annulus."""
+
+USE = " ".join(f"--aperture_ee{k}={100 * f:.0f}" for k, f in enumerate(KNOWN_FRACTIONS, 1))
+"""Options with which the pipeline's source_catalog step takes such a file; its defaults are 30, 50
+and 70 %, of which 30 and 50 % are not known."""
+
+
+def write_used_apcorr(
+    apertures: Mapping[str, Aperture], pedigree: str, path: Path, history: Sequence[str] = ()
+) -> None:
+    """Write the corrections of the apertures that rows were measured in, and of their annuli.
+
+    The source catalogue of the pipeline needs three encircled energies. A table of apertures
+    states the radii of three: 70 % for the aperture, 80 and 85 % for the annulus's edges. Those
+    are written; see `USE`.
 
     Parameters
     ----------
@@ -61,6 +76,8 @@ def write_used_apcorr(apertures: Mapping[str, Aperture], pedigree: str, path: Pa
         Where they come from, in the words CRDS accepts.
     path : Path
         File to write, whole or not at all.
+    history : sequence of str
+        Lines on the calibration they go with.
 
     Raises
     ------
@@ -68,16 +85,25 @@ def write_used_apcorr(apertures: Mapping[str, Aperture], pedigree: str, path: Pa
         If it cannot be written.
     """
     rows = [
-        (band, subarray, APERTURE_FRACTION, one.r_a, one.correction, one.r_b1, one.r_b2)
+        (band, subarray, fraction, radius, one.correction_of(fraction, radius), *one.radii[1:])
         for band, one in apertures.items()
         for subarray in readouts(band)
+        for fraction, radius in zip(KNOWN_FRACTIONS, one.radii, strict=True)
     ]
-    about = "aperture corrections of MIRI imaging that the calibration factors go with"
+    simulated = "SIMULATED " if pedigree == "SIMULATION" else ""
+    about = f"{simulated}aperture corrections of MIRI imaging that the calibration factors go with"
+    lines = [*history, f"for the source_catalog step with {USE}"]
     with whole_file(path, ".fits") as beside:
-        _save(rows, about, pedigree, beside)
+        _save(rows, about, pedigree, beside, lines)
 
 
-def _save(rows: list[tuple[Any, ...]], description: str, pedigree: str, path: Path) -> None:
+def _save(
+    rows: list[tuple[Any, ...]],
+    description: str,
+    pedigree: str,
+    path: Path,
+    history: Sequence[str] = (),
+) -> None:
     model = datamodels.MirImgApcorrModel(apcorr_table=np.array(rows, dtype=_ROW))
     model.meta.description = description
     model.meta.author, model.meta.pedigree = f"mirical {mirical.__version__}", pedigree
@@ -85,6 +111,8 @@ def _save(rows: list[tuple[Any, ...]], description: str, pedigree: str, path: Pa
     model.meta.reftype, model.meta.telescope = "apcorr", "JWST"
     model.meta.instrument.name, model.meta.instrument.detector = "MIRI", "MIRIMAGE"
     model.meta.exposure.type = "MIR_IMAGE"
+    for line in history:
+        model.add_history_entry(ascii_text(line))
     with model:
         save_model(model, path)
 
