@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -66,8 +66,13 @@ def read_model(path: Path, band: str) -> EnergyCurve:
     with reading(path.name, "FITS", "expected an image of a model PSF"), _warnings_refuse():
         with path.open("rb") as file, fits.open(file, memmap=False) as extensions:
             read = [_read(hdu) for hdu in extensions]
-            optics = extensions[0].header.copy() if len(extensions) else fits.Header()
+            optics = _optics(extensions[0].header) if len(extensions) else {}
     return _curve([image for image in read if image], optics, path.name, band)
+
+
+def _optics(header: fits.Header) -> dict[str, object]:
+    """Return what a header says of the optics; read under the guard, as a card may be damaged."""
+    return {key: header[key] for key in ("FILTER", "PUPIL", "NORMALIZ") if key in header}
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,9 @@ def _warnings_refuse() -> Iterator[None]:
         yield
 
 
-def _curve(images: Sequence[_PsfImage], optics: fits.Header, where: str, band: str) -> EnergyCurve:
+def _curve(
+    images: Sequence[_PsfImage], optics: Mapping[str, object], where: str, band: str
+) -> EnergyCurve:
     """Return the encircled energy of the best image; `optics` is the primary header, of all."""
     ranks = {name: rank for rank, name in enumerate(_PREFERRED)}
     images = sorted(images, key=lambda image: ranks.get(image.name, len(ranks)))
@@ -156,7 +163,7 @@ def _scale(stated: object, where: str) -> float:
     )
 
 
-def _refuse_other_optics(header: fits.Header, where: str, band: str) -> None:
+def _refuse_other_optics(header: Mapping[str, object], where: str, band: str) -> None:
     """Refuse what the header of stpsf's files betrays and the image does not.
 
     By default stpsf gives the telescope's aperture the flux of one, so what a
@@ -195,5 +202,5 @@ def make_model(band: str) -> EnergyCurve:
     options = {"fov_pixels": _FIELD + 1, "oversample": 4, "normalize": "exit_pupil"}
     with miri.calc_psf(**options) as made:
         read = [_read(hdu) for hdu in made]
-        optics = made[0].header.copy()
+        optics = _optics(made[0].header)
     return _curve([image for image in read if image], optics, f"stpsf's PSF of {band}", band)
