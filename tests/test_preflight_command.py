@@ -38,7 +38,7 @@ def changed(path: Path, times: float, band: str, uncertainty: float = 1.0) -> Pa
         rows = table["filter"] == band
         table["photmjsr"][rows] *= times
         table["uncertainty"][rows] *= uncertainty
-        extensions.writeto(out, overwrite=True)
+        extensions.writeto(out, overwrite=True, checksum=True)
     return out
 
 
