@@ -32,7 +32,6 @@ _EACH_FAST, _EACH_SLOW = (math.ceil(total / len(READERS)) for total in (FAST, SL
 PENDING = frozenset(
     {
         *("psf", "mosaic", "exposures", "rate"),
-        *("photom", "preflight", "covariance", "posterior"),
     }
 )
 """Readers that are being mended."""
