@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from asdf.exceptions import AsdfWarning
 from astropy.io import fits
+from numpy.typing import NDArray
 from stdatamodels.jwst import datamodels
 
 from mirical.errors import raised_by_a_library, reason_of
@@ -25,6 +26,7 @@ from mirical.fits_files import endless_header
 from mirical.text import one_line
 
 _FITS_BLOCK = 2880  # bytes every FITS file is a multiple of
+_LARGEST_NUMBER = 1e30  # of a pixel: beyond it sums of squares overflow
 _LONGEST = 160  # characters of a warning
 _MOST_PIXELS = 500_000_000  # of an array: ten times the largest mosaic of the imager
 _EXPECTED = (AsdfWarning, "was created with|is not compatible with|unsupported version")
@@ -196,3 +198,16 @@ def array_of(model: Any, name: str) -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise Unmeasurable(f"its {name} array holds no numbers")
     return values
+
+
+def numbers_of(model: Any, name: str) -> NDArray[np.float64]:
+    """Return an array of a data model in double precision; NaN for what no pixel can hold.
+
+    Raises
+    ------
+    Unmeasurable
+        As `array_of`.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # a damaged number may be any
+        values = array_of(model, name).astype(float)
+        return np.where(np.abs(values) < _LARGEST_NUMBER, values, np.nan)

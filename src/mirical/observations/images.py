@@ -17,6 +17,7 @@ from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.observations.image_files import (
     Unmeasurable,
     array_of,
+    numbers_of,
     open_with_warnings,
     reading,
     stated,
@@ -87,14 +88,14 @@ def image_of(model: Any, band: str | None = None, warned: tuple[str, ...] = ()) 
         raise Unmeasurable(f"not a MIRI image but of {instrument or 'an unknown instrument'}")
     if stated(model, "wcs") is None:
         raise Unmeasurable("has no WCS to find the star by; is the file cut short?")
-    data = array_of(model, "data").astype(float)
+    data = numbers_of(model, "data")
     if data.ndim != 2:
         raise Unmeasurable(f"holds an array of {data.ndim} dimensions; expected an image of two")
     if not np.any(np.isfinite(data)):
         raise Unmeasurable("has no valid pixel")
     factor = stated_number(model, "photometry.conversion_megajanskys", "PHOTMJSR") or np.nan
     unit = per_rate(stated_text(model, "bunit_data"), factor)
-    err = array_of(model, "err").astype(float)
+    err = numbers_of(model, "err")
     if err.shape != data.shape or not np.any(err > 0):
         raise Unmeasurable("has no ERR array, so its photometry would have no error")
     err, dq = known_errors(err), _quality(model, data.shape)
@@ -194,6 +195,6 @@ def _pixel_sizes(model: Any, shape: tuple[int, ...]) -> tuple[float, float | Flo
         raise Unmeasurable(
             f"its WCS makes pixels {side:.3g} times as large as the imager's of 0.11 arcsec"
         )
-    area = array_of(model, "area").astype(float)
+    area = numbers_of(model, "area")
     mapped = area.shape == shape and np.any(area != 1)
     return side, np.where(area > 0, area, np.nan) if mapped else ratio

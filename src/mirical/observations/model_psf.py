@@ -20,7 +20,7 @@ from mirical.bands import BANDS
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError, reading
 from mirical.fits_files import endless_header
-from mirical.observations.apertures import published_apertures
+from mirical.observations.apertures import ANNULUS_FRACTIONS, published_apertures
 from mirical.observations.encircled import EnergyCurve, model_curve
 from mirical.observations.locating import centre_of_mass
 
@@ -126,7 +126,14 @@ def _curve(
             f"{where}: reaches {max(room, 0.0):.1f} pixels of the imager from its centre, less "
             f"than the {least:g} of {band}'s annulus; expected a larger PSF, or the right PIXELSCL."
         )
-    return model_curve(psf, x, y, scale)
+    made = model_curve(psf, x, y, scale)
+    inside, needed = float(np.max(made.energy)), max(ANNULUS_FRACTIONS)
+    if not inside > needed:
+        raise InputError(
+            f"{where}: has {100 * inside:.0f} % of its sum within {room:.1f} pixels of its "
+            f"brightest; expected more than {100 * needed:.0f} %, as of a star in the middle."
+        )
+    return made
 
 
 def _checked(pixels: NDArray[np.generic], where: str) -> NDArray[np.float64]:
