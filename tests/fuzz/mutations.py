@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from zlib import crc32
 
+import h5py
 import numpy as np
 from astropy.io import fits
 from numpy.random import Generator
@@ -241,6 +242,26 @@ def _changed_array(data: np.ndarray, random: Generator) -> np.ndarray:
         case _:
             made = made[::-1].T if made.ndim > 1 else made[::-1]
     return np.ascontiguousarray(made)
+
+
+def change_dataset(content: bytes, random: Generator) -> bytes:
+    """Change numbers of an HDF5 file, or take a variable out or give it another name."""
+    made = io.BytesIO(content)
+    with h5py.File(made, "r+") as file, np.errstate(over="ignore"):
+        names: list[str] = []
+        file.visititems(lambda name, item: names.append(name) if hasattr(item, "dtype") else None)
+        name = names[int(random.integers(len(names)))]
+        values = np.asarray(file[name])
+        kind = int(random.integers(4))
+        if kind == 0:
+            del file[name]
+        elif kind == 1:
+            file.move(name, f"{name}_other")
+        elif values.dtype.kind in "fi" and values.size:
+            few = random.random(values.shape) < (0.5 if kind == 2 else 1 / values.size)
+            hostile = random.choice(HOSTILE_NUMBERS) if values.dtype.kind == "f" else -7
+            file[name][...] = np.where(few, hostile, values).astype(values.dtype)
+    return made.getvalue()
 
 
 def inside_gzip(mutation: Mutation) -> Mutation:

@@ -17,7 +17,7 @@ import numpy as np
 from designs import crowded_design
 from fuzz import good_files as good
 from fuzz.judging import Reader, not_a_covariance, not_finite
-from fuzz.mutations import BYTES, FITS, TEXT, compressed
+from fuzz.mutations import BYTES, FITS, TEXT, change_dataset, compressed
 from mirical.bands import BANDS
 from mirical.commands.points import asked_points
 from mirical.errors import InputError
@@ -45,6 +45,7 @@ from mirical.observations.spectra import band_fluxes
 from mirical.observations.tables import load_photometry
 from mirical.products.calibration import Calibration, Factors, Query
 from mirical.products.published import PublishedCalibration
+from mirical.products.run_manifest import write_manifest
 from mirical.products.stored_runs import open_calibration
 
 PUBLISHED = PublishedCalibration()
@@ -168,6 +169,11 @@ def judge_covariance(found: Covariance) -> Iterator[str]:
         yield f"{len(found.objects)} objects of {size} points"
 
 
+def tie_again(path: Path) -> None:
+    """Write the checksums of a run's folder again, which would refuse every change."""
+    write_manifest(path.parent, {})
+
+
 def ask_run(path: Path) -> tuple[Calibration, Factors, Any]:
     """Open a run and ask it all that commands ask."""
     calibration = open_calibration(str(path.parent))
@@ -244,12 +250,12 @@ def judge_rival(found: Any) -> Iterator[str]:
 
 
 _IMAGES = "observations.image_files"
-_FORMATS, _COVARIANCE = "observations.formats", "exports.covariance_file"
+_FORMATS, _COVARIANCE = "observations.formats", "exports.fits_contents"
 _REFUSES = (InputError, Unmeasurable)
 
 READERS: tuple[Reader, ...] = (
     Reader("photometry.ecsv", good.ECSV, photometry, judge_photometry, TEXT,
-           (_FORMATS, "observations.tables", "observations.contents")),
+           (_FORMATS, "observations.contents", "observations.tables")),
     Reader("photometry.mrt", good.MRT, photometry, judge_photometry, TEXT, (_FORMATS,)),
     Reader("photometry.fits", good.TABLE, photometry, judge_photometry, FITS, (_FORMATS,)),
     Reader("photometry.ecsv.gz", good.once("rows.ecsv.gz", good.zipped), photometry,
@@ -280,13 +286,19 @@ READERS: tuple[Reader, ...] = (
     Reader("exposures", good.once("star_cal.fits", good.exposure),
            lambda path: open_exposures([path]), judge_exposures, FITS, ("observations.dithers",)),
     Reader("photom", good.once("photom.fits", good.photom), read_photom, judge_photom, FITS,
-           ("exports.photom_file",)),
+           ("exports.fits_contents",)),
     Reader("preflight", good.once("photom.fits", good.photom), preflight, judge_findings, FITS,
-           ("exports.preflight_file",)),
+           ("exports.fits_contents",)),
     Reader("covariance", good.once("c.fits", good.covariance), read_covariance, judge_covariance,
            FITS, (_COVARIANCE,)),
     Reader("posterior", good.of_a_run("posterior.nc"), ask_run, judge_run, BYTES,
-           ("inference.posterior", "products.runs")),
+           ("products.stored_runs",), mend=tie_again),
+    Reader("draws", good.of_a_run("posterior.nc"), ask_run, judge_run, (change_dataset,),
+           ("products.stored_runs",), mend=tie_again),
+    Reader("diagnostics", good.of_a_run("diagnostics.json"), ask_run, judge_run, TEXT,
+           ("products.run_manifest",), mend=tie_again),
+    Reader("manifest", good.of_a_run("manifest.json"), ask_run, judge_run, TEXT,
+           ("products.run_manifest",)),
     Reader("card", good.text("own.toml", good.card_text), lambda path: load_card(str(path), "fuzz"),
            judge_card, TEXT, ("model.card_files", "toml_files")),
     Reader("job", good.job, read_job, judge_inputs, TEXT, ("inference.jobs", "toml_files")),

@@ -143,7 +143,7 @@ def _open(path: Path) -> datamodels.ImageModel:
     except Unmeasurable as why:
         raise InputError(f"{path.name}: not a JWST image ({why}); {remedy}") from why
     meta = model.meta
-    if meta.instrument.detector != "MIRIMAGE" or not placed or model.data.ndim != 2:
+    if meta.instrument.detector != "MIRIMAGE" or meta.wcs is None or model.data.ndim != 2:
         raise InputError(f"{path.name}: no image of MIRIMAGE with a sky WCS; {remedy}")
     if meta.cal_step.resample == "COMPLETE":
         raise InputError(f"{path.name}: is a mosaic already; {remedy}")
