@@ -18,6 +18,9 @@ _INDEX = "_index"
 _SAMPLED = ("posterior", "posterior_predictive", "log_likelihood")
 
 
+_LARGEST_LOSS = 100.0  # of ln(A / C) at t0: its exponential stays a number
+
+
 def refuse_impossible(posterior: xr.DataTree, where: str) -> None:
     """Raise for the first thing that a run's posterior cannot be.
 
@@ -86,6 +89,8 @@ def _draw_faults(values: xr.Dataset, group: str, drawn: xr.Dataset) -> Iterator[
             yield f"{name!r} of its {group} holds no numbers"
         if not np.all(np.isfinite(variable.values)):
             yield f"{name!r} of its {group} has draws that are no numbers"
+        elif name == "loss" and np.any(np.abs(variable.values) > _LARGEST_LOSS):
+            yield f"{name!r} of its {group} has draws beyond any loss"
         other = [str(d) for d in variable.dims if values.sizes[d] != drawn.sizes.get(d, -1)]
         if other:
             yield f"{name!r} of its {group} has another number of {', '.join(other)}s"
