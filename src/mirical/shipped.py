@@ -44,7 +44,8 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError as error:  # a name longer than the system allows, a folder one may not enter
         raise InputError(
-            f"{shown(str(path))}: cannot be looked up ({error.strerror}); give another path."
+            f"{shown(path.name)} in {path.absolute().parent}: cannot be looked up "
+            f"({error.strerror}); give another path."
         ) from error
 
 
