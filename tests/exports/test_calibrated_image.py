@@ -209,7 +209,7 @@ def test_an_unknown_aperture_error_is_no_card(tmp_path: Path):
     [
         ({"subarray__name": "MASK1140", "instrument__filter": "F1130W"}, "F1140C", "FULL"),
         ({"subarray__name": "SUB64_IP"}, "F770W", "SUB64"),
-        ({"subarray__name": "SUBPRISM"}, "F770W", "FULL"),
+        ({"subarray__name": "SUBPRISM", "instrument__filter": "F1000W"}, "F1000W", "FULL"),
         (
             {
                 "subarray__name": "MASK1140",

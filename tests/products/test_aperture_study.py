@@ -352,7 +352,10 @@ def test_a_job_names_its_apertures_and_so_does_the_run_it_becomes(made: Path):
     assert job_factors(job).apertures["F770W"].r_a != published_apertures()["F770W"].r_a
 
     def written(job) -> str:
-        card, attrs = SimpleNamespace(name="hierarchical"), SimpleNamespace(attrs={})
+        card, attrs = (
+            SimpleNamespace(name="hierarchical"),
+            SimpleNamespace(attrs={"reference_mjd": 59760.0}),
+        )
         return _resolved_job(
             SimpleNamespace(job=job, inputs=SimpleNamespace(card=card), posterior=attrs)  # type: ignore[arg-type]
         )
