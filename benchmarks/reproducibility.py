@@ -43,11 +43,14 @@ def main() -> None:
                 piece = compare(fits["first"], fits[what])
                 piece.add_column([job] * len(piece), name="job", index=0)
                 piece.add_column([what] * len(piece), name="changed", index=1)
+                piece.add_column([_simulated(fits["first"])] * len(piece), name="simulated")
                 pieces.append(piece)
                 sys.stdout.write(f"{job}, another {what}: {sentence(piece)}\n")
     table: Table = vstack(pieces)
     table.meta["title"] = "Printed numbers of fits that differ in the seed or the order of the rows"
     table.meta["seeds"] = list(options.seeds)
+    for name in ("error", "other_error", "ratio", "shift"):
+        table[name] = [float(f"{number:.4g}") for number in table[name]]
     options.out.mkdir(parents=True, exist_ok=True)
     write_ecsv(table, options.out / "reproducibility.ecsv")
     sys.exit(0 if all(passes(piece) for piece in pieces) else 1)
@@ -76,6 +79,12 @@ def _fit_all(job: str, seeds: list[int], folder: Path) -> dict[str, Path]:
         if done.returncode not in (0, 1):
             sys.exit(f"{' '.join(command)}: exit status {done.returncode}")
     return {name: folder / name for name in changes}
+
+
+def _simulated(folder: Path) -> bool:
+    from astropy.table import Table
+
+    return bool(Table.read(folder / "coefficients.ecsv").meta["simulated"])
 
 
 def compare(one: Path, two: Path):
