@@ -32,8 +32,7 @@ def table(folder: Path, name: str) -> Table:
 
 def test_a_check_leaves_a_page_tables_and_figures(checked: tuple[int, Path]):
     status, folder = checked
-    fires = table(folder, "checks")["fires"]
-    assert status == int(np.any(fires))
+    assert status == 1  # so few draws must not be believed
     page = (folder / "check.html").read_text()
     assert page.index('id="verdict"') < page.index('id="check-table"')
     assert "SIMULATED" not in page
@@ -80,7 +79,7 @@ def test_what_the_draws_cannot_tell_is_fitted_again(
 
 def test_the_parts_of_the_audit_sum_to_the_difference(run: Path, tmp_path: Path, capsys):
     out = tmp_path / "compared"
-    assert main(["compare", str(run), "--out", str(out)]) == 0
+    assert main(["compare", str(run), "--out", str(out)]) == 1  # so few draws
     audit = QTable.read(out / "audit.ecsv", format="ascii.ecsv")
     parts = np.sum([audit[name].value for name in PARTS], axis=0)
     np.testing.assert_allclose(parts, audit["total"].value, atol=1e-10)

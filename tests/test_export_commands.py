@@ -15,6 +15,7 @@ from drawn import drawn_calibration, write_drawn
 from mirical.cli import main
 from mirical.exports.covariance_file import read_covariance
 from mirical.exports.photom_file import read_photom
+from mirical.inference.quoted_errors import covariance
 from mirical.observations.apertures import published_apertures
 from mirical.observations.formats import write_ecsv
 from mirical.products.apcorr_file import USE
@@ -42,7 +43,7 @@ def test_factors_gives_covariance_and_draws_of_any_points(run: Path, tmp_path: P
     np.testing.assert_allclose(table["c_mean"], answer.mean, rtol=1e-12)
     np.testing.assert_allclose(np.load(files["c.npy"]), answer.covariance, rtol=1e-12)
     np.testing.assert_allclose(read_covariance(files["c.fits"]).covariance, answer.covariance)
-    np.testing.assert_allclose(np.cov(draws, rowvar=False), answer.covariance, rtol=1e-10)
+    np.testing.assert_allclose(covariance(draws), answer.covariance, rtol=1e-10)
 
 
 def test_lists_of_points_must_fit_together(run: Path, capsys: pytest.CaptureFixture[str]):
@@ -59,7 +60,7 @@ def test_error_prints_and_writes_the_parts(
     written = ["--visits", "3", "--out", str(table), "--covariance", str(matrix)]
     assert main(["error", str(run), *asked, *written]) == 0
     said = capsys.readouterr()
-    assert "The flux calibration contributes a relative standard deviation of" in said.out
+    assert "The flux calibration contributes a relative error (1 sigma) of" in said.out
     assert "SIMULATED" in said.out and "F2550W was not measured" in said.err
     back, parts = QTable.read(table), read_covariance(matrix)
     assert set(parts.parts) == {

@@ -17,7 +17,7 @@ MJD = 60000.25
 def asked(folder: Path, mjd: object) -> Table:
     """Return what `mirical factors` answers to one point of a table."""
     grid = Table({"filter": ["F770W"], "subarray": ["FULL"]})
-    grid["mjd"] = mjd
+    grid["mjd"] = mjd() if callable(mjd) else mjd
     grid.write(folder / "grid.ecsv")
     out = folder / "out.ecsv"
     arguments = ["factors", "published", "--at", str(folder / "grid.ecsv"), "--out", str(out)]
@@ -27,7 +27,7 @@ def asked(folder: Path, mjd: object) -> Table:
 
 @pytest.mark.parametrize(
     "mjd",
-    [[MJD], Time([MJD], format="mjd"), [Time(MJD, format="mjd").isot], [MJD + 2400000.5]],
+    [[MJD], lambda: Time([MJD], format="mjd"), [Time(MJD, format="mjd").isot], [MJD + 2400000.5]],
     ids=["MJD", "Time", "text", "JD"],
 )
 def test_a_point_s_time_may_be_in_any_unambiguous_form(

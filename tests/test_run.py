@@ -98,6 +98,7 @@ def test_the_chains_may_be_believed(run):
 def test_the_posterior_has_the_groups_and_dims_of_the_contract(run):
     with xr.open_datatree(run / "posterior.nc", engine="h5netcdf") as tree:
         groups = "posterior posterior_predictive log_likelihood sample_stats observed_data"
+        groups += " log_likelihood_given_offsets"
         assert set(groups.split()) | {"prior", "constant_data"} == set(tree.children)
         posterior = tree["posterior"]
         assert posterior["A"].dims == ("chain", "draw", "band")

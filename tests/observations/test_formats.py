@@ -11,7 +11,7 @@ from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirical.bands import BANDS, SUBARRAYS, UNIT_SUBARRAYS
+from mirical.bands import BANDS, readouts
 from mirical.errors import InputError
 from mirical.observations.flags import FLAGS
 from mirical.observations.tables import load_photometry
@@ -22,8 +22,7 @@ _flux = st.floats(min_value=1e-3, max_value=1e7)
 _row = st.fixed_dictionaries(
     {
         "star": st.sampled_from([*STARS.values()]),
-        "filter": st.sampled_from([*BANDS]),
-        "subarray": st.sampled_from([*SUBARRAYS, *UNIT_SUBARRAYS]),
+        "place": st.sampled_from([(band, place) for band in BANDS for place in readouts(band)]),
         "time": st.floats(min_value=59600, max_value=61000),
         "iflux": _flux,
         "ifluxunc": _flux,
@@ -36,8 +35,9 @@ def _as_table(rows: list[dict]) -> Table:
     table = Table(
         {
             "name": [row["star"].name for row in rows],
+            **{c: [row["place"][i] for row in rows] for i, c in enumerate(("filter", "subarray"))},
             "srctype": [row["star"].srctype for row in rows],
-            **{c: [row[c] for row in rows] for c in ("filter", "subarray", "time", "iflux")},
+            **{c: [row[c] for row in rows] for c in ("time", "iflux")},
             "ifluxunc": [row["ifluxunc"] for row in rows],
             "flux": [np.nan if row["flux"] is None else row["flux"] for row in rows],
         }

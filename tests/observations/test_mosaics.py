@@ -166,7 +166,7 @@ def test_a_mosaic_comes_back_from_its_file(made: datamodels.ImageModel, tmp_path
 def test_a_mosaic_that_cannot_be_written_leaves_nothing(
     made: datamodels.ImageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def full(self: object, path: str) -> None:
+    def full(self: object, path: str, **options: object) -> None:
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 

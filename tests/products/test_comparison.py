@@ -40,6 +40,9 @@ class Scaled:
 
     simulated: bool = False
     reference_mjd: float = REFERENCE_MJD
+    believable: bool = True
+    doubts: tuple[str, ...] = ()
+    provenance: Mapping[str, object] = field(default_factory=dict)
     epochs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def cautions(self, query: Query) -> list[str]:

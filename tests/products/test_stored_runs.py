@@ -77,10 +77,10 @@ def test_a_table_that_was_edited_is_told(run: Path):
     assert read_run(run).doubts == ()
 
 
-def test_an_earlier_folder_is_opened_with_a_caution(run: Path):
+def test_an_earlier_folder_is_refused(run: Path):
     (run / MANIFEST).unlink()
-    found = open_calibration(str(run))
-    assert found.believable and found.cautions(QUERY)[0] == EARLIER
+    with pytest.raises(InputError, match=f"drawn: {EARLIER}$"):
+        open_calibration(str(run))
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_a_manifest_that_is_none_is_refused(manifest: str, sentence: str, run: P
 def test_only_diagnostics_make_a_run_believable(
     verdict: str | bytes | None, reason: str, run: Path
 ):
-    (run / MANIFEST).unlink()
     path = run / "diagnostics.json"
     path.unlink()
     if verdict is not None:
         path.write_bytes(verdict if isinstance(verdict, bytes) else verdict.encode())
+        write_manifest(run, {})
     found = open_calibration(str(run))
     assert not found.believable
     assert (
@@ -128,8 +128,8 @@ def test_only_diagnostics_make_a_run_believable(
 
 
 def test_a_verdict_on_other_draws_is_of_another_run(run: Path):
-    (run / MANIFEST).unlink()
     (run / "diagnostics.json").write_text('{"believable": true, "chains": 2, "draws": 1000}')
+    write_manifest(run, {})
     sentence = "diagnostics.json: is about 1000 draws, and posterior.nc has 200: files of two runs"
     with pytest.raises(InputError, match=sentence):
         read_run(run)
@@ -224,19 +224,15 @@ IMPOSSIBLE: dict[str, Callable[[xr.DataTree], object]] = {
 def test_what_cannot_be_a_posterior_is_refused(sentence: str, run: Path):
     tree = drawn_calibration().posterior
     IMPOSSIBLE[sentence](tree)
-    (run / MANIFEST).unlink()
     (run / "diagnostics.json").write_text('{"believable": true}')
     write_posterior(tree, run / "posterior.nc")
+    write_manifest(run, {})
     with pytest.raises(InputError, match=rf"posterior\.nc: .*{sentence}.*; run the job again\.$"):
         read_run(run)
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_random_damage_is_one_sentence_or_the_same_answer(tied: bool, run: Path):
-    """Damage posterior, verdict and job; without a manifest, their first bytes are."""
-    random, refused = np.random.default_rng(7), 0
-    if not tied:
-        (run / MANIFEST).unlink()
+def test_random_damage_is_one_sentence(run: Path):
+    random = np.random.default_rng(7)
     for _ in range(40):
         name = random.choice(["posterior.nc", "diagnostics.json", "job.toml"])
         path = run / str(name)
@@ -246,21 +242,15 @@ def test_random_damage_is_one_sentence_or_the_same_answer(tied: bool, run: Path)
             damaged[at] ^= int(random.integers(1, 256))
         cut = random.random() < 0.3
         path.write_bytes(bytes(damaged[: random.integers(len(whole))] if cut else damaged))
-        try:
-            found = open_calibration(str(run))
-        except InputError as error:
-            assert "\n" not in str(error)
-            refused += 1
-        else:
-            assert not tied
-            np.testing.assert_array_equal(found.at(QUERY).mean, ANSWER.mean)
+        with pytest.raises(InputError) as refused:
+            open_calibration(str(run))
+        assert "\n" not in str(refused.value)
         path.write_bytes(whole)
-    assert refused >= (40 if tied else 5)
 
 
 def test_a_damaged_run_ends_in_one_sentence(run: Path, capsys: pytest.CaptureFixture[str]):
-    (run / MANIFEST).unlink()
     (run / "posterior.nc").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    write_manifest(run, {})
     assert main(["factors", str(run), "--filter", "F770W", "--mjd", "60000"]) == 2
     said = capsys.readouterr().err
     assert "posterior.nc: cannot be read as a posterior (" in said and "Traceback" not in said

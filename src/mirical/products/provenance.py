@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
+from astropy.time import Time
 from numpy.typing import NDArray
 
 import mirical
@@ -82,7 +83,8 @@ def stamp(table: Table, about: Mapping[str, Any], title: str | None = None) -> N
         said = f"{SIMULATED}: {said}" if said else SIMULATED
     table.meta |= {"title": said, **about}
     for name in table.colnames:
-        if name in _DAYS and table[name].info.unit is None:
+        days = name in _DAYS and not isinstance(table[name], Time)
+        if days and table[name].info.unit is None:
             table[name].info.unit = u.d  # which makes another column of it
         column = table[name]
         if not column.info.description and name in DESCRIPTIONS:

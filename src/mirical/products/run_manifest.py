@@ -21,8 +21,8 @@ TIED = ("posterior.nc", "diagnostics.json", "job.toml")
 _CARRYING_NUMBERS = ("*.nc", "*.json", "*.toml", "*.ecsv")
 
 EARLIER = (
-    "this run's folder has no manifest.json, as earlier miricals wrote it, so nothing tells "
-    "whether its draws, diagnostics and job belong together; run the job again."
+    "no manifest.json there, as earlier miricals wrote it, so nothing tells whether draws, "
+    "diagnostics and job are whole and belong together; run the job again."
 )
 
 
@@ -50,17 +50,18 @@ def check_manifest(folder: Path) -> list[str]:
     Returns
     -------
     list of str
-        A sentence where there is no manifest, and one where a table is not as it was written.
+        A sentence where a table is not as it was written.
 
     Raises
     ------
     InputError
-        If the draws, the diagnostics or the job are not those of the run, or the manifest cannot
-        be read or is of a newer mirical.
+        If there is no manifest, or it cannot be read or is of a newer mirical, or the draws, the
+        diagnostics or the job are not those of the run.
     """
     path = folder / MANIFEST
     if not path.is_file():
-        return [EARLIER]
+        # Damage that no checksum tells may keep the library of netCDF busy without end.
+        raise InputError(f"{folder}: {EARLIER}")
     found = read_json(path)
     version = found.get("version")
     if isinstance(version, int) and version > VERSION:

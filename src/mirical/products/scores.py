@@ -72,10 +72,13 @@ class Score:
 
 
 def points() -> Query:
-    """Return the points of a program, bands slowest and days fastest."""
+    """Return the points of a program, bands slowest and days fastest.
+
+    Also of coronagraph bands in other subarrays, which are not observed: what is scored there is D.
+    """
     grid = [(b, a, T0_MJD + x) for b in BANDS for a in SUBARRAYS for x in DAYS]
     bands, subarrays, mjd = zip(*grid, strict=True)
-    return Query.of(bands, subarrays, mjd)
+    return Query(bands, subarrays, np.array(mjd))
 
 
 def combinations() -> dict[str, NDArray[Any]]:
