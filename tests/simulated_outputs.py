@@ -10,14 +10,17 @@ from astropy.io import fits
 from astropy.table import Table
 from PIL import Image
 
+from mirical.staging import LIST
+
 TEXT = (".html", ".tex", ".txt", ".ecsv")
 CARD = "hierarchical.toml"
-"""A run's copy of its card says nothing of rows."""
+"""A run's copy of its card says nothing of rows, nor does the list of what was written."""
 
 
 def silent(folder: Path) -> list[str]:
     """Return the files of a folder that do not say that simulated rows are behind them."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != CARD]
+    names = (CARD, LIST)
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in names]
     assert files
     return [str(path.relative_to(folder)) for path in files if not says_simulated(path)]
 
