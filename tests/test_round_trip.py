@@ -11,7 +11,7 @@ from mirical.cli import main
 from mirical.inference.scene_program import scene_program, write_mosaics
 from mirical.products.calibration import Query
 from mirical.products.stored_runs import open_calibration
-from simulated_outputs import says_simulated, silent
+from simulated_outputs import says_simulated, silent, undescribed
 
 BANDS = "F770W", "F1000W", "F1500W"
 N_STARS = 10
@@ -58,6 +58,7 @@ def test_images_of_a_program_give_back_its_calibration(
     assert "SIMULATED DATA" in capsys.readouterr().out
     assert status in (0, 1)  # 1000 draws may be too few to be believed to the last digit
     assert silent(tmp_path / "run") == [] and says_simulated(rows)
+    assert {t.name: undescribed(t) for t in run.glob("*.ecsv") if undescribed(t)} == {}
     mjd = [59760.0, 60100.0, 60700.0]
     query = Query.of(list(np.repeat(BANDS, 3)), ["FULL"] * 9, mjd * 3)
     found = open_calibration(str(run)).at(query)

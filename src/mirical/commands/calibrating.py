@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     check_outputs(folders=[folder])
     inputs = resolve_job(job)
 
-    from mirical.inference.watching import ChainWatch
+    from mirical.inference.watching import ChainWatch, WorkWatch
     from mirical.products.runs import run_job
     from mirical.products.summary import print_run
 
@@ -55,7 +55,8 @@ def run(options: argparse.Namespace) -> int:
     with ChainWatch(job.sampler, progress) as watch:
         run = run_job(job, inputs, watch, lambda sentences: print_notes(sentences, progress))
     if run.complete:
-        _write_or_rescue(run, folder)
+        with WorkWatch("the tables and the report are being written", progress):
+            _write_or_rescue(run, folder)
         print_run(run, folder, results)
         return SUCCESS if run.verdict.believable else NOT_BELIEVABLE
     kept = place_if_interrupted(folder)

@@ -78,15 +78,14 @@ def _measure(
     from dataclasses import replace
     from functools import partial
 
-    from rich.progress import track
-
+    from mirical.inference.watching import watched
     from mirical.observations.image_rows import measure_files
     from mirical.products.pictures import draw_picture
 
     with whole_folder(pictures) if pictures else nullcontext() as folder:
         draw = partial(draw_picture, folder=folder) if folder else None
         with closing(measure_files(paths, replace(settings, draw=draw), workers)) as found:
-            for number, row in track(found, "images", len(paths), console=progress, transient=True):
+            for number, row in watched(found, "images", len(paths), progress):
                 rows[number] = row
 
 
@@ -180,10 +179,9 @@ def mosaic(options: argparse.Namespace) -> int:
 
 def simulate_mosaics(options: argparse.Namespace) -> int:
     """Write a simulated program as images."""
-    from rich.progress import track
-
     from mirical.bands import BANDS, find_band
     from mirical.inference.scene_program import scene_program, write_mosaics
+    from mirical.inference.watching import watched
     from mirical.observations.formats import write_ecsv
 
     check_outputs(folders=[options.out])
@@ -195,7 +193,7 @@ def simulate_mosaics(options: argparse.Namespace) -> int:
     with whole_folder(options.out, former=("mosaics/simulated_*_i2d.fits",)) as beside:
         (beside / "mosaics").mkdir()
         written = write_mosaics(program, rows, options.seed, beside / "mosaics")
-        list(track(written, "mosaics", len(rows), console=progress, transient=True))
+        list(watched(written, "mosaics", len(rows), progress))
         write_ecsv(program.truth, beside / "truth.ecsv")
     results.print(
         f"{len(rows)} SIMULATED mosaics in {options.out / 'mosaics'}, truth.ecsv beside them",

@@ -34,6 +34,7 @@ from mirical.model.timelaw import LAWS, log_relative_factor
 from mirical.observations.apertures import published_apertures
 from mirical.products.calibration import Query
 from mirical.products.entries import percent, words
+from mirical.products.provenance import run_record, stamp
 from mirical.products.published import PublishedCalibration
 from mirical.products.staged import fit_staged
 from mirical.products.staged_rows import StagedRows, clipped_average, star_weights
@@ -132,7 +133,8 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     for column, what in PARTS.items():
         table[column].info.description = f"100 times the change of ln C by {what}"
     table.meta |= {"title": "Difference from the published factors as a sum of parts"}
-    table.meta |= {"C_ref_mjd": mjd, "simulated": bool(posterior.attrs["simulated"])}
+    table.meta["C_ref_mjd"] = mjd
+    stamp(table, run_record(posterior.attrs))
     return table
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import mirical
 from mirical.files import together, whole_file
 from mirical.products.calibration import UNBELIEVABLE, Calibration
+from mirical.products.column_texts import description
 
 _RECORDED = (
     "job",
@@ -87,8 +88,8 @@ def stamp(table: Table, about: Mapping[str, Any], title: str | None = None) -> N
         if days and table[name].info.unit is None:
             table[name].info.unit = u.d  # which makes another column of it
         column = table[name]
-        if not column.info.description and name in DESCRIPTIONS:
-            column.info.description = DESCRIPTIONS[name]
+        if not column.info.description:
+            column.info.description = description(name) or None
 
 
 def labelled(picture: bytes, about: Mapping[str, Any]) -> bytes:
@@ -154,34 +155,3 @@ def _plain(value: Any) -> Any:
 
 
 _DAYS = ("mjd", "time")
-
-DESCRIPTIONS: dict[str, str] = {
-    "filter": "Band",
-    "subarray": "Subarray",
-    "mjd": "Epoch, MJD",
-    "c_mean": "Mean calibration factor",
-    "c_std": "Its error, one sigma (of a posterior, half the central 68 % interval)",
-    "c_q16": "16 % quantile of the factor",
-    "c_q84": "84 % quantile of the factor",
-    "c_aperture_std": "Error by the aperture correction, in no other column",
-    "basis": "What the number rests on: data, priors, the time law",
-    "scale_pct": "Part of the error common to all bands",
-    "colour_pct": "Part of the error of the band",
-    "time_pct": "Part of the error of the response loss since the reference epoch",
-    "subarray_pct": "Part of the error of the subarray's throughput",
-    "repeatability_pct": "Scatter of single observations about the factor",
-    "aperture_pct": "Part of the error of the aperture correction",
-    "total_pct": "Error of the flux by its calibration, one sigma",
-    "c": "Calibration factor of the first calibration",
-    "c_other": "Calibration factor of the second calibration",
-    "c_other_std": "Its error, one sigma",
-    "diff_pct": "Difference, percent of the second",
-    "diff_sigma": "Difference in the errors of both combined",
-    "quantity": "What is compared",
-    "ours": "Value of the first calibration",
-    "ours_std": "Its error, one sigma",
-    "theirs": "Value of the second calibration",
-    "theirs_std": "Its error, one sigma",
-    "unit": "Unit of values and errors",
-}
-"""What a column holds, by its name, where the table itself does not say it."""

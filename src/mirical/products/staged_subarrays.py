@@ -52,10 +52,12 @@ def measured_throughputs(rows: StagedRows, level: Floats) -> dict[str, Throughpu
         Their factors divided by the time law.
     """
     found = {"FULL": Throughput(1.0, note="by definition")}
+    together = _rows_by_visit_and_band(rows)
     for subarray in SUBARRAYS[1:]:
         averaged = list(_ratios_of_averages(rows, level, subarray))
         usual = float(np.median([weight for _, weight in averaged])) if averaged else 1.0
-        dedicated = [(ratio, usual) for ratio in _ratios_within_visits(rows, level, subarray)]
+        within = _ratios_within_visits(rows, level, subarray, together)
+        dedicated = [(ratio, usual) for ratio in within]
         ratios = averaged + dedicated
         if not ratios:
             found[subarray] = Throughput(1.0, note="no band has it beside FULL: taken as 1")
@@ -81,11 +83,20 @@ def _ratios_of_averages(
         yield float(np.log(full / other)), 1.0 / (1.0 / stars[0] + 1.0 / stars[1])
 
 
-def _ratios_within_visits(rows: StagedRows, level: Floats, subarray: str) -> Iterator[float]:
-    pairs = zip(map(str, rows.visit), map(str, rows.band), strict=True)
-    for visit, band in dict.fromkeys(pairs):
-        same = (rows.visit == visit) & (rows.band == band)
-        sides = [same & (rows.subarray == a) for a in ("FULL", subarray)]
-        if all(np.any(side) for side in sides):
+def _rows_by_visit_and_band(rows: StagedRows) -> list[NDArray[np.intp]]:
+    """Return the rows of each visit in each band, in the order in which they come."""
+    places: dict[tuple[str, str], list[int]] = {}
+    for i, of in enumerate(zip(map(str, rows.visit), map(str, rows.band), strict=True)):
+        places.setdefault(of, []).append(i)
+    return [np.array(at) for at in places.values()]
+
+
+def _ratios_within_visits(
+    rows: StagedRows, level: Floats, subarray: str, together: list[NDArray[np.intp]]
+) -> Iterator[float]:
+    in_full, in_other = rows.subarray == "FULL", rows.subarray == subarray
+    for at in together:
+        sides = at[in_full[at]], at[in_other[at]]
+        if all(len(side) for side in sides):
             full, other = (np.mean(level[side]) for side in sides)
             yield float(np.log(full / other))
