@@ -54,10 +54,10 @@ def run_missing(kept: Path, truth: str, number: int) -> None:
 
     from mirical.conventions import T0_MJD
     from mirical.inference.jobs import Sampler
-    from mirical.inference.planted import resolved_program
     from mirical.inference.refits import Refits
-    from mirical.inference.simulate import simulate_program
     from mirical.model.timelaw import log_relative_factor
+    from mirical.simulation.simulated_program import simulate_program
+    from mirical.validation.planted_faults import resolved_program
 
     lines = kept.read_text().splitlines() if kept.is_file() else []
     done = {json.loads(line)["program"] for line in lines}
@@ -99,9 +99,9 @@ def perturbed(first: Any, log_factors: Any, bands: Any, band: Any, mjd: Any) -> 
     """Yield seed, design and true ln C of programs that `mirical simulate` makes."""
     import numpy as np
 
-    from mirical.inference.planted import resolved_program
     from mirical.inference.refits import same_rows
-    from mirical.inference.simulate import simulate_program
+    from mirical.simulation.simulated_program import simulate_program
+    from mirical.validation.planted_faults import resolved_program
 
     names = [bands[i] for i in band]
     for seed in itertools.count(FIRST_SEED):
@@ -139,7 +139,7 @@ def summarise(records: dict[str, list[dict[str, Any]]], folder: Path) -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.observations.formats import write_ecsv
+    from mirical.tables.formats import write_ecsv
 
     distances: list[dict[str, Any]] = []
     for truth, programs in records.items():

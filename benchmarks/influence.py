@@ -40,16 +40,16 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.inference.draws import row_sites
+    from mirical.checking.draw_scan import scrutinise
+    from mirical.checking.star_refits import without_stars
+    from mirical.checking.tables import influence_table
     from mirical.inference.gaussian import Gaussians
+    from mirical.inference.gaussian_draws import row_sites
     from mirical.inference.jobs import Sampler
-    from mirical.inference.planted import resolved_program
     from mirical.inference.sampling import sample
-    from mirical.inference.scrutiny import scrutinise
-    from mirical.inference.simulate import simulate_program
-    from mirical.inference.star_refits import without_stars
-    from mirical.observations.formats import write_ecsv
-    from mirical.products.check_tables import influence_table
+    from mirical.simulation.simulated_program import simulate_program
+    from mirical.tables.formats import write_ecsv
+    from mirical.validation.planted_faults import resolved_program
 
     inputs = resolved_program(simulate_program(options.seed, "perturbed"), "hierarchical")
     design, card = inputs.design, inputs.card

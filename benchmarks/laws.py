@@ -37,11 +37,11 @@ def main() -> None:
     from checks import like
     from machine import machine
 
-    from mirical.inference.planted import SOUND, resolved_program
-    from mirical.inference.rivals import TIME_LAWS
-    from mirical.inference.simulate import simulate_program
     from mirical.model.cards import load_card
-    from mirical.observations.formats import write_ecsv
+    from mirical.rivals.fits import TIME_LAWS
+    from mirical.simulation.simulated_program import simulate_program
+    from mirical.tables.formats import write_ecsv
+    from mirical.validation.planted_faults import SOUND, resolved_program
 
     first = resolved_program(simulate_program(1, "perturbed", SOUND), "hierarchical")
     seeds = like(first.design)
@@ -78,15 +78,15 @@ def main() -> None:
 def dates_of(design: Any) -> Any:
     """Return the epochs at which C is asked for: LATER days after each cut."""
     from mirical.conventions import T0_MJD
-    from mirical.inference.rivals import cut_dates
+    from mirical.rivals.fits import cut_dates
 
     return T0_MJD + cut_dates(design, CUTS) + LATER
 
 
 def kept(folder: Path, task: tuple[str, int, bool]) -> Any:
     """Return where the fits of a program are kept."""
-    from mirical.inference.kept_rivals import KeptRivals
     from mirical.inference.refits import SHORT
+    from mirical.rivals.store import KeptRivals
 
     law, seed, hindcast = task
     name = f"{law}-{seed}{'-cut' if hindcast else ''}"
@@ -97,8 +97,8 @@ def kept(folder: Path, task: tuple[str, int, bool]) -> Any:
 
 def fit_missing(name: str, designs: dict, folder: Path) -> None:
     """Fit a card to all programs it was not fitted to yet."""
-    from mirical.inference.rivals import RivalFits, cut_dates
     from mirical.model.cards import load_card
+    from mirical.rivals.fits import RivalFits, cut_dates
 
     card = load_card(name, "laws")
     missing = [task for task in designs if kept(folder, task).load(card) is None]
@@ -117,8 +117,8 @@ def fit_missing(name: str, designs: dict, folder: Path) -> None:
 
 def load(folder: Path, task: tuple[str, int, bool], cut: float | None) -> dict[str, Any]:
     """Return what the cards predict of a program, by card: from all rows or those before a cut."""
-    from mirical.inference.rivals import TIME_LAWS
     from mirical.model.cards import load_card
+    from mirical.rivals.fits import TIME_LAWS
 
     return {n: kept(folder, task).load(load_card(n, "laws"))[cut] for n in TIME_LAWS}
 
@@ -127,9 +127,9 @@ def preferences(designs: dict, folder: Path) -> Any:
     """Return, for each program, how the law it was made with stands among all."""
     from astropy.table import Table
 
-    from mirical.inference.rivals import TIME_LAWS
-    from mirical.inference.stacking import standings
     from mirical.model.cards import load_card
+    from mirical.rivals.fits import TIME_LAWS
+    from mirical.rivals.stacking import standings
 
     card_of = {load_card(name, "laws").law: name for name in TIME_LAWS}
     lines = []
@@ -158,8 +158,8 @@ def coverage(task: tuple[str, int, bool], design: Any, program: Any, folder: Pat
     import numpy as np
     from astropy.table import Table
 
-    from mirical.inference.rivals import cut_dates
-    from mirical.inference.stacking import (
+    from mirical.rivals.fits import cut_dates
+    from mirical.rivals.stacking import (
         mixture_density,
         mixture_quantiles,
         mixture_share,

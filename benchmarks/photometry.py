@@ -27,14 +27,14 @@ from astropy.table import Table
 from machine import machine
 
 from mirical.bands import BANDS
+from mirical.imaging.aperture_photometry import measure
 from mirical.inference import runtime
-from mirical.inference.randomness import generator
-from mirical.inference.scene_models import Target, mosaic
-from mirical.inference.scene_study import image_of, random_scene, subarrays_of
-from mirical.inference.scenes import Background, Scene, exposure_time
-from mirical.observations.apertures import published_apertures
-from mirical.observations.formats import write_ecsv
-from mirical.observations.photometry import measure
+from mirical.randomness import generator
+from mirical.simulation.scene_images import Target, mosaic
+from mirical.simulation.scenes import Background, Scene, exposure_time
+from mirical.tables.apertures import published_apertures
+from mirical.tables.formats import write_ecsv
+from mirical.validation.scene_study import image_of, random_scene, subarrays_of
 
 SEED = 59720
 BACKGROUNDS = ("flat", "uneven")

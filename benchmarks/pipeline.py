@@ -34,7 +34,7 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.observations.formats import write_ecsv
+    from mirical.tables.formats import write_ecsv
 
     options.out.mkdir(parents=True, exist_ok=True)
     lines: dict[str, list[dict[str, Any]]] = {"conversion": [], "ensemble": [], "applied": []}
@@ -55,10 +55,10 @@ def main() -> None:
 
 def fitted(card: str, folder: Path) -> Any:
     """Return the calibration of the program fitted with a card, from the folder if it is there."""
+    from mirical.calibration.store import open_calibration
+    from mirical.commands.progress import ChainWatch
     from mirical.inference.jobs import load_job, resolve_job, with_options
-    from mirical.inference.watching import ChainWatch
-    from mirical.products.runs import run_job, write_run
-    from mirical.products.stored_runs import open_calibration
+    from mirical.reporting.runs import run_job, write_run
 
     if not (folder / "posterior.nc").is_file():
         from rich.console import Console
@@ -78,8 +78,8 @@ def conversion(card: str, calibration: Any) -> list[dict[str, Any]]:
     import numpy as np
 
     from mirical.bands import SUBARRAYS, readouts
+    from mirical.calibration.calibration import Query
     from mirical.exports.pipeline_export import mean_rows
-    from mirical.products.calibration import Query
 
     rows = mean_rows(calibration).rows.as_stored()
     mjd = np.linspace(FIRST, LAST, 229)
@@ -117,8 +117,8 @@ def ensemble(card: str, calibration: Any, number: int) -> list[dict[str, Any]]:
     """
     import numpy as np
 
+    from mirical.calibration.calibration import Query
     from mirical.exports.pipeline_export import draw_rows
-    from mirical.products.calibration import Query
 
     bands = calibration.bands
     files = [rows.as_stored() for rows in draw_rows(calibration, number, seed=1)]

@@ -35,9 +35,9 @@ def own_core(cores: multiprocessing.Queue[int]) -> None:
 
 def calibrate(seed: int, disk: bool) -> tuple[int, bool, dict[str, Any]]:
     """Simulate and calibrate one program, with its debris disk by every method or without."""
-    from mirical.inference.disturbances import Faults
     from mirical.inference.jobs import Sampler
-    from mirical.products.recovery import METHODS, recover
+    from mirical.simulation.errors_and_faults import Faults
+    from mirical.validation.recovery import METHODS, recover
 
     began = time.monotonic()
     sampler = Sampler(**SAMPLER, seed=59720 + seed)
@@ -51,8 +51,8 @@ def calibrate(seed: int, disk: bool) -> tuple[int, bool, dict[str, Any]]:
 def main() -> None:
     """Calibrate the programs that are missing, and write what all of them say."""
     from mirical.inference.jobs import Sampler
-    from mirical.products.recovery import study
-    from mirical.products.recovery_report import write_summary
+    from mirical.validation.recovery import study
+    from mirical.validation.recovery_report import write_summary
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", type=int, default=100)

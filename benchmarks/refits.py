@@ -39,8 +39,8 @@ def main() -> None:
 
     from mirical.inference.jobs import Sampler, load_job, resolve_job
     from mirical.inference.refits import WANTED_ESS, Refits
-    from mirical.inference.replicates import tracked, values_of
-    from mirical.observations.formats import write_ecsv
+    from mirical.tables.formats import write_ecsv
+    from mirical.validation.replicates import tracked, values_of
 
     known = machine()
     card = resolve_job(load_job("program")).card
@@ -89,7 +89,7 @@ def programs(count: int) -> list[tuple[int, Design]]:
     """Return seeds and designs of simulated programs that observe in the order of the first."""
     from mirical.inference.jobs import Job, resolve_job
     from mirical.inference.refits import same_rows
-    from mirical.inference.simulate import simulate_program, write_program
+    from mirical.simulation.simulated_program import simulate_program, write_program
 
     found: list[tuple[int, Design]] = []
     for seed in itertools.count(1):

@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     from astropy.table import Table, vstack
 
-    from mirical.observations.formats import write_ecsv
+    from mirical.tables.formats import write_ecsv
 
     pieces = []
     with tempfile.TemporaryDirectory() as name:
@@ -62,7 +62,7 @@ def _fit_all(job: str, seeds: list[int], folder: Path) -> dict[str, Path]:
     from astropy.table import Table
 
     from mirical.inference.jobs import load_job
-    from mirical.shipped import data_file
+    from mirical.storage.shipped import data_file
 
     folder.mkdir()
     rows = Table.read(data_file(load_job(job).photometry), format="ascii.ecsv")

@@ -130,7 +130,7 @@ def main() -> int:
     except InputError as error:
         sys.stderr.write(f"samplers: {error}\n")
         return 2
-    from mirical.observations.formats import write_ecsv
+    from mirical.tables.formats import write_ecsv
 
     said = {"job": job.name, "rows": len(inputs.design.rows), "load_before": round(load, 2)}
     table.meta = said | table.meta | machine(*PEERS, "pytensor", "numba")

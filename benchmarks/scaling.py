@@ -32,7 +32,7 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.observations.formats import write_ecsv
+    from mirical.tables.formats import write_ecsv
 
     sizes = [("rows", n, FEW_STARS) for n in ROWS]
     sizes += [("stars", n * ROWS_A_STAR, n) for n in STARS]

@@ -23,7 +23,7 @@ from typing import Any
 
 STAGES = {
     "mirical.inference.jobs": ["resolve_job"],
-    "mirical.products.runs": [
+    "mirical.reporting.runs": [
         "sample",
         "check_rows",
         "sample_prior",
@@ -49,7 +49,7 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.observations.formats import write_ecsv
+    from mirical.tables.formats import write_ecsv
 
     runs = {}
     with tempfile.TemporaryDirectory() as name:

@@ -55,8 +55,8 @@ def summarise(folder: Path) -> bool:
     import numpy as np
     from astropy.table import Table
 
-    from mirical.inference.sbc import FAILED_LIMIT, FALSE_ALARM
-    from mirical.observations.formats import write_ecsv
+    from mirical.tables.formats import write_ecsv
+    from mirical.validation.sbc import FAILED_LIMIT, FALSE_ALARM
 
     def read(path: Path) -> Table:
         return Table.read(path, format="ascii.ecsv")

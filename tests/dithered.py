@@ -7,8 +7,8 @@ from typing import Any
 
 from stdatamodels.jwst import datamodels
 
-from mirical.inference.scene_models import Target, exposures
-from mirical.inference.scenes import Background, Scene
+from mirical.simulation.scene_images import Target, exposures
+from mirical.simulation.scenes import Background, Scene
 
 CENTRE = 64.0
 FACTOR = 0.35

@@ -8,7 +8,7 @@ from stdatamodels.jwst import datamodels
 
 from dithered import FACTOR
 from mirical.conventions import PIXEL_SOLID_ANGLE
-from mirical.observations.apertures import published_apertures
+from mirical.tables.apertures import published_apertures
 
 
 def net_rate(model: datamodels.ImageModel, band: str) -> float:

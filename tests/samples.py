@@ -10,8 +10,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
-from mirical.observations.tables import Observations, load_photometry
-from mirical.shipped import data_file, resolve
+from mirical.storage.shipped import data_file, resolve
+from mirical.tables.photometry import Observations, load_photometry
 
 UNITS = {
     "time": "d",

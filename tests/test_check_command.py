@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from astropy.table import QTable, Table
 
+from mirical.calibration.audit import PARTS
 from mirical.cli import main
-from mirical.products.audit import PARTS
 
 SHORT = ["--chains", "2", "--warmup", "100", "--draws", "60"]
 
@@ -67,7 +67,7 @@ def test_what_the_draws_cannot_tell_is_fitted_again(
 ):
     before = table(checked[1], "influence")
     largest = float(np.max(before["pareto_k"]))
-    monkeypatch.setattr("mirical.products.check_tables.k_limit", lambda _: largest - 1e-6)
+    monkeypatch.setattr("mirical.checking.tables.k_limit", lambda _: largest - 1e-6)
     main(["check", str(run), "--draws", "60", "--out", str(tmp_path)])
     after = table(tmp_path, "influence")
     again = np.array([str(entry) == "refit" for entry in after["basis"]])

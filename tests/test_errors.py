@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import mirical.shipped
+import mirical.storage.shipped
 from mirical.errors import InputError, did_you_mean, reading, reason_of, refuse_unknown_keys
 
 
@@ -52,7 +52,7 @@ def test_what_a_library_cannot_read_is_refused_in_one_sentence(name: str, tmp_pa
 def test_a_fault_in_our_own_modules_is_not_taken_for_a_damaged_file():
     with pytest.raises(TypeError):
         with reading("f", "FITS"):
-            mirical.shipped.find_file("name", 3)  # our module divides 3 by a name
+            mirical.storage.shipped.find_file("name", 3)  # our module divides 3 by a name
 
 
 def test_a_refusal_with_its_own_sentence_passes_unchanged():

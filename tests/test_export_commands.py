@@ -12,14 +12,14 @@ from jwst.source_catalog.reference_data import ReferenceData
 from stdatamodels.jwst import datamodels
 
 from drawn import drawn_calibration, write_drawn
+from mirical.calibration.calibration import Query
 from mirical.cli import main
+from mirical.exports.apcorr_file import USE
 from mirical.exports.covariance_file import read_covariance
 from mirical.exports.photom_file import read_photom
 from mirical.inference.quoted_errors import covariance
-from mirical.observations.apertures import published_apertures
-from mirical.observations.formats import write_ecsv
-from mirical.products.apcorr_file import USE
-from mirical.products.calibration import Query
+from mirical.tables.apertures import published_apertures
+from mirical.tables.formats import write_ecsv
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,16 @@ from astropy.constants import c
 from astropy.table import QTable
 
 from mirical.bands import BANDS, IMAGING_BANDS
+from mirical.calibration.calibration import Query
+from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import FACTOR, PIXEL_SOLID_ANGLE
 from mirical.inference.jobs import load_job, resolve_job
-from mirical.observations.apertures import published_apertures
-from mirical.observations.fluxes import by_star_band, differences, shipped_fluxes
-from mirical.observations.spectra import imaging_bandpass, predict
-from mirical.observations.tables import load_photometry
-from mirical.products.calibration import Query
-from mirical.products.published import PublishedCalibration
-from mirical.shipped import data_file
 from mirical.stars import STARS, canonical_star
+from mirical.storage.shipped import data_file
+from mirical.tables.apertures import published_apertures
+from mirical.tables.photometry import load_photometry
+from mirical.tables.predicted_fluxes import by_star_band, differences, shipped_fluxes
+from mirical.tables.spectra import imaging_bandpass, predict
 from samples import shipped_table
 
 DATA = sorted(path.stem for path in data_file("table5").parent.glob("*.ecsv"))

@@ -14,16 +14,16 @@ from astropy.table import QTable
 import mirical
 from mirical.cli import main
 from mirical.errors import InputError
-from mirical.inference.scene_models import Target, mosaic
-from mirical.inference.scene_psf import scene_psf
-from mirical.inference.scenes import Background, Scene
-from mirical.observations.apertures import load_apertures, published_apertures
-from mirical.observations.factors import calibration_factors
-from mirical.observations.formats import texts
-from mirical.observations.image_names import distinct_names
-from mirical.observations.image_rows import Settings, row_of
-from mirical.observations.photometry import measure
-from mirical.observations.tables import load_photometry
+from mirical.imaging.aperture_photometry import measure
+from mirical.imaging.image_files import distinct_names
+from mirical.imaging.photometry_rows import Settings, row_of
+from mirical.simulation.scene_images import Target, mosaic
+from mirical.simulation.scene_psf import scene_psf
+from mirical.simulation.scenes import Background, Scene
+from mirical.tables.apertures import load_apertures, published_apertures
+from mirical.tables.calibration_factors import calibration_factors
+from mirical.tables.formats import texts
+from mirical.tables.photometry import load_photometry
 
 SCENE = Scene("F770W", "SUB128", 20000.0, Background(18.0), exposure_time=60.0, bad_fraction=1e-4)
 TARGET = Target(factor=0.26)
@@ -107,7 +107,7 @@ def test_a_star_below_its_background_is_flagged(folder: Path, monkeypatch: pytes
     def faint(*arguments):
         return replace(measure(*arguments), iflux=-0.5)
 
-    monkeypatch.setattr("mirical.observations.image_rows.measure", faint)
+    monkeypatch.setattr("mirical.imaging.photometry_rows.measure", faint)
     row = row_of(folder / "good_i2d.fits", Settings(published_apertures()))
     assert row["flag"] == "unmeasured"
     assert row["reason"] == "the star is not brighter than its background (-0.5)"
@@ -217,7 +217,7 @@ def test_a_mistake_is_one_sentence(
 def test_an_interruption_keeps_what_is_measured(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    from mirical.observations import image_rows
+    from mirical.imaging import photometry_rows as image_rows
 
     whole = image_rows.row_of
 

@@ -8,8 +8,8 @@ import pytest
 from astropy.table import Table
 from astropy.time import Time
 
+from mirical.calibration.published import PublishedCalibration
 from mirical.cli import main
-from mirical.products.published import PublishedCalibration
 
 MJD = 60000.25
 

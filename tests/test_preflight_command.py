@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
+from mirical.calibration.published import PublishedCalibration
 from mirical.cli import main
 from mirical.exports.photom_file import write_photom
 from mirical.exports.pipeline_export import about, mean_rows
-from mirical.products.published import PublishedCalibration
 
 
 @pytest.fixture(scope="module")

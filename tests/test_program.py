@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from astropy.table import QTable, Table
 
+from mirical.calibration.calibration import Query
+from mirical.calibration.store import open_calibration
 from mirical.cli import main
-from mirical.inference.simulate import simulate_program, write_program
-from mirical.products.calibration import Query
-from mirical.products.stored_runs import open_calibration
+from mirical.simulation.simulated_program import simulate_program, write_program
 
 pytestmark = pytest.mark.slow
 

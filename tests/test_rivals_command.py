@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
+from mirical.calibration.calibration import Query
+from mirical.calibration.posterior import PosteriorCalibration
+from mirical.calibration.store import read_run
 from mirical.cli import main
-from mirical.products.calibration import Query
-from mirical.products.posterior_calibration import PosteriorCalibration
-from mirical.products.stored_runs import read_run
 
 SHORT = ["--chains", "2", "--warmup", "100", "--draws", "60"]
 CARD = 'base = "two-exponentials"\n[term.visit_offset]\nuse = false\n'

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mirical.calibration.calibration import Query
+from mirical.calibration.store import open_calibration
 from mirical.cli import main
-from mirical.inference.scene_program import scene_program, write_mosaics
-from mirical.products.calibration import Query
-from mirical.products.stored_runs import open_calibration
+from mirical.simulation.scene_program import scene_program, write_mosaics
 from simulated_outputs import says_simulated, silent, undescribed
 
 BANDS = "F770W", "F1000W", "F1500W"

@@ -13,7 +13,7 @@ from astropy.table import Table
 from mirical.bands import IMAGING_BANDS
 from mirical.cli import main
 from mirical.conventions import REFERENCE_MJD
-from mirical.shipped import data_file
+from mirical.storage.shipped import data_file
 
 SHORT = ["--chains", "2", "--warmup", "100", "--draws", "40"]
 TABLES = ("coefficients", "subarrays", "stars", "rows", "comparison", "curves", "predictive")

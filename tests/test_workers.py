@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from mirical.errors import InputError
-from mirical.observations import image_rows
-from mirical.observations.apertures import published_apertures
+from mirical.imaging import photometry_rows as image_rows
+from mirical.tables.apertures import published_apertures
 from mirical.workers import worker_pool
 
 PARENT = """

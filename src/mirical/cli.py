@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mirical.commands.ending import INTERRUPTED, SUCCESS, USER_MISTAKE
+from mirical.commands.shared import INTERRUPTED, SUCCESS, USER_MISTAKE
 from mirical.interrupts import stoppable
 
 if TYPE_CHECKING:
@@ -95,15 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     import argparse
 
     import mirical
-    from mirical.commands import (
-        applying,
-        calibrating,
-        checking,
-        exporting,
-        imaging,
-        linting,
-        simulating,
-    )
+    from mirical.commands import applying, calibrating, checking, exporting, imaging, simulating
+    from mirical.commands import exporting as linting
 
     parser = argparse.ArgumentParser(
         prog="mirical", description="Bayesian flux calibration of MIRI imaging and coronagraphy."

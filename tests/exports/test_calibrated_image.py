@@ -14,15 +14,15 @@ from jwst.photom import PhotomStep
 from stdatamodels.jwst import datamodels
 
 import mirical
+from mirical.calibration.calibration import Factors, Query
+from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.exports.calibrated_image import CARDS, CalibratedImage, calibrate_image
 from mirical.exports.photom_file import About, PhotomRows, write_photom
-from mirical.inference.scene_models import Target, exposures
-from mirical.inference.scenes import Background, Scene
-from mirical.observations.images import read_image
-from mirical.products.calibration import Factors, Query
-from mirical.products.published import PublishedCalibration
+from mirical.imaging.images import read_image
+from mirical.simulation.scene_images import Target, exposures
+from mirical.simulation.scenes import Background, Scene
 
 MJD = 59999.25
 PUBLISHED = PublishedCalibration()

@@ -12,12 +12,12 @@ from astropy.table import Table
 from astropy.time import Time
 
 from drawn import drawn_calibration
+from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.exports.calibrated_table import CalibratedFluxes, calibrate_table, flux_draws
-from mirical.observations.apertures import published_apertures
-from mirical.observations.factors import calibration_factor
-from mirical.observations.formats import write_ecsv
-from mirical.products.published import PublishedCalibration
+from mirical.tables.apertures import published_apertures
+from mirical.tables.calibration_factors import calibration_factor
+from mirical.tables.formats import write_ecsv
 
 DRAWN, PUBLISHED = drawn_calibration(), PublishedCalibration()
 APERTURES = published_apertures()

@@ -15,6 +15,7 @@ from astropy.utils.masked import Masked
 from scipy.stats import multivariate_normal
 
 from drawn import drawn_calibration
+from mirical.calibration.calibration import Query
 from mirical.conventions import FACTOR
 from mirical.errors import InputError
 from mirical.exports.covariance_file import (
@@ -23,7 +24,6 @@ from mirical.exports.covariance_file import (
     read_covariance,
     write_covariance,
 )
-from mirical.products.calibration import Query
 
 QUERY = Query.of(["F770W", "F2550W", "F560W"], ["SUB64_IP", "FULL", "FULL"], 60000.0)
 ANSWER = drawn_calibration().at(QUERY)

@@ -11,6 +11,8 @@ from stdatamodels.jwst import datamodels
 
 from drawn import drawn_calibration
 from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, readouts
+from mirical.calibration.calibration import Calibration, Query
+from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.exports.photom_file import About, PhotomRows, read_photom, write_photom
 from mirical.exports.pipeline_check import (
@@ -22,10 +24,8 @@ from mirical.exports.pipeline_check import (
 )
 from mirical.exports.pipeline_export import about, draw_rows, mean_rows
 from mirical.exports.pipeline_law import epochs, fit_kind
-from mirical.model.throughput import relative_throughput
+from mirical.model.pipeline_throughput import relative_throughput
 from mirical.model.timelaw import LAWS
-from mirical.products.calibration import Calibration, Query
-from mirical.products.published import PublishedCalibration
 
 ABOUT = About("made", "SIMULATION", "2022-05-21T00:00:00", ["first line", "second line"])
 ROWS = PhotomRows(

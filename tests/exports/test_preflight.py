@@ -22,12 +22,12 @@ from jwst.photom.photom import MatchFitsTableRowError
 from stdatamodels.jwst import datamodels
 
 from mirical.bands import readouts
+from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.exports.photom_file import About, PhotomRows, read_photom, write_photom
 from mirical.exports.pipeline_export import about, mean_rows
 from mirical.exports.preflight import CHECKS, preflight
 from mirical.exports.preflight_file import ERROR, WARNING, Finding
-from mirical.products.published import PublishedCalibration
 
 PUBLISHED = PublishedCalibration()
 EXPONENTIAL, LINEAR, POWER = (f"TIMECOEFF_{n}" for n in ("EXPONENTIAL", "LINEAR", "POWERLAW"))

@@ -10,8 +10,8 @@ import pytest
 from astropy.table import Table
 
 from drawn import drawn_calibration
+from mirical.calibration.published import PublishedCalibration
 from mirical.exports.printed_tables import factor_table, latex, write_machine_readable
-from mirical.products.published import PublishedCalibration
 
 PUBLISHED, DRAWN = PublishedCalibration(), drawn_calibration()
 

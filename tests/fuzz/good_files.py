@@ -14,12 +14,12 @@ from astropy.io import fits
 from astropy.table import Table
 
 from drawn import write_drawn
+from mirical.calibration.calibration import Query
+from mirical.calibration.published import PublishedCalibration
 from mirical.exports.covariance_file import Covariance, write_covariance
 from mirical.exports.photom_file import About, PhotomRows, write_photom
-from mirical.inference.scene_models import Target, exposures, mosaic
-from mirical.inference.scenes import Background, Scene
-from mirical.products.calibration import Query
-from mirical.products.published import PublishedCalibration
+from mirical.simulation.scene_images import Target, exposures, mosaic
+from mirical.simulation.scenes import Background, Scene
 from samples import card_text, photometry, with_units, write_ecsv, write_fits, write_mrt
 
 MJD = 59999.25

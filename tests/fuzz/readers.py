@@ -19,6 +19,10 @@ from fuzz import good_files as good
 from fuzz.judging import Reader, not_a_covariance, not_finite
 from fuzz.mutations import BYTES, FITS, TEXT, change_dataset, compressed
 from mirical.bands import BANDS
+from mirical.calibration.calibration import Calibration, Factors, Query
+from mirical.calibration.manifest import write_manifest
+from mirical.calibration.published import PublishedCalibration
+from mirical.calibration.store import open_calibration
 from mirical.commands.points import asked_points
 from mirical.errors import InputError
 from mirical.exports.calibrated_image import CalibratedImage, calibrate_image
@@ -27,26 +31,22 @@ from mirical.exports.covariance_file import Covariance, read_covariance
 from mirical.exports.photom_file import PhotomRows, read_photom
 from mirical.exports.preflight import preflight
 from mirical.exports.preflight_file import Finding
+from mirical.imaging.dithers import open_exposures
+from mirical.imaging.encircled_energy import EnergyCurve
+from mirical.imaging.images import Unmeasurable
+from mirical.imaging.model_psf import read_model
+from mirical.imaging.photometry_rows import Settings, row_of
 from mirical.inference.jobs import Inputs, Sampler, load_job, resolve_job
-from mirical.inference.kept_rivals import KeptRivals
-from mirical.inference.rank_file import RankFile
-from mirical.inference.replicates import DISTORTIONS, Replicate, Study
-from mirical.inference.rivals import ARRAYS, Predictions
 from mirical.model.cards import Card, load_card
-from mirical.observations.apertures import Aperture, load_apertures, published_apertures
-from mirical.observations.dithers import open_exposures
-from mirical.observations.encircled import EnergyCurve
-from mirical.observations.factors import CalibrationFactors, calibration_factors
-from mirical.observations.fluxes import by_star_band, read_fluxes, shipped_fluxes
-from mirical.observations.image_rows import Settings, row_of
-from mirical.observations.images import Unmeasurable
-from mirical.observations.model_psf import read_model
-from mirical.observations.spectra import band_fluxes
-from mirical.observations.tables import load_photometry
-from mirical.products.calibration import Calibration, Factors, Query
-from mirical.products.published import PublishedCalibration
-from mirical.products.run_manifest import write_manifest
-from mirical.products.stored_runs import open_calibration
+from mirical.rivals.fits import ARRAYS, Predictions
+from mirical.rivals.store import KeptRivals
+from mirical.tables.apertures import Aperture, load_apertures, published_apertures
+from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
+from mirical.tables.photometry import load_photometry
+from mirical.tables.predicted_fluxes import by_star_band, read_fluxes, shipped_fluxes
+from mirical.tables.spectra import band_fluxes
+from mirical.validation.rank_file import RankFile
+from mirical.validation.replicates import DISTORTIONS, Replicate, Study
 
 PUBLISHED = PublishedCalibration()
 

@@ -16,8 +16,8 @@ from numpyro.infer.util import log_density
 from scipy.linalg import cho_factor, cho_solve
 
 from designs import crowded_design
-from mirical.inference.deviant import flip_log_odds, flip_some
 from mirical.inference.jobs import load_job, resolve_job
+from mirical.inference.outlier_moves import flip_log_odds, flip_some
 from mirical.model.blocks import Blocks, make_blocks
 from mirical.model.cards import MAY_VANISH, Card, load_card, parse_card
 from mirical.model.collapsed import collapsed, integrate, row_variance

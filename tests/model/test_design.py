@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mirical.bands import SUBARRAYS
 from mirical.model.design import make_design
-from mirical.observations.apertures import published_apertures
-from mirical.observations.factors import calibration_factors
-from mirical.observations.tables import load_photometry
+from mirical.tables.apertures import published_apertures
+from mirical.tables.calibration_factors import calibration_factors
+from mirical.tables.photometry import load_photometry
 from samples import photometry, write_ecsv
 
 

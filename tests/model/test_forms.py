@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from jax.scipy.linalg import solve_triangular
 
-from mirical.inference import floor
-from mirical.inference.disturbances import NO_FAULTS
 from mirical.inference.jobs import Sampler
 from mirical.model.forms import few_at_once
-from mirical.products.recovery import recover
+from mirical.simulation.errors_and_faults import NO_FAULTS
+from mirical.validation import accuracy_floor as floor
+from mirical.validation.recovery import recover
 
 SPLIT = 250_000
 """Multiplications from which XLA splits a stack over threads; one matrix is never split."""

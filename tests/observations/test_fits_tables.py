@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 
 from mirical.errors import InputError
-from mirical.observations.tables import Observations, load_photometry
+from mirical.tables.photometry import Observations, load_photometry
 from samples import photometry, repeated, setting, unit, write_fits
 
 RADII = [4.22, 8.92, 14.64]

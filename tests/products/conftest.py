@@ -13,14 +13,14 @@ from astropy.table import QTable, vstack
 from astropy.utils.masked import Masked
 
 from mirical.bands import BANDS, SUBARRAYS
+from mirical.calibration.calibration import Query
+from mirical.calibration.comparison import compare_coefficients
+from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import COUNT_RATE, FACTOR
 from mirical.inference.diagnostics import Verdict
 from mirical.inference.jobs import Job
 from mirical.model.cards import parse_card
-from mirical.observations.flags import FLAGS
-from mirical.products.calibration import Query
-from mirical.products.comparison import compare_coefficients
-from mirical.products.published import PublishedCalibration
+from mirical.tables.flags import FLAGS
 from verdict import VERDICT
 
 PUBLISHED = PublishedCalibration()

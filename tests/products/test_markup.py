@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.text import Text
 
-from mirical.commands import ending
-from mirical.inference.watching import FitWatch
-from mirical.products.canvas import png
-from mirical.products.check_figures import excess_figure, influence_figure
-from mirical.products.figures import star_offsets
-from mirical.products.pictures import picture
-from mirical.products.rivals_figures import model_figure
+from mirical.checking.figures import excess_figure, influence_figure
+from mirical.commands import shared as ending
+from mirical.commands.progress import FitWatch
+from mirical.imaging.figures import picture
+from mirical.plotting.canvas import png
+from mirical.reporting.figures import star_offsets
+from mirical.rivals.figures import model_figure
 
 HOSTILE = ["$x^{$ star", "_[bold]x[/]", r"\input{x}$", "<script>", "a_b%&#:star:", "\x1b[31mred"]
 SHOWN = [r"\$x^{\$ star", " _[bold]x[/]", r"\input{x}\$", "<script>", "a_b%&#:star:", "red"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mirical.commands.ending import consoles, print_notes, status_of, write_table
 from mirical.commands.points import add_points, add_source, asked_points, write_matrix
+from mirical.commands.shared import consoles, print_notes, status_of, write_table
 from mirical.errors import InputError
-from mirical.files import check_outputs, together
+from mirical.storage.files import check_outputs, together
 
 _FITS_START = b"SIMPLE"
 
@@ -18,12 +18,12 @@ def error(options: argparse.Namespace) -> int:
     import numpy as np
     from astropy import units as u
 
+    from mirical.calibration.error_budget import Observation, error_budget
+    from mirical.calibration.provenance import record, stamp
+    from mirical.calibration.store import open_calibration
+    from mirical.commands.printing import print_budget
     from mirical.exports.covariance_file import Covariance
-    from mirical.observations.formats import texts
-    from mirical.products.error_budget import Observation, error_budget
-    from mirical.products.provenance import record, stamp
-    from mirical.products.stored_runs import open_calibration
-    from mirical.products.summary import print_budget
+    from mirical.tables.formats import texts
 
     check_outputs([options.out, options.covariance], inputs=[options.at])
     grid, query = asked_points("error", options)
@@ -68,10 +68,10 @@ def apply(options: argparse.Namespace) -> int:
 def _apply_to_table(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from mirical.calibration.provenance import record, stamp
+    from mirical.calibration.store import open_calibration
     from mirical.exports.calibrated_table import calibrate_table, flux_draws
-    from mirical.observations.apertures import load_apertures
-    from mirical.products.provenance import record, stamp
-    from mirical.products.stored_runs import open_calibration
+    from mirical.tables.apertures import load_apertures
 
     if options.filter is not None:
         raise InputError("apply: --filter is for images; a table has a column 'filter'.")
@@ -109,8 +109,8 @@ def _apply_to_table(options: argparse.Namespace) -> int:
 
 
 def _apply_to_image(options: argparse.Namespace) -> int:
+    from mirical.calibration.store import open_calibration
     from mirical.exports.calibrated_image import calibrate_image
-    from mirical.products.stored_runs import open_calibration
 
     for name in ("before", "covariance", "draws"):
         if getattr(options, name) is not None:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.ending import (
+from mirical.commands.points import add_points
+from mirical.commands.shared import (
     INTERRUPTED,
     NOT_BELIEVABLE,
     SUCCESS,
@@ -16,15 +17,14 @@ from mirical.commands.ending import (
     status_of,
     write_table,
 )
-from mirical.commands.points import add_points
 from mirical.errors import InputError
-from mirical.files import Unwritable, check_outputs, together
+from mirical.storage.files import Unwritable, check_outputs, together
 
 if TYPE_CHECKING:
     from astropy.table import Table
     from rich.console import Console
 
-    from mirical.products.runs import Run
+    from mirical.reporting.runs import Run
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,9 +46,9 @@ def run(options: argparse.Namespace) -> int:
     check_outputs(folders=[folder])
     inputs = resolve_job(job)
 
-    from mirical.inference.watching import ChainWatch, WorkWatch
-    from mirical.products.runs import run_job
-    from mirical.products.summary import print_run
+    from mirical.commands.printing import print_run
+    from mirical.commands.progress import ChainWatch, WorkWatch
+    from mirical.reporting.runs import run_job
 
     results, progress = consoles()
     print_notes(inputs.factors.observations.notes, progress)
@@ -78,7 +78,7 @@ def _write_or_rescue(run: Run, folder: Path) -> None:
     import tempfile
 
     from mirical.inference.runtime import cache_folder
-    from mirical.products.runs import write_run
+    from mirical.reporting.runs import write_run
 
     try:
         write_run(run, folder)
@@ -103,12 +103,12 @@ def _write_or_rescue(run: Run, folder: Path) -> None:
 
 def factors(options: argparse.Namespace) -> int:
     """Print or write calibration factors, their covariance and draws of them."""
+    from mirical.calibration.provenance import record, stamp, write_array
+    from mirical.calibration.store import open_calibration
     from mirical.commands.points import asked_points, write_matrix
+    from mirical.commands.printing import print_table
     from mirical.conventions import FACTOR
     from mirical.exports.covariance_file import Covariance
-    from mirical.products.provenance import record, stamp, write_array
-    from mirical.products.stored_runs import open_calibration
-    from mirical.products.summary import print_table
 
     outputs = options.out, options.covariance, options.draws
     check_outputs(outputs, inputs=[options.at])
@@ -143,10 +143,10 @@ def factors(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Set two calibrations side by side."""
-    from mirical.products.audit import audit_sentences
-    from mirical.products.runs import open_pair
-    from mirical.products.side_by_side import check_target, compare, write_comparison
-    from mirical.products.summary import print_audit, print_comparison
+    from mirical.calibration.audit import audit_sentences
+    from mirical.commands.printing import print_audit, print_comparison
+    from mirical.reporting.comparison_folder import check_target, compare, write_comparison
+    from mirical.reporting.runs import open_pair
 
     out: Path | None = options.out
     folder = None if out is None or out.suffix == ".ecsv" else out
@@ -172,9 +172,9 @@ def compare(options: argparse.Namespace) -> int:
 
 def _audit(run: str, cautions: Console) -> Table | None:
     """Return what a run's difference from the published factors is made of, None without rows."""
-    from mirical.products.audit import audit
-    from mirical.products.runs import open_run
-    from mirical.products.stored_runs import run_folder
+    from mirical.calibration.audit import audit
+    from mirical.calibration.store import run_folder
+    from mirical.reporting.runs import open_run
 
     try:
         return audit(*open_run(run_folder(run)))
@@ -186,14 +186,14 @@ def _audit(run: str, cautions: Console) -> Table | None:
 
 def staged(options: argparse.Namespace) -> int:
     """Fit a table by the staged procedure."""
-    from mirical.observations.apertures import published_apertures
-    from mirical.observations.factors import calibration_factors
-    from mirical.observations.fluxes import by_star_band, shipped_fluxes
-    from mirical.observations.tables import load_photometry
-    from mirical.products.calibration import Query
-    from mirical.products.published import PublishedCalibration
-    from mirical.products.staged import fit_staged, write_staged
-    from mirical.products.summary import print_table
+    from mirical.calibration.calibration import Query
+    from mirical.calibration.published import PublishedCalibration
+    from mirical.calibration.staged import fit_staged, write_staged
+    from mirical.commands.printing import print_table
+    from mirical.tables.apertures import published_apertures
+    from mirical.tables.calibration_factors import calibration_factors
+    from mirical.tables.photometry import load_photometry
+    from mirical.tables.predicted_fluxes import by_star_band, shipped_fluxes
 
     check_outputs(folders=[options.out])
     observations = load_photometry(options.table, "staged")
@@ -214,9 +214,9 @@ def staged(options: argparse.Namespace) -> int:
 
 def fluxes(options: argparse.Namespace) -> int:
     """Predict fluxes and say what differs from the shipped ones."""
-    from mirical.observations.fluxes import differences, shipped_fluxes
-    from mirical.observations.spectra import predict
-    from mirical.products.summary import print_flux_differences
+    from mirical.commands.printing import print_flux_differences
+    from mirical.tables.predicted_fluxes import differences, shipped_fluxes
+    from mirical.tables.spectra import predict
 
     extra = {}
     for entry in options.star:

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.ending import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.commands.shared import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
 from mirical.errors import InputError
-from mirical.files import check_outputs
+from mirical.storage.files import check_outputs
 from mirical.text import one_line
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ def check(options: argparse.Namespace) -> int:
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
-    from mirical.inference.watching import DrawWatch
-    from mirical.products.check import FEWEST_DRAWS, check_run, require_draws
-    from mirical.products.check_report import write_check
-    from mirical.products.runs import open_run
-    from mirical.products.stored_runs import run_folder
-    from mirical.products.summary import print_check
+    from mirical.calibration.store import run_folder
+    from mirical.checking.check import FEWEST_DRAWS, check_run, require_draws
+    from mirical.checking.page import write_check
+    from mirical.commands.printing import print_check
+    from mirical.commands.progress import DrawWatch
+    from mirical.reporting.runs import open_run
 
     if options.draws < FEWEST_DRAWS:
         raise InputError(f"check: --draws is {options.draws}; expected at least {FEWEST_DRAWS}.")
@@ -59,16 +59,16 @@ def rivals(options: argparse.Namespace) -> int:
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
-    from mirical.inference.kept_rivals import KeptRivals
+    from mirical.calibration.store import run_folder
+    from mirical.commands.printing import print_models
+    from mirical.commands.progress import FitWatch
     from mirical.inference.refits import SHORT
-    from mirical.inference.rivals import CHAINS, LADDER, LOOKED_AT, TIME_LAWS
-    from mirical.inference.watching import FitWatch
     from mirical.model.cards import load_card
-    from mirical.products.rivals import UNTIL, compare_models, fit_rivals, forecast_dates
-    from mirical.products.rivals_report import sentences, write_models
-    from mirical.products.runs import open_run
-    from mirical.products.stored_runs import run_folder
-    from mirical.products.summary import print_models
+    from mirical.reporting.runs import open_run
+    from mirical.rivals.comparison import UNTIL, compare_models, fit_rivals, forecast_dates
+    from mirical.rivals.fits import CHAINS, LADDER, LOOKED_AT, TIME_LAWS
+    from mirical.rivals.page import sentences, write_models
+    from mirical.rivals.store import KeptRivals
 
     if not 0 <= options.cuts <= MOST_CUTS:
         raise InputError(f"rivals: --cuts is {options.cuts}; expected 0 to {MOST_CUTS}.")
@@ -109,8 +109,8 @@ def rivals(options: argparse.Namespace) -> int:
 
 def _status(run: str, sound: bool, cautions: Console) -> int:
     """Return the exit status of a study of a run, which is 1 too if the run is not believed."""
-    from mirical.products.calibration import UNBELIEVABLE
-    from mirical.products.stored_runs import open_calibration
+    from mirical.calibration.calibration import UNBELIEVABLE
+    from mirical.calibration.store import open_calibration
 
     believable = open_calibration(run).believable
     if not believable:

@@ -8,20 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirical.bands import BANDS
-from mirical.commands.ending import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
-from mirical.commands.linting import print_findings
 from mirical.commands.points import asked_points, write_matrix
-from mirical.files import check_outputs
+from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
+from mirical.storage.files import check_outputs
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mirical.products.calibration import Calibration
+    from mirical.calibration.calibration import Calibration
+
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mirical.exports.preflight_file import Finding
 
 
 def export(options: argparse.Namespace) -> int:
     """Write a calibration in a format of others."""
-    from mirical.products.stored_runs import open_calibration
+    from mirical.calibration.store import open_calibration
 
     results, cautions = consoles()
     outputs = [options.file]
@@ -38,11 +46,11 @@ def export(options: argparse.Namespace) -> int:
 def _photom(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
+    from mirical.calibration.calibration import simulated
     from mirical.exports.photom_file import write_photom
     from mirical.exports.pipeline_check import check_in_pipeline, one_of_each, spread_epochs
     from mirical.exports.pipeline_export import about, mean_rows
     from mirical.exports.preflight import preflight
-    from mirical.products.calibration import simulated
 
     exported = mean_rows(calibration)
     write_photom(exported.rows, about(calibration, exported), options.file)
@@ -70,11 +78,11 @@ def _photom_draws(
 ) -> int:
     from dataclasses import replace
 
+    from mirical.calibration.calibration import simulated
     from mirical.exports.photom_file import write_photom
     from mirical.exports.pipeline_check import check_in_pipeline, one_of_each, spread_epochs
     from mirical.exports.pipeline_export import about, draw_rows
-    from mirical.files import whole_folder
-    from mirical.products.calibration import simulated
+    from mirical.storage.files import whole_folder
 
     draws = draw_rows(calibration, options.draws, options.seed)
     epochs = spread_epochs(len(draws))
@@ -102,9 +110,9 @@ def _photom_draws(
 def _covariance(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
+    from mirical.calibration.calibration import Query
     from mirical.conventions import FACTOR
     from mirical.exports.covariance_file import Covariance
-    from mirical.products.calibration import Query
 
     if options.at is not None:
         _, query = asked_points("export", options)
@@ -127,13 +135,13 @@ EXPORT_DATES = (59720.0, 59760.0, 59850.0, 60000.0, 60365.0, 60730.0, 61095.0, 6
 def _apcorr(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
+    from mirical.calibration.calibration import simulated
+    from mirical.calibration.store import run_folder
+    from mirical.exports.apcorr_file import USE, write_used_apcorr
     from mirical.exports.covariance_file import history
     from mirical.exports.pipeline_export import pedigree
-    from mirical.observations.apertures import published_apertures
-    from mirical.products.apcorr_file import USE, write_used_apcorr
-    from mirical.products.calibration import simulated
-    from mirical.products.runs import open_run
-    from mirical.products.stored_runs import run_folder
+    from mirical.reporting.runs import open_run
+    from mirical.tables.apertures import published_apertures
 
     if options.run == "published":
         apertures = published_apertures()
@@ -161,7 +169,7 @@ def _latex(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
     from mirical.exports.printed_tables import latex
-    from mirical.files import whole_file
+    from mirical.storage.files import whole_file
 
     with whole_file(options.file) as beside:
         beside.write_text(latex(calibration), encoding="utf-8")
@@ -219,3 +227,74 @@ def _add_export(parsers: argparse._SubParsersAction) -> None:
         help="points of the covariance [all bands in FULL at nine dates]",
     )
     parser.set_defaults(command=export)
+
+
+def preflight(options: argparse.Namespace) -> int:
+    """Print what is wrong with a photom reference file."""
+    from mirical.exports.preflight import SPAN, preflight
+
+    first, last = (
+        usual if given is None else given
+        for given, usual in zip((options.first, options.last), SPAN, strict=True)
+    )
+    found = preflight(options.file, options.other, (first, last))
+    results, _ = consoles()
+    return SUCCESS if print_findings(found, options.file, results) else NOT_BELIEVABLE
+
+
+def print_findings(found: Sequence[Finding], path: Path, results: Console) -> bool:
+    """Print what is wrong with a photom reference file; return whether it may be used."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from mirical.exports.preflight_file import ERROR
+
+    for finding in found:
+        style = "bold red" if finding.severity == ERROR else "yellow"
+        results.print(
+            Text.assemble((finding.severity, style), f"  {finding.code}  {finding.where}"),
+            soft_wrap=True,
+        )
+        results.print(Padding(Text(finding.sentence), (0, 0, 0, 4)))
+    errors = sum(finding.severity == ERROR for finding in found)
+    verdict = f"{_number(errors, 'error')}, {_number(len(found) - errors, 'warning')}: " + (
+        "this file must not be used."
+        if errors
+        else "the warnings are for you to judge."
+        if found
+        else "nothing is wrong with it that can be seen from the file."
+    )
+    results.print(Text(f"{path}: {verdict}"), soft_wrap=True)
+    return not errors
+
+
+def _number(number: int, thing: str) -> str:
+    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
+
+
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the commands of this module to the command line."""
+    _add_preflight(parsers)
+
+
+def _add_preflight(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser(
+        "preflight", help="what is wrong with a photom reference file, before the pipeline takes it"
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="reference file, anybody's")
+    parser.add_argument(
+        "--against",
+        dest="other",
+        metavar="OTHER",
+        type=Path,
+        help="reference file whose factors this one should go on from",
+    )
+    parser.add_argument(
+        "--from",
+        dest="first",
+        metavar="MJD",
+        type=float,
+        help="first epoch it is to be used at [59720]",
+    )
+    parser.add_argument("--to", dest="last", metavar="MJD", type=float, help="last one [62000]")
+    parser.set_defaults(command=preflight)

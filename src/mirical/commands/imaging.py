@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirical.commands.ending import (
+from mirical.commands.shared import (
     INTERRUPTED,
     NOT_BELIEVABLE,
     SUCCESS,
@@ -16,23 +16,23 @@ from mirical.commands.ending import (
     write_table,
 )
 from mirical.errors import InputError
-from mirical.files import check_outputs, together, whole_folder
-from mirical.observations.pipeline import settings_text
+from mirical.imaging.mosaics import settings_text
+from mirical.storage.files import check_outputs, together, whole_folder
 
 if TYPE_CHECKING:
     from astropy.table import QTable
     from rich.console import Console
 
-    from mirical.observations.apertures import Aperture
-    from mirical.observations.image_rows import Settings
+    from mirical.imaging.photometry_rows import Settings
+    from mirical.tables.apertures import Aperture
 
 
 def photometry(options: argparse.Namespace) -> int:
     """Measure images, one row a file; those that cannot be measured are kept with their reasons."""
     from mirical.bands import find_band
+    from mirical.imaging.photometry_rows import Settings
     from mirical.inference.runtime import cores
-    from mirical.observations.apertures import load_apertures
-    from mirical.observations.image_rows import Settings
+    from mirical.tables.apertures import load_apertures
 
     workers = cores() if options.workers is None else options.workers
     if workers < 1:
@@ -78,9 +78,9 @@ def _measure(
     from dataclasses import replace
     from functools import partial
 
-    from mirical.inference.watching import watched
-    from mirical.observations.image_rows import measure_files
-    from mirical.products.pictures import draw_picture
+    from mirical.commands.progress import watched
+    from mirical.imaging.figures import draw_picture
+    from mirical.imaging.photometry_rows import measure_files
 
     with whole_folder(pictures) if pictures else nullcontext() as folder:
         draw = partial(draw_picture, folder=folder) if folder else None
@@ -93,7 +93,7 @@ def _write_rows(
     rows: dict[int, dict[str, Any]], apertures: dict[str, Aperture], out: Path
 ) -> QTable:
     """Write rows as a photometry table and return it."""
-    from mirical.observations.image_table import photometry_table
+    from mirical.imaging.photometry_table import photometry_table
 
     table = photometry_table([rows[i] for i in sorted(rows)], apertures)
     write_table(table, out)
@@ -102,7 +102,7 @@ def _write_rows(
 
 def _print_rows(table: QTable, images: int, out: Path, results: Console) -> int:
     """Print a photometry table; return how many of its rows were measured."""
-    from mirical.products.summary import print_photometry
+    from mirical.commands.printing import print_photometry
 
     print_photometry(table, results)
     n_used = sum(not flag for flag in table["flag"])
@@ -116,9 +116,9 @@ def _print_rows(table: QTable, images: int, out: Path, results: Console) -> int:
 
 def apertures(options: argparse.Namespace) -> int:
     """Measure encircled energies and the apertures that follow."""
-    from mirical.products.aperture_measuring import study_apertures
-    from mirical.products.aperture_study import write_study
-    from mirical.products.summary import print_apertures
+    from mirical.commands.printing import print_apertures
+    from mirical.imaging.aperture_tables import write_study
+    from mirical.imaging.measured_apertures import study_apertures
 
     check_outputs(folders=[options.out])
     psfs, only = _psfs(options.psf)
@@ -156,9 +156,9 @@ def mosaic(options: argparse.Namespace) -> int:
     check_outputs([options.out], inputs=options.exposures, parents=True)
     results, progress = consoles()
     with progress.status("reading", spinner="line") as status:
-        from mirical.observations.background import subtract_background
-        from mirical.observations.dithers import open_exposures
-        from mirical.observations.mosaics import mosaic, save_mosaic
+        from mirical.imaging.background import subtract_background
+        from mirical.imaging.dithers import open_exposures
+        from mirical.imaging.mosaics import mosaic, save_mosaic
 
         models = open_exposures(options.exposures)
         if options.background == "custom":
@@ -180,9 +180,9 @@ def mosaic(options: argparse.Namespace) -> int:
 def simulate_mosaics(options: argparse.Namespace) -> int:
     """Write a simulated program as images."""
     from mirical.bands import BANDS, find_band
-    from mirical.inference.scene_program import scene_program, write_mosaics
-    from mirical.inference.watching import watched
-    from mirical.observations.formats import write_ecsv
+    from mirical.commands.progress import watched
+    from mirical.simulation.scene_program import scene_program, write_mosaics
+    from mirical.tables.formats import write_ecsv
 
     check_outputs(folders=[options.out])
     bands = [find_band(name, "simulate").name for name in options.mosaics if name != "all"]

@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.ending import consoles, print_notes
+from mirical.commands.shared import consoles, print_notes
 from mirical.errors import InputError
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
+    from mirical.calibration.calibration import Calibration, Query
     from mirical.exports.covariance_file import Covariance
-    from mirical.products.calibration import Calibration, Query
 
 
 def asked_points(command: str, options: argparse.Namespace) -> tuple[Table | None, Query]:
@@ -24,7 +24,7 @@ def asked_points(command: str, options: argparse.Namespace) -> tuple[Table | Non
     InputError
         If neither is given, both are, or the lists do not fit together.
     """
-    from mirical.products.calibration import Query
+    from mirical.calibration.calibration import Query
 
     listed = getattr(options, "filter", None), getattr(options, "mjd", None)
     if options.at is not None:
@@ -52,9 +52,9 @@ def asked_points(command: str, options: argparse.Namespace) -> tuple[Table | Non
 
 
 def _read_grid(path: Path) -> tuple[Table, Query]:
-    from mirical.observations.formats import read_columns, texts
-    from mirical.observations.quantities import epochs
-    from mirical.products.calibration import Query
+    from mirical.calibration.calibration import Query
+    from mirical.tables.formats import read_columns, texts
+    from mirical.tables.quantities import epochs
 
     notes: list[str] = []
     grid = read_columns(path, ("filter", "subarray", "mjd"), notes)
@@ -66,8 +66,8 @@ def _read_grid(path: Path) -> tuple[Table, Query]:
 
 def write_matrix(made: Covariance, path: Path, about: str, calibration: Calibration) -> None:
     """Write a covariance: the matrix alone for ``.npy``, else the FITS side-car."""
+    from mirical.calibration.provenance import record, write_array
     from mirical.exports.covariance_file import history, write_covariance
-    from mirical.products.provenance import record, write_array
 
     if path.suffix == ".npy":
         unit = f"({made.unit.to_string()})^2"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mirical.commands.ending import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
-from mirical.files import check_outputs
+from mirical.commands.shared import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.storage.files import check_outputs
 
 
 def simulate(options: argparse.Namespace) -> int:
@@ -15,7 +15,7 @@ def simulate(options: argparse.Namespace) -> int:
         from mirical.commands.imaging import simulate_mosaics
 
         return simulate_mosaics(options)
-    from mirical.inference.simulate import simulate_program, write_program
+    from mirical.simulation.simulated_program import simulate_program, write_program
 
     program = simulate_program(options.seed, options.truth, law=options.law)
     write_program(program, options.out)
@@ -44,11 +44,11 @@ def sbc(options: argparse.Namespace) -> int:
     check_outputs(folders=[folder])
     inputs = resolve_job(job)
 
-    from mirical.inference.rank_file import RankFile
-    from mirical.inference.replicates import DISTORTIONS, Study
-    from mirical.inference.sbc import assess, calibrate, check_study
-    from mirical.inference.watching import ReplicateWatch
-    from mirical.products.sbc_report import print_outcome, write_outcome
+    from mirical.commands.progress import ReplicateWatch
+    from mirical.validation.rank_file import RankFile
+    from mirical.validation.replicates import DISTORTIONS, Study
+    from mirical.validation.sbc import assess, calibrate, check_study
+    from mirical.validation.sbc_report import print_outcome, write_outcome
 
     check_study(job.sampler, options.replicates)
     study = Study(inputs.design, inputs.card, job.sampler, DISTORTIONS[options.distort])

@@ -33,13 +33,13 @@ import numpy as np
 from astropy import units as u
 
 import mirical
+from mirical.calibration.calibration import Calibration, Query
 from mirical.conventions import FACTOR_TEXT, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
-from mirical.files import whole_file
-from mirical.observations.image_files import Unmeasurable, open_model
-from mirical.observations.image_headers import RATE, SURFACE_BRIGHTNESS, taken
-from mirical.observations.model_files import save_model
-from mirical.products.calibration import Calibration, Query
+from mirical.imaging.image_files import Unmeasurable, open_model
+from mirical.imaging.image_headers import RATE, SURFACE_BRIGHTNESS, taken
+from mirical.storage.files import whole_file
+from mirical.storage.fits_files import save_model
 from mirical.text import ascii_text
 
 CARDS = {
@@ -67,7 +67,7 @@ class CalibratedImage:
     Attributes
     ----------
     band, subarray : str
-        The true ones; see `mirical.observations.images.true_band`.
+        The true ones; see `mirical.imaging.images.true_band`.
     mjd : float
         Middle of the exposure, d.
     factor, factor_std : float

@@ -17,15 +17,15 @@ from astropy import units as u
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from mirical.calibration.calibration import Calibration, Query, simulated
+from mirical.calibration.error_budget import Observation, error_budget
 from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.exports.covariance_file import Covariance
-from mirical.observations.apertures import Aperture
-from mirical.observations.formats import numbers, read_columns, texts
-from mirical.observations.quantities import epochs, errors
-from mirical.observations.stated_apertures import refuse_other_apertures, stated_apertures
-from mirical.products.calibration import Calibration, Query, simulated
-from mirical.products.error_budget import Observation, error_budget
+from mirical.tables.apertures import Aperture
+from mirical.tables.formats import numbers, read_columns, texts
+from mirical.tables.quantities import epochs, errors
+from mirical.tables.stated_apertures import refuse_other_apertures, stated_apertures
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from astropy import units as u
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_solve
 
+from mirical.calibration.calibration import Query
 from mirical.errors import InputError
-from mirical.products.calibration import Query
 
 Floats = NDArray[np.float64]
 

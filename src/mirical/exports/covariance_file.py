@@ -20,11 +20,11 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 import mirical
+from mirical.calibration.calibration import Calibration, Query, simulated
 from mirical.errors import InputError
 from mirical.exports.covariance import Covariance, refuse_impossible
-from mirical.exports.fits_contents import Columns, FitsContents, read_fits
-from mirical.files import whole_file
-from mirical.products.calibration import Calibration, Query, simulated
+from mirical.storage.files import whole_file
+from mirical.storage.fits_files import Columns, FitsContents, read_fits
 from mirical.text import ascii_name, ascii_text, name_of_ascii
 
 Floats = NDArray[np.float64]

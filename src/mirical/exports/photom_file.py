@@ -19,10 +19,9 @@ from stdatamodels.jwst import datamodels
 import mirical
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
-from mirical.exports.fits_contents import Columns, read_fits
-from mirical.files import whole_file
-from mirical.model.throughput import FUNCTIONS, Tables, relative_throughput
-from mirical.observations.model_files import save_model
+from mirical.model.pipeline_throughput import FUNCTIONS, Tables, relative_throughput
+from mirical.storage.files import whole_file
+from mirical.storage.fits_files import Columns, read_fits, save_model
 from mirical.text import ascii_text
 
 Floats = NDArray[np.float64]
@@ -45,7 +44,7 @@ class PhotomRows:
         Factor before the relative throughput divides it, and what the file calls its
         uncertainty, which the pipeline does not read; (MJy/sr)/(DN/s/pixel).
     tables : mapping
-        Coefficients of the time functions by `mirical.model.throughput.FUNCTIONS`, each (row,).
+        Coefficients of the time functions by `mirical.model.pipeline_throughput.FUNCTIONS`, each (row,).
     """
 
     filters: tuple[str, ...]

@@ -11,13 +11,13 @@ from astropy.time import Time
 from numpy.typing import NDArray
 
 from mirical.bands import SUBARRAYS, assumed_term, readouts
+from mirical.calibration.calibration import Calibration, Query, simulated
+from mirical.calibration.posterior import PosteriorCalibration
 from mirical.exports.covariance_file import history
 from mirical.exports.photom_file import About, PhotomRows
 from mirical.exports.pipeline_law import CHECKED, SPAN, convert, epochs, fit_kind
-from mirical.model.throughput import Tables, exact_tables, relative_throughput
+from mirical.model.pipeline_throughput import Tables, exact_tables, relative_throughput
 from mirical.model.timelaw import LAWS
-from mirical.products.calibration import Calibration, Query, simulated
-from mirical.products.posterior_calibration import PosteriorCalibration
 
 Floats = NDArray[np.float64]
 

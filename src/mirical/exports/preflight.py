@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from mirical.errors import InputError
-from mirical.exports.preflight_epochs import beyond_the_data, jumps
 from mirical.exports.preflight_file import (
     ERROR,
     PHOTOM,
@@ -22,8 +21,8 @@ from mirical.exports.preflight_file import (
 )
 from mirical.exports.preflight_keywords import KEYWORDS
 from mirical.exports.preflight_rows import ROWS
-from mirical.exports.preflight_times import TIMES
-from mirical.model.throughput import FUNCTIONS
+from mirical.exports.preflight_times import TIMES, beyond_the_data, jumps
+from mirical.model.pipeline_throughput import FUNCTIONS
 
 SPAN = (59720.0, 62000.0)
 """Epochs a file is to be used at, unless others are given: to the middle of 2028, MJD in days."""

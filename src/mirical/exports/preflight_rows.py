@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirical.bands import ACQUISITION_BANDS, BANDS, SUBARRAYS, readouts
+from mirical.calibration.calibration import Query
+from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import REFERENCE_MJD
 from mirical.errors import did_you_mean
 from mirical.exports.preflight_file import (
@@ -22,8 +24,6 @@ from mirical.exports.preflight_file import (
     PhotomFile,
     is_numbers,
 )
-from mirical.products.calibration import Query
-from mirical.products.published import PublishedCalibration
 
 Floats = NDArray[np.float64]
 

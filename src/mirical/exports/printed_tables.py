@@ -11,11 +11,11 @@ from astropy import units as u
 from astropy.table import QTable, Table
 
 import mirical
+from mirical.calibration.calibration import Calibration, Query, simulated
 from mirical.conventions import FACTOR, FACTOR_TEXT, T0_MJD
 from mirical.exports.covariance_file import history
-from mirical.files import whole_file
-from mirical.products.calibration import Calibration, Query, simulated
-from mirical.products.entries import floats
+from mirical.number_text import floats
+from mirical.storage.files import whole_file
 from mirical.text import ascii_text
 
 _BLANK = r"\nodata"

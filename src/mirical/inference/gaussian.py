@@ -160,7 +160,7 @@ class Gaussians:
     Parameters
     ----------
     sites : mapping of {str : (draw, ...) array}
-        Draws of `mirical.inference.draws.needed`.
+        Draws of `mirical.inference.gaussian_draws.needed`.
     design : Design
         The rows.
     card : Card

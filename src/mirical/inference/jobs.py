@@ -10,18 +10,18 @@ from mirical.errors import InputError, refuse_unknown_keys, shown
 from mirical.inference.runtime import memory
 from mirical.model.cards import Card, load_card
 from mirical.model.design import Design, make_design
-from mirical.observations.apertures import load_apertures
-from mirical.observations.factors import CalibrationFactors, calibration_factors
-from mirical.observations.fluxes import (
+from mirical.storage.shipped import find_file, resolve
+from mirical.storage.toml_files import parse_toml, read_toml_text
+from mirical.tables.apertures import load_apertures
+from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
+from mirical.tables.photometry import load_photometry
+from mirical.tables.predicted_fluxes import (
     by_star_band,
     read_fluxes,
     shipped_fluxes,
     with_own_stars,
 )
-from mirical.observations.tables import load_photometry
-from mirical.shipped import find_file, resolve
 from mirical.text import one_line
-from mirical.toml_files import parse_toml, read_toml_text
 
 SHIPPED_FLUXES = "shipped"
 PUBLISHED_APERTURES = "table4"

@@ -13,8 +13,8 @@ from numpyro.infer import HMC, NUTS, init_to_value
 from numpyro.infer.hmc import HMCState
 from numpyro.infer.util import constrain_fn
 
-from mirical.inference.colours import Colours, State
-from mirical.inference.deviant import flip_some
+from mirical.inference.colour_moves import Colours, State
+from mirical.inference.outlier_moves import flip_some
 from mirical.model.blocks import make_blocks
 from mirical.model.cards import Card
 from mirical.model.collapsed import band_means, collapsed, integrate, row_variance

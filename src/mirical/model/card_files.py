@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mirical.errors import InputError, shown
-from mirical.shipped import find_file, resolve
-from mirical.toml_files import Content, parse_toml, read_toml_text
+from mirical.storage.shipped import find_file, resolve
+from mirical.storage.toml_files import Content, parse_toml, read_toml_text
 
 _RESERVED = "job"  # a run's folder has its job under that name, and the cards beside it
 _LONGEST_CHAIN = 10

@@ -14,8 +14,8 @@ from mirical.model.card_files import read_card_files, with_base
 from mirical.model.centres import CENTRES, Centre, read_centre
 from mirical.model.priors import Prior, read_prior, text_of
 from mirical.model.timelaw import ADDITIVE, LAWS
-from mirical.shipped import resolve
-from mirical.toml_files import parse_toml
+from mirical.storage.shipped import resolve
+from mirical.storage.toml_files import parse_toml
 
 TERMS: dict[str, tuple[str, ...]] = {
     "factor": ("A",),

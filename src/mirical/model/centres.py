@@ -11,7 +11,7 @@ from jaxtyping import Float
 from mirical.conventions import FACTOR
 from mirical.errors import InputError, refuse_unknown_keys, shown
 from mirical.model.priors import read_wording, text_of
-from mirical.shipped import data_file
+from mirical.storage.shipped import data_file
 
 CENTRES: dict[str, tuple[str, ...]] = {
     "factor": ("A_centre",),

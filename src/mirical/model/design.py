@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS, SUBARRAYS, assumed_term
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.model.units import LEFT_OUT, Data, Units, measure_units, no_units
-from mirical.observations.factors import CalibrationFactors
 from mirical.stars import STAR_TYPES
+from mirical.tables.calibration_factors import CalibrationFactors
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Calibration factors: of a posterior, published, staged; compared, and with their error."""

@@ -1,0 +1,62 @@
+"""What a calibration states of its coefficients, in the one form all of them use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+from astropy.utils.masked import Masked
+
+from mirical.conventions import FACTOR
+from mirical.number_text import floats
+
+COEFFICIENTS: dict[str, Any] = {
+    "A": FACTOR,
+    "B": FACTOR,
+    "tau": u.d,
+    "repeatability_pct": u.percent,
+}
+"""What is stated of a band, with its unit."""
+
+
+def band_table(bands: Sequence[str], stated: Mapping[str, Any]) -> QTable:
+    """Return the coefficients of some bands, masked where nothing is stated.
+
+    Parameters
+    ----------
+    bands : sequence of str
+        Bands, one a row.
+    stated : mapping of {str : (band,) array or column}
+        By the names in `COEFFICIENTS` and the same with ``_std``; an array is
+        in the unit given there, NaN or absent where nothing is stated.
+
+    Returns
+    -------
+    QTable
+        Columns filter, A, A_std, B, B_std, tau, tau_std, repeatability_pct,
+        repeatability_pct_std.
+    """
+    table = QTable({"filter": list(bands)})
+    for name, unit in COEFFICIENTS.items():
+        for column in (name, f"{name}_std"):
+            table[column] = _masked(stated.get(column), len(bands), unit)
+    return table
+
+
+def subarray_table(subarrays: Sequence[str], throughput: Any, std: Any = None) -> QTable:
+    """Return the columns subarray, D and D_std, the error masked where none is stated."""
+    table = QTable({"subarray": list(subarrays)})
+    table["D"] = _masked(throughput, len(subarrays), None)
+    table["D_std"] = _masked(std, len(subarrays), None)
+    return table
+
+
+def _masked(column: Any, length: int, unit: Any) -> Any:
+    if column is None:
+        column = np.full(length, np.nan)
+    numbers = floats(column, unit if getattr(column, "unit", None) is not None else None)
+    masked = Masked(numbers, mask=~np.isfinite(numbers))
+    return masked if unit is None else masked * unit

@@ -1,0 +1,216 @@
+"""Two calibrations side by side: factor by factor and coefficient by coefficient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import MaskedColumn, QTable
+from numpy.typing import NDArray
+
+from mirical.calibration.calibration import Calibration, Floats, Query
+from mirical.calibration.published import PublishedCalibration
+from mirical.conventions import FACTOR, REFERENCE_MJD
+from mirical.errors import InputError
+from mirical.number_text import floats, words
+
+Side = tuple[Floats, Floats]
+"""Values and errors of one calibration, NaN where it states none."""
+
+_COMPARED = ("C_ref", "A", "B", "tau")
+_STATED: dict[str, Any] = {
+    "C_ref": FACTOR,
+    "A": FACTOR,
+    "B": FACTOR,
+    "tau": u.d,
+    "repeatability": u.percent,
+}
+
+
+def compare_factors(ours: Calibration, theirs: Calibration, query: Query) -> QTable:
+    """Return both calibrations' factors at the points of a query and how they differ.
+
+    Returns
+    -------
+    QTable
+        Columns filter, subarray, mjd, c, c_std, c_other, c_other_std
+        [(MJy/sr)/(DN/s/pixel)], diff_pct [%] (ours minus theirs, of theirs)
+        and diff_sigma (in both errors combined).
+    """
+    one, two = ours.at(query), theirs.at(query)
+    table = QTable()
+    table["filter"], table["subarray"] = list(query.filters), list(query.subarrays)
+    table["mjd"] = query.mjd * u.d
+    table["c"], table["c_std"] = one.mean * FACTOR, one.std * FACTOR
+    table["c_other"], table["c_other_std"] = two.mean * FACTOR, two.std * FACTOR
+    table["diff_pct"] = 100 * (one.mean / two.mean - 1) * u.percent
+    table["diff_sigma"] = (one.mean - two.mean) / np.hypot(one.std, two.std)
+    table.meta["ours"], table.meta["theirs"] = ours.name, theirs.name
+    return table
+
+
+def shared_bands(ours: Calibration, theirs: Calibration) -> list[str]:
+    """Return the bands both have, in the order of `ours`.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    bands = [band for band in ours.bands if band in theirs.bands]
+    if not bands:
+        raise InputError(
+            f"{ours.name} and {theirs.name} have no band in common, so there is nothing to "
+            f"compare; the first has {', '.join(ours.bands)}."
+        )
+    return bands
+
+
+def default_query(
+    bands: Sequence[str], mjd: Sequence[float] | None, reference_mjd: float = REFERENCE_MJD
+) -> Query:
+    """Return some bands in FULL at the given epochs.
+
+    Without epochs: the reference epoch, and one and three years after it.
+    """
+    epochs = mjd or [reference_mjd, reference_mjd + 365, reference_mjd + 1095]
+    return Query.of(np.repeat(bands, len(epochs)), "FULL", np.tile(epochs, len(bands)))
+
+
+def compare_stated(ours: Calibration, theirs: Calibration) -> QTable:
+    """Return the coefficients of the bands both have side by side, in long form.
+
+    Returns
+    -------
+    QTable
+        Columns filter, quantity (C_ref, the factor in FULL at our reference
+        epoch; A; B; tau; repeatability), ours, ours_std, theirs, theirs_std
+        [each row in its ``unit``], diff_pct [%], diff_sigma, unit; masked where
+        a calibration states no number or no error.
+    """
+    bands = shared_bands(ours, theirs)
+    one, two = (_stated(each, bands, ours.reference_mjd) for each in (ours, theirs))
+    table = QTable({"filter": np.repeat(bands, len(_STATED))})
+    table["quantity"] = np.tile(list(_STATED), len(bands))
+    _put_beside(table, one, two)
+    table["unit"] = np.tile([unit.to_string() for unit in _STATED.values()], len(bands))
+    table.meta |= {"ours": ours.name, "theirs": theirs.name, "C_ref_mjd": ours.reference_mjd}
+    return table
+
+
+def compare_subarrays(ours: Calibration, theirs: Calibration) -> QTable:
+    """Return the throughputs D of the subarrays both have side by side.
+
+    Returns
+    -------
+    QTable
+        Columns subarray, ours, ours_std, theirs, theirs_std, diff_pct [%] and
+        diff_sigma; masked where a calibration states no error.
+    """
+    one, two = ours.stated_subarrays(), theirs.stated_subarrays()
+    shared = [name for name in words(one["subarray"]) if name in words(two["subarray"])]
+    table = QTable({"subarray": shared})
+    sides = []
+    for stated in (one, two):
+        at = [words(stated["subarray"]).index(name) for name in shared]
+        sides.append(tuple(floats(stated[name])[at] for name in ("D", "D_std")))
+    _put_beside(table, *sides)
+    table.meta["ours"], table.meta["theirs"] = ours.name, theirs.name
+    return table
+
+
+def _stated(calibration: Calibration, bands: list[str], mjd: float) -> Side:
+    """Return values and errors of the bands' coefficients, quantity by quantity in each band."""
+    stated = calibration.stated_coefficients()
+    at = [words(stated["filter"]).index(band) for band in bands]
+    factor = calibration.at(Query.of(bands, "FULL", mjd))
+    names = [f"{name}_pct" if name == "repeatability" else name for name in _STATED][1:]
+    values = [factor.mean, *(floats(stated[name])[at] for name in names)]
+    errors = [factor.std, *(floats(stated[f"{name}_std"])[at] for name in names)]
+    return np.transpose(values).ravel(), np.transpose(errors).ravel()
+
+
+def _put_beside(table: QTable, one: Side, two: Side) -> None:
+    """Add both sides and their difference to a table."""
+    (ours, ours_std), (theirs, theirs_std) = one, two
+    # An error that is not stated counts as none: the difference is then in the other's alone.
+    combined = np.hypot(np.nan_to_num(ours_std), np.nan_to_num(theirs_std))
+    nothing = np.full(len(ours), np.nan)
+    ratio = np.divide(ours, theirs, out=nothing.copy(), where=theirs != 0)
+    columns = {"ours": ours, "ours_std": ours_std, "theirs": theirs, "theirs_std": theirs_std}
+    columns["diff_pct"] = 100 * (ratio - 1)
+    columns["diff_sigma"] = np.divide(ours - theirs, combined, out=nothing, where=combined > 0)
+    for name, numbers in columns.items():
+        table[name] = MaskedColumn(numbers, mask=~np.isfinite(numbers))
+    table["diff_pct"].unit = u.percent
+
+
+def compare_coefficients(coefficients: QTable, published: PublishedCalibration) -> QTable:
+    """Return each coefficient of a run beside the published one, in long form.
+
+    Parameters
+    ----------
+    coefficients : QTable
+        As `mirical.reporting.run_tables.coefficient_table` makes it.
+    published : PublishedCalibration
+        Tables 7 and 8.
+
+    Returns
+    -------
+    QTable
+        Columns filter, quantity, ours, ours_std, basis, published,
+        published_std, diff_pct, diff_sigma, unit; masked where the paper states
+        no error, or one of the two has no number.
+    """
+    fitted = coefficients[~_missing(coefficients["A"])]
+    factor_at = {}
+    for row in fitted:
+        query = Query.of(row["filter"], "FULL", coefficients.meta["C_ref_mjd"])
+        answer = published.at(query)
+        factor_at[str(row["filter"])] = (answer.mean[0], answer.std[0])
+    records = [
+        _compare(row, quantity, published, factor_at) for row in fitted for quantity in _COMPARED
+    ]
+    return _long_table(records)
+
+
+def _missing(column: object) -> NDArray[np.bool_]:
+    return np.asarray(getattr(column, "mask", np.zeros(len(column), dtype=bool)))  # type: ignore[arg-type]
+
+
+def _compare(
+    row: QTable.Row, quantity: str, published: PublishedCalibration, factor_at: dict
+) -> dict[str, object]:
+    band = str(row["filter"])
+    printed = published.coefficients.loc[band]
+    unit = u.d if quantity == "tau" else FACTOR
+    ours, ours_std = (float(row[name].to_value(unit)) for name in (quantity, f"{quantity}_std"))
+    if quantity == "C_ref":
+        theirs, theirs_std = factor_at[band]
+    else:
+        theirs = float(printed[quantity].to_value(unit))
+        theirs_std = float(printed["sigma_cf"].to_value(unit)) if quantity == "A" else np.nan
+    # The paper states no error of B and tau: the difference is then in our errors alone.
+    combined = np.hypot(ours_std, np.nan_to_num(theirs_std))
+    return {
+        "filter": band,
+        "quantity": quantity,
+        "ours": ours,
+        "ours_std": ours_std,
+        "basis": str(row[f"{quantity}_basis"]),
+        "published": theirs,
+        "published_std": theirs_std,
+        "diff_pct": 100 * (ours / theirs - 1) if theirs else np.nan,
+        "diff_sigma": (ours - theirs) / combined if combined else np.nan,
+        "unit": unit.to_string(),
+    }
+
+
+def _long_table(records: list[dict[str, object]]) -> QTable:
+    table = QTable(rows=records)
+    for name in ("published_std", "diff_pct", "diff_sigma"):
+        table[name] = MaskedColumn(table[name], mask=~np.isfinite(table[name]))
+    table["diff_pct"].unit = u.percent
+    return table

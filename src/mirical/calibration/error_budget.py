@@ -1,0 +1,254 @@
+"""What the calibration contributes to the error of an observation's fluxes, in parts.
+
+    relative covariance = scale + colour + time + subarray  the factor's (`Calibration.parts`)
+                        + repeatability                     of a visit and of each observation
+                        + aperture                          for extended sources alone
+
+It holds nothing of photon noise, read noise and flat field, which the pipeline
+reports: the two add up (paper section 3.6). A point source measured in the apertures
+of the standard stars has no error of the aperture correction, which cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+import mirical
+from mirical.calibration.calibration import PARTS, Calibration, Query, Scatter, simulated
+from mirical.errors import InputError
+from mirical.tables.visits import visit_starts
+
+Floats = NDArray[np.float64]
+
+CRUCIFORM = 0.03
+"""Error of the aperture correction where the detector's cruciform is not fully modelled (3.6)."""
+CRUCIFORM_BANDS = ("F560W", "F770W")
+
+ALL_PARTS = (*PARTS, "repeatability", "aperture")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was observed.
+
+    Attributes
+    ----------
+    query : Query
+        Band, subarray and epoch of each flux.
+    extended : bool
+        Whether surface brightness is asked for, or a flux in another aperture.
+    visits : int
+        Visits each flux is the mean of.
+    objects : tuple of str
+        What each flux is of; all of one object if empty. Visits are of one object.
+    """
+
+    query: Query
+    extended: bool = False
+    visits: int = 1
+    objects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.visits < 1:
+            raise InputError(f"visits: {self.visits} is no number of visits; expected 1 or more.")
+
+    @property
+    def same_visit(self) -> NDArray[np.bool_]:
+        """Which fluxes share a visit, (point, point): of one object, within a day."""
+        objects = self.objects or ("",) * len(self.query)
+        starts = visit_starts(objects, self.query.mjd)
+        return np.equal.outer(np.array(objects), np.array(objects)) & np.equal.outer(starts, starts)
+
+
+@dataclass(frozen=True)
+class ErrorBudget:
+    """The relative covariance of an observation's fluxes, in parts.
+
+    Attributes
+    ----------
+    calibration : Calibration
+        Whose.
+    observation : Observation
+        Of what.
+    variances : dict of {str : (point,) array}
+        By `ALL_PARTS`; they add up to the whole.
+    unknown : tuple of str
+        What is not in it because nobody measured it, in sentences.
+    """
+
+    calibration: Calibration
+    observation: Observation
+    variances: dict[str, Floats]
+    unknown: tuple[str, ...]
+
+    @cached_property
+    def parts(self) -> dict[str, Floats]:
+        """Relative covariance by `ALL_PARTS`, (point, point); they add up to the whole.
+
+        Raises
+        ------
+        InputError
+            If there are too many points for it.
+        """
+        query, extended = self.observation.query, self.observation.extended
+        parts = self.calibration.parts(query)
+        parts["repeatability"] = _repeatability(self.observation, self.calibration.scatter)
+        parts["aperture"] = np.zeros((len(query), len(query)))
+        if extended:
+            parts["aperture"] = _aperture(query, self.calibration.aperture_errors)
+        return parts
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """Relative covariance, (point, point)."""
+        return np.sum(list(self.parts.values()), axis=0)
+
+    @property
+    def std(self) -> Floats:
+        """Relative error of each flux, one sigma."""
+        return np.sqrt(np.sum(list(self.variances.values()), axis=0))
+
+    def table(self) -> QTable:
+        """Return one row a flux: its point, each part and the total, one sigma in %."""
+        query = self.observation.query
+        table = QTable({"filter": list(query.filters), "subarray": list(query.subarrays)})
+        table["mjd"] = query.mjd
+        for name, variance in self.variances.items():
+            table[f"{name}_pct"] = _percent(np.sqrt(variance))
+        table["total_pct"] = _percent(self.std)
+        table["basis"] = self.calibration.basis(query)
+        table.meta["title"] = f"{simulated(self.calibration)}calibration error of an observation"
+        table.meta |= {"calibration": self.calibration.name, "visits": self.observation.visits}
+        table.meta |= {"source": "extended" if self.observation.extended else "point"}
+        return table
+
+    def sentence(self) -> str:
+        """Return what a paper may say of it."""
+        query, std = self.observation.query, 100 * self.std
+        low, high = int(np.argmin(std)), int(np.argmax(std))
+        source = "an extended source" if self.observation.extended else "a point source"
+        visits = self.observation.visits
+        visits_text = "one visit" if visits == 1 else f"the mean of {visits} visits"
+        where = [
+            f"{query.filters[i]}, {query.subarrays[i]}, MJD {query.mjd[i]:.1f}" for i in (low, high)
+        ]
+        size = f"{std[low]:.2f} % in {where[0]}"
+        if len(query) > 1:
+            size = f"{std[low]:.2f} % ({where[0]}) to {std[high]:.2f} % ({where[1]})"
+        shares = {name: 100 * np.sqrt(variance) for name, variance in self.variances.items()}
+        said = [
+            f"{_WORDS[name]} {_range(values)}"
+            for name, values in shares.items()
+            if np.any(values >= 0.005)
+        ]
+        common = (
+            "; errors between bands are correlated, use the covariance"
+            if self._bands_correlate()
+            else ""
+        )
+        return (
+            f"The flux calibration contributes a relative error (1 sigma) of {size} for "
+            f"{source} observed in {visits_text} ({', '.join(said)}), to be added in quadrature to "
+            f"the pipeline's photometric errors{common} ({_whose(self.calibration)})."
+        )
+
+    def _bands_correlate(self) -> bool:
+        """Whether errors of different bands go along, judged by one point of each."""
+        query = self.observation.query
+        bands = dict.fromkeys(query.filters)
+        at = [query.filters.index(band) for band in bands]
+        one_each = Query(tuple(bands), tuple(query.subarrays[i] for i in at), query.mjd[at])
+        objects = tuple(self.observation.objects[i] for i in at if self.observation.objects)
+        few = replace(self.observation, query=one_each, objects=objects)
+        covariance = error_budget(self.calibration, few).covariance
+        return bool(np.any(covariance[~np.eye(len(at), dtype=bool)]))
+
+
+_WORDS = {
+    "scale": "scale common to all bands",
+    "colour": "band",
+    "time": "response loss",
+    "subarray": "subarray",
+    "repeatability": "repeatability",
+    "aperture": "aperture correction",
+}
+
+
+def error_budget(calibration: Calibration, observation: Observation) -> ErrorBudget:
+    """Return what a calibration contributes to the errors of an observation's fluxes.
+
+    Raises
+    ------
+    InputError
+        If a band is asked for that the calibration has not.
+    """
+    query = observation.query
+    variances = calibration.variances(query)
+    unknown = []
+    scatter = calibration.scatter
+    private = _of_bands(query, scatter.repeatability) ** 2
+    variances["repeatability"] = (private + scatter.visit**2) / observation.visits
+    blank = [b for b in dict.fromkeys(query.filters) if np.isnan(scatter.repeatability[b])]
+    if blank:
+        unknown.append(f"the repeatability of {', '.join(blank)} was not measured: none is added.")
+    variances["aperture"] = np.zeros(len(query))
+    if observation.extended:
+        errors = calibration.aperture_errors
+        variances["aperture"] = _of_bands(query, errors) ** 2 + _cruciform(query) ** 2
+        blank = [b for b in dict.fromkeys(query.filters) if np.isnan(errors.get(b, np.nan))]
+        if blank:
+            unknown.append(
+                f"the error of the aperture correction of {', '.join(blank)} was not measured: "
+                "none is added."
+            )
+    return ErrorBudget(calibration, observation, variances, tuple(unknown))
+
+
+def _of_bands(query: Query, errors: Mapping[str, float]) -> Floats:
+    """Return each point's error by its band, none where nobody measured it."""
+    return np.nan_to_num(np.array([errors.get(band, np.nan) for band in query.filters]))
+
+
+def _cruciform(query: Query) -> Floats:
+    return np.where(np.isin(query.filters, CRUCIFORM_BANDS), CRUCIFORM, 0.0)
+
+
+def _repeatability(observation: Observation, scatter: Scatter) -> Floats:
+    private = np.diag(_of_bands(observation.query, scatter.repeatability) ** 2)
+    shared = scatter.visit**2 * observation.same_visit
+    return (private + shared) / observation.visits
+
+
+def _aperture(query: Query, errors: Mapping[str, float]) -> Floats:
+    """Return the part of the aperture corrections: a band's own, and the cruciform's in common."""
+    filters, of_band = np.array(query.filters), _of_bands(query, errors)
+    own = np.outer(of_band, of_band) * np.equal.outer(filters, filters)
+    cruciform = _cruciform(query)
+    return own + np.outer(cruciform, cruciform)
+
+
+def _percent(fraction: Floats) -> u.Quantity:
+    return np.round(100.0 * fraction, 4) * u.percent
+
+
+def _range(values: Floats) -> str:
+    low, high = float(np.min(values)), float(np.max(values))
+    return f"{high:.2f} %" if high - low < 0.005 else f"{low:.2f}-{high:.2f} %"
+
+
+def _whose(calibration: Calibration) -> str:
+    known = calibration.provenance
+    said = [f"mirical {mirical.__version__}", calibration.name]
+    said += [str(known["source"])] if "source" in known else []
+    said += [f"card {known['card']}"] if "card" in known else []
+    if "photometry_sha256" in known:
+        said.append(f"rows sha256 {str(known['photometry_sha256'])[:12]}")
+    prefix = "SIMULATED rows; " if calibration.simulated else ""
+    return prefix + ", ".join(said)

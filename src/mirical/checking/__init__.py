@@ -1,0 +1,1 @@
+"""Should a run be believed: predictive checks, infrared excesses, influence of stars."""

@@ -1,0 +1,204 @@
+"""Everything the checks need of a posterior, gathered draw by draw.
+
+What an added term, a left-out row or a left-out star would change has a closed
+form at each draw (`mirical.inference.gaussian`); over the draws these are
+averaged with Pareto-smoothed importance weights (Vehtari et al. 2024), whose
+shape k says whether the draws reach that far: beyond `K_LIMIT` they do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from arviz_stats.base.array import array_stats
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from mirical.checking.infrared_excess import StarSays, half_df_of, star_says
+from mirical.checking.predictive import Finding, findings
+from mirical.checking.score_directions import Family
+from mirical.inference.gaussian import Gaussians
+from mirical.inference.rows_left_out import each_left_out
+from mirical.inference.runtime import cores
+from mirical.randomness import generator
+
+Floats = NDArray[np.float64]
+
+K_LIMIT = 0.7
+"""Pareto k above which importance weights must not be believed."""
+
+
+def k_limit(draws: int) -> float:
+    """Return the same for a mean over so many draws (Vehtari et al. 2024, Eq. 13)."""
+    return min(1 - 1 / np.log10(draws), K_LIMIT)
+
+
+SLOPE_SPREAD = 0.01
+"""Prior standard deviation of a slope, fraction a decade (time: a year). A percent: what the
+pipeline leaves of non-linearity, persistence and background is no more (section 3.5)."""
+
+FINDING_DRAWS = 25
+"""Draws whose p-values are compared with those of the one that counts."""
+
+
+@dataclass(frozen=True)
+class AtDraw:
+    """What one draw says.
+
+    Attributes
+    ----------
+    findings : list of Finding or None
+        None at draws that are not asked.
+    log_likelihood, pit : (row,) array
+        Log density of each row given all others, and the share of it below the row.
+    wrong : (row,) array
+        One for a row that went wrong.
+    slope, slope_var, slope_weight : (direction,) array
+        Posterior mean and variance of each slope, and log of what the draw gains by it.
+    stars : list of StarSays
+        One a star.
+    log_a, log_a_var : (band,) array
+        Mean and variance of ln A.
+    log_a_without : (star, band) array
+        Mean without each star.
+    """
+
+    findings: list[Finding] | None
+    log_likelihood: Floats
+    pit: Floats
+    wrong: Floats
+    slope: Floats
+    slope_var: Floats
+    slope_weight: Floats
+    stars: list[StarSays]
+    log_a: Floats
+    log_a_var: Floats
+    log_a_without: Floats
+
+
+def scrutinise(
+    gaussians: Gaussians,
+    families: dict[str, Family],
+    slopes: Floats,
+    draws: Sequence[int],
+    seed: int,
+    advance: Callable[[], None],
+) -> list[AtDraw]:
+    """Return what each draw says, the first of which is the one whose p-values count.
+
+    Parameters
+    ----------
+    gaussians : Gaussians
+        The posterior.
+    families : dict of {str : Family}
+        Of the p-values.
+    slopes : (row, direction) array
+        Of the dependences.
+    draws : sequence of int
+        Which draws; the first `FINDING_DRAWS` give p-values.
+    seed : int
+        Of the replicated rows.
+    advance : callable
+        Told of every draw done.
+    """
+    half_df = half_df_of(gaussians.card)
+    groups = [
+        np.flatnonzero(np.asarray(gaussians.design.star) == star)
+        for star in range(len(gaussians.design.stars))
+    ]
+
+    def one(place: int) -> AtDraw:
+        rows = gaussians[draws[place]]
+        found = None
+        if place < FINDING_DRAWS:
+            random = generator(seed, f"replicates {place}")
+            found = findings(rows, families, gaussians.design, random)
+        log_likelihood, pit = each_left_out(rows)
+        information = np.sum(rows.whiten(slopes) ** 2, axis=0) if slopes.size else np.zeros(0)
+        precision = 1 / SLOPE_SPREAD**2 + information
+        pull = slopes.T @ rows.pull
+        mean, covariance = rows.log_a_posterior()
+        says = [star_says(rows, s, gaussians.design, half_df) for s in range(len(groups))]
+        advance()
+        return AtDraw(
+            findings=found,
+            log_likelihood=log_likelihood,
+            pit=pit,
+            wrong=rows.wrong,
+            slope=pull / precision,
+            slope_var=1 / precision,
+            slope_weight=0.5 * (pull**2 / precision - np.log(precision * SLOPE_SPREAD**2)),
+            stars=says,
+            log_a=mean,
+            log_a_var=np.diag(covariance),
+            log_a_without=np.stack([rows.log_a_without(group) for group in groups]),
+        )
+
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
+        return list(pool.map(one, range(len(draws))))
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Importance weights of draws.
+
+    Attributes
+    ----------
+    weights : (..., draw) array
+        They sum to one over the draws.
+    k : (...) array
+        Pareto shape.
+    """
+
+    weights: Floats
+    k: Floats
+
+
+def smoothed(log_ratios: Floats) -> Weighted:
+    """Return Pareto-smoothed weights from log ratios, draws along the last axis."""
+    log_weights, k = np.array(log_ratios, dtype=float), np.full(log_ratios.shape[:-1], -np.inf)
+    # Equal ratios have no tail to smooth, and k of minus infinity.
+    varied = np.ptp(log_weights, axis=-1) > 1e-9
+    if np.any(varied):
+        # ArviZ takes the log likelihood of what is left out: minus the log ratio.
+        log_weights[varied], k[varied] = array_stats.psislw(-log_weights[varied], axis=-1)
+    weights = np.exp(log_weights - logsumexp(log_weights, axis=-1, keepdims=True))
+    return Weighted(weights, k)
+
+
+def slope_posterior(each: Sequence[AtDraw]) -> tuple[Floats, Floats, Floats]:
+    """Return posterior mean and standard deviation of the slopes, and k of each."""
+    slope, variance, weight = (
+        np.array([getattr(one, name) for one in each]).T
+        for name in ("slope", "slope_var", "slope_weight")
+    )
+    draws = smoothed(weight)
+    mean = np.sum(draws.weights * slope, axis=1)
+    second = np.sum(draws.weights * (variance + slope**2), axis=1)
+    return mean, np.sqrt(second - mean**2), draws.k
+
+
+def star_influence(each: Sequence[AtDraw]) -> tuple[Floats, Floats, Floats]:
+    """Return what leaving each star out does to ln A, and whether the draws can tell.
+
+    Returns
+    -------
+    shift : (star, band) array
+        Mean of ln A without the star minus that with all.
+    std : (band,) array
+        Posterior standard deviation with all.
+    k : (star,) array
+        Pareto shape of the weights 1 / p(star's rows | others).
+    """
+    log_a, variance = (
+        np.array([getattr(one, name) for one in each]) for name in ("log_a", "log_a_var")
+    )
+    without = np.array([one.log_a_without for one in each])  # (draw, star, band)
+    said = np.array([[star.without for star in one.stars] for one in each])
+    draws = smoothed(-said.T)
+    mean = np.einsum("sd,dsb->sb", draws.weights, without)
+    std = np.sqrt(log_a.var(axis=0) + variance.mean(axis=0))
+    return mean - log_a.mean(axis=0), std, draws.k

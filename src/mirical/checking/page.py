@@ -1,0 +1,170 @@
+"""The page and the folder of a check."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+from matplotlib.figure import Figure
+
+from mirical.checking.check import CheckedRun
+from mirical.checking.draw_scan import FINDING_DRAWS, K_LIMIT, SLOPE_SPREAD
+from mirical.checking.figures import (
+    AXES,
+    dependence_figure,
+    excess_figure,
+    influence_figure,
+    pit_figure,
+    slope_figure,
+)
+from mirical.checking.infrared_excess import PRIOR, TEMPERATURES
+from mirical.checking.predictive import ALARM, ALARM_MEDIAN, REPLICATES
+from mirical.checking.score_directions import PARAMETERS
+from mirical.number_text import Sheet, count, floats, measured, number, signed, text, words
+from mirical.plotting.canvas import png
+from mirical.reporting.page import page_of
+from mirical.reporting.page_folder import write_page
+
+_LISTED = 10
+
+
+def write_check(checked: CheckedRun, folder: Path) -> None:
+    """Write ``check.html``, its tables and ``figures/``, all or nothing.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    pictures = {name: png(figure) for name, figure in draw(checked).items()}
+    write_page(checked, "check.html", render(checked, pictures), pictures, folder)
+
+
+def draw(checked: CheckedRun) -> dict[str, Figure]:
+    """Return the figures by file name without ``.png``."""
+    tables, simulated = checked.tables, checked.simulated
+    drawn = {
+        "influence": influence_figure(tables["influence"], simulated),
+        "excess": excess_figure(tables["anomalies"], simulated),
+        "pit": pit_figure(tables["loo"], simulated),
+    }
+    slopes = tables["dependences"]
+    if len(slopes):
+        drawn["slopes"] = slope_figure(slopes, simulated)
+    for name in _parameters(slopes):
+        drawn[f"dependence_{name}"] = dependence_figure(name, tables["points"], slopes, simulated)
+    return drawn
+
+
+def render(checked: CheckedRun, pictures: dict[str, bytes]) -> str:
+    """Return the page; every text from a table is escaped."""
+    # The figures of single parameters are large, and stand beside the page.
+    encoded = {
+        name: b64encode(picture).decode("ascii")
+        for name, picture in pictures.items()
+        if not name.startswith("dependence_")
+    }
+    return page_of("check.html", _content(checked) | {"pictures": encoded})
+
+
+def _content(checked: CheckedRun) -> dict[str, Any]:
+    tables = checked.tables
+    return {
+        "name": checked.name,
+        "attrs": checked.attrs,
+        "sentences": checked.sentences,
+        "checks": check_sheet(tables["checks"]),
+        "dependences": dependence_sheet(tables["dependences"]),
+        "n_slopes": len(tables["dependences"]),
+        "anomalies": anomaly_sheet(tables["anomalies"]),
+        "rows": loo_sheet(tables["loo"]),
+        "loo": tables["loo"].meta,
+        "each": [(name, PARAMETERS.get(name, name)) for name in _parameters(tables["dependences"])],
+        "replicates": REPLICATES,
+        "finding_draws": FINDING_DRAWS,
+        "alarm": ALARM,
+        "alarm_median": ALARM_MEDIAN,
+        "spread": SLOPE_SPREAD,
+        "star_limit": tables["influence"].meta["pareto_k_limit"],
+        "k_limit": K_LIMIT,
+        "temperatures": TEMPERATURES,
+        "prior": PRIOR,
+    }
+
+
+def _parameters(slopes: QTable) -> list[str]:
+    return [name for name in AXES if name in words(slopes["parameter"])]
+
+
+def check_sheet(checks: QTable) -> Sheet:
+    """Return every check with its p-value, those that fire first."""
+    order = np.lexsort((floats(checks["p_value"]), ~np.asarray(checks["fires"])))
+    lines = tuple(
+        (
+            text(row["question"]),
+            number(float(row["p_value"]), 4),
+            number(float(row["p_median"]), 3),
+            text("fires" if row["fires"] else ""),
+            text(row["extreme"]),
+            measured(float(row["size"].value), float(row["size_unc"].value)),
+            signed(float(row["z"]), 1),
+        )
+        for row in checks[order]
+    )
+    heads = ("Question", "p", "Median p", "", "Where", "Size (%)", "z")
+    return Sheet("Predictive checks", heads, lines)
+
+
+def dependence_sheet(slopes: QTable) -> Sheet:
+    """Return the slopes farthest from zero."""
+    order = np.argsort(-np.abs(floats(slopes["sigma"])))[:_LISTED]
+    lines = tuple(
+        (
+            text(row["filter"]),
+            text(PARAMETERS.get(str(row["parameter"]), str(row["parameter"]))),
+            measured(float(row["slope"].value), float(row["slope_unc"].value)),
+            signed(float(row["sigma"]), 1),
+            number(float(row["span"]), 2),
+            count(row["rows"]),
+        )
+        for row in slopes[order]
+    )
+    heads = ("Band", "Parameter", "Slope (%)", "σ", "Span", "Rows")
+    return Sheet("Largest slopes, a decade of the parameter or a year", heads, lines)
+
+
+def anomaly_sheet(anomalies: QTable) -> Sheet:
+    """Return the stars likeliest to have an excess."""
+    order = np.argsort(-floats(anomalies["p_excess"]))[:_LISTED]
+    lines = tuple(
+        (
+            text(row["name"]),
+            number(float(row["p_excess"]), 3),
+            measured(float(row["excess"].value), float(row["excess_unc"].value)),
+            number(float(row["temperature"].value), 0),
+        )
+        for row in anomalies[order]
+    )
+    heads = ("Star", "Probability", "Excess at F2550W, if any (%)", "Temperature (K)")
+    return Sheet("Stars likeliest to have an infrared excess", heads, lines)
+
+
+def loo_sheet(rows: QTable) -> Sheet:
+    """Return the rows predicted worst by all others."""
+    order = np.argsort(floats(rows["elpd"]))[:_LISTED]
+    lines = tuple(
+        (
+            count(row["row"]),
+            text(row["name"]),
+            text(row["filter"]),
+            number(float(row["elpd"]), 1),
+            number(float(row["pit"]), 4),
+            number(float(row["pareto_k"]), 2),
+        )
+        for row in rows[order]
+    )
+    heads = ("Row", "Star", "Band", "Log density", "Share below", "Pareto k")
+    return Sheet("Rows predicted worst", heads, lines)

@@ -1,0 +1,110 @@
+"""What the checks come to, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from astropy.table import QTable
+
+from mirical.checking.draw_scan import K_LIMIT
+from mirical.number_text import floats, percent, signed, words
+
+QUESTIONS = {
+    "rows": "Does any row lie farther out than the rest of its band allows?",
+    "visits": "Is any visit off as a whole?",
+    "stars": "Is any star off as a whole?",
+    "types": "Do the three types of stars agree?",
+    "subarrays": "Is any subarray's ratio another in one band?",
+    "sequences": "Do the back-to-back subarray sequences agree with the rest?",
+    "time": "Does any band's factor step at some date?",
+    "dependence": "Does any band's factor depend on source or detector?",
+    "scatter": "Do the rows of every band scatter as their stated errors say?",
+    "spread": "Do the stars spread as the model says?",
+}
+"""What each check asks."""
+
+LIKELY = 0.5
+"""Probability above which an anomaly is told of."""
+STRONG = 1.0
+"""Shift of an A by one star, in sigma, above which it is told of."""
+
+
+def sentences(tables: Mapping[str, QTable]) -> tuple[str, ...]:
+    """Return the verdict: checks that fired first, then stars, rows and their weights."""
+    checks = tables["checks"]
+    fired = checks[np.asarray(checks["fires"])]
+    n = len(checks)
+    said = []
+    if len(fired):
+        said.append(
+            f"{len(fired)} of {n} checks fire{'s' if len(fired) == 1 else ''}; "
+            f"{n * checks.meta['alarm']:.2g} would by chance."
+        )
+        said += [f"{_answer(row)}" for row in fired]
+    else:
+        said.append(f"None of {n} checks fires: these rows do not speak against the model.")
+    return (
+        *said,
+        *_stars(tables["anomalies"]),
+        *_influence(tables["influence"]),
+        *_loo(tables["loo"]),
+    )
+
+
+def _answer(row: QTable.Row) -> str:
+    size, error = (float(row[name].value) for name in ("size", "size_unc"))
+    by = ""
+    if np.isfinite(size):
+        each = " a decade" if row["check"] == "dependence" else ""
+        by = f", by {percent(size)}{each} ± {error:.1f} %"
+    return f"{row['question']} {row['extreme']}{by} (p = {_p(float(row['p_value']))})."
+
+
+def _p(p_value: float) -> str:
+    return "0.0005 or less" if p_value < 6e-4 else f"{p_value:.2g}"
+
+
+def _stars(anomalies: QTable) -> list[str]:
+    likely = anomalies[floats(anomalies["p_excess"]) > LIKELY]
+    if not len(likely):
+        return [f"No star has an infrared excess with a probability above {LIKELY}."]
+    return [
+        f"{row['name']} has an infrared excess with probability {float(row['p_excess']):.3f}: "
+        f"{row['excess'].value:.1f} ± {row['excess_unc'].value:.1f} % at F2550W. "
+        "It stays in the fit, which gives its colours little weight."
+        for row in likely
+    ]
+
+
+def _influence(influence: QTable) -> list[str]:
+    known = np.array(words(influence["basis"])) != "unknown"
+    beside = influence[~np.asarray(influence["alone"]) & known]
+    said = []
+    if len(beside):
+        worst = beside[int(np.argmax(np.abs(floats(beside["shift_sigma"]))))]
+        strong = abs(float(worst["shift_sigma"])) > STRONG
+        said.append(
+            f"The star that moves a factor most is {worst['name']}: without it A of "
+            f"{worst['filter']} is {percent(float(worst['shift'].value))} "
+            f"({signed(float(worst['shift_sigma']), 1).text} σ) off"
+            f"{'' if strong else ', less than its error'}."
+        )
+    far = list(dict.fromkeys(words(influence["name"][~known])))
+    if far:
+        said.append(
+            f"What leaving out {' or '.join(far)} would do, these draws cannot tell (Pareto k "
+            f"above {influence.meta['pareto_k_limit']:.2f}): too much rests on "
+            f"{'each' if len(far) > 1 else 'it'}."
+        )
+    return said
+
+
+def _loo(rows: QTable) -> list[str]:
+    far = int(np.sum(floats(rows["pareto_k"]) >= K_LIMIT))
+    if not far:
+        return []
+    return [
+        f"{far} of {len(rows)} rows have a Pareto k above {K_LIMIT}: their leave-one-out "
+        "predictions are rough."
+    ]

@@ -1,0 +1,66 @@
+"""What commands share: exit statuses, consoles, and writing what was asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirical.interrupts import INTERRUPTED
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from rich.console import Console
+
+    from mirical.calibration.calibration import Calibration
+
+__all__ = ["INTERRUPTED"]
+
+SUCCESS, NOT_BELIEVABLE, USER_MISTAKE = 0, 1, 2
+
+
+def consoles() -> tuple[Console, Console]:
+    """Return the consoles of results (stdout) and of progress and cautions (stderr)."""
+    from rich.console import Console
+
+    # A file or a pipe has no width to crop tables to.
+    width = None if sys.stdout.isatty() else 160
+    # What is printed holds names and titles of users' tables: none of it is markup.
+    return (
+        Console(highlight=False, markup=False, emoji=False, width=width),
+        Console(highlight=False, markup=False, emoji=False, stderr=True),
+    )
+
+
+def print_notes(sentences: Iterable[str], cautions: Console) -> None:
+    """Print what a user should know of an answer, a line each."""
+    for sentence in sentences:
+        cautions.print(f"note: {sentence}", soft_wrap=True, markup=False)
+
+
+def write_table(table: Table, path: Path) -> None:
+    """Write a table as ECSV, whole or not at all."""
+    from mirical.storage.files import whole_file
+    from mirical.tables.formats import write_ecsv
+
+    with whole_file(path) as beside:
+        write_ecsv(table, beside)
+
+
+def place_if_interrupted(path: Path) -> Path:
+    """Return where an interrupted command keeps what it has: beside what stands at a path, if any.
+
+    ``rows.interrupted.ecsv`` for ``rows.ecsv``, ``table5.interrupted`` for a folder ``table5``.
+    """
+    if not path.exists():
+        return path
+    place = path.resolve() if path.name in ("", "..") else path
+    if path.is_dir():
+        return place.with_name(f"{place.name}.interrupted")
+    return place.with_name(f"{place.stem}.interrupted{place.suffix}")
+
+
+def status_of(*calibrations: Calibration) -> int:
+    """Return the exit status of an answer: 1 if it rests on a run that must not be believed."""
+    return SUCCESS if all(one.believable for one in calibrations) else NOT_BELIEVABLE

@@ -1,0 +1,1 @@
+"""From images to rows: stars found and measured, apertures, encircled energy, mosaics."""

@@ -1,1 +1,0 @@
-"""From rows and spectra to log calibration factors with their errors."""

@@ -1,0 +1,163 @@
+"""What is drawn in the figures: points of stars, numbers with errors, curves, and their legends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import QTable
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+
+from mirical.bands import BANDS
+from mirical.conventions import FACTOR
+from mirical.number_text import DATA, MINUS, floats, value, words
+from mirical.plotting.canvas import GREY, INK, OURS, PUBLISHED, SHADE
+from mirical.text import drawn_text
+
+_LONGEST_NAME = 26  # characters
+
+DEVIANT = 0.5
+"""Outlier probability above which a row is ringed and listed."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How the stars of a type are drawn."""
+
+    label: str
+    marker: str
+    colour: str
+
+
+MARKS: dict[str, Mark] = {
+    "HotStars": Mark("hot star", "o", "#CC79A7"),
+    "ADwarfs": Mark("A dwarf", "s", "#009E73"),
+    "SolarAnalogs": Mark("solar analog", "^", "#E69F00"),
+}
+"""By star type."""
+
+
+def draw_curve(axes: Axes, curve: QTable) -> None:
+    """Draw our C(t) with its bands, the published one, and shade the epochs without rows."""
+    mjd = floats(curve["mjd"])
+    inside = mjd[np.asarray(curve["within_data"], dtype=bool)]
+    for low, high in ((mjd.min(), inside.min()), (inside.max(), mjd.max())):
+        axes.axvspan(low, high, color=SHADE, lw=0, zorder=0)
+    c = {name: floats(curve[name], FACTOR) for name in curve.colnames if name.startswith("c_")}
+    printed, error = (floats(curve[name], FACTOR) for name in ("published", "published_std"))
+    axes.fill_between(mjd, c["c_q025"], c["c_q975"], color=OURS, alpha=0.18, lw=0)
+    axes.fill_between(mjd, c["c_q16"], c["c_q84"], color=OURS, alpha=0.3, lw=0)
+    axes.plot(mjd, c["c_q50"], color=OURS)
+    axes.fill_between(mjd, printed - error, printed + error, color=PUBLISHED, alpha=0.35, lw=0)
+    axes.plot(mjd, printed, color=PUBLISHED, ls="--")
+
+
+def name_band(axes: Axes, band: str) -> None:
+    """Put a band's name and pivot wavelength above its panel."""
+    axes.set_title(band, loc="left", weight="bold", fontsize=12, pad=4)
+    axes.set_title(rf"{BANDS[band].pivot:.3f} $\mu$m", loc="right", fontsize=10, color=GREY, pad=4)
+
+
+def drawn_names(names: Iterable[object]) -> list[str]:
+    """Return names of stars as an axis can carry them: not long, and never a formula."""
+    return [drawn_text(str(name), _LONGEST_NAME) for name in names]
+
+
+def draw_rows(
+    axes: Axes, x: np.ndarray, y: np.ndarray, errors: np.ndarray | None, rows: QTable
+) -> None:
+    """Draw rows by star type, ring the deviant ones, and say where one beyond the panel is."""
+    low, high = axes.get_ylim()
+    inset = 0.09 * (high - low)
+    shown = np.clip(y, low + inset, high - inset)
+    beyond = (y < low) | (y > high)
+    shown = np.where(beyond, shown, y)
+    for kind, mark in MARKS.items():
+        mine = np.asarray(rows["srctype"]) == kind
+        look = {"ls": "", "marker": mark.marker, "color": mark.colour, "mec": INK, "mew": 0.5}
+        look |= {"clip_on": False, "in_layout": False}  # a point on an edge is drawn whole
+        axes.plot(x[mine], shown[mine], ms=5.5, zorder=4, **look)
+        if errors is not None:
+            seen = mine & ~beyond
+            axes.errorbar(
+                x[seen], y[seen], errors[seen], ls="", ecolor=mark.colour, elinewidth=1.1, zorder=3
+            )
+    deviant = floats(rows["outlier_probability"]) > DEVIANT
+    ring = {"ls": "", "marker": "o", "ms": 12, "mfc": "none", "mec": INK, "mew": 1.1}
+    axes.plot(x[deviant], shown[deviant], zorder=5, clip_on=False, in_layout=False, **ring)
+    middle = float(np.mean(axes.get_xlim()))
+    for i in np.flatnonzero(beyond):
+        arrow = "↑" if y[i] > high else "↓"
+        side, aside = ("left", 9) if x[i] < middle else ("right", -9)
+        axes.annotate(
+            f"{arrow} {y[i]:.3g}".replace("-", MINUS), (x[i], shown[i]), (aside, 0),
+            textcoords="offset points", ha=side, va="center", fontsize=10, color=INK, zorder=6,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        )  # fmt: skip
+
+
+def draw_point(
+    axes: Axes, at: tuple[float, float], error: tuple[str, float], colour: str, marker: str,
+    basis: str,
+) -> None:  # fmt: skip
+    """Draw one number with its error; hollow unless data decided it."""
+    length = value(error[1])
+    axes.errorbar(
+        [value(at[0])],
+        [value(at[1])],
+        xerr=length if error[0] == "x" else None,
+        yerr=length if error[0] == "y" else None,
+        marker=marker,
+        color=colour,
+        mfc=colour if basis == DATA else "white",
+        ms=7,
+        mew=1.4,
+        elinewidth=1.5,
+    )
+
+
+def type_handles(types: Sequence[str]) -> list[Line2D]:
+    """Return one legend handle per star type that occurs, in the order of `MARKS`."""
+    return [
+        Line2D(
+            [], [], color=m.colour, marker=m.marker, ls="", mec=INK, mew=0.5, ms=6, label=m.label
+        )
+        for kind, m in MARKS.items()
+        if kind in types
+    ]
+
+
+def hollow_handle(basis: Iterable[object]) -> list[Line2D]:
+    """Return the legend's handle of hollow points, if there are any."""
+    if all(str(word) == DATA for word in basis):
+        return []
+    return [
+        Line2D(
+            [], [], color=GREY, marker="o", mfc="white", ls="", mew=1.4, ms=7,
+            label="hollow: not decided by data",
+        )
+    ]  # fmt: skip
+
+
+def curve_handles() -> list[Line2D | Patch]:
+    """Return the legend's handles of what `draw_curve` draws."""
+    return [
+        Line2D([], [], color=OURS, label="this run, median"),
+        Patch(color=OURS, alpha=0.43, lw=0, label="68 % (dark), 95 % (light)"),
+        Line2D([], [], color=PUBLISHED, ls="--", label=r"published, $\pm 1\sigma$"),
+        Patch(color=SHADE, lw=0, label="no rows at these epochs"),
+    ]
+
+
+def row_handles(predictive: QTable) -> list[Line2D]:
+    """Return the legend's handles of what `draw_rows` draws."""
+    handles = type_handles(words(predictive["srctype"]))
+    if np.any(floats(predictive["outlier_probability"]) > DEVIANT):
+        ring = Line2D([], [], ls="", marker="o", ms=11, mfc="none", mec=INK, mew=1.1)
+        ring.set_label("probably went wrong")
+        handles.append(ring)
+    return handles

@@ -1,1 +1,0 @@
-"""Calibrations and what is made of them: tables, figures, reports."""

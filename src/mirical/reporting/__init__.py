@@ -1,0 +1,1 @@
+"""A run's folder: the fit of a job, its tables, figures and report."""

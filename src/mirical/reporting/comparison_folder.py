@@ -1,0 +1,221 @@
+"""Everything two calibrations say, side by side, and the folder it is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable, Table, vstack
+
+import mirical
+from mirical.bands import BANDS, SUBARRAYS
+from mirical.calibration.calibration import Calibration, Floats, Query
+from mirical.calibration.comparison import (
+    compare_factors,
+    compare_stated,
+    compare_subarrays,
+    default_query,
+    shared_bands,
+)
+from mirical.calibration.provenance import labelled, record, stamp
+from mirical.conventions import FACTOR, T0_MJD
+from mirical.errors import InputError
+from mirical.number_text import floats, rows_with
+from mirical.storage.files import whole_folder
+from mirical.tables.formats import write_ecsv
+
+_TITLES = {
+    "factors": "calibration factors",
+    "coefficients": "coefficients",
+    "subarrays": "throughputs of subarrays",
+    "curves": "calibration factors against time",
+}
+_POINTS = 41
+_SPAN = 1500.0  # days of curves where neither calibration says when it has rows
+_BEYOND = 200.0  # days shown after the last row, where only time laws and priors speak
+_INTERVALS = ("q025", "q16", "q84", "q975")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two calibrations side by side.
+
+    Attributes
+    ----------
+    factors : QTable
+        As `mirical.calibration.comparison.compare_factors` makes it.
+    coefficients, subarrays : QTable
+        As `compare_stated` and `compare_subarrays` make them.
+    curves : QTable
+        As `compare_curves` makes it.
+    simulated : bool
+        Whether one of the two rests on simulated rows.
+    sentences : tuple of str
+        Which bands only one of the two has.
+    """
+
+    factors: QTable
+    coefficients: QTable
+    subarrays: QTable
+    curves: QTable
+    simulated: bool
+    sentences: tuple[str, ...]
+
+
+def compare(ours: Calibration, theirs: Calibration, mjd: Sequence[float] | None) -> Comparison:
+    """Return everything both calibrations say, for the bands both have.
+
+    Parameters
+    ----------
+    ours, theirs : Calibration
+        Differences are ours minus theirs.
+    mjd : sequence of float, optional
+        Epochs the factors are compared at, MJD in days.
+
+    Raises
+    ------
+    InputError
+        If they have no band in common, or an epoch cannot be one.
+    """
+    bands = shared_bands(ours, theirs)
+    simulated = ours.simulated or theirs.simulated
+    tables = {
+        "factors": compare_factors(ours, theirs, default_query(bands, mjd, ours.reference_mjd)),
+        "coefficients": compare_stated(ours, theirs),
+        "subarrays": compare_subarrays(ours, theirs),
+        "curves": compare_curves(ours, theirs),
+    }
+    of = {"of_ours": record(ours), "of_theirs": record(theirs)}
+    for name, table in tables.items():
+        title = f"{_TITLES[name]} of {ours.name} and {theirs.name}"
+        stamp(table, {"simulated": simulated, "mirical": mirical.__version__} | of, title)
+    return Comparison(
+        **tables,
+        simulated=simulated,
+        sentences=tuple(
+            f"Only {one.name} has {', '.join(alone)}."
+            for one in (ours, theirs)
+            if (alone := [band for band in one.bands if band not in bands])
+        ),
+    )
+
+
+def compare_curves(ours: Calibration, theirs: Calibration) -> QTable:
+    """Return C(t) of both calibrations in every band both have, in every subarray.
+
+    Returns
+    -------
+    QTable
+        Columns filter, subarray, mjd [d]; c, c_std, c_other, c_other_std
+        [(MJy/sr)/(DN/s/pixel)]; diff_pct with its central 95 % and 68 %
+        intervals ``diff_q025_pct`` ... ``diff_q975_pct`` from our factor alone,
+        and the interval of theirs about itself, ``other_q16_pct`` and
+        ``other_q84_pct`` [all in percent of theirs]; diff_sigma in both errors
+        combined; within_data: whether the epoch lies between the band's first
+        and last row, both of which are among the epochs.
+    """
+    grid = _grid(ours, theirs)
+    pieces = []
+    for band in shared_bands(ours, theirs):
+        known = [one.epochs[band] for one in (ours, theirs) if band in one.epochs]
+        mjd = np.union1d(grid, [end for ends in known for end in ends])
+        within = np.any([(mjd >= first) & (mjd <= last) for first, last in known], axis=0)
+        for subarray in SUBARRAYS if BANDS[band].mask is None else ("FULL",):
+            piece = _curve(ours, theirs, Query.of(band, subarray, mjd))
+            piece["within_data"] = within if known else True
+            pieces.append(piece)
+    table = vstack(pieces, metadata_conflicts="silent")
+    table.meta["ours"], table.meta["theirs"] = ours.name, theirs.name
+    return table
+
+
+def reference_differences(coefficients: QTable) -> QTable:
+    """Return how far our factors at the reference epoch lie from theirs.
+
+    Parameters
+    ----------
+    coefficients : QTable
+        As `mirical.calibration.comparison.compare_stated` makes it.
+
+    Returns
+    -------
+    QTable
+        Columns filter; diff_pct, std_pct (our error), other_std_pct (theirs)
+        [in percent of their factor]; diff_sigma.
+    """
+    rows = rows_with(coefficients, "quantity", "C_ref")
+    scale = 100 / floats(rows["theirs"])
+    table = QTable({"filter": rows["filter"], "diff_pct": rows["diff_pct"]})
+    table["std_pct"] = floats(rows["ours_std"]) * scale * u.percent
+    table["other_std_pct"] = floats(rows["theirs_std"]) * scale * u.percent
+    table["diff_sigma"] = rows["diff_sigma"]
+    table.meta |= coefficients.meta
+    return table
+
+
+def check_target(out: Path) -> None:
+    """Refuse a folder that a comparison must not be written to.
+
+    Raises
+    ------
+    InputError
+        If it is a file or a run's folder, whose tables have the same names.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; --out needs a folder, or a file named *.ecsv.")
+    if (out / "posterior.nc").exists():
+        raise InputError(
+            f"{out}: is a run's folder, whose tables would be overwritten; choose another --out."
+        )
+
+
+def write_comparison(comparison: Comparison, folder: Path, audit: Table | None = None) -> None:
+    """Write the four tables and two figures, and the audit if there is one, all or none.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    from mirical.plotting.canvas import png
+    from mirical.reporting.comparison_figures import curve_differences, reference_figure
+
+    simulated = comparison.simulated
+    at_reference = reference_differences(comparison.coefficients)
+    figures = {
+        "comparison": curve_differences(comparison.curves, simulated),
+        "differences": reference_figure(at_reference, simulated),
+    }
+    with whole_folder(folder, former=("audit.ecsv",)) as beside:
+        if audit is not None:
+            write_ecsv(audit, beside / "audit.ecsv")
+        for name in ("factors", "coefficients", "subarrays", "curves"):
+            write_ecsv(getattr(comparison, name), beside / f"{name}.ecsv")
+        for name, figure in figures.items():
+            picture = labelled(png(figure), comparison.factors.meta)
+            (beside / f"{name}.png").write_bytes(picture)
+
+
+def _grid(ours: Calibration, theirs: Calibration) -> Floats:
+    """Return the epochs of the curves: from t0 to a while after the last row of either."""
+    ends = [last for one in (ours, theirs) for _, last in one.epochs.values()]
+    last = max(ends) + _BEYOND if ends else T0_MJD + _SPAN
+    return np.linspace(T0_MJD, max(last, T0_MJD + _BEYOND), _POINTS)
+
+
+def _curve(ours: Calibration, theirs: Calibration, query: Query) -> QTable:
+    one, two = ours.at(query), theirs.at(query)
+    table = QTable({"filter": list(query.filters), "subarray": list(query.subarrays)})
+    table["mjd"] = query.mjd * u.d
+    table["c"], table["c_std"] = one.mean * FACTOR, one.std * FACTOR
+    table["c_other"], table["c_other_std"] = two.mean * FACTOR, two.std * FACTOR
+    table["diff_pct"] = 100 * (one.mean / two.mean - 1) * u.percent
+    for name in _INTERVALS:
+        table[f"diff_{name}_pct"] = 100 * (getattr(one, name) / two.mean - 1) * u.percent
+    for name in ("q16", "q84"):
+        table[f"other_{name}_pct"] = 100 * (getattr(two, name) / two.mean - 1) * u.percent
+    table["diff_sigma"] = (one.mean - two.mean) / np.hypot(one.std, two.std)
+    return table

@@ -1,0 +1,169 @@
+"""What the figures show, computed: curves of C(t), rows on them, predictive intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from mirical.bands import BANDS
+from mirical.calibration.calibration import Query
+from mirical.calibration.posterior import PosteriorCalibration
+from mirical.calibration.published import PublishedCalibration
+from mirical.conventions import FACTOR, T0_MJD
+from mirical.inference.predictive_rows import RowChecks
+from mirical.inference.quoted_errors import mean_and_error
+from mirical.model.design import Design
+
+_QUANTILES = {"q025": 0.025, "q16": 0.16, "q50": 0.5, "q84": 0.84, "q975": 0.975}
+_POINTS = 61
+_BEYOND = 200.0  # days shown after the last row, where only the time law and its priors speak
+_NORMAL_95 = 1.96  # standard deviations to either side that hold 95 % of a normal distribution
+
+
+def band_curves(
+    calibration: PosteriorCalibration, published: PublishedCalibration, design: Design
+) -> QTable:
+    """Return C(t) of each fitted band in FULL against time, with the published curve.
+
+    Returns
+    -------
+    QTable
+        Columns filter, mjd, c_q025 ... c_q975, published, published_std
+        [(MJy/sr)/(DN/s/pixel)] and within_data: whether the epoch lies
+        between the band's first and last row, both of which are among the epochs.
+    """
+    last = float(np.max(design.elapsed)) + _BEYOND
+    grid = T0_MJD + np.linspace(min(0.0, float(np.min(design.elapsed))), last, _POINTS)
+    pieces: dict[str, list[NDArray]] = {}
+    for i, band in enumerate(design.bands):
+        epochs = T0_MJD + design.elapsed[design.band == i]
+        mjd = np.union1d(grid, [epochs.min(), epochs.max()])
+        query = Query.of(band, "FULL", mjd)
+        quantiles = np.quantile(calibration.draws(query), list(_QUANTILES.values()), axis=0)
+        printed = published.at(query)
+        piece = {"filter": np.full(len(mjd), band), "mjd": mjd}
+        piece |= {f"c_{name}": q for name, q in zip(_QUANTILES, quantiles, strict=True)}
+        piece |= {"published": printed.mean, "published_std": printed.std}
+        piece |= {"within_data": (mjd >= epochs.min()) & (mjd <= epochs.max())}
+        for name, values in piece.items():
+            pieces.setdefault(name, []).append(values)
+    table = QTable({name: np.concatenate(values) for name, values in pieces.items()})
+    for name in table.colnames:
+        if name.startswith(("c_", "published")):
+            table[name] = table[name] * FACTOR
+    table["mjd"] = table["mjd"] * u.d
+    return table
+
+
+def predictive_table(
+    calibration: PosteriorCalibration, checks: RowChecks, design: Design
+) -> QTable:
+    """Return every fitted row against what the model would predict for it.
+
+    Returns
+    -------
+    QTable
+        Columns row, name, filter, subarray, mjd; observed and predictive
+        quantiles ``q025`` ... ``q975`` of ln C in percent about the
+        predictive median; ``tail``, the share of replicated values below the
+        observed one; ``factor_full``, the row's factor brought to FULL by the
+        posterior mean D, and ``factor_full_std``, the photometric error and
+        that of D [(MJy/sr)/(DN/s/pixel)].
+    """
+    replicated = checks.predictive.reshape(-1, len(design.rows))
+    quantiles = np.quantile(replicated, list(_QUANTILES.values()), axis=0)
+    middle = quantiles[list(_QUANTILES).index("q50")]
+    drawn = calibration.posterior["posterior"].to_dataset()["D_band"]
+    at = design.band, design.subarray
+    throughput, spread = (values[at] for values in mean_and_error(drawn))
+    table = QTable({"row": list(design.rows)})
+    table["name"] = [design.stars[i] for i in design.star]
+    table["srctype"] = [design.types[design.star_type[i]] for i in design.star]
+    table["filter"] = [design.bands[i] for i in design.band]
+    table["subarray"] = [design.subarrays[i] for i in design.subarray]
+    table["mjd"] = (design.elapsed + T0_MJD) * u.d
+    table["observed"] = 100 * (design.log_factor - middle) * u.percent
+    for name, q in zip(_QUANTILES, quantiles, strict=True):
+        table[name] = 100 * (q - middle) * u.percent
+    table["tail"] = (replicated < design.log_factor).mean(axis=0)
+    table["outlier_probability"] = checks.outlier_probability
+    table["factor_full"] = np.exp(design.log_factor) * throughput * FACTOR
+    fraction = np.hypot(design.log_factor_unc, spread / throughput)
+    table["factor_full_std"] = table["factor_full"] * fraction
+    return table
+
+
+def predictive_coverage(predictive: QTable) -> QTable:
+    """Count in each band the rows outside their predictive intervals.
+
+    Parameters
+    ----------
+    predictive : QTable
+        As `predictive_table` makes it.
+
+    Returns
+    -------
+    QTable
+        Columns filter, n_rows, outside_68, expected_68, outside_95,
+        expected_95; the last line is all bands together.
+    """
+    observed = predictive["observed"]
+    outside = {
+        68: (observed < predictive["q16"]) | (observed > predictive["q84"]),
+        95: (observed < predictive["q025"]) | (observed > predictive["q975"]),
+    }
+    filters = np.asarray(predictive["filter"], dtype=str)
+    members = {band: filters == band for band in BANDS if band in filters}
+    members["all"] = np.full(len(filters), True)
+    table = QTable({"filter": list(members)})
+    table["n_rows"] = [int(member.sum()) for member in members.values()]
+    for percent, beyond in outside.items():
+        table[f"outside_{percent}"] = [int(np.sum(beyond & member)) for member in members.values()]
+        table[f"expected_{percent}"] = table["n_rows"] * (1 - percent / 100)
+    return table
+
+
+def tail_histogram(predictive: QTable) -> QTable:
+    """Count the rows by the share of their replicates that lie below them.
+
+    Returns
+    -------
+    QTable
+        Columns low, high (edges of the bins), n_rows, and the number of rows
+        in a bin if the shares were uniform with its approximate 95 %
+        interval: expected, expected_low, expected_high.
+    """
+    n_rows = len(predictive)
+    n_bins = int(np.clip(n_rows // 5, 4, 20))
+    counts, edges = np.histogram(predictive["tail"], bins=n_bins, range=(0, 1))
+    half = _NORMAL_95 * np.sqrt(n_rows / n_bins * (1 - 1 / n_bins))
+    table = QTable({"low": edges[:-1], "high": edges[1:], "n_rows": counts})
+    table["expected"] = n_rows / n_bins
+    table["expected_low"] = np.maximum(table["expected"] - half, 0.0)
+    table["expected_high"] = table["expected"] + half
+    return table
+
+
+def factor_differences(comparison: QTable) -> QTable:
+    """Return how far each band's factor at the reference epoch lies from the published one.
+
+    Parameters
+    ----------
+    comparison : QTable
+        As `mirical.calibration.comparison.compare_coefficients` makes it.
+
+    Returns
+    -------
+    QTable
+        Columns filter, diff_pct, std_pct (error of ours), published_std_pct,
+        all in percent of the published factor, and basis.
+    """
+    compared = comparison[np.asarray(comparison["quantity"]) == "C_ref"]
+    scale = 100 / np.asarray(compared["published"], dtype=float)
+    table = QTable({"filter": compared["filter"], "diff_pct": compared["diff_pct"]})
+    table["std_pct"] = np.asarray(compared["ours_std"]) * scale * u.percent
+    table["published_std_pct"] = np.asarray(compared["published_std"]) * scale * u.percent
+    table["basis"] = compared["basis"]
+    return table

@@ -1,0 +1,259 @@
+"""The figures of a report: one function each, tables in, a figure out, nothing computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from astropy.table import QTable
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from mirical.bands import BANDS
+from mirical.conventions import FACTOR
+from mirical.number_text import DATA, floats, rows_with, value, words
+from mirical.plotting.canvas import (
+    GREY,
+    OURS,
+    PUBLISHED,
+    SHADE,
+    STYLE,
+    blank,
+    label_below,
+    legend_below,
+    limits,
+    panels,
+)
+from mirical.plotting.marks import (
+    DEVIANT,
+    MARKS,
+    curve_handles,
+    draw_curve,
+    draw_point,
+    draw_rows,
+    drawn_names,
+    hollow_handle,
+    name_band,
+    row_handles,
+    type_handles,
+)
+
+FACTOR_LABEL = r"$C$ [(MJy sr$^{-1}$)/(DN s$^{-1}$ pixel$^{-1}$)]"
+
+
+@rc_context(STYLE)
+def factor_differences(differences: QTable, simulated: bool) -> Figure:
+    """Draw each band's factor at the reference epoch relative to the published one.
+
+    Parameters
+    ----------
+    differences : QTable
+        As `mirical.reporting.curves.factor_differences` makes it.
+    simulated : bool
+        Whether the figure must say that its data are simulated.
+    """
+    figure = blank(3.7, simulated)
+    axes = figure.subplots()
+    place = np.arange(len(differences))
+    published = floats(differences["published_std_pct"])
+    axes.bar(place, 2 * published, bottom=-published, width=0.62, color=PUBLISHED, alpha=0.3, lw=0)
+    axes.axhline(0, color=PUBLISHED, lw=1.2, ls="--")
+    for x, row in enumerate(differences):
+        draw_point(axes, (x, row["diff_pct"]), ("y", row["std_pct"]), OURS, "o", str(row["basis"]))
+    axes.set_xticks(place, words(differences["filter"]), fontsize=10)
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlim(-0.6, len(differences) - 0.4)
+    axes.set_ylabel("Difference from published (%)")
+    ours = Line2D([], [], color=OURS, marker="o", label=r"this run, $\pm 1\sigma$")
+    theirs = Patch(color=PUBLISHED, alpha=0.3, lw=0, label=r"published, $\pm 1\sigma$")
+    legend_below(figure, [ours, theirs, *hollow_handle(differences["basis"])], 3)
+    return figure
+
+
+@rc_context(STYLE)
+def factor_curves(curves: QTable, predictive: QTable, simulated: bool) -> Figure:
+    """Draw C(t) of every fitted band in FULL with its rows and the published curve.
+
+    Parameters
+    ----------
+    curves, predictive : QTable
+        As `mirical.reporting.curves` makes them.
+    simulated : bool
+        Whether the figure must say that its data are simulated.
+    """
+    bands = list(dict.fromkeys(words(curves["filter"])))
+    figure, grid = panels(len(bands), 2.25, simulated)
+    for axes, band in zip(grid, bands, strict=True):
+        curve = rows_with(curves, "filter", band)
+        rows = rows_with(predictive, "filter", band)
+        draw_curve(axes, curve)
+        values, errors = (floats(rows[name], FACTOR) for name in ("factor_full", "factor_full_std"))
+        deviant = floats(rows["outlier_probability"]) > DEVIANT
+        shown = [floats(curve[f"c_{q}"], FACTOR) for q in ("q025", "q975")]
+        sound = values[~deviant], errors[~deviant]
+        axes.set_ylim(limits(np.concatenate([*shown, sound[0] - sound[1], sound[0] + sound[1]])))
+        axes.set_xlim(float(floats(curve["mjd"]).min()), float(floats(curve["mjd"]).max()))
+        draw_rows(axes, floats(rows["mjd"]), values, errors, rows)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        name_band(axes, band)
+    label_below(grid, "Epoch (MJD)")
+    figure.supylabel(FACTOR_LABEL)
+    legend_below(figure, [*curve_handles(), *row_handles(predictive)], 4)
+    return figure
+
+
+@rc_context(STYLE)
+def star_offsets(stars: QTable, simulated: bool) -> Figure:
+    """Draw the offset of each star's predicted flux, by type; hollow where data did not decide it.
+
+    Parameters
+    ----------
+    stars : QTable
+        As `mirical.reporting.run_tables.star_table` makes it.
+    simulated : bool
+        Whether the figure must say that its data are simulated.
+    """
+    kinds = list(MARKS)
+    order = sorted(stars, key=lambda r: (kinds.index(str(r["srctype"])), -value(r["offset_pct"])))
+    figure = blank(1.7 + 0.3 * len(stars), simulated)
+    axes = figure.subplots()
+    axes.axvline(0, color=GREY, lw=0.9)
+    for y, row in enumerate(order):
+        mark = MARKS[str(row["srctype"])]
+        at, error = (value(row["offset_pct"]), y), ("x", row["offset_pct_std"])
+        draw_point(axes, at, error, mark.colour, mark.marker, str(row["basis"]))
+    axes.set_yticks(range(len(order)), drawn_names(row["name"] for row in order))
+    beside = axes.secondary_yaxis("right")
+    beside.set_yticks(
+        range(len(order)), [_rows_and_basis(row["n_rows"], row["basis"]) for row in order]
+    )
+    for side in (axes, beside):
+        side.tick_params(axis="y", length=0)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    axes.set_xlabel("Offset of the predicted flux (%); positive: predicted too bright")
+    handles = type_handles(words(stars["srctype"]))
+    legend_below(figure, [*handles, *hollow_handle(stars["basis"])], 4)
+    return figure
+
+
+@rc_context(STYLE)
+def subarray_throughputs(
+    subarrays: QTable, published: Mapping[str, float], simulated: bool
+) -> Figure:
+    """Draw the throughput D of each subarray beside the published one.
+
+    Parameters
+    ----------
+    subarrays : QTable
+        As `mirical.reporting.run_tables.subarray_table` makes it.
+    published : dict of {str : float}
+        Published D by subarray.
+    simulated : bool
+        Whether the figure must say that its data are simulated.
+    """
+    figure = blank(3.9, simulated, width=7.2)
+    axes = figure.subplots()
+    axes.axhline(1, color=GREY, lw=0.9)
+    for x, row in enumerate(subarrays):
+        draw_point(axes, (x, row["D"]), ("y", row["D_std"]), OURS, "o", _judged(row))
+        known = published.get(str(row["subarray"]), np.nan)
+        axes.plot([x + 0.2], [known], marker="D", ms=6, color=PUBLISHED, ls="")
+    axes.set_xticks(
+        range(len(subarrays)),
+        [f"{r['subarray']}\n{_rows_and_basis(r['n_rows'], r['basis'])}" for r in subarrays],
+        fontsize=10.5,
+    )
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlim(-0.6, len(subarrays) - 0.4)
+    axes.set_ylabel(r"Throughput $D$ relative to FULL")
+    ours = Line2D([], [], color=OURS, marker="o", label=r"this run, $\pm 1\sigma$")
+    theirs = Line2D([], [], color=PUBLISHED, marker="D", ls="", label="published (no error stated)")
+    judged = [_judged(row) for row in subarrays]
+    legend_below(figure, [ours, theirs, *hollow_handle(judged)], 3)
+    return figure
+
+
+@rc_context(STYLE)
+def predictive_rows(predictive: QTable, simulated: bool) -> Figure:
+    """Draw every fitted row over the interval the model predicts for it, a panel a band.
+
+    Parameters
+    ----------
+    predictive : QTable
+        As `mirical.reporting.curves.predictive_table` makes it.
+    simulated : bool
+        Whether the figure must say that its data are simulated.
+    """
+    present = set(words(predictive["filter"]))
+    bands = [band for band in BANDS if band in present]
+    figure, grid = panels(len(bands), 2.1, simulated)
+    for axes, band in zip(grid, bands, strict=True):
+        rows = rows_with(predictive, "filter", band)
+        rows = rows[np.argsort(floats(rows["mjd"]), kind="stable")]
+        place = np.arange(len(rows), dtype=float)
+        wide = float(np.clip(120 / len(rows), 1.5, 9))
+        for low, high, alpha in (("q025", "q975", 0.2), ("q16", "q84", 0.35)):
+            edges = floats(rows[low]), floats(rows[high])
+            axes.vlines(place, *edges, color=OURS, alpha=alpha, lw=wide)
+        axes.axhline(0, color=OURS, lw=0.9)
+        observed = floats(rows["observed"])
+        sound = observed[floats(rows["outlier_probability"]) <= DEVIANT]
+        axes.set_ylim(limits([*floats(rows["q025"]), *floats(rows["q975"]), *sound]))
+        axes.set_xlim(-0.7, len(rows) - 0.3)
+        draw_rows(axes, place, observed, None, rows)
+        every = -(-len(rows) // 9)
+        axes.set_xticks(place[::every], words(rows["row"])[::every])
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        name_band(axes, band)
+    label_below(grid, "Row, in order of time")
+    figure.supylabel("Observed minus predicted (%)")
+    shades = [
+        Patch(color=OURS, alpha=alpha, lw=0, label=f"{level} % of replicated rows")
+        for alpha, level in ((0.48, 68), (0.2, 95))
+    ]
+    legend_below(figure, [*shades, *row_handles(predictive)], 3)
+    return figure
+
+
+@rc_context(STYLE)
+def tail_shares(histogram: QTable, simulated: bool) -> Figure:
+    """Draw how many rows lie where within their predictive distributions.
+
+    Parameters
+    ----------
+    histogram : QTable
+        As `mirical.reporting.curves.tail_histogram` makes it.
+    simulated : bool
+        Whether the figure must say that its data are simulated.
+    """
+    figure = blank(3.6, simulated, width=6.4)
+    axes = figure.subplots()
+    edges = np.append(floats(histogram["low"]), floats(histogram["high"])[-1])
+    low, middle, high = (
+        float(floats(histogram[f"expected{end}"])[0]) for end in ("_low", "", "_high")
+    )
+    axes.axhspan(low, high, color=SHADE, lw=0, label="95 % interval of it")
+    axes.axhline(middle, color=GREY, ls="--", label="expected number")
+    axes.stairs(floats(histogram["n_rows"]), edges, fill=True, color=OURS, alpha=0.45, label="rows")
+    axes.stairs(floats(histogram["n_rows"]), edges, color=OURS, lw=1.2)
+    axes.set_xlim(0, 1)
+    axes.tick_params(axis="x", pad=7)
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_xlabel("Share of replicated rows below the observed one")
+    axes.set_ylabel("Number of rows")
+    legend_below(figure, axes.get_legend_handles_labels()[0][::-1], 3)
+    return figure
+
+
+def _judged(row: QTable.Row) -> str:
+    """Return what a subarray's D rests on; that of FULL needs no data."""
+    return DATA if str(row["subarray"]) == "FULL" else str(row["basis"])
+
+
+def _rows_and_basis(n_rows: int, basis: object) -> str:
+    counted = f"{n_rows} row{'' if n_rows == 1 else 's'}"
+    return counted if str(basis) == DATA else f"{counted}, {basis}"

@@ -1,0 +1,91 @@
+"""The printed tables of how it was done: diagnostics, priors, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mirical.inference.diagnostics import (
+    BFMI_LIMIT,
+    ERROR_NOISE_LIMIT,
+    ESS_LIMIT,
+    MEAN_NOISE_LIMIT,
+    RHAT_LIMIT,
+    Verdict,
+)
+from mirical.inference.jobs import Job
+from mirical.model.cards import Card
+from mirical.number_text import Sheet, count, number, text
+
+PASSES, FAILS = "passes", "FAILS"
+
+_CALLED = {
+    "job": "Job",
+    "card": "Model card",
+    "seed": "Seed",
+    "photometry": "Photometry",
+    "photometry_sha256": "SHA-256 of the photometry",
+    "simulated": "Simulated data",
+}
+
+
+def diagnostic_sheet(verdict: Verdict) -> Sheet:
+    """Return the numbers of the verdict beside their limits."""
+    v = verdict
+    checks = (
+        ("R-hat, largest", number(v.worst_rhat, 4), v.worst_rhat_of, f"at most {RHAT_LIMIT}",
+         v.worst_rhat <= RHAT_LIMIT),
+        ("Bulk effective draws, fewest", number(v.min_ess_bulk, 0), v.min_ess_bulk_of,
+         f"at least {ESS_LIMIT}", v.min_ess_bulk >= ESS_LIMIT),
+        ("Tail effective draws, fewest", number(v.min_ess_tail, 0), v.min_ess_tail_of,
+         f"at least {ESS_LIMIT}", v.min_ess_tail >= ESS_LIMIT),
+        ("Monte-Carlo error of an error, largest (%)", number(100 * v.error_noise, 1),
+         v.error_noise_of, f"at most {100 * ERROR_NOISE_LIMIT:.1f}",
+         v.error_noise <= ERROR_NOISE_LIMIT),
+        ("Monte-Carlo error of a mean, largest (% of its error)", number(100 * v.mean_noise, 1),
+         v.mean_noise_of, f"at most {100 * MEAN_NOISE_LIMIT:.1f}",
+         v.mean_noise <= MEAN_NOISE_LIMIT),
+        ("E-BFMI, smallest", number(v.min_bfmi, 2), "energy", f"at least {BFMI_LIMIT}",
+         v.min_bfmi >= BFMI_LIMIT),
+        ("Divergent draws", count(v.divergences), "all chains", "none", v.divergences == 0),
+    )  # fmt: skip
+    lines = tuple(
+        (text(name), found, text(of), text(limit), text(PASSES if passes else FAILS))
+        for name, found, of, limit, passes in checks
+    )
+    return Sheet("Checks of the sampler", ("Check", "Found", "Of", "Limit", "Verdict"), lines)
+
+
+def prior_sheet(card: Card) -> Sheet:
+    """Return every prior of the card in words, and what it is relative to."""
+    priors = [(term, entry) for term in card.terms for entry in card.stated(term)]
+    lines = tuple(
+        (
+            text(prior.name),
+            text(term),
+            text(prior.describe()),
+            text("none" if prior.unit == "1" else prior.unit),
+            text(prior.reason),
+            text(prior.source or "–"),
+        )
+        for term, prior in priors
+    )
+    heads = ("Quantity", "Term", "Prior", "Unit", "Reason", "Source of the reason")
+    return Sheet("Priors", heads, lines)
+
+
+def provenance_sheet(job: Job, attrs: Mapping[Any, object]) -> Sheet:
+    """Return what is needed to repeat the run."""
+    stated = {_CALLED.get(key, f"Version of {key}"): entry for key, entry in attrs.items()}
+    stated["Simulated data"] = "yes" if attrs.get("simulated") else "no"
+    stated["Predicted fluxes"] = _file_name(job.predicted_fluxes)
+    settings = asdict(job.sampler).items()
+    stated["Sampler"] = ", ".join(f"{key.replace('_', ' ')} {entry}" for key, entry in settings)
+    lines = tuple((text(name), text(entry)) for name, entry in stated.items())
+    return Sheet("What it takes to repeat this run", ("What", "Which"), lines)
+
+
+def _file_name(path: str) -> str:
+    """Return the last part of a path: where a file lay on somebody's disk says nothing."""
+    return path.replace("\\", "/").rsplit("/", 1)[-1]

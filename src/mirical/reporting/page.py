@@ -1,0 +1,138 @@
+"""The report of a run: one page that carries its figures, and the figures beside it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from mirical.calibration.provenance import labelled, run_record
+from mirical.calibration.published import PublishedCalibration
+from mirical.conventions import T0_MJD
+from mirical.number_text import rows_with, words
+from mirical.plotting.canvas import png
+from mirical.plotting.marks import DEVIANT
+from mirical.reporting import curves, figures
+from mirical.reporting.findings import (
+    answer,
+    bands_leaning_on_subarrays,
+    bands_without_rows,
+)
+from mirical.reporting.method_tables import diagnostic_sheet, prior_sheet, provenance_sheet
+from mirical.reporting.result_tables import (
+    Tables,
+    coefficient_sheet,
+    factor_sheet,
+    star_sheet,
+    subarray_sheet,
+)
+from mirical.reporting.row_tables import (
+    FAR,
+    coverage_sheet,
+    deviant_sheet,
+    flagged_sheet,
+    input_sheet,
+)
+
+if TYPE_CHECKING:
+    from mirical.reporting.runs import Run
+
+
+def write_report(run: Run, folder: Path) -> None:
+    """Write ``report.html``, complete in itself, and its figures as ``figures/*.png``.
+
+    Parameters
+    ----------
+    run : Run
+        What a job produced.
+    folder : Path
+        An existing folder.
+    """
+    simulated = bool(run.posterior.attrs["simulated"])
+    drawn = {name: png(figure) for name, figure in draw(run.tables, simulated).items()}
+    known = run_record(run.posterior.attrs)
+    (folder / "figures").mkdir()
+    for name, picture in drawn.items():
+        (folder / "figures" / f"{name}.png").write_bytes(labelled(picture, known))
+    (folder / "report.html").write_text(render(run, drawn), encoding="utf-8")
+
+
+def draw(tables: Tables, simulated: bool) -> dict[str, Figure]:
+    """Return the figures of a report by file name without ``.png``."""
+    predictive = tables["predictive"]
+    return {
+        "differences": figures.factor_differences(
+            curves.factor_differences(tables["comparison"]), simulated
+        ),
+        "curves": figures.factor_curves(tables["curves"], predictive, simulated),
+        "stars": figures.star_offsets(tables["stars"], simulated),
+        "subarrays": figures.subarray_throughputs(
+            tables["subarrays"], PublishedCalibration().throughput, simulated
+        ),
+        "predictive": figures.predictive_rows(predictive, simulated),
+        "tails": figures.tail_shares(curves.tail_histogram(predictive), simulated),
+    }
+
+
+def render(run: Run, pictures: dict[str, bytes]) -> str:
+    """Return the page; every text from a table or a card is escaped.
+
+    Parameters
+    ----------
+    run : Run
+        What a job produced.
+    pictures : dict of {str : bytes}
+        Its figures as PNG.
+    """
+    encoded = {name: b64encode(picture).decode("ascii") for name, picture in pictures.items()}
+    return page_of("report.html", _content(run) | {"pictures": encoded})
+
+
+def page_of(template: str, content: dict[str, Any]) -> str:
+    """Return a page: a template of this package with its content, every text escaped."""
+    environment = Environment(
+        loader=PackageLoader("mirical.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(content) + "\n"
+
+
+def _content(run: Run) -> dict[str, Any]:
+    """Return everything the template names, ready to print."""
+    tables, card = run.tables, run.inputs.card
+    rows = tables["rows"]
+    return {
+        "job": run.job.name,
+        "card": card,
+        "attrs": run.posterior.attrs,
+        "verdict": run.verdict,
+        "answer": answer(tables, run.verdict),
+        "no_data": bands_without_rows(tables["coefficients"]),
+        "leaning": bands_leaning_on_subarrays(tables),
+        "n_rows": len(rows),
+        "n_fitted": len(rows_with(rows, "fate", "used")),
+        "n_flagged": len(rows_with(rows, "fate", "flagged")),
+        "n_stars": len(set(words(rows["name"]))),
+        "t0": T0_MJD,
+        "deviant": DEVIANT,
+        "far": FAR,
+        "files": [f"{name}.ecsv" for name in tables],
+        "card_file": f"{card.name}.toml",
+        "factors": factor_sheet(tables),
+        "coefficients": coefficient_sheet(tables, run.inputs.card.law),
+        "inputs": input_sheet(tables),
+        "flagged": flagged_sheet(tables),
+        "deviants": deviant_sheet(tables),
+        "stars": star_sheet(tables),
+        "subarrays": subarray_sheet(tables),
+        "coverage": coverage_sheet(curves.predictive_coverage(tables["predictive"])),
+        "diagnostics": diagnostic_sheet(run.verdict),
+        "priors": prior_sheet(card),
+        "provenance": provenance_sheet(run.job, run.posterior.attrs),
+    }

@@ -1,0 +1,72 @@
+"""A page about a run: what is told of it, and the folder of page, tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from astropy.table import QTable
+
+from mirical.calibration.provenance import labelled, run_record, stamp
+from mirical.storage.files import whole_folder
+from mirical.tables.formats import write_ecsv
+
+_FORMER = ("figures/*.png",)  # of versions before the list of files
+
+
+@dataclass(frozen=True)
+class AboutRun:
+    """What is told of a run.
+
+    Attributes
+    ----------
+    name : str
+        The run's.
+    attrs : dict
+        Its provenance.
+    tables : dict of {str : QTable}
+        By file name without ``.ecsv``.
+    """
+
+    name: str
+    attrs: dict[str, Any]
+    tables: dict[str, QTable]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the run's rows were simulated."""
+        return bool(self.attrs["simulated"])
+
+
+def write_page(
+    about: AboutRun, page: str, text: str, pictures: Mapping[str, bytes], folder: Path
+) -> None:
+    """Write a page, the tables and ``figures/`` into a folder, all or nothing.
+
+    Parameters
+    ----------
+    about : AboutRun
+        Whose tables are written.
+    page, text : str
+        Name of the page and what stands on it.
+    pictures : mapping of {str : bytes}
+        PNG by file name without ``.png``.
+    folder : Path
+        Where to.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    with whole_folder(folder, former=_FORMER, listed=True) as beside:
+        known = {"run": about.name, **run_record(about.attrs)}
+        for name, table in about.tables.items():
+            stamp(table, known)
+            write_ecsv(table, beside / f"{name}.ecsv")
+        (beside / "figures").mkdir()
+        for name, picture in pictures.items():
+            (beside / "figures" / f"{name}.png").write_bytes(labelled(picture, known))
+        (beside / page).write_text(text, encoding="utf-8")

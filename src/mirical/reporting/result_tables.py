@@ -1,0 +1,189 @@
+"""The printed tables of what a run found, each beside what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from astropy.table import QTable
+
+from mirical.bands import BANDS
+from mirical.calibration.published import PublishedCalibration
+from mirical.conventions import FACTOR_TEXT
+from mirical.model.timelaw import ADDITIVE, LAWS
+from mirical.number_text import (
+    DATA,
+    NOTHING,
+    Entry,
+    Sheet,
+    count,
+    floats,
+    measured,
+    number,
+    percent,
+    rows_with,
+    signed,
+    text,
+    value,
+    words,
+)
+from mirical.plotting.marks import MARKS
+
+Tables = Mapping[str, QTable]
+"""A run's tables by name."""
+
+_SIGNIFICANT = 2  # sigma from zero below which a colour term is greyed
+_INSIGNIFICANT = f"within {_SIGNIFICANT} σ of zero"
+
+
+def factor_sheet(tables: Tables) -> Sheet:
+    """Return the factors at the reference epoch beside the published ones."""
+    coefficients = tables["coefficients"]
+    stars = dict(zip(words(coefficients["filter"]), coefficients["n_stars"], strict=True))
+    apertures = floats(coefficients["aperture_pct"])
+    aperture = dict(zip(words(coefficients["filter"]), apertures, strict=True))
+    fitted = rows_with(tables["rows"], "fate", "used")
+    lines = []
+    for row in rows_with(tables["comparison"], "quantity", "C_ref"):
+        band, basis = str(row["filter"]), str(row["basis"])
+        rows = rows_with(fitted, "filter", band)
+        ours, error = value(row["ours"]), value(row["ours_std"])
+        lines.append(
+            (
+                text(band),
+                number(BANDS[band].pivot, 3),
+                measured(ours, error, basis),
+                number(100 * error / ours, 1, basis),
+                number(aperture[band], 2),
+                measured(value(row["published"]), value(row["published_std"])),
+                signed(value(row["diff_pct"]), 1, basis=basis),
+                signed(value(row["diff_sigma"]), 1, basis=basis),
+                count(stars[band]),
+                count(len(rows)),
+                text(", ".join(dict.fromkeys(words(rows["subarray"])))),
+            )
+        )
+    return Sheet(
+        f"C at MJD {coefficients.meta['C_ref_mjd']:.0f} in FULL, {FACTOR_TEXT}",
+        (
+            "Band",
+            "λ (µm)",
+            "C",
+            "error (%)",
+            "aperture (%)",
+            "C",
+            "(%)",
+            "(σ)",
+            "Stars",
+            "Rows",
+            "Observed in",
+        ),
+        tuple(lines),
+        groups=(("", 2), ("This run", 3), ("Published", 1), ("Difference", 2), ("Rests on", 3)),
+    )
+
+
+_EQUATIONS = {ADDITIVE: "C(t) = A + B exp[−(t − t0)/τ]"} | {
+    name: f"{law.equation}, x = t − t0, B = C(t0) − A"
+    for name, law in LAWS.items()
+    if name != ADDITIVE
+}
+"""The time law as the coefficients' title states it."""
+
+
+def coefficient_sheet(tables: Tables, law: str) -> Sheet:
+    """Return A, B, tau and repeatability beside the published ones, with the run's time law."""
+    comparison = tables["comparison"]
+    repeatability = _repeatability(tables["coefficients"])
+    lines = []
+    for band in dict.fromkeys(words(comparison["filter"])):
+        line = [text(band)]
+        for quantity in ("A", "B", "tau"):
+            row = rows_with(rows_with(comparison, "filter", band), "quantity", quantity)[0]
+            published = measured(value(row["published"]), value(row["published_std"]))
+            difference = value(row["diff_pct"]), value(row["diff_sigma"])
+            ours = value(row["ours"]), value(row["ours_std"])
+            line += _side_by_side(ours, published, difference, str(row["basis"]))
+        lines.append((*line, *repeatability[band]))
+    return Sheet(
+        f"Coefficients of {_EQUATIONS[law]}, A and B in {FACTOR_TEXT}",
+        ("Band", *("this run", "published", "difference") * 4),
+        tuple(lines),
+        groups=(("", 1), ("A", 3), ("B", 3), ("τ (d)", 3), ("Repeatability (%)", 3)),
+    )
+
+
+def _repeatability(coefficients: QTable) -> dict[str, list[Entry]]:
+    published = PublishedCalibration().coefficients
+    names, printed = words(published["filter"]), floats(published["sigma_repeat_pct"])
+    theirs = dict(zip(names, printed, strict=True))
+    entries = {}
+    for row in coefficients:
+        band = str(row["filter"])
+        ours, error = value(row["repeatability_pct"]), value(row["repeatability_pct_std"])
+        difference = 100 * (ours / theirs[band] - 1), (ours - theirs[band]) / error
+        entries[band] = _side_by_side(
+            (ours, error), number(theirs[band], 2), difference, str(row["repeatability_basis"])
+        )
+    return entries
+
+
+def _side_by_side(
+    ours: tuple[float, float], published: Entry, difference: tuple[float, float], basis: str
+) -> list[Entry]:
+    in_percent, sigma = (percent(difference[0]), signed(difference[1], 1, " σ").text)
+    stated = "\n".join(part for part in (in_percent, sigma) if part != NOTHING)
+    return [measured(*ours, basis), published, Entry(stated or NOTHING, basis)]
+
+
+def star_sheet(tables: Tables) -> Sheet:
+    """Return the offset of each star's predicted flux and its strongest colour term."""
+    lines = []
+    for row in tables["stars"]:
+        colour, colour_error = (value(row[f"largest_colour_pct{end}"]) for end in ("", "_std"))
+        clear = abs(colour) > _SIGNIFICANT * colour_error
+        offset, error = (value(row[f"offset_pct{end}"]) for end in ("", "_std"))
+        lines.append(
+            (
+                text(row["name"]),
+                text(MARKS[str(row["srctype"])].label),
+                measured(offset, error, str(row["basis"])),
+                count(row["n_rows"]),
+                count(row["n_bands"]),
+                text(row["largest_colour_band"]),
+                measured(colour, colour_error, DATA if clear else _INSIGNIFICANT),
+            )
+        )
+    return Sheet(
+        "Offsets of the predicted fluxes; positive: predicted too bright",
+        ("Star", "Type", "Offset (%)", "Rows", "Bands", "band", "offset there (%)"),
+        tuple(lines),
+        groups=(("", 5), ("Strongest colour term", 2)),
+    )
+
+
+def subarray_sheet(tables: Tables) -> Sheet:
+    """Return the throughput of each subarray beside the published one."""
+    published = PublishedCalibration().throughput
+    lines = []
+    for row in tables["subarrays"]:
+        name, basis = str(row["subarray"]), str(row["basis"])
+        ours, error, theirs = value(row["D"]), value(row["D_std"]), published[name]
+        # FULL is the unit of D: there is nothing to differ.
+        known = error > 0
+        lines.append(
+            (
+                text(name),
+                measured(ours, error, basis),
+                number(theirs, 3),
+                signed(100 * (ours / theirs - 1) if known else np.nan, 1, basis=basis),
+                signed((ours - theirs) / error if known else np.nan, 1, basis=basis),
+                count(row["n_rows"]),
+            )
+        )
+    return Sheet(
+        "Throughput D relative to FULL",
+        ("Subarray", "this run", "published", "(%)", "(σ)", "Rows"),
+        tuple(lines),
+        groups=(("", 1), ("D", 2), ("Difference", 2), ("", 1)),
+    )

@@ -1,0 +1,1 @@
+"""Other models of the same rows: fitted, compared, stacked, asked for the future."""

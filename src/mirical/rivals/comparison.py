@@ -1,0 +1,214 @@
+"""`mirical rivals`: rival models of the same rows, compared, stacked and asked for the future."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from mirical.conventions import FACTOR, T0_MJD
+from mirical.inference.jobs import Inputs
+from mirical.model.cards import Card
+from mirical.model.timelaw import LAWS
+from mirical.reporting.page_folder import AboutRun
+from mirical.rivals.fits import CHAINS, TIME_LAWS, Predictions, RivalFits, cut_dates
+from mirical.rivals.stacking import (
+    Standing,
+    mixture_density,
+    mixture_quantiles,
+    mixture_share,
+    standings,
+)
+from mirical.rivals.store import Found, KeptRivals
+
+Floats = NDArray[np.float64]
+
+STACK = "stack"
+"""Name of the mixture of all models in tables."""
+
+UNTIL = 62502.0
+"""MJD of 2030-01-01."""
+
+_DATES = 31
+_QUANTILES = {"q025": 0.025, "q16": 0.16, "q50": 0.5, "q84": 0.84, "q975": 0.975}
+
+
+class ModelComparison(AboutRun):
+    """What rival models say of a run's rows: tables models, forecast and, with cuts, hindcasts."""
+
+
+def forecast_dates(inputs: Inputs, until: float) -> Floats:
+    """Return the epochs C is told at: evenly from t0, the rows' last one among them."""
+    last = T0_MJD + float(np.max(inputs.design.elapsed))
+    return np.union1d(np.linspace(T0_MJD, max(until, last), _DATES), [last])
+
+
+def fit_rivals(
+    inputs: Inputs,
+    cards: Sequence[Card],
+    dates: Floats,
+    cuts: int,
+    kept: KeptRivals,
+    seed: int,
+    begin: Callable[[str, int], Callable[[], None]],
+) -> dict[str, Found]:
+    """Fit every card that is not kept yet; return what all predict, by card.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The run's rows.
+    cards : sequence of Card
+        The rivals.
+    dates : (date,) array
+        Epochs at which C is predicted.
+    cuts : int
+        Dates before which hindcasts know the rows, made by the cards of `TIME_LAWS` alone.
+    kept : KeptRivals
+        Where what was done is kept.
+    seed : int
+        Fixes every random number.
+    begin : callable
+        Told of a card and the number of its fits, returns who is told of each.
+    """
+    at = cut_dates(inputs.design, cuts)
+    found: dict[str, Found] = {}
+    for card in cards:
+        known = kept.load(card)
+        of_card = at if card.name in TIME_LAWS else at[:0]
+        advance = begin(card.name, 1 + len(of_card))
+        if known is None:
+            stop = Event()
+            known = {}
+            try:
+                fits = RivalFits(inputs.design, card, dates, seed)
+                for cut, predicted in fits.run(of_card.tolist(), stop):
+                    known[cut] = predicted
+                    advance()
+            finally:
+                stop.set()
+            kept.save(card, known)
+        found[card.name] = known
+    return found
+
+
+def compare_models(
+    name: str,
+    attrs: dict[str, Any],
+    inputs: Inputs,
+    cards: Sequence[Card],
+    found: Mapping[str, Found],
+    dates: Floats,
+) -> ModelComparison:
+    """Return the comparison, the forecasts and the hindcasts of fitted rivals."""
+    whole = {card: of[None] for card, of in found.items()}
+    stands = standings(whole)
+    tables = {
+        "models": model_table(cards, whole, stands),
+        "forecast": forecast_table(inputs.design.bands, whole, stands, dates),
+    }
+    if any(len(of) > 1 for of in found.values()):
+        tables["hindcasts"] = hindcast_table(found)
+    for table in tables.values():
+        table.meta |= {"run": name, "seed": int(attrs["seed"]), "chains": CHAINS}
+        table.meta |= {"rows_end_mjd": T0_MJD + float(np.max(inputs.design.elapsed))}
+        if attrs["simulated"]:
+            table.meta["simulated"] = True
+    return ModelComparison(name, attrs, tables)
+
+
+def model_table(
+    cards: Sequence[Card], whole: Mapping[str, Predictions], stands: Mapping[str, Standing]
+) -> QTable:
+    """Return a line a model, the best first and those that failed last."""
+    of = {card.name: card for card in cards}
+    order = [*stands, *(card for card in whole if card not in stands)]
+    nothing = Standing(np.nan, np.nan, np.nan, np.nan, 0.0, 0)
+    ordered = [stands.get(card, nothing) for card in order]
+    table = QTable()
+    table["model"] = order
+    table["title"] = [of[card].title for card in order]
+    table["law"] = [LAWS[of[card].law].equation for card in order]
+    for column in ("elpd", "elpd_se", "behind", "behind_se"):
+        table[column] = [round(float(getattr(one, column)), 2) for one in ordered]
+    table["weight"] = [round(one.weight, 3) for one in ordered]
+    table["rough_rows"] = [one.rough for one in ordered]
+    table["problem"] = [whole[card].problem for card in order]
+    table["elpd"].info.description = "Expected log predictive density, each row given all others"
+    table["behind"].info.description = "How far elpd is behind the best"
+    table["behind_se"].info.description = "Its standard error, that of the draws included"
+    table["weight"].info.description = "Share in the stack"
+    table["rough_rows"].info.description = "Rows whose Pareto k is above 0.7"
+    table["problem"].info.description = "Why the fit must not be believed"
+    table.meta["title"] = "Rival models of the same rows"
+    return table
+
+
+def forecast_table(
+    bands: Sequence[str],
+    whole: Mapping[str, Predictions],
+    stands: Mapping[str, Standing],
+    dates: Floats,
+) -> QTable:
+    """Return C of each band in FULL under each time law and under the stack of all models."""
+    draws = {card: whole[card].log_c for card in stands}
+    mixtures = {card: {card: 1.0} for card in stands if card in TIME_LAWS}
+    mixtures[STACK] = {card: one.weight for card, one in stands.items()}
+    pieces = []
+    for model, weights in mixtures.items():
+        found = np.exp(mixture_quantiles(draws, weights, tuple(_QUANTILES.values())))
+        for b, band in enumerate(bands):
+            piece = QTable({"model": [model] * len(dates), "filter": [band] * len(dates)})
+            piece["mjd"] = dates * u.d
+            for name, values in zip(_QUANTILES, found[:, b], strict=True):
+                piece[f"c_{name}"] = values * FACTOR
+            pieces.append(piece)
+    table = QTable({n: np.concatenate([p[n] for p in pieces]) for n in pieces[0].colnames})
+    table.meta["title"] = "Calibration factors in FULL under each time law and their stack"
+    return table
+
+
+def hindcast_table(found: Mapping[str, Found]) -> QTable:
+    """Return how fits to the rows before each cut date predict those after it."""
+    cuts = sorted({cut for of in found.values() for cut in of if cut is not None})
+    lines = []
+    for cut in cuts:
+        past = {card: of[cut] for card, of in found.items() if cut in of}
+        lines += [line for line in _hindcasts(cut, past)]
+    table = QTable(rows=lines)
+    table["cut_mjd"] = table["cut_mjd"] * u.d
+    table["log_score"].info.description = "Mean log density of a later row"
+    table["inside_68"].info.description = "Later rows in the central 68 % of their prediction"
+    table["inside_95"].info.description = "The same of 95 %"
+    table.meta["title"] = "Rows after a date, predicted from those before it"
+    return table
+
+
+def _hindcasts(cut: float, past: Mapping[str, Predictions]) -> list[dict[str, Any]]:
+    stands = standings(past)
+    later = {card: past[card].later for card in stands}
+    shares = {card: past[card].share for card in stands}
+    mixtures = {card: {card: 1.0} for card in past if card in stands}
+    if stands:
+        mixtures[STACK] = {card: one.weight for card, one in stands.items()}
+    lines = []
+    for model, weights in mixtures.items():
+        density, share = mixture_density(later, weights), mixture_share(shares, weights)
+        lines.append(
+            {
+                "cut_mjd": round(T0_MJD + cut, 3),
+                "model": model,
+                "weight": round(stands[model].weight, 3) if model in stands else 1.0,
+                "rows_before": past[next(iter(stands))].log_likelihood.shape[1],
+                "rows_after": len(density),
+                "log_score": round(float(density.mean()), 4),
+                "inside_68": int(np.sum((share > 0.16) & (share < 0.84))),
+                "inside_95": int(np.sum((share > 0.025) & (share < 0.975))),
+            }
+        )
+    return lines

@@ -1,0 +1,1 @@
+"""Simulated programs of known truth: exposures, errors and faults, tables and images."""

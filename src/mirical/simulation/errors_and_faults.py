@@ -1,0 +1,206 @@
+"""What moves a simulated row off its calibration: errors the model knows, faults it does not.
+
+All are shifts of ln C, so positive means predicted too bright, or measured too faint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from mirical.bands import BANDS
+from mirical.dust import dust_over_star
+from mirical.randomness import generator
+from mirical.simulation.truth import smooth_in_wavelength
+from mirical.stars import STAR_TYPES, STARS
+
+Floats = NDArray[np.float64]
+
+DUSTY_STAR = "HD 180609"
+DUST_TEMPERATURE = 128.0
+"""Kelvin: makes an excess that is 25 % at F2550W 2 % at F1500W (the star is in its
+Rayleigh-Jeans tail, so the excess goes as lambda^-1 / (exp(hc / lambda k T) - 1))."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Spreads of the errors every program has and the model knows.
+
+    Attributes
+    ----------
+    star_offset : float
+        Gray error of a star's predicted flux, fraction (Bohlin et al. 2014: about 2 %).
+    type_offset : float
+        Error common to a type of star, fraction (Fig. 7: types agree within a percent).
+    colour : float
+        Error of a star's flux in one band, smooth in wavelength, fraction
+        (mid-infrared colours of vetted standards are good to better than a percent).
+    visit : float
+        What the bands of one visit share, fraction (monthly F770W scatter is 0.2 %).
+    repeatability : float
+        Multiple of each band's true repeatability; 1 scatters the rows by it, 0 not at all.
+    photometry : float
+        Multiple of each row's ``ifluxunc``, likewise.
+    """
+
+    star_offset: float = 0.02
+    type_offset: float = 0.005
+    colour: float = 0.007
+    visit: float = 0.0025
+    repeatability: float = 1.0
+    photometry: float = 1.0
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong in a program beyond the errors; zero switches a fault off.
+
+    Attributes
+    ----------
+    debris_disk : float
+        Excess of HD 180609 at F2550W, fraction of the star; a twelfth of it is left at
+        F1500W, as with dust of `DUST_TEMPERATURE` (section 3.2 found the disk).
+    deviant_rows : float
+        Rate of rows 5 to 30 % faint, fraction of rows (one of Table 5's 31 is 28 % faint).
+    off_visit : float
+        Loss of one visit in all its bands, fraction (a guiding failure that passed).
+    subarray_by_band : float
+        Spread of ln D between bands about a subarray's own D, fraction (the
+        dedicated sequences of section 3.3 disagree by up to 4 %, most by less than 1 %).
+    """
+
+    debris_disk: float = 0.25
+    deviant_rows: float = 0.01
+    off_visit: float = 0.02
+    subarray_by_band: float = 0.007
+
+
+NO_ERRORS = Errors(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+NO_FAULTS = Faults(0.0, 0.0, 0.0, 0.0)
+
+_FAINTEST, _LEAST = 0.30, 0.05  # range of a deviant row's missing flux, fraction
+
+
+@dataclass(frozen=True)
+class Disturbances:
+    """The shifts of ln C that were drawn for one program.
+
+    Attributes
+    ----------
+    type_offset : dict of {str : float}
+        By star type.
+    star_offset : dict of {str : float}
+        By star, that of its type included.
+    star_band_offset : dict of {(str, str) : float}
+        By star and band, a debris disk included.
+    debris_disk : dict of {str : float}
+        Excess of `DUSTY_STAR` by band, fraction of the star.
+    visit_offset : dict of {str : float}
+        By visit as ``"STAR VISIT"``, a faulty visit's loss included.
+    off_visit : str or None
+        The faulty visit.
+    deviant : (row,) array
+        Missing fraction of the flux of each row; 0 for sound rows.
+    """
+
+    type_offset: dict[str, float]
+    star_offset: dict[str, float]
+    star_band_offset: dict[tuple[str, str], float]
+    debris_disk: dict[str, float]
+    visit_offset: dict[str, float]
+    off_visit: str | None
+    deviant: Floats
+
+    def shifts(self, rows: QTable) -> Floats:
+        """Return the sum of all shifts for each row of the program."""
+        star = [self.star_offset[name] for name in rows["name"]]
+        pairs = zip(rows["name"], rows["filter"], strict=True)
+        colour = [self.star_band_offset[pair] for pair in pairs]
+        visit = [self.visit_offset[name] for name in visit_names(rows)]
+        return np.array(star) + np.array(colour) + np.array(visit) - np.log1p(-self.deviant)
+
+
+def draw_disturbances(rows: QTable, seed: int, errors: Errors, faults: Faults) -> Disturbances:
+    """Draw the disturbances of a program; each kind from a generator of its own.
+
+    Parameters
+    ----------
+    rows : QTable
+        As `observing_program` makes them.
+    seed : int
+        Seed of the simulation.
+    errors, faults : Errors, Faults
+        How large each kind is.
+    """
+    types = errors.type_offset * generator(seed, "type offsets").standard_normal(len(STAR_TYPES))
+    type_offset = dict(zip(STAR_TYPES, types.tolist(), strict=True))
+    stars = errors.star_offset * generator(seed, "star offsets").standard_normal(len(STARS))
+    star_offset = {
+        star.name: type_offset[star.srctype] + float(own)
+        for star, own in zip(STARS.values(), stars, strict=True)
+    }
+    disk = dict.fromkeys(BANDS, 0.0) | dust_excess(faults.debris_disk)
+    visit_offset, off_visit = _visit_offsets(rows, seed, errors.visit, faults.off_visit)
+    return Disturbances(
+        type_offset=type_offset,
+        star_offset=star_offset,
+        star_band_offset=_star_band_offsets(seed, errors.colour, disk),
+        debris_disk=disk,
+        visit_offset=visit_offset,
+        off_visit=off_visit,
+        deviant=_deviant_rows(len(rows), seed, faults.deviant_rows),
+    )
+
+
+def dust_excess(at_reddest: float) -> dict[str, float]:
+    """Return the excess of `DUSTY_STAR` by band, as a fraction of the star.
+
+    Parameters
+    ----------
+    at_reddest : float
+        The excess at F2550W.
+    """
+    pivots = np.array([band.pivot for band in BANDS.values()])
+    shape = dust_over_star(pivots, DUST_TEMPERATURE)
+    return dict(zip(BANDS, (at_reddest * shape / shape[-1]).tolist(), strict=True))
+
+
+def visit_names(rows: QTable) -> list[str]:
+    """Return each row's visit as the photometry reader names it: star and visit id."""
+    return [f"{name} {visit}" for name, visit in zip(rows["name"], rows["visit"], strict=True)]
+
+
+def _star_band_offsets(
+    seed: int, spread: float, disk: dict[str, float]
+) -> dict[tuple[str, str], float]:
+    drawn = spread * smooth_in_wavelength(generator(seed, "colour offsets"), len(STARS))
+    offsets = {
+        (star, band): float(drawn[i, j])
+        for i, star in enumerate(STARS)
+        for j, band in enumerate(BANDS)
+    }
+    for band, excess in disk.items():
+        offsets[DUSTY_STAR, band] -= float(np.log1p(excess))
+    return offsets
+
+
+def _visit_offsets(
+    rows: QTable, seed: int, spread: float, loss: float
+) -> tuple[dict[str, float], str | None]:
+    names = list(dict.fromkeys(visit_names(rows)))
+    drawn = spread * generator(seed, "visit offsets").standard_normal(len(names))
+    offsets = dict(zip(names, drawn.tolist(), strict=True))
+    faulty = str(generator(seed, "off visit").choice(names))
+    if loss == 0:
+        return offsets, None
+    offsets[faulty] -= float(np.log1p(-loss))
+    return offsets, faulty
+
+
+def _deviant_rows(n: int, seed: int, rate: float) -> Floats:
+    random = generator(seed, "deviant rows")
+    chosen = random.uniform(size=n) < rate
+    return np.where(chosen, random.uniform(_LEAST, _FAINTEST, n), 0.0)

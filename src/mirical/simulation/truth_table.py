@@ -1,0 +1,89 @@
+"""The true values behind a simulated program as one long table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from astropy.table import QTable, Table
+
+from mirical.bands import BANDS, SUBARRAYS
+from mirical.conventions import FACTOR
+from mirical.simulation.errors_and_faults import DUSTY_STAR, Disturbances
+from mirical.simulation.truth import Coefficients
+
+Record = tuple[str, str, str, str, float, str]
+
+_COLUMNS = {
+    "quantity": "A, B, tau, repeatability, D, D_band and the offsets as a posterior names them; "
+    "debris_disk, off_visit and deviant where there are any",
+    "filter": "Band, where the quantity has one",
+    "subarray": "Subarray, where the quantity has one",
+    "name": "Star, star type, visit (star and visit id) or row number counted from 1",
+    "value": "True value; offsets in ln C, deviant as the missing fraction of the flux",
+    "unit": "Its unit",
+}
+
+
+def truth_table(rows: QTable, coefficients: Coefficients, drawn: Disturbances) -> Table:
+    """Return every true value of a program, one a line.
+
+    Parameters
+    ----------
+    rows : QTable
+        The program's exposures; only what they touch is listed of the offsets.
+    coefficients : Coefficients
+        The true calibration.
+    drawn : Disturbances
+        What moved the rows off it.
+
+    Returns
+    -------
+    Table
+        Columns quantity, filter, subarray, name, value, unit.
+    """
+    records = [*_calibration(coefficients), *_offsets(rows, drawn), *_faults(rows, drawn)]
+    table = Table(rows=records, names=list(_COLUMNS))
+    for column, text in _COLUMNS.items():
+        table[column].info.description = text
+    return table
+
+
+def _calibration(coefficients: Coefficients) -> Iterator[Record]:
+    units = {"A": FACTOR.to_string(), "B": FACTOR.to_string(), "tau": "d", "repeatability": "1"}
+    for quantity, unit in units.items():
+        for band, value in zip(BANDS, getattr(coefficients, quantity), strict=True):
+            yield quantity, band, "", "", float(value), unit
+    for quantity, values in coefficients.of_law.items():
+        if values.ndim:
+            for band, value in zip(BANDS, values, strict=True):
+                yield quantity, band, "", "", float(value), "1"
+        else:
+            yield quantity, "", "", "", float(values), "1"
+    for j, subarray in enumerate(SUBARRAYS):
+        yield "D", "", subarray, "", float(coefficients.D[j]), "1"
+        for i, band in enumerate(BANDS):
+            yield "D_band", band, subarray, "", float(coefficients.D_band[i, j]), "1"
+
+
+def _offsets(rows: QTable, drawn: Disturbances) -> Iterator[Record]:
+    for kind, value in drawn.type_offset.items():
+        yield "type_offset", "", "", kind, value, "1"
+    for star in dict.fromkeys(map(str, rows["name"])):
+        yield "star_offset", "", "", star, drawn.star_offset[star], "1"
+    pairs = zip(map(str, rows["name"]), map(str, rows["filter"]), strict=True)
+    for star, band in dict.fromkeys(pairs):
+        yield "star_band_offset", band, "", star, drawn.star_band_offset[star, band], "1"
+    for visit, value in drawn.visit_offset.items():
+        yield "visit_offset", "", "", visit, value, "1"
+
+
+def _faults(rows: QTable, drawn: Disturbances) -> Iterator[Record]:
+    for band, excess in drawn.debris_disk.items():
+        if excess:
+            yield "debris_disk", band, "", DUSTY_STAR, excess, "1"
+    if drawn.off_visit is not None:
+        yield "off_visit", "", "", drawn.off_visit, drawn.visit_offset[drawn.off_visit], "1"
+    for number, (row, missing) in enumerate(zip(rows, drawn.deviant, strict=True), start=1):
+        if missing:
+            band, subarray = str(row["filter"]), str(row["subarray"])
+            yield "deviant", band, subarray, str(number), float(missing), "1"

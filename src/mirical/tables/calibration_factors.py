@@ -1,0 +1,134 @@
+"""From checked rows to log calibration factors with their errors (paper Eq. 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from mirical.conventions import FACTOR, PIXEL_SOLID_ANGLE
+from mirical.errors import InputError
+from mirical.stars import star_hint, star_key
+from mirical.tables.apertures import Aperture
+from mirical.tables.photometry import Observations
+from mirical.tables.predicted_fluxes import predicted_fluxes
+from mirical.tables.stated_apertures import refuse_other_apertures
+
+
+@dataclass(frozen=True)
+class CalibrationFactors:
+    """The log calibration factor of every row.
+
+    Attributes
+    ----------
+    observations : Observations
+        The rows, with flags final (``no_prediction`` included) and
+        ``model_flux``, ``model_flux_unc`` [mJy] filled in.
+    table : QTable
+        One row per observation: ``factor`` [(MJy/sr)/(DN/s/pixel)],
+        ``log_factor`` and ``log_factor_unc`` (natural logarithm, NaN where flagged),
+        ``aperture_correction`` and ``aperture_correction_unc``.
+    apertures : dict of {str : Aperture}
+        Apertures the count rates were measured in, by band. The error of
+        their corrections is common to a band, cancels for point sources
+        measured the same way, and is therefore not part of ``log_factor_unc``.
+    """
+
+    observations: Observations
+    table: QTable
+    apertures: dict[str, Aperture]
+
+
+def calibration_factors(
+    observations: Observations,
+    predicted: dict[tuple[str, str], float],
+    apertures: dict[str, Aperture],
+) -> CalibrationFactors:
+    """Return C = F / (N A_cor Omega_pix) of every row (Eq. 3) and its logarithm.
+
+    Parameters
+    ----------
+    observations : Observations
+        Checked rows.
+    predicted : dict of {(star, band) : float}
+        Predicted flux densities in mJy, used where a row brings no ``model_flux``.
+    apertures : dict of {str : Aperture}
+        Aperture and annulus of each band.
+
+    Raises
+    ------
+    InputError
+        If no row is left to fit, rows contradict each other on a star's predicted flux, or they
+        were measured in other apertures.
+    """
+    refuse_other_apertures(observations.source, observations.measured_in, apertures)
+    rows = observations.table.copy()
+    predicted_fluxes(rows, _looked_up(rows, predicted), observations.source)
+    unpredicted = ~np.isfinite(rows["model_flux"].value)
+    rows["flag"] = [
+        "no_prediction" if lost and not flag else str(flag)
+        for flag, lost in zip(rows["flag"], unpredicted, strict=True)
+    ]
+    rows["reason"] = [
+        reason or (_unpredicted(str(name), str(band)) if flag == "no_prediction" else "")
+        for reason, flag, name, band in zip(
+            rows["reason"], rows["flag"], rows["name"], rows["filter"], strict=True
+        )
+    ]
+    if all(rows["flag"]):
+        reasons = ", ".join(sorted({str(flag) for flag in rows["flag"]}))
+        hints = [reason for reason in rows["reason"][unpredicted] if "did you mean" in reason]
+        raise InputError(
+            f"{observations.source}: every row is flagged ({reasons}); nothing to fit"
+            + (f": {hints[0]}" if hints else ".")
+        )
+
+    # A flagged row may not even know its band.
+    unknown = Aperture(np.nan, np.nan, np.nan)
+    used_apertures = [apertures.get(str(band), unknown) for band in rows["filter"]]
+    corrections = np.array([aperture.correction for aperture in used_apertures])
+    factor = calibration_factor(rows["model_flux"], rows["iflux"], corrections)
+    used = np.array([not flag for flag in rows["flag"]])
+    table = QTable(
+        {
+            "factor": factor,
+            "log_factor": np.where(used, np.log(factor.value), np.nan),
+            "log_factor_unc": np.where(used, (rows["ifluxunc"] / rows["iflux"]).value, np.nan),
+            "aperture_correction": corrections,
+            "aperture_correction_unc": [aperture.correction_unc for aperture in used_apertures],
+        }
+    )
+    return CalibrationFactors(replace(observations, table=rows), table, apertures)
+
+
+def calibration_factor(
+    model_flux: u.Quantity, iflux: u.Quantity, correction: float | np.ndarray
+) -> u.Quantity:
+    """Return C = F / (N A_cor Omega_pix) in (MJy/sr)/(DN/s/pixel) (Eq. 3).
+
+    Parameters
+    ----------
+    model_flux : Quantity [mJy]
+        Predicted flux density F of the star.
+    iflux : Quantity [DN/s]
+        Count rate N summed over the aperture.
+    correction : float or ndarray
+        Aperture correction A_cor to infinite aperture.
+    """
+    return (model_flux / (iflux / u.pix * correction * PIXEL_SOLID_ANGLE)).to(FACTOR)
+
+
+def _looked_up(rows: QTable, predicted: dict[tuple[str, str], float]) -> list[float]:
+    by_key = {(star_key(name), band): flux for (name, band), flux in predicted.items()}
+    return [
+        by_key.get((star_key(str(name)), str(band)), np.nan)
+        for name, band in zip(rows["name"], rows["filter"], strict=True)
+    ]
+
+
+def _unpredicted(name: str, band: str) -> str:
+    """Return why a row has no predicted flux, where its star's name may be a slip; else nothing."""
+    hint = star_hint(name)
+    return f"no predicted flux of {name!r} in {band}{hint}" if hint else ""

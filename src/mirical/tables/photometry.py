@@ -1,0 +1,324 @@
+"""Photometry tables: read in three formats, checked, every row kept.
+
+A table that cannot be used is refused with one sentence; a row that
+contradicts itself is flagged, never dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable, Table, vstack
+from numpy.typing import NDArray
+
+from mirical.bands import assumed_term, assumptions, find_band, require_readout
+from mirical.errors import InputError, did_you_mean
+from mirical.stars import canonical_stars, find_type, star_hint
+from mirical.storage.shipped import data_file, find_file
+from mirical.tables.columns import COLUMNS
+from mirical.tables.duplicates import repeat_reason, repeated_rows
+from mirical.tables.file_contents import FITS
+from mirical.tables.flags import FLAGS
+from mirical.tables.formats import numbers, read_tables, texts
+from mirical.tables.quantities import epochs, errors
+from mirical.tables.stated_apertures import stated_apertures
+from mirical.tables.visits import visit_starts
+from mirical.text import one_line
+
+_TEXT = ("name", "srctype", "filter", "subarray")
+_REQUIRED = ("time", "iflux", "ifluxunc")
+_OPTIONAL = tuple(
+    name for name, column in COLUMNS.items() if column.unit is not None and name not in _REQUIRED
+)
+_UNIT_MAY_BE_MISSING = ("inttime",)  # a bare number there can only mean seconds
+_ERRORS_OF = {"ifluxunc": "iflux", "fluxunc": "flux", "model_flux_unc": "model_flux"}
+_MEASURABLE = 1e-20, 1e20  # in DN/s or mJy; beyond, a file is damaged or a unit is wrong
+_NO_APERTURES = (
+    "{}: does not say which apertures it was measured in, and those it is calibrated with are "
+    "taken for it; FITS loses apertures_pix of an ECSV header but keeps columns r_a, r_b1, r_b2."
+)
+_CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
+
+
+EMBEDDED: tuple[str, ...] = ("table5", "program", "sbc_design")
+"""Photometry tables that come with mirical, by name."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """A checked photometry table.
+
+    Attributes
+    ----------
+    table : QTable
+        One row per input row in input order: ``row`` (1-based), ``name``,
+        ``PID``, ``srctype``, ``filter``, ``subarray`` (canonical spellings),
+        ``time`` [d, MJD], ``iflux``, ``ifluxunc`` [DN/s], ``visit``, ``flag``,
+        ``reason`` (the file's own words for a flag) and whichever optional columns the input has.
+    source : str
+        File name or embedded name, as messages and the report call it.
+    data_hash : str
+        SHA-256 of the file's bytes.
+    simulated : bool
+        Whether the file says of itself that it is simulated.
+    measured_in : dict of {str : tuple of float}
+        Radii r_a, r_b1, r_b2 in pixels by band, where the file says what it was measured in.
+    notes : tuple of str
+        What was assumed or left out in reading, in sentences for who asked.
+    """
+
+    table: QTable
+    source: str
+    data_hash: str
+    simulated: bool
+    measured_in: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def load_photometry(name: str, where: str, beside: Path | None = None) -> Observations:
+    """Read and check an embedded table (``table5``) or a file.
+
+    Parameters
+    ----------
+    name : str
+        ``"table5"`` or a path to an ECSV, machine-readable (MRT) or FITS table.
+    where : str
+        Who asks; begins the sentence if there is no such file.
+    beside : Path, optional
+        Folder a relative path is tried in first.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or unreadable, lacks a column, has a wrong
+        unit, or holds an entry that cannot be used; names row and column.
+    """
+    if name in EMBEDDED:
+        return _check(data_file(name), name)
+    path = find_file(name, beside)
+    if path is not None:
+        return _check(path, one_line(path.name))
+    if Path(name).is_dir():
+        raise InputError(f"{where}: {name!r} is a folder; give the photometry table in it.")
+    raise InputError(
+        f"{where}: photometry file {name!r} does not exist; "
+        "give a path to a table, or 'table5' for the embedded rows."
+    )
+
+
+def _check(path: Path, source: str) -> Observations:
+    file = read_tables(path, (*_TEXT, *_REQUIRED))
+    notes = [*file.notes]
+    raw = {f"{source}{place}": table for place, table in file.tables.items()}
+    optional = [name for name in _OPTIONAL if any(name in each.colnames for each in raw.values())]
+    parts = [_converted(each, where, optional, notes) for where, each in raw.items()]
+    table = vstack(parts, metadata_conflicts="silent") if len(parts) > 1 else parts[0]
+    if len(table) == 0:
+        raise InputError(f"{source}: the table has no rows.")
+    table.add_column(np.arange(1, len(table) + 1), name="row", index=0)
+    _canonicalise(table, source)
+    _refuse_impossible(table, source)
+    table["visit"] = _visits(table)
+    _flag(table)
+    notes += _notes_on_names(table, source)
+    metas = [{str(key).casefold(): value for key, value in t.meta.items()} for t in raw.values()]
+    measured_in = stated_apertures([*raw.values()], source)
+    if file.kind == FITS and not measured_in:
+        notes.append(_NO_APERTURES.format(source))
+    return Observations(
+        table=table,
+        source=source,
+        data_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+        simulated=any(bool(meta.get("simulated", False)) for meta in metas),
+        measured_in=measured_in,
+        notes=tuple(notes),
+    )
+
+
+def _converted(raw: Table, where: str, optional: Sequence[str], notes: list[str]) -> QTable:
+    """Return a table with the contract's columns alone, in its units; a row each."""
+    table, stated = QTable(), _stated_flags(raw, where)
+    for column in _TEXT:
+        table[column] = _text(raw, column, where, stated)
+    table["PID"] = texts(raw["PID"]) if "PID" in raw.colnames else [""] * len(raw)
+    for column in (*_REQUIRED, *optional):
+        if column in raw.colnames or column in _REQUIRED:
+            table[column] = _number(raw, table, column, where, notes)
+        else:
+            table[column] = np.full(len(raw), np.nan) * COLUMNS[column].unit
+    table["visit"] = texts(raw["visit"]) if "visit" in raw.colnames else [""] * len(raw)
+    table["flag"], table["reason"] = stated, _own_reasons(raw)
+    return table
+
+
+def _stated_flags(raw: Table, source: str) -> list[str]:
+    """Return the flags the table brings along: its rows are kept, and stay unfitted."""
+    stated = texts(raw["flag"]) if "flag" in raw.colnames else [""] * len(raw)
+    for row, flag in enumerate(stated, start=1):
+        if flag not in FLAGS:
+            raise InputError(
+                f"{source} row {row}: flag {flag!r} is unknown"
+                f"{did_you_mean(flag, filter(None, FLAGS))} Leave it blank for a row to be fitted."
+            )
+    return stated
+
+
+def _own_reasons(raw: Table) -> list[str]:
+    """Return the table's words for its flags, with the file each row came from."""
+    columns = (
+        raw[name] if name in raw.colnames else [""] * len(raw) for name in ("file", "reason")
+    )
+    return [
+        ": ".join(filter(None, (file, reason))) if reason else ""
+        for file, reason in zip(*map(texts, columns), strict=True)
+    ]
+
+
+def _text(raw: Table, column: str, source: str, flags: list[str]) -> list[str]:
+    if column not in raw.colnames:
+        raise InputError(
+            f"{source}: column {column!r} is missing; "
+            f"expected the columns {', '.join((*_TEXT, *_REQUIRED))}."
+        )
+    entries = texts(raw[column])
+    for row, (entry, flag) in enumerate(zip(entries, flags, strict=True), start=1):
+        if entry or flag:  # nobody needs what a flagged row does not know
+            continue
+        raise InputError(f"{source} row {row}: column {column!r} is blank; every row needs it.")
+    return entries
+
+
+def _number(
+    raw: Table, table: QTable, column: str, where: str, notes: list[str]
+) -> u.Quantity | NDArray[np.float64]:
+    unit = COLUMNS[column].unit
+    if column not in raw.colnames:
+        raise InputError(f"{where}: column {column!r} is missing; expected it in {unit}.")
+    if column == "time":
+        return epochs(raw[column], where, notes) * u.d
+    bare = unit if column in _UNIT_MAY_BE_MISSING else None
+    if column in _ERRORS_OF:
+        of = _ERRORS_OF[column]
+        value = table[of] if of in table.colnames else None
+        return errors(raw, column, value, unit, where)
+    return numbers(raw[column], unit, where, bare)
+
+
+def _canonicalise(table: QTable, source: str) -> None:
+    rows = range(1, len(table) + 1)
+    names, types, bands, subarrays = (list(map(str, table[column])) for column in _TEXT)
+    # Blank entries are those of flagged rows, and none of anybody's business.
+    for band, subarray, row in zip(bands, subarrays, rows, strict=True):
+        if band:
+            find_band(band, f"{source} row {row}")
+        if subarray:
+            assumed_term(subarray, f"{source} row {row}")
+    names = canonical_stars(names)
+    types = [
+        find_type(kind, f"{source} row {r}") if kind else ""
+        for kind, r in zip(types, rows, strict=True)
+    ]
+    table["name"], table["srctype"] = names, types
+    kinds: dict[str, str] = {}
+    for name, kind, row in zip(names, types, rows, strict=True):
+        if name and kind and kinds.setdefault(name, kind) != kind:
+            raise InputError(
+                f"{source} row {row}: star {name!r} is a {kind} here and a {kinds[name]} above; "
+                "give one srctype per star."
+            )
+
+
+def _notes_on_names(table: QTable, source: str) -> list[str]:
+    """Say which stars may be misspelt ones of the program, and whose throughput is assumed."""
+    stars = dict.fromkeys(map(str, table["name"]))
+    hints = [(name, star_hint(name)) for name in stars]
+    return [
+        *(
+            f"{source}: star {name!r} is taken for one of your own{hint}"
+            for name, hint in hints
+            if hint
+        ),
+        *assumptions(map(str, table["subarray"])),
+    ]
+
+
+def _refuse_impossible(table: QTable, source: str) -> None:
+    for row in table["row", "filter", "subarray", "flag"].iterrows():
+        number, band, subarray, flag = row
+        if not flag:  # what a flagged row says of itself may be wrong: it is not fitted
+            require_readout(str(band), str(subarray), f"{source} row {number}")
+    positive = [c for c in ("iflux", "ifluxunc", "model_flux") if c in table.colnames]
+    for column in positive:
+        value = table[column].value
+        least, most = _MEASURABLE
+        beyond = np.isfinite(value) & (value > 0) & ((value < least) | (value > most))
+        expected = f"a number from {least:g} to {most:g}"
+        _refuse_where(table, column, value <= 0, "a positive number", source)
+        _refuse_where(table, column, beyond, expected, source)
+    if "model_flux_unc" in table.colnames:
+        negative = table["model_flux_unc"].value < 0
+        _refuse_where(table, "model_flux_unc", negative, "zero or a positive number", source)
+    mjd = table["time"].value
+    # JWST's launch, and a date no standard star will be observed at: catches JD and ISO years.
+    unlikely = (mjd < 59573) | (mjd > 70000)
+    _refuse_where(table, "time", unlikely, "an MJD between 59573 (launch) and 70000", source)
+
+
+def _refuse_where(
+    table: QTable, column: str, bad: NDArray[np.bool_], expected: str, source: str
+) -> None:
+    for i in np.flatnonzero(bad & (np.asarray(table["flag"]) == "")):
+        raise InputError(
+            f"{source} row {table['row'][i]}: column {column!r} is {table[column][i]:.10g}; "
+            f"expected {expected}. Correct the entry, or blank it to have the row flagged."
+        )
+
+
+def _visits(table: QTable) -> list[str]:
+    """Name each row's visit: the table's own, else rows of one star within one day."""
+    found = zip(table["name"], table["visit"], _visits_by_time(table), strict=True)
+    return [f"{name} {visit}" if visit else by_time for name, visit, by_time in found]
+
+
+def _visits_by_time(table: QTable) -> list[str]:
+    names = list(map(str, table["name"]))
+    starts = visit_starts(names, table["time"].value)
+    return [f"{name} {start:.1f}" for name, start in zip(names, starts, strict=True)]
+
+
+def _flag(table: QTable) -> None:
+    """Give every row its flag, the table's own before those that are found, and its reason."""
+    found = np.full(len(table), "", dtype=f"U{max(map(len, FLAGS))}")
+    found[_contradicts(table)] = "inconsistent"
+    measured = [table[column].value for column in _REQUIRED]
+    found[~np.all(np.isfinite(measured), axis=0)] = "not_measured"
+    flags = [str(own or other) for own, other in zip(table["flag"], found, strict=True)]
+    reasons = list(map(str, table["reason"]))
+    for later, earlier in repeated_rows(table, flags).items():
+        own = f"{flags[later]}, and " if flags[later] else ""
+        own = f"{reasons[later]}; {own}" if reasons[later] else own
+        reasons[later] = own + repeat_reason(table, later, earlier)
+        flags[later] = "duplicate"
+    table["flag"], table["reason"] = flags, reasons
+
+
+def _contradicts(table: QTable) -> NDArray[np.bool_]:
+    """Find rows whose flux/iflux is unlike that of their band's other rows."""
+    found = np.zeros(len(table), dtype=bool)
+    if "flux" not in table.colnames:
+        return found
+    flux, iflux = table["flux"].value, table["iflux"].value
+    with np.errstate(over="ignore"):  # a ratio beyond all numbers is a contradiction
+        ratio = flux / iflux
+    measured = np.isfinite(flux) & np.isfinite(iflux)
+    found[measured] = ~((ratio[measured] > 0) & np.isfinite(ratio[measured]))
+    for band in dict.fromkeys(table["filter"]):
+        rows = np.flatnonzero((np.asarray(table["filter"]) == band) & measured & ~found)
+        if len(rows) > 1:
+            found[rows] = np.abs(np.log(ratio[rows] / np.median(ratio[rows]))) > _CONTRADICTION
+    return found

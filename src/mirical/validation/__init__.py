@@ -1,0 +1,1 @@
+"""Simulation-based calibration, recovery of known truth, studies of the checks."""

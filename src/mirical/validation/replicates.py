@@ -1,0 +1,220 @@
+"""One replicate of a simulation-based calibration: draw from the model, refit, rank."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpyro import handlers
+
+from mirical.conventions import REFERENCE_MJD, T0_MJD
+from mirical.inference.jobs import Sampler
+from mirical.inference.refits import Refits, Values
+from mirical.inference.sampling import random_key, without_leverage
+from mirical.model.cards import Card, priors_of
+from mirical.model.design import Design, with_rows
+from mirical.model.joint import joint
+from mirical.model.rows import row_distribution
+from mirical.model.timelaw import LAWS, log_relative_factor
+from mirical.validation.ranks import rank_of
+
+MOST_KEPT = 99
+"""Largest number of thinned draws a rank is taken among."""
+
+Place = tuple[str, str, int | None]
+
+_BY_BAND = {"A": "factor", "loss": "response_loss", "tau": "response_loss", "C_ref": "factor"}
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """What is wrong on purpose, to see that it is found out.
+
+    Attributes
+    ----------
+    scatter : float
+        The rows scatter so many times more than their errors and the
+        repeatability they were drawn with say.
+    drop_star_offset : bool
+        The rows are drawn with gray star offsets and fitted without.
+    """
+
+    scatter: float = 1.0
+    drop_star_offset: bool = False
+
+    def fitted(self, card: Card) -> Card:
+        """Return the card the refits use."""
+        if not self.drop_star_offset:
+            return card
+        dropped = priors_of("star_offset", card.law)
+        return replace(
+            card,
+            terms=tuple(term for term in card.terms if term != "star_offset"),
+            priors={name: prior for name, prior in card.priors.items() if name not in dropped},
+        )
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is calibrated: a card on a design, one chain a refit.
+
+    Attributes
+    ----------
+    design : Design
+        Its log factors are never used.
+    card : Card
+        Model the rows are drawn from, and fitted with but for the distortion.
+    sampler : Sampler
+        Warm-up, draws, seed and target acceptance.
+    distortion : Distortion
+        Nothing by default.
+    """
+
+    design: Design
+    card: Card
+    sampler: Sampler
+    distortion: Distortion = Distortion()
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """What one replicate leaves behind.
+
+    Attributes
+    ----------
+    replicate : int
+        Its number; with the seed it fixes every random number of it.
+    problem : str
+        Why the refit must not be believed; empty for a sound one.
+    draws, divergences : int
+        Draws after warm-up, and how many of them diverged.
+    rhat, ess : float or None
+        The worst of all quantities; None if the chain could not start.
+    ranks : dict of {str : (int, int)}
+        Rank of each quantity's true value, and among how many draws.
+    """
+
+    replicate: int
+    problem: str
+    draws: int
+    divergences: int
+    rhat: float | None
+    ess: float | None
+    ranks: dict[str, tuple[int, int]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as plain types for JSON."""
+        return asdict(self)
+
+
+def tracked(design: Design, card: Card) -> dict[str, Place]:
+    """Return the quantities that are ranked: label -> (group, variable, index in it).
+
+    The groups are families that belong in one panel: a variable of several
+    bands or stars, or the scales of one term.
+    """
+    found: dict[str, Place] = {}
+    named = {name: design.bands for name, term in _BY_BAND.items() if card.has(term)}
+    if "tau" in named and all(card.priors[n].is_fixed for n in ("tau_median", "tau_spread")):
+        del named["tau"]
+    named["repeatability"] = design.bands
+    if card.has("star_offset"):
+        named["star_offset"] = design.stars
+    if "loss_per_year" in LAWS[card.law].of_band and card.has("response_loss"):
+        named["loss_per_year"] = design.bands
+    for name, entries in named.items():
+        found |= {f"{name}[{entry}]": (name, name, i) for i, entry in enumerate(entries)}
+    if card.has("subarray"):
+        seen = sorted(set(np.asarray(design.subarray).tolist()) - {0})
+        found |= {f"D[{design.subarrays[i]}]": ("D", "D", i) for i in seen}
+    for term in card.terms:
+        free = [
+            name
+            for name in priors_of(term, card.law)
+            if name != "A" and not card.priors[name].is_fixed
+        ]
+        found |= {name: (f"scales of {term}", name, None) for name in free}
+    return found | {"log_likelihood": ("log likelihood", "log_likelihood", None)}
+
+
+DISTORTIONS: dict[str | None, Distortion] = {
+    None: Distortion(),
+    "scatter": Distortion(scatter=1.5),
+    "no-star-offset": Distortion(drop_star_offset=True),
+}
+"""The model as it is, and the wrong ones a calibration must be able to find out, by name."""
+
+
+class Refitter:
+    """Draws and fits replicates of a study with functions that are compiled once."""
+
+    def __init__(self, study: Study) -> None:
+        design, sampler = study.design, study.sampler
+        card = study.distortion.fitted(study.card)
+        self.labels = tuple(tracked(design, card))
+        self._sampler = sampler
+        self._key = random_key(sampler.seed, "replicates")
+        self._values = values_of(design, card)
+        self._refits = Refits(design, card, sampler, self._values)
+        simulate = jax.jit(partial(self._simulate, study))
+        self._draw = simulate.lower(self._key, design).compile()
+        self._design = design
+        self._with_rows = jax.jit(with_rows)
+
+    def replicate(self, number: int, stop: threading.Event) -> Replicate | None:
+        """Draw, refit and rank one replicate; None if stopped before its end."""
+        truth_key, chain_key = jax.random.split(jax.random.fold_in(self._key, number))
+        truth, rows = map(np.asarray, self._draw(truth_key, self._design))
+        fit = self._refits.fit(chain_key, self._with_rows(self._design, rows), stop)
+        if fit is None:
+            return None
+        n_draws = len(fit.values)
+        if not n_draws:
+            return Replicate(number, fit.problem, 0, 0, None, None, {})
+        random = np.random.default_rng([self._sampler.seed, number])
+        n_kept = np.nan_to_num(np.minimum(fit.ess, MOST_KEPT), nan=1.0).astype(int)
+        ranks = {
+            label: rank_of(float(truth[i]), fit.values[:, i], int(n_kept[i]), random)
+            for i, label in enumerate(self.labels)
+        }
+        worst = float(np.max(fit.rhat)), float(np.min(fit.ess))
+        rhat, ess = (w if np.isfinite(w) else None for w in worst)
+        return Replicate(number, fit.problem, n_draws, fit.diverged, rhat, ess, ranks)
+
+    def _simulate(
+        self, study: Study, key: jax.Array, design: Design
+    ) -> tuple[jax.Array, jax.Array]:
+        """Return the true values of the quantities and the rows of a draw from the prior."""
+        model = handlers.trace(handlers.seed(joint, key))
+        trace = model.get_trace(without_leverage(design), study.card, observed=False)
+        sites = {name: site["value"] for name, site in trace.items() if site["type"] != "plate"}
+        deviation = sites["log_factor"] - sites["expected"]
+        rows = sites["expected"] + study.distortion.scatter * deviation
+        return self._values(sites, replace(design, log_factor=rows)), rows
+
+
+def values_of(design: Design, card: Card) -> Values:
+    """Return the function that finds the `tracked` quantities in the sites of one draw."""
+    return partial(_values, places=tuple(tracked(design, card).values()), law=card.law)
+
+
+def _values(
+    sites: dict[str, Any], design: Design, places: tuple[Place, ...], law: str
+) -> jax.Array:
+    """Return the ranked quantities of one draw of the model's sites."""
+    fraction, width = (sites.get(f"outlier_{part}") for part in ("fraction", "width"))
+    rows = row_distribution(sites["expected"], sites["sigma"], fraction, width)
+    bands = jnp.arange(len(design.bands))
+    elapsed = jnp.full(len(bands), REFERENCE_MJD - T0_MJD)
+    at_reference = log_relative_factor(law, elapsed, sites, bands)
+    derived = {
+        "C_ref": sites["A"] * jnp.exp(at_reference),
+        "log_likelihood": jnp.sum(rows.log_prob(jnp.asarray(design.log_factor))),
+    }
+    values = sites | derived
+    return jnp.stack([values[v] if i is None else values[v][i] for _, v, i in places])

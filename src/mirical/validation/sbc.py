@@ -1,0 +1,185 @@
+"""Simulation-based calibration: whether the posterior of a card means what it says.
+
+Parameters and rows drawn from a model and the model fitted to those rows: the
+true value of any quantity then ranks uniformly among the draws of its
+posterior (Talts et al. 2018), for a right model and a right sampler. The log
+likelihood of the rows, which depends on parameters and data at once, finds
+errors that no parameter's ranks show (Modrák et al. 2023).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+from astropy.table import Table
+
+from mirical.errors import InputError
+from mirical.inference.jobs import Sampler
+from mirical.inference.runtime import cores
+from mirical.randomness import generator
+from mirical.validation.rank_file import RankFile, header
+from mirical.validation.ranks import band, p_values, points, spread_ranks
+from mirical.validation.replicates import Refitter, Replicate, Study, tracked
+
+FALSE_ALARM = 0.01
+"""Chance that a right model fails any of its rank tests (Bonferroni over the quantities)."""
+
+FAILED_LIMIT = 0.05
+"""Largest share of refits that may fail; ranks of failed ones are recorded, not tested."""
+
+FEWEST, MOST = 4, 100_000
+
+Watch = Callable[[Replicate], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Result of a study.
+
+    Attributes
+    ----------
+    table : Table
+        One row a quantity: ``quantity``, ``group``, ``n``, ``p_value``,
+        ``p_family`` (times the number of quantities), ``passes``.
+    curves : Table
+        Difference between the distribution of each quantity's ranks and the
+        uniform one, with the simultaneous band: ``quantity``, ``rank``,
+        ``difference``, ``lower``, ``upper``.
+    failed : tuple of Replicate
+        Refits that must not be believed.
+    replicates : int
+        Refits done, failed ones included.
+    """
+
+    table: Table
+    curves: Table
+    failed: tuple[Replicate, ...]
+    replicates: int
+
+    @property
+    def refits_do(self) -> bool:
+        """Whether few enough refits failed."""
+        return len(self.failed) <= FAILED_LIMIT * self.replicates
+
+    @property
+    def passes(self) -> bool:
+        """Whether every rank test is passed and few enough refits failed."""
+        return bool(np.all(self.table["passes"])) and self.refits_do
+
+
+def check_study(sampler: Sampler, replicates: int) -> None:
+    """Refuse settings that calibration has no use for.
+
+    Raises
+    ------
+    InputError
+        If there are too few replicates, or the job samples the joint density.
+    """
+    if not FEWEST <= replicates <= MOST:
+        raise InputError(f"sbc: --replicates is {replicates}; expected {FEWEST} to {MOST}.")
+    if sampler.density != "collapsed":
+        raise InputError(
+            f"sbc: sampler density is {sampler.density!r}; only 'collapsed' refits fast enough."
+        )
+
+
+def calibrate(study: Study, replicates: int, ranks: RankFile, watch: Watch) -> bool:
+    """Run the replicates that `ranks` does not hold yet, as many at once as there are cores.
+
+    Parameters
+    ----------
+    study : Study
+        What is calibrated.
+    replicates : int
+        How many replicates there shall be in all.
+    ranks : RankFile
+        Where they are kept.
+    watch : callable
+        Told of every replicate done.
+
+    Returns
+    -------
+    bool
+        False if interrupted; what was done is kept.
+    """
+    missing = [k for k in range(replicates) if k not in ranks.replicates]
+    if not missing:
+        return True
+    refitter, stop = Refitter(study), threading.Event()
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
+        running = [pool.submit(refitter.replicate, k, stop) for k in missing]
+        try:
+            _collect(running, ranks, watch)
+        except KeyboardInterrupt:
+            return False
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+    return True
+
+
+def _collect(running: Iterable[Future[Replicate | None]], ranks: RankFile, watch: Watch) -> None:
+    for future in as_completed(running):
+        done = future.result()
+        if done is not None:
+            ranks.add(done)
+            watch(done)
+
+
+def assess(study: Study, ranks: RankFile, replicates: int) -> Outcome:
+    """Test the ranks of the first `replicates` replicates for uniformity.
+
+    Raises
+    ------
+    InputError
+        If fewer than two refits may be believed.
+    """
+    done = [ranks.replicates[k] for k in sorted(ranks.replicates) if k < replicates]
+    sound = [replicate for replicate in done if not replicate.problem]
+    if len(sound) < 2:
+        raise InputError(
+            f"sbc: {len(sound)} of {len(done)} refits may be believed, too few to test; raise "
+            "--replicates, --warmup or --draws."
+        )
+    places = tracked(study.design, study.distortion.fitted(study.card))
+    found = np.array([[replicate.ranks[label] for replicate in sound] for label in places])
+    random = generator(study.sampler.seed, "places of ranks")
+    positions = spread_ranks(found[..., 0], found[..., 1], random)
+    p = p_values(positions)
+    table = Table({"quantity": list(places), "group": [group for group, _, _ in places.values()]})
+    table["n"] = len(sound)
+    table["p_value"], table["p_family"] = p, np.minimum(p * len(places), 1.0)
+    table["passes"] = table["p_family"] > FALSE_ALARM
+    table.meta |= {
+        "title": "Rank tests of a simulation-based calibration",
+        "simulated": True,
+        "false_alarm": FALSE_ALARM,
+        "replicates": len(done),
+        "failed": [f"{one.replicate}: {one.problem}" for one in done if one.problem],
+        "card_name": study.card.name,
+        **{name: version(name) for name in ("mirical", "jax", "numpyro")},
+        **header(study),
+    }
+    failed = tuple(one for one in done if one.problem)
+    return Outcome(table, _curves(table, positions), failed, len(done))
+
+
+def _curves(table: Table, positions: np.ndarray) -> Table:
+    n = positions.shape[1]
+    at = points(n)
+    lower, upper = band(n, FALSE_ALARM / len(table))
+    share = np.mean(positions[..., None] <= at, axis=1)
+    return Table(
+        {
+            "quantity": np.repeat(table["quantity"], len(at)),
+            "rank": np.tile(at, len(table)),
+            "difference": (share - at).ravel(),
+            "lower": np.tile(lower - at, len(table)),
+            "upper": np.tile(upper - at, len(table)),
+        }
+    )

@@ -1,0 +1,111 @@
+"""Rows left out in their places: the fit is that without them, and they are foretold by it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from mirical.checking.star_refits import without_stars
+from mirical.inference.gaussian import Gaussian, Gaussians
+from mirical.inference.rows_left_out import each_left_out, later_rows
+from mirical.model.design import Design, without_rows
+from mirical.model.units import LEFT_OUT, measure_units
+from prior_draws import CARD, prior_draws
+
+DRAWS = 3
+
+
+def of_rows(design: Design, keep: np.ndarray) -> Design:
+    """Return the design of some of its rows, all names kept."""
+    names = ("log_factor", "log_factor_unc", "elapsed", "band", "subarray", "star", "visit")
+    rows = tuple(np.array(design.rows)[keep].tolist())
+    return replace(design, rows=rows, **{n: np.asarray(getattr(design, n))[keep] for n in names})
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[list[Gaussian], list[Gaussian], np.ndarray, Design, dict[str, np.ndarray]]:
+    """Return, at some draws, the rows with a star left in its place and taken out."""
+    design, sites = prior_draws(DRAWS)
+    design = replace(design, log_factor=sites["log_factor"][0])
+    held = np.asarray(design.star) == 2
+    masked = without_rows(design, held)
+    sigma = np.where(held, np.hypot(sites["sigma"], LEFT_OUT), sites["sigma"])
+    inside = Gaussians(sites | {"sigma": sigma}, masked, CARD, seed=1)
+    rest = {n: sites[n][:, ~held] for n in ("sigma", "expected")}
+    outside = Gaussians(sites | rest, of_rows(design, ~held), CARD, seed=1)
+    made = [[g[i] for i in range(DRAWS)] for g in (inside, outside)]
+    # Which rows went wrong is drawn row by row, and there are fewer outside.
+    for i in range(DRAWS):
+        wrong = made[1][i].wrong
+        put = np.zeros(len(held))
+        put[~held] = wrong
+        covariance = made[0][i].covariance.copy()
+        change = (put - made[0][i].wrong) * made[0][i].outlier_width ** 2
+        covariance[np.diag_indices_from(covariance)] += change
+        made[0][i] = replace(made[0][i], covariance=covariance, wrong=put)
+    return made[0], made[1], held, design, sites
+
+
+def test_a_row_left_out_in_its_place_says_nothing(both):
+    inside, outside, _, _, _ = both
+    differences = [a.log_density - b.log_density for a, b in zip(inside, outside, strict=True)]
+    np.testing.assert_allclose(differences, differences[0], atol=1e-3)
+    for one, other in zip(inside, outside, strict=True):
+        for mine, theirs in zip(one.log_a_posterior(), other.log_a_posterior(), strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def test_a_row_left_out_is_foretold_by_those_that_were_not(both):
+    inside, outside, held, design, sites = both
+    rows, rest = inside[0], outside[0]
+    band = np.asarray(design.band)[held]
+    scatter = np.hypot(sites["repeatability"][0][band], np.asarray(design.log_factor_unc)[held])
+    density, share = later_rows(rows, held, scatter)
+    noise = rows.sigma**2 + rows.wrong * rows.outlier_width**2
+    shared = rows.covariance - np.diag(noise)
+    for j, i in list(enumerate(np.flatnonzero(held)))[:4]:
+        gain = np.linalg.solve(rest.covariance, shared[~held, i])
+        mean = gain @ rest.residual
+        variance = shared[i, i] - gain @ shared[~held, i] + scatter[j] ** 2
+        spread = np.sqrt([variance, variance + rows.outlier_width**2])
+        parts = np.array([1 - rows.outlier_fraction, rows.outlier_fraction])
+        expected = parts @ norm.pdf(rows.residual[i], mean, spread)
+        assert density[j] == pytest.approx(np.log(expected), abs=1e-4)
+        below = parts @ norm.cdf(rows.residual[i], mean, spread)
+        assert share[j] == pytest.approx(below, abs=1e-4)
+
+
+def test_a_row_left_out_does_not_tell_of_those_that_were_not(both):
+    inside, outside, held, _, _ = both
+    among_all, _ = each_left_out(inside[0])
+    np.testing.assert_allclose(among_all[~held], each_left_out(outside[0])[0], atol=1e-4)
+
+
+def test_rows_left_out_set_no_units():
+    design, _ = prior_draws(DRAWS)
+    held = np.asarray(design.star) == 2
+    wild = np.where(held, 7.0, np.asarray(design.log_factor))
+    masked = without_rows(replace(design, log_factor=wild), held)
+    alone = of_rows(design, ~held)
+    place = alone.star, alone.band, alone.subarray, alone.visit
+    shape = len(design.stars), len(design.bands), len(design.subarrays), len(design.visits)
+    expected = measure_units(alone.log_factor, alone.log_factor_unc, alone.elapsed, place, shape)
+    for name in ("loss_leverage", "loss", "scatter_information", "log_scatter"):
+        found = getattr(masked.units, name)
+        np.testing.assert_allclose(found, getattr(expected, name), rtol=1e-9, atol=1e-12)
+
+
+def test_a_star_is_fitted_without_and_a_band_of_its_own_is_unknown():
+    design, sites = prior_draws(DRAWS)
+    rows = sites["expected"][1] + 0.3 * (np.asarray(design.star) == 4)
+    keep = (np.asarray(design.band) != 5) | (np.asarray(design.star) == 4)
+    design = of_rows(replace(design, log_factor=rows), keep)
+    told: list[int] = []
+    found = without_stars(design, CARD, [4], 3, lambda: told.append(1), chains=1)
+    assert len(told) == 1 and list(found) == [4]
+    assert np.isnan(found[4][5]) and np.all(np.isfinite(found[4][:5]))
+    # The star that is 30 % off is gone; the others stand where their draw has them.
+    assert np.all(np.abs(found[4][:5] - np.log(sites["A"][1][:5])) < 0.1)

@@ -1,0 +1,115 @@
+"""Models compared by rows left out, and averaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from mirical.model.cards import load_card
+from mirical.rivals.fits import Predictions, cut_dates
+from mirical.rivals.stacking import (
+    mixture_density,
+    mixture_quantiles,
+    mixture_share,
+    standings,
+)
+from mirical.rivals.store import KeptRivals
+from prior_draws import prior_draws
+
+
+def predictions(log_likelihood: np.ndarray, problem: str = "") -> Predictions:
+    log_a = np.random.default_rng(8).standard_normal((len(log_likelihood), 2))
+    nothing = np.zeros((len(log_likelihood), 0))
+    return Predictions(log_likelihood, log_a, np.zeros((1, 2, 3)), nothing, nothing, problem)
+
+
+def densities(mean: float, rows: np.ndarray) -> np.ndarray:
+    draws = mean + 0.01 * np.random.default_rng(3).standard_normal(100)
+    return norm.logpdf(rows, draws[:, None])
+
+
+def test_models_stand_by_how_well_they_predict():
+    rows = np.random.default_rng(4).standard_normal(200)
+    found = {
+        "far": predictions(densities(1.0, rows)),
+        "true": predictions(densities(0.0, rows)),
+        "broken": predictions(densities(0.0, rows), "R-hat is 2.00"),
+    }
+    stands = standings(found)
+    assert list(stands) == ["true", "far"]
+    # Half a squared offset a row, and its scatter over rows.
+    assert stands["far"].behind == pytest.approx(np.sum(0.5 * (1 - 2 * rows)), rel=0.05)
+    assert stands["far"].behind_se == pytest.approx(np.sqrt(200), rel=0.15)
+    assert stands["true"].ties and not stands["far"].ties
+    assert stands["true"].weight > 0.8
+    assert stands["true"].weight + stands["far"].weight == pytest.approx(1)
+
+
+def test_what_draws_are_too_few_to_know_is_in_the_error_of_a_difference():
+    rows = np.random.default_rng(4).standard_normal(40)
+    random = np.random.default_rng(9)
+
+    def of(width: float) -> Predictions:
+        # The first half of the draws knows a mean that is off by `width` from that of the second.
+        means = width * np.repeat([0.0, 1.0], 50) + 0.01 * random.standard_normal(100)
+        return predictions(norm.logpdf(rows, means[:, None]))
+
+    quiet, noisy = (standings({"a": of(w), "b": of(w)}) for w in (0.0, 1.0))
+    second = [list(stands.values())[1] for stands in (quiet, noisy)]
+    between = abs(np.sum(0.5 * (1 - 2 * rows)))
+    assert second[0].behind_se < 0.1
+    assert second[1].behind_se == pytest.approx(between / np.sqrt(2), rel=0.1)
+
+
+def test_two_halves_of_the_rows_share_the_stack():
+    rows = np.random.default_rng(5).standard_normal(300) + 4 * np.repeat([0, 1], 150)
+    found = {"low": predictions(densities(0, rows)), "high": predictions(densities(4, rows))}
+    weights = [one.weight for one in standings(found).values()]
+    assert weights == pytest.approx([0.5, 0.5], abs=0.06)
+
+
+def test_a_mixture_is_the_average_of_what_it_mixes():
+    rows = np.array([0.3, 2.0])
+    parts = {"one": densities(0, rows), "two": densities(3, rows)}
+    weights = {"one": 0.25, "two": 0.75, "none": 0.0}
+    expected = 0.25 * np.exp(parts["one"]).mean(0) + 0.75 * np.exp(parts["two"]).mean(0)
+    none = {"none": np.full((1, 2), -np.inf)}
+    np.testing.assert_allclose(mixture_density(parts | none, weights), np.log(expected))
+    shares = {"one": np.full((4, 2), 0.2), "two": np.full((2, 2), 0.6)}
+    found = mixture_share(shares, {"one": 0.25, "two": 0.75})
+    np.testing.assert_allclose(found, 0.5)
+
+
+def test_quantiles_of_a_mixture_weigh_models_and_not_draws():
+    draws = {"one": np.zeros((1000, 1)), "two": np.linspace(1, 2, 101)[:, None]}
+    found = mixture_quantiles(draws, {"one": 0.5, "two": 0.5}, (0.4, 0.75))
+    np.testing.assert_allclose(found[:, 0], [0.0, 1.5], atol=0.011)
+
+
+def test_what_was_predicted_is_kept_for_the_same_study_alone(tmp_path: Path):
+    card, other = load_card("hierarchical", "test"), load_card("pipeline", "test")
+    found = {None: predictions(np.ones((4, 3))), 120.5: predictions(np.zeros((4, 2)), "bad")}
+    kept = KeptRivals(tmp_path, {"seed": 1})
+    assert kept.load(card) is None
+    kept.save(card, found)
+    again = kept.load(card)
+    assert again is not None and list(again) == [None, 120.5]
+    np.testing.assert_array_equal(again[None].log_likelihood, found[None].log_likelihood)
+    assert again[120.5].problem == "bad" and again[None].problem == ""
+    assert KeptRivals(tmp_path, {"seed": 2}).load(card) is None
+    (tmp_path / "pipeline.npz").write_bytes((tmp_path / "hierarchical.npz").read_bytes())
+    assert kept.load(other) is None
+    (tmp_path / "hierarchical.npz").write_bytes(b"not whole")
+    assert kept.load(card) is None
+
+
+def test_cuts_leave_rows_on_either_side():
+    design, _ = prior_draws(3)
+    elapsed = np.asarray(design.elapsed)
+    cuts = cut_dates(design, 5)
+    before = [(elapsed <= cut).mean() for cut in cuts]
+    np.testing.assert_allclose(before, [0.3, 0.45, 0.6, 0.75, 0.9], atol=0.02)
+    assert len(cut_dates(design, 0)) == 0
