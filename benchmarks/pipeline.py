@@ -58,7 +58,8 @@ def fitted(card: str, folder: Path) -> Any:
     from mirical.calibration.store import open_calibration
     from mirical.commands.progress import ChainWatch
     from mirical.inference.jobs import load_job, resolve_job, with_options
-    from mirical.reporting.runs import run_job, write_run
+    from mirical.reporting.run import run_job
+    from mirical.reporting.run_folder import write_run
 
     if not (folder / "posterior.nc").is_file():
         from rich.console import Console

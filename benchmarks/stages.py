@@ -23,7 +23,7 @@ from typing import Any
 
 STAGES = {
     "mirical.inference.jobs": ["resolve_job"],
-    "mirical.reporting.runs": [
+    "mirical.reporting.run": [
         "sample",
         "check_rows",
         "sample_prior",

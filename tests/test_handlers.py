@@ -14,7 +14,7 @@ PACKAGE = Path(mirical.__file__).parent
 _EVERYTHING = {"Exception", "BaseException"}
 
 ALLOWED: dict[str, str] = {
-    "observations/image_files.py reading": "raises again what was raised in a module of mirical",
+    "imaging/image_files.py reading": "raises again what was raised in a module of mirical",
 }
 """Handlers of everything, by file and function, and why they hide nothing."""
 

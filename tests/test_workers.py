@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mirical.errors import InputError
-from mirical.imaging import photometry_rows as image_rows
+from mirical.imaging import photometry_rows
 from mirical.tables.apertures import published_apertures
 from mirical.workers import worker_pool
 
@@ -64,8 +64,8 @@ def test_a_worker_ended_from_outside_is_told(tmp_path: Path, monkeypatch: pytest
     def broken(*_, **__):
         raise BrokenProcessPool
 
-    monkeypatch.setattr(image_rows, "wait", broken)
-    settings = image_rows.Settings(published_apertures())
+    monkeypatch.setattr(photometry_rows, "wait", broken)
+    settings = photometry_rows.Settings(published_apertures())
     paths = [tmp_path / name for name in ("one", "two")]
     with pytest.raises(InputError, match="a worker process was ended from outside, perhaps for"):
-        list(image_rows.measure_files(paths, settings, 2))
+        list(photometry_rows.measure_files(paths, settings, 2))

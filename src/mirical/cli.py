@@ -96,13 +96,12 @@ def _parser() -> argparse.ArgumentParser:
 
     import mirical
     from mirical.commands import applying, calibrating, checking, exporting, imaging, simulating
-    from mirical.commands import exporting as linting
 
     parser = argparse.ArgumentParser(
         prog="mirical", description="Bayesian flux calibration of MIRI imaging and coronagraphy."
     )
     parser.add_argument("--version", action="version", version=f"mirical {mirical.__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (calibrating, applying, exporting, linting, checking, imaging, simulating):
+    for module in (calibrating, applying, exporting, checking, imaging, simulating):
         module.add_parsers(parsers)
     return parser

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from mirical.commands import progress as watching
+from mirical.commands import progress
 from mirical.commands.progress import (
     ChainWatch,
     DrawWatch,
@@ -29,7 +29,7 @@ SAMPLER = Sampler(chains=2, warmup=500, draws=1000)
 @pytest.fixture
 def pipe(monkeypatch: pytest.MonkeyPatch) -> Console:
     """A console on a pipe, which is told something every hundredth of a second."""
-    monkeypatch.setattr(watching, "EVERY", 0.01)
+    monkeypatch.setattr(progress, "EVERY", 0.01)
     return Console(file=io.StringIO(), width=80)
 
 
@@ -45,7 +45,7 @@ def said(pipe: Console, wanted: str) -> bool:
 
 
 def test_it_is_told_at_least_every_ten_seconds():
-    assert 0 < watching.EVERY < 10
+    assert 0 < progress.EVERY < 10
 
 
 def test_chains_are_told_of_by_steps_divergences_and_time_left(pipe: Console):

@@ -20,7 +20,8 @@ from mirical.imaging.background import subtract_background
 from mirical.imaging.dithers import band_of
 from mirical.imaging.encircled_energy import combine, model_curve, observed_curve
 from mirical.imaging.images import read_image
-from mirical.imaging.mosaics import PIPELINE_SETTINGS, mosaic, save_mosaic, settings_text
+from mirical.imaging.mosaics import mosaic, save_mosaic
+from mirical.imaging.pipeline_settings import PIPELINE_SETTINGS, settings_text
 from mirical.imaging.star_finding import locate
 from mirical.simulation.scene_images import Target, exposures
 from mirical.simulation.scene_psf import scene_psf

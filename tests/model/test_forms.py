@@ -12,7 +12,7 @@ from jax.scipy.linalg import solve_triangular
 from mirical.inference.jobs import Sampler
 from mirical.model.forms import few_at_once
 from mirical.simulation.errors_and_faults import NO_FAULTS
-from mirical.validation import accuracy_floor as floor
+from mirical.validation import accuracy_floor
 from mirical.validation.recovery import recover
 
 SPLIT = 250_000
@@ -56,10 +56,10 @@ def test_no_call_of_the_floor_is_worth_splitting(monkeypatch):
         seen.append((cost, at))
         return jnp.eye(len(at))
 
-    monkeypatch.setattr(floor, "curvature_of", spy)
+    monkeypatch.setattr(accuracy_floor, "curvature_of", spy)
     recover(3, Sampler(), NO_FAULTS, ("floor",))
     monkeypatch.undo()
     (cost, _) = seen[0]
     at = jnp.zeros(29)
-    assert max(works(jax.make_jaxpr(partial(floor.curvature_of, cost))(at))) <= SPLIT
+    assert max(works(jax.make_jaxpr(partial(accuracy_floor.curvature_of, cost))(at))) <= SPLIT
     assert max(works(jax.make_jaxpr(jax.hessian(cost))(at))) > SPLIT

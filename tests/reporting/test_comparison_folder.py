@@ -21,7 +21,7 @@ from mirical.number_text import floats
 from mirical.plotting.canvas import OURS
 from mirical.reporting.comparison_figures import curve_differences, reference_figure
 from mirical.reporting.comparison_folder import compare, reference_differences
-from mirical.reporting.runs import open_pair
+from mirical.reporting.stored_inputs import open_pair
 from mirical.tables.photometry import load_photometry
 
 PUBLISHED = PublishedCalibration()

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
+from made_runs import make_run
 from mirical.bands import BANDS
 from mirical.plotting.canvas import OURS, PUBLISHED, png
 from mirical.plotting.marks import MARKS
@@ -36,7 +37,7 @@ def panel(figure, band: str) -> Axes:
 
 
 @pytest.fixture(scope="module")
-def everything(make_run):
+def everything():
     """The tables of fourteen bands and thirty-one stars, two of them with awkward names."""
     stars = {star.name: star.srctype for star in STARS.values()} | AWKWARD
     return make_run(tuple(BANDS), stars).tables
@@ -201,12 +202,12 @@ def test_a_long_name_is_shortened_and_a_formula_stays_a_name(everything):
     assert "<script>alert(1)</script>…" in names
 
 
-def test_a_name_in_letters_no_font_has_is_drawn_without_a_warning(make_run):
+def test_a_name_in_letters_no_font_has_is_drawn_without_a_warning():
     stars = make_run(stars={"참조별": "ADwarfs", "星": "HotStars"}).tables["stars"]
     assert png(figures.star_offsets(stars, False)).startswith(b"\x89PNG")
 
 
-def test_one_row_is_enough(make_run):
+def test_one_row_is_enough():
     tables = make_run(bands=("F770W",), stars={"16 Cyg B": "SolarAnalogs", "x": "ADwarfs"}).tables
     for figure in draw(tables, False).values():
         assert png(figure).startswith(b"\x89PNG")

@@ -12,6 +12,7 @@ import pytest
 from astropy import units as u
 from astropy.utils.masked import Masked
 
+from made_runs import make_run
 from mirical.bands import BANDS
 from mirical.reporting.findings import answer
 from mirical.reporting.page import draw, render, write_report
@@ -142,7 +143,7 @@ def test_colour_terms_within_their_error_are_not_findings(page):
     assert page.line("star-table", "BD+60 1753")[-1] == "0.5 ± 1.0 within 2 σ of zero"
 
 
-def test_coefficients_differ_in_percent_and_sigma(make_run):
+def test_coefficients_differ_in_percent_and_sigma():
     page = page_of(make_run(shifts={"F770W": 0.05}))
     assert page.line("factor-table", "F770W")[6:8] == ["+5.0", "+2.3"]
     line = page.line("coefficient-table", "F770W")
@@ -166,13 +167,13 @@ def test_deviant_rows_are_listed(page):
     assert page.line("deviant-table", "1")[5:] == ["59730.0", "+40.0", "+77.7", "0.999"]
 
 
-def test_a_far_row_is_listed_even_if_it_is_no_outlier(make_run):
+def test_a_far_row_is_listed_even_if_it_is_no_outlier():
     run = make_run()
     run.tables["rows"]["residual_sigma"][2] = -3.2
     assert page_of(run).line("deviant-table", "3")[-2:] == ["−3.2", "0.010"]
 
 
-def test_without_flagged_or_deviant_rows_the_page_says_so(make_run):
+def test_without_flagged_or_deviant_rows_the_page_says_so():
     run = make_run()
     run.tables["rows"] = rows = run.tables["rows"][1:-1]
     rows["outlier_probability"] = np.full(len(rows), 0.01)
@@ -188,14 +189,14 @@ def test_stars_come_with_what_was_observed(page):
     ]  # fmt: skip
 
 
-def test_a_row_that_was_not_measured_has_no_number(make_run):
+def test_a_row_that_was_not_measured_has_no_number():
     run = make_run()
     rows = run.tables["rows"]
     rows["time"][-1], rows["iflux"][-1] = np.nan * u.d, np.nan * rows["iflux"].unit
     assert page_of(run).line("flagged-table", "14")[5:7] == ["–", "–"]
 
 
-def test_masked_numbers_are_dashes(make_run):
+def test_masked_numbers_are_dashes():
     run = make_run()
     stars = run.tables["stars"]
     masked = Masked(np.array([False, True, False]), mask=[False, True, False])
@@ -204,7 +205,7 @@ def test_masked_numbers_are_dashes(make_run):
 
 
 @pytest.mark.parametrize("where", ["star", "card", "job", "verdict", "provenance"])
-def test_text_from_outside_is_escaped(make_run, where):
+def test_text_from_outside_is_escaped(where):
     texts = {"odd": SCRIPT} if where == "card" else {}
     stars = {SCRIPT if where == "star" else "16 Cyg B": "SolarAnalogs", "x": "ADwarfs"}
     run = make_run(stars=stars, **texts)
@@ -220,13 +221,13 @@ def test_text_from_outside_is_escaped(make_run, where):
     assert "script" not in Page(html).tags
 
 
-def test_simulated_data_are_announced_loudly(make_run, page):
+def test_simulated_data_are_announced_loudly(page):
     assert "SIMULATED DATA" in page_of(make_run(simulated=1)).text["simulated"]
     assert "simulated" not in page.text
     assert "<title>SIMULATED DATA" in render(make_run(simulated=1), PICTURES)
 
 
-def test_draws_not_to_be_believed_are_announced_loudly(make_run, run, page):
+def test_draws_not_to_be_believed_are_announced_loudly(run, page):
     sentence = "Too few effective draws."
     bad = replace(run.verdict, believable=False, sentences=(sentence,), min_ess_bulk=12.0)
     failed = page_of(make_run(verdict=bad))
@@ -282,7 +283,7 @@ def test_the_answer_says_that_no_band_differs(run):
     assert "None differs from the published factor by more than 2 σ" in said
 
 
-def test_the_answer_names_the_bands_that_differ(make_run):
+def test_the_answer_names_the_bands_that_differ():
     run = make_run(shifts={"F560W": 0.06, "F1800W": -0.07})
     said = " ".join(answer(run.tables, run.verdict))
     assert (
@@ -290,13 +291,13 @@ def test_the_answer_names_the_bands_that_differ(make_run):
     ) in said
 
 
-def test_a_difference_that_data_did_not_decide_says_so_in_the_answer(make_run):
+def test_a_difference_that_data_did_not_decide_says_so_in_the_answer():
     run = make_run(shifts={"F560W": 0.06})
     run.tables["comparison"].replace_column("basis", ["partly prior"] * 12)
     assert "F560W (+6.0 %, +2.8 σ, partly prior)" in " ".join(answer(run.tables, run.verdict))
 
 
-def test_a_band_seen_only_in_an_unknown_subarray_is_named(page, make_run):
+def test_a_band_seen_only_in_an_unknown_subarray_is_named(page):
     assert page.text["leaning"].startswith("F1800W was observed only in SUB64")
     run = make_run()
     run.tables["subarrays"]["basis"][-1] = "data"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mirical.errors import InputError
-from mirical.tables import file_contents as contents
+from mirical.tables import file_contents
 from mirical.tables.file_contents import heeding
 from mirical.tables.formats import read_columns
 from mirical.tables.photometry import Observations, load_photometry
@@ -48,11 +48,11 @@ REFUSED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         r"^rows\.ecsv: cannot be read as gzip \(Compressed file ended before the end-of-stream",
     ),
     "bomb": (
-        lambda content: gzip.compress(content + b" " * (contents.MOST_BYTES)),
+        lambda content: gzip.compress(content + b" " * (file_contents.MOST_BYTES)),
         r"^rows\.ecsv: holds more than 64 MiB, the most that is read of a table; split it, or",
     ),
     "too long": (
-        lambda content: content + b" " * (contents.MOST_BYTES),
+        lambda content: content + b" " * (file_contents.MOST_BYTES),
         r"^rows\.ecsv: holds more than 64 MiB",
     ),
 }

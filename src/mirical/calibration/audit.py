@@ -61,7 +61,7 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     Parameters
     ----------
     posterior, inputs : DataTree, Inputs
-        A run's, as `mirical.reporting.runs.open_run` returns them.
+        A run's, as `mirical.reporting.stored_inputs.open_run` returns them.
 
     Returns
     -------

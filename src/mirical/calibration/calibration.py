@@ -246,7 +246,7 @@ class Calibration(Protocol):
         ...
 
     def stated_coefficients(self) -> QTable:
-        """Return A, B, tau and repeatability as `mirical.calibration.coefficients.band_table` has them."""
+        """Return A, B, tau and repeatability in the form of `coefficients.band_table`."""
         ...
 
     def stated_subarrays(self) -> QTable:

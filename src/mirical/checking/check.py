@@ -86,7 +86,7 @@ def check_run(
     name : str
         The run's.
     posterior, inputs : DataTree, Inputs
-        As `mirical.reporting.runs.open_run` returns them.
+        As `mirical.reporting.stored_inputs.open_run` returns them.
     draws : int
         How many of the posterior's draws are looked at, evenly spread.
     advance : callable

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from rich.console import Console
 
-    from mirical.reporting.runs import Run
+    from mirical.reporting.run import Run
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
     from mirical.commands.printing import print_run
     from mirical.commands.progress import ChainWatch, WorkWatch
-    from mirical.reporting.runs import run_job
+    from mirical.reporting.run import run_job
 
     results, progress = consoles()
     print_notes(inputs.factors.observations.notes, progress)
@@ -78,7 +78,7 @@ def _write_or_rescue(run: Run, folder: Path) -> None:
     import tempfile
 
     from mirical.inference.runtime import cache_folder
-    from mirical.reporting.runs import write_run
+    from mirical.reporting.run_folder import write_run
 
     try:
         write_run(run, folder)
@@ -146,7 +146,7 @@ def compare(options: argparse.Namespace) -> int:
     from mirical.calibration.audit import audit_sentences
     from mirical.commands.printing import print_audit, print_comparison
     from mirical.reporting.comparison_folder import check_target, compare, write_comparison
-    from mirical.reporting.runs import open_pair
+    from mirical.reporting.stored_inputs import open_pair
 
     out: Path | None = options.out
     folder = None if out is None or out.suffix == ".ecsv" else out
@@ -174,7 +174,7 @@ def _audit(run: str, cautions: Console) -> Table | None:
     """Return what a run's difference from the published factors is made of, None without rows."""
     from mirical.calibration.audit import audit
     from mirical.calibration.store import run_folder
-    from mirical.reporting.runs import open_run
+    from mirical.reporting.stored_inputs import open_run
 
     try:
         return audit(*open_run(run_folder(run)))

@@ -29,7 +29,7 @@ def check(options: argparse.Namespace) -> int:
     from mirical.checking.page import write_check
     from mirical.commands.printing import print_check
     from mirical.commands.progress import DrawWatch
-    from mirical.reporting.runs import open_run
+    from mirical.reporting.stored_inputs import open_run
 
     if options.draws < FEWEST_DRAWS:
         raise InputError(f"check: --draws is {options.draws}; expected at least {FEWEST_DRAWS}.")
@@ -64,7 +64,7 @@ def rivals(options: argparse.Namespace) -> int:
     from mirical.commands.progress import FitWatch
     from mirical.inference.refits import SHORT
     from mirical.model.cards import load_card
-    from mirical.reporting.runs import open_run
+    from mirical.reporting.stored_inputs import open_run
     from mirical.rivals.comparison import UNTIL, compare_models, fit_rivals, forecast_dates
     from mirical.rivals.fits import CHAINS, LADDER, LOOKED_AT, TIME_LAWS
     from mirical.rivals.page import sentences, write_models

@@ -1,9 +1,9 @@
-"""Commands that carry a calibration to those who use it."""
+"""The commands ``export`` (reference files and tables) and ``preflight`` (check such a file)."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mirical.calibration.calibration import Calibration
-
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
     from mirical.exports.preflight_file import Finding
 
 
@@ -140,7 +132,7 @@ def _apcorr(
     from mirical.exports.apcorr_file import USE, write_used_apcorr
     from mirical.exports.covariance_file import history
     from mirical.exports.pipeline_export import pedigree
-    from mirical.reporting.runs import open_run
+    from mirical.reporting.stored_inputs import open_run
     from mirical.tables.apertures import published_apertures
 
     if options.run == "published":
@@ -201,6 +193,7 @@ EXPORTS: dict[str, Callable[[Calibration, argparse.Namespace, Console, Console],
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the commands of this module to the command line."""
     _add_export(parsers)
+    _add_preflight(parsers)
 
 
 def _add_export(parsers: argparse._SubParsersAction) -> None:
@@ -270,11 +263,6 @@ def print_findings(found: Sequence[Finding], path: Path, results: Console) -> bo
 
 def _number(number: int, thing: str) -> str:
     return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"
-
-
-def add_parsers(parsers: argparse._SubParsersAction) -> None:
-    """Add the commands of this module to the command line."""
-    _add_preflight(parsers)
 
 
 def _add_preflight(parsers: argparse._SubParsersAction) -> None:

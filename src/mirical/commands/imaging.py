@@ -16,7 +16,7 @@ from mirical.commands.shared import (
     write_table,
 )
 from mirical.errors import InputError
-from mirical.imaging.mosaics import settings_text
+from mirical.imaging.pipeline_settings import settings_text
 from mirical.storage.files import check_outputs, together, whole_folder
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _print_rows(table: QTable, images: int, out: Path, results: Console) -> int:
 def apertures(options: argparse.Namespace) -> int:
     """Measure encircled energies and the apertures that follow."""
     from mirical.commands.printing import print_apertures
-    from mirical.imaging.aperture_tables import write_study
+    from mirical.exports.aperture_folder import write_study
     from mirical.imaging.measured_apertures import study_apertures
 
     check_outputs(folders=[options.out])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mirical.calibration.error_budget import ErrorBudget
     from mirical.checking.check import CheckedRun
     from mirical.reporting.comparison_folder import Comparison
-    from mirical.reporting.runs import Run
+    from mirical.reporting.run import Run
     from mirical.rivals.comparison import ModelComparison
 
 _UNITS = {"tau": " (d)", "repeatability": " (%)"}

@@ -19,7 +19,7 @@ from mirical.tables.apertures import ANNULUS_FRACTIONS, APERTURE_FRACTION, Apert
 from mirical.text import ascii_text
 
 if TYPE_CHECKING:
-    from mirical.imaging.aperture_tables import ApertureStudy
+    from mirical.imaging.measured_apertures import ApertureStudy
 
 FRACTIONS = tuple(round(0.1 * i, 1) for i in range(1, 9))
 """Encircled energies of the file's apertures; the annulus is that of 80 to 85 % throughout."""

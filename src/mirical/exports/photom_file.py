@@ -44,7 +44,8 @@ class PhotomRows:
         Factor before the relative throughput divides it, and what the file calls its
         uncertainty, which the pipeline does not read; (MJy/sr)/(DN/s/pixel).
     tables : mapping
-        Coefficients of the time functions by `mirical.model.pipeline_throughput.FUNCTIONS`, each (row,).
+        Coefficients of the time functions, each (row,), by the names of
+        `mirical.model.pipeline_throughput.FUNCTIONS`.
     """
 
     filters: tuple[str, ...]

@@ -13,7 +13,7 @@ from mirical.bands import BANDS
 from mirical.plotting.canvas import INK, STYLE, blank, png
 
 if TYPE_CHECKING:
-    from mirical.imaging.aperture_tables import ApertureStudy
+    from mirical.imaging.measured_apertures import ApertureStudy
 
 
 from pathlib import Path

@@ -32,6 +32,7 @@ from jwst.resample import ResampleStep
 from stdatamodels.jwst import datamodels
 
 from mirical.imaging.dithers import check_together
+from mirical.imaging.pipeline_settings import PIPELINE_SETTINGS
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import save_model
 
@@ -106,46 +107,3 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-PIXEL_SCALE = 0.11
-"""Side of a mosaic's pixels in arcseconds."""
-
-_RESAMPLE: dict[str, object] = {
-    "kernel": "square",
-    "weight_type": "exptime",
-    "pixel_scale": PIXEL_SCALE,
-}
-
-PIPELINE_SETTINGS: dict[str, dict[str, dict[str, object]]] = {
-    "calwebb_detector1": {
-        "emicorr": {"skip": True},
-        # Zero switches the flagging after a jump off.
-        "jump": {
-            "after_jump_flag_dn1": 0.0,
-            "after_jump_flag_time1": 0.0,
-            "after_jump_flag_dn2": 0.0,
-            "after_jump_flag_time2": 0.0,
-            "find_showers": False,
-        },
-    },
-    "calwebb_image2": {"resample": _RESAMPLE},
-    "calwebb_image3": {
-        "tweakreg": {"skip": True},
-        "skymatch": {"skip": True},
-        "outlier_detection": {"skip": True},
-        "resample": _RESAMPLE,
-        "source_catalog": {"skip": True},
-    },
-}
-"""Step parameters by pipeline and step, as ``Pipeline.call(file, steps=...)`` takes them."""
-
-
-def settings_text() -> str:
-    """Return the settings as lines ``pipeline: step.parameter = value``."""
-    return "\n".join(
-        f"  {pipeline}: {step}.{parameter} = {value}"
-        for pipeline, steps in PIPELINE_SETTINGS.items()
-        for step, parameters in steps.items()
-        for parameter, value in parameters.items()
-    )

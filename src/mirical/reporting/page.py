@@ -38,7 +38,7 @@ from mirical.reporting.row_tables import (
 )
 
 if TYPE_CHECKING:
-    from mirical.reporting.runs import Run
+    from mirical.reporting.run import Run
 
 
 def write_report(run: Run, folder: Path) -> None:

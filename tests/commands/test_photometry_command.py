@@ -217,16 +217,16 @@ def test_a_mistake_is_one_sentence(
 def test_an_interruption_keeps_what_is_measured(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    from mirical.imaging import photometry_rows as image_rows
+    from mirical.imaging import photometry_rows
 
-    whole = image_rows.row_of
+    whole = photometry_rows.row_of
 
     def until_the_mask(path, settings, name):
         if path.name.startswith("mask"):
             raise KeyboardInterrupt
         return whole(path, settings, name)
 
-    monkeypatch.setattr(image_rows, "row_of", until_the_mask)
+    monkeypatch.setattr(photometry_rows, "row_of", until_the_mask)
     out = tmp_path / "rows.ecsv"
     assert main(["photometry", str(folder), "--out", str(out), "--workers", "1"]) == 130
     assert list(QTable.read(out, format="ascii.ecsv")["file"]) == ["edge_i2d.fits", "good_i2d.fits"]

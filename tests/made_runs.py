@@ -1,13 +1,12 @@
-"""A run made of constructed tables: what figures and report are given, without any sampling."""
+"""Runs made of constructed tables, without any sampling: what figures and report are given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 from astropy import units as u
 from astropy.table import QTable, vstack
 from astropy.utils.masked import Masked
@@ -71,19 +70,7 @@ ATTRS = {
 }
 
 
-@pytest.fixture(scope="session")
-def make_run() -> Callable[..., Any]:
-    """Return a maker of runs; see `_make_run`."""
-    return _make_run
-
-
-@pytest.fixture(scope="session")
-def run() -> Any:
-    """A run of three bands and three stars, the last band with one row in SUB64."""
-    return _make_run()
-
-
-def _make_run(
+def make_run(
     bands: Sequence[str] = FITTED,
     stars: Mapping[str, str] = STARS,
     shifts: Mapping[str, float] | None = None,

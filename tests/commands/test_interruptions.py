@@ -25,13 +25,13 @@ def test_a_run_that_finds_no_room_is_kept_elsewhere(tmp_path: Path, monkeypatch)
             raise Unwritable(folder, OSError(28, "No space left on device"))
         written.append(folder)
 
-    monkeypatch.setattr("mirical.reporting.runs.write_run", write_run)
+    monkeypatch.setattr("mirical.reporting.run_folder.write_run", write_run)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(InputError, match=r"full: cannot be written \(No space left on device\), "):
         calibrating._write_or_rescue(Namespace(), tmp_path / "full")  # type: ignore[arg-type]
     assert [folder.parent for folder in written] == [tmp_path]
     monkeypatch.setattr(
-        "mirical.reporting.runs.write_run", lambda run, _: write_run(run, Path("full"))
+        "mirical.reporting.run_folder.write_run", lambda run, _: write_run(run, Path("full"))
     )
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(InputError, match="nor was there room elsewhere, and the draws are lost"):

@@ -16,10 +16,11 @@ from astropy.table import QTable, Table
 from rich.console import Console
 
 from drawn import drawn_calibration
+from made_runs import make_run
 from mirical.calibration.calibration import Query
 from mirical.calibration.error_budget import Observation, error_budget
 from mirical.calibration.published import PublishedCalibration
-from mirical.commands import printing as summary
+from mirical.commands import printing
 from mirical.reporting.comparison_folder import compare
 from mirical.terminal import print_sheet
 
@@ -77,17 +78,17 @@ def fluxes() -> QTable:
 
 
 PRINTED: dict[str, Callable[[Console], None]] = {
-    "check": lambda console: summary.print_check(checked(), FOLDER, console),
-    "rivals": lambda console: summary.print_models(models(), ("said",), FOLDER, console),
-    "error": lambda console: summary.print_budget(
+    "check": lambda console: printing.print_check(checked(), FOLDER, console),
+    "rivals": lambda console: printing.print_models(models(), ("said",), FOLDER, console),
+    "error": lambda console: printing.print_budget(
         error_budget(DRAWN, Observation(QUERY, extended=True)), console
     ),
-    "factors": lambda console: summary.print_table(DRAWN.at(QUERY).table(), console),
-    "compare": lambda console: summary.print_comparison(compare(DRAWN, PUBLISHED, None), console),
-    "audit": lambda console: summary.print_audit(audit(), (), console),
-    "photometry": lambda console: summary.print_photometry(photometry(), console),
-    "apertures": lambda console: summary.print_apertures(apertures(), console),
-    "fluxes": lambda console: summary.print_flux_differences(fluxes(), console),
+    "factors": lambda console: printing.print_table(DRAWN.at(QUERY).table(), console),
+    "compare": lambda console: printing.print_comparison(compare(DRAWN, PUBLISHED, None), console),
+    "audit": lambda console: printing.print_audit(audit(), (), console),
+    "photometry": lambda console: printing.print_photometry(photometry(), console),
+    "apertures": lambda console: printing.print_apertures(apertures(), console),
+    "fluxes": lambda console: printing.print_flux_differences(fluxes(), console),
 }
 
 
@@ -117,16 +118,17 @@ def test_no_width_cuts_a_digit(command: str, width: int):
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
-def test_no_width_cuts_a_digit_of_a_run(run, width: int):
-    assert_whole(lambda console: summary.print_run(run, FOLDER, console), width)
+def test_no_width_cuts_a_digit_of_a_run(width: int):
+    run = make_run()
+    assert_whole(lambda console: printing.print_run(run, FOLDER, console), width)
 
 
-def test_a_run_prints_what_its_numbers_rest_on_and_why_rows_were_flagged(make_run):
+def test_a_run_prints_what_its_numbers_rest_on_and_why_rows_were_flagged():
     run = make_run()
     table = run.tables["comparison"]
     partly = (table["quantity"] == "C_ref") & (table["filter"] == "F1800W")
     table["basis"] = np.where(partly, "partly prior", "data")
-    text = printed(lambda console: summary.print_run(run, FOLDER, console), 160)
+    text = printed(lambda console: printing.print_run(run, FOLDER, console), 160)
     lines = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
     assert "partly prior" in lines["F1800W"] and "partly prior" not in lines["F770W"]
     flagged = run.tables["rows"][-1]

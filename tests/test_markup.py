@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mirical.checking.figures import excess_figure, influence_figure
-from mirical.commands import shared as ending
+from mirical.commands import shared
 from mirical.commands.progress import FitWatch
 from mirical.imaging.figures import picture
 from mirical.plotting.canvas import png
@@ -79,8 +79,8 @@ def test_a_picture_of_a_star_and_file_of_any_name_is_drawn():
 
 def test_what_is_printed_is_no_markup(monkeypatch):
     out = io.StringIO()
-    monkeypatch.setattr(ending.sys, "stdout", out)
-    results, _ = ending.consoles()
+    monkeypatch.setattr(shared.sys, "stdout", out)
+    results, _ = shared.consoles()
     results.print("[bold]x[/] [/] :star:", Text("[red]"))
     assert out.getvalue() == "[bold]x[/] [/] :star: [red]\n"
 

@@ -1,0 +1,126 @@
+"""A run: a job fitted to its rows, with its posterior, verdict and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import xarray as xr
+from astropy.table import QTable
+
+import mirical
+from mirical.calibration.comparison import compare_coefficients
+from mirical.calibration.posterior import PosteriorCalibration, with_apertures
+from mirical.calibration.published import PublishedCalibration
+from mirical.inference.diagnostics import Verdict, blame_rows, judge
+from mirical.inference.disagreements import disagreements
+from mirical.inference.jobs import (
+    Inputs,
+    Job,
+)
+from mirical.inference.posterior import (
+    PRINTED,
+    build_posterior,
+    reported,
+)
+from mirical.inference.predictive_rows import check_rows
+from mirical.inference.row_likelihood import log_likelihood_given_others
+from mirical.inference.sampling import Progress, sample, sample_prior
+from mirical.reporting import curves, run_tables
+
+_RECORDED = ("jax", "numpyro", "arviz-base", "numpy", "astropy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a job produced.
+
+    Attributes
+    ----------
+    job, inputs : Job, Inputs
+        What was asked for and what it resolved to.
+    posterior : DataTree
+        Draws, predictive rows, statistics, with provenance at the root.
+    verdict : Verdict
+        Whether to believe them.
+    tables : dict of {str : QTable}
+        By file name without ``.ecsv``.
+    complete : bool
+        Whether sampling ran to its end.
+    """
+
+    job: Job
+    inputs: Inputs
+    posterior: xr.DataTree
+    verdict: Verdict
+    tables: dict[str, QTable]
+    complete: bool = True
+
+
+def run_job(
+    job: Job,
+    inputs: Inputs,
+    progress: Progress,
+    tell: Callable[[Sequence[str]], None] = lambda sentences: None,
+) -> Run:
+    """Sample the posterior of a job and make its tables; writes nothing.
+
+    Parameters
+    ----------
+    job, inputs : Job, Inputs
+        What to fit.
+    progress : Progress
+        Told of the chains' steps.
+    tell : callable
+        Told, before sampling, which rows disagree by more than the card allows.
+    """
+    design, card = inputs.design, inputs.card
+    prior = sample_prior(design, card, job.sampler.seed)
+    disagreeing = [one.sentence() for one in disagreements(design, prior)]
+    tell(disagreeing)
+    chains = sample(design, card, job.sampler, progress)
+    checks = check_rows(chains.sites, design, job.sampler.seed)
+    given_others = log_likelihood_given_others(chains.sites, design, card, job.sampler.seed)
+    groups = checks.groups() | {"log_likelihood": {"log_factor": given_others.astype(np.float32)}}
+    posterior = build_posterior(chains, prior, groups, design, _provenance(job, inputs))
+    posterior = with_apertures(posterior, inputs.factors.apertures)
+    published = PublishedCalibration()
+    calibration = PosteriorCalibration(posterior)
+    coefficients = run_tables.coefficient_table(posterior, design, inputs.factors.apertures)
+    made = {
+        "coefficients": coefficients,
+        "subarrays": run_tables.subarray_table(posterior, design),
+        "stars": run_tables.star_table(posterior, design),
+        "rows": run_tables.row_table(posterior, inputs.factors, checks, design),
+        "comparison": compare_coefficients(coefficients, published),
+        "curves": curves.band_curves(calibration, published, design),
+        "predictive": curves.predictive_table(calibration, checks, design),
+    }
+    verdict = judge(posterior, reported(posterior), PRINTED, chains.complete)
+    verdict = blame_rows(verdict, disagreeing)
+    return Run(job, inputs, posterior, verdict, made, chains.complete)
+
+
+def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int | float]:
+    observations = inputs.factors.observations
+    return {
+        "job": job.name,
+        "card": inputs.card.name,
+        "time_law": inputs.card.law,
+        "reference_mjd": job.reference_mjd or inputs.design.reference_mjd,
+        "seed": job.sampler.seed,
+        "photometry": observations.source,
+        "photometry_sha256": observations.data_hash,
+        "simulated": int(observations.simulated),
+        "mirical": mirical.__version__,
+        **{name: _version(name) for name in _RECORDED},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"

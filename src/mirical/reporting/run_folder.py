@@ -1,0 +1,97 @@
+"""A run's folder written: tables, diagnostics, job, posterior, report and manifest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mirical.calibration.manifest import write_manifest
+from mirical.calibration.provenance import run_record, stamp
+from mirical.conventions import T0_MJD
+from mirical.inference.jobs import (
+    PUBLISHED_APERTURES,
+    SHIPPED_FLUXES,
+)
+from mirical.inference.posterior import (
+    write_posterior,
+)
+from mirical.reporting.page import write_report
+from mirical.reporting.run import Run
+from mirical.storage.files import whole_folder
+from mirical.storage.shipped import find_file
+from mirical.tables.formats import write_ecsv
+from mirical.tables.photometry import EMBEDDED
+
+_FORMER = (
+    "figures/*.png",
+    *(
+        f"{page}/{of}"
+        for page in ("check", "rivals")
+        for of in ("*.ecsv", "*.html", "figures/*.png")
+    ),
+)
+"""What versions before the list of files wrote into a run's folder under changing names."""
+
+
+def write_run(run: Run, folder: Path) -> None:
+    """Write a run's folder whole: no file of an earlier run, nor of its check, stays beside it.
+
+    Files that no command wrote there are left alone.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    with whole_folder(folder, former=_FORMER, listed=True) as beside:
+        _write_files(run, beside)
+
+
+def _write_files(run: Run, folder: Path) -> None:
+    known = run_record(run.posterior.attrs)
+    elapsed = run.inputs.design.elapsed
+    known["rows_mjd"] = [T0_MJD + float(end) for end in (elapsed.min(), elapsed.max())]
+    for name, table in run.tables.items():
+        stamp(table, known)
+        write_ecsv(table, folder / f"{name}.ecsv")
+    text = json.dumps(run.verdict.as_dict() | {"of": known}, indent=2)
+    (folder / "diagnostics.json").write_text(text + "\n", encoding="utf-8")
+    for name, text in run.inputs.card.texts.items():
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    (folder / "job.toml").write_text(_resolved_job(run), encoding="utf-8")
+    write_posterior(run.posterior, folder / "posterior.nc")
+    write_report(run, folder)
+    write_manifest(folder, run.posterior.attrs)
+
+
+def _resolved_job(run: Run) -> str:
+    """Return the job as TOML that runs again from the run's folder, with its provenance."""
+    job, sampler = run.job, run.job.sampler
+    lines = [
+        f"photometry = {_quoted(_resolved(job.photometry, job.folder))}",
+        f"model = {_quoted(run.inputs.card.name + '.toml')}",
+    ]
+    if job.predicted_fluxes != SHIPPED_FLUXES:
+        fluxes = _resolved(job.predicted_fluxes, job.folder)
+        lines.append(f"predicted_fluxes = {_quoted(fluxes)}")
+    if job.apertures != PUBLISHED_APERTURES:
+        lines.append(f"apertures = {_quoted(_resolved(job.apertures, job.folder))}")
+    lines.append(f"reference_mjd = {_quoted(run.posterior.attrs['reference_mjd'])}")
+    lines += ["", "[sampler]"]
+    lines += [
+        f"{name} = {_quoted(getattr(sampler, name))}" for name in sampler.__dataclass_fields__
+    ]
+    lines += ["", "[provenance]"]
+    lines += [f"{_quoted(key)} = {_quoted(value)}" for key, value in run.posterior.attrs.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: object) -> str:
+    """Return a value as TOML writes it, which for text and numbers is as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _resolved(name: str, folder: Path | None) -> str:
+    """Return the full path of a user's file, or an embedded table's name as it is."""
+    path = find_file(name, folder)
+    return name if name in EMBEDDED or path is None else str(path.resolve())

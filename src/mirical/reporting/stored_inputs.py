@@ -1,0 +1,89 @@
+"""Rows and card of a stored run, as its job file names them; the two sides of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import xarray as xr
+
+from mirical.calibration.calibration import Calibration
+from mirical.calibration.posterior import PosteriorCalibration
+from mirical.calibration.staged import StagedCalibration, fit_staged
+from mirical.calibration.store import open_calibration, read_run, run_folder
+from mirical.errors import InputError
+from mirical.inference.jobs import (
+    Inputs,
+    Job,
+    job_factors,
+    load_job,
+    resolve_job,
+)
+from mirical.tables.calibration_factors import CalibrationFactors
+
+
+def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
+    """Return two calibrations to be compared.
+
+    Parameters
+    ----------
+    name : str
+        A run, or ``published``.
+    other : str
+        The same, or ``staged`` for the staged fits to the rows of the first.
+
+    Raises
+    ------
+    InputError
+        If a run does not exist, or the rows of the first cannot be had again.
+    """
+    ours = open_calibration(name)
+    if other == "staged":
+        if not isinstance(ours, PosteriorCalibration):
+            raise InputError(
+                f"compare: {name!r} has no rows for the staged fits; give a run's folder."
+            )
+        return ours, _staged_beside(ours, run_folder(name))
+    theirs = open_calibration(other)
+    if isinstance(ours, PosteriorCalibration) and isinstance(theirs, PosteriorCalibration):
+        if ours.name == theirs.name and name != other:
+            return replace(ours, name=name), replace(theirs, name=other)
+    return ours, theirs
+
+
+def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
+    """Return a run's posterior, and its rows and card as its job file names them.
+
+    Raises
+    ------
+    InputError
+        If there is no run, or its rows have changed since.
+    """
+    posterior = read_run(folder).posterior
+    inputs = resolve_job(_job_of(folder))
+    _refuse_other_rows(inputs.factors, posterior, folder)
+    return posterior, inputs
+
+
+def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration:
+    """Return the staged fits to the very rows a run was fitted to."""
+    factors = job_factors(replace(_job_of(folder), name=run.name))
+    _refuse_other_rows(factors, run.posterior, folder)
+    return fit_staged(factors)
+
+
+def _job_of(folder: Path) -> Job:
+    path = folder / "job.toml"
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: no job.toml there, so the run's rows are not known; run the job again."
+        )
+    return load_job(str(path))
+
+
+def _refuse_other_rows(factors: CalibrationFactors, posterior: xr.DataTree, folder: Path) -> None:
+    if factors.observations.data_hash != posterior.attrs.get("photometry_sha256"):
+        raise InputError(
+            f"{folder}: {factors.observations.source} has changed since the run, whose rows were "
+            "others; run the job again."
+        )
