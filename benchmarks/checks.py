@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports/validation/checks"))
     options = parser.parse_args()
     runtime.configure()
-    from mirical.validation.planted_faults import FAULTS
+    from mirical.validation.injected_faults import FAULTS
 
     options.out.mkdir(parents=True, exist_ok=True)
     kept = options.out / "programs.jsonl"
@@ -48,7 +48,7 @@ def run_missing(kept: Path, wanted: dict[str, int]) -> None:
     """Check the programs that are not kept yet."""
     from mirical.inference.refits import MORE, SHORT
     from mirical.validation.check_study import CheckedFits
-    from mirical.validation.planted_faults import faulty_program
+    from mirical.validation.injected_faults import faulty_program
 
     lines = kept.read_text().splitlines() if kept.is_file() else []
     done = {(record["fault"], record["program"]) for record in map(json.loads, lines)}
@@ -86,7 +86,7 @@ def run_missing(kept: Path, wanted: dict[str, int]) -> None:
 def like(design: object) -> Iterator[int]:
     """Yield seeds of programs that observe in the order of a design."""
     from mirical.inference.refits import same_rows
-    from mirical.validation.planted_faults import faulty_program
+    from mirical.validation.injected_faults import faulty_program
 
     for seed in itertools.count(FIRST_SEED):
         if same_rows(faulty_program(seed, "none")[0].design, design):
@@ -98,7 +98,7 @@ def summarise(records: list[dict], folder: Path) -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.checking.predictive import ALARM
+    from mirical.checking.predictive_pvalues import ALARM
     from mirical.tables.formats import write_ecsv
 
     uniform, faults, stars = uniformity(records), power(records), excesses(records)
@@ -115,7 +115,7 @@ def uniformity(records: list[dict]) -> list[dict]:
     import numpy as np
     from scipy.stats import kstest
 
-    from mirical.checking.predictive import ALARM, ALARM_MEDIAN
+    from mirical.checking.predictive_pvalues import ALARM, ALARM_MEDIAN
 
     sound = [record for record in records if record["fault"] == "none" and not record["problem"]]
     found, medians = by_check(sound), by_check(sound, "p_median")
@@ -147,8 +147,8 @@ def by_check(records: list[dict], what: str = "p_value") -> dict[str, list[float
 
 def power(records: list[dict]) -> list[dict]:
     """Return how often the matching check and any other one fired on each planted fault."""
-    from mirical.checking.predictive import ALARM, ALARM_MEDIAN
-    from mirical.validation.planted_faults import FAULTS
+    from mirical.checking.predictive_pvalues import ALARM, ALARM_MEDIAN
+    from mirical.validation.injected_faults import FAULTS
 
     lines = []
     for fault, (_, check) in FAULTS.items():

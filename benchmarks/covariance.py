@@ -57,7 +57,7 @@ def run_missing(kept: Path, truth: str, number: int) -> None:
     from mirical.inference.refits import Refits
     from mirical.model.timelaw import log_relative_factor
     from mirical.simulation.simulated_program import simulate_program
-    from mirical.validation.planted_faults import resolved_program
+    from mirical.validation.injected_faults import resolved_program
 
     lines = kept.read_text().splitlines() if kept.is_file() else []
     done = {json.loads(line)["program"] for line in lines}
@@ -101,7 +101,7 @@ def perturbed(first: Any, log_factors: Any, bands: Any, band: Any, mjd: Any) -> 
 
     from mirical.inference.refits import same_rows
     from mirical.simulation.simulated_program import simulate_program
-    from mirical.validation.planted_faults import resolved_program
+    from mirical.validation.injected_faults import resolved_program
 
     names = [bands[i] for i in band]
     for seed in itertools.count(FIRST_SEED):

@@ -40,7 +40,7 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.checking.draw_scan import scrutinise
+    from mirical.checking.quantities import scrutinise
     from mirical.checking.star_refits import without_stars
     from mirical.checking.tables import influence_table
     from mirical.inference.gaussian import Gaussians
@@ -49,7 +49,7 @@ def main() -> None:
     from mirical.inference.sampling import sample
     from mirical.simulation.simulated_program import simulate_program
     from mirical.tables.formats import write_ecsv
-    from mirical.validation.planted_faults import resolved_program
+    from mirical.validation.injected_faults import resolved_program
 
     inputs = resolved_program(simulate_program(options.seed, "perturbed"), "hierarchical")
     design, card = inputs.design, inputs.card

@@ -41,7 +41,7 @@ def main() -> None:
     from mirical.rivals.fits import TIME_LAWS
     from mirical.simulation.simulated_program import simulate_program
     from mirical.tables.formats import write_ecsv
-    from mirical.validation.planted_faults import SOUND, resolved_program
+    from mirical.validation.injected_faults import SOUND, resolved_program
 
     first = resolved_program(simulate_program(1, "perturbed", SOUND), "hierarchical")
     seeds = like(first.design)

@@ -65,9 +65,9 @@ def gradient_seconds(n_rows: int, n_stars: int) -> float:
     import jax.numpy as jnp
     from numpyro import handlers
 
-    from mirical.model.blocks import make_blocks
     from mirical.model.cards import load_card
     from mirical.model.collapsed import integrate
+    from mirical.model.nesting import make_blocks
     from mirical.model.terms import colour_correlation, given
 
     design, card = random_design(n_rows, n_stars), load_card("hierarchical", "scaling")
@@ -94,7 +94,7 @@ def random_design(n_rows: int, n_stars: int):
     """Return a design of random rows; a visit is of one star, which has few bands."""
     from mirical.bands import BANDS, SUBARRAYS
     from mirical.model.design import Design, with_rows
-    from mirical.model.units import no_units
+    from mirical.model.sampler_units import no_units
     from mirical.stars import STAR_TYPES
 
     random = np.random.default_rng([n_rows, n_stars])

@@ -6,7 +6,7 @@ import numpy as np
 
 from mirical.bands import IMAGING_BANDS, SUBARRAYS
 from mirical.model.design import Design
-from mirical.model.units import Units
+from mirical.model.sampler_units import Units
 from mirical.stars import STAR_TYPES
 
 N_STARS, N_BANDS, N_VISITS = 5, 6, 4

@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.table import Table
 from PIL import Image
 
-from mirical.storage.staging import LIST
+from mirical.storage.atomic_writes import LIST
 
 TEXT = (".html", ".tex", ".txt", ".ecsv")
 CARD = "hierarchical.toml"

@@ -13,9 +13,9 @@ from scipy.stats import gamma, multivariate_normal
 
 from designs import crowded_design
 from mirical.inference.colour_moves import Colours, State, star_rows
-from mirical.model.blocks import make_blocks
 from mirical.model.cards import load_card
 from mirical.model.joint import sample_offsets
+from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
 
 CARD = load_card("hierarchical", "test")

@@ -7,8 +7,8 @@ import pytest
 from numpyro import handlers
 
 from mirical.inference.gaussian import Gaussians
-from mirical.model.blocks import make_blocks
 from mirical.model.collapsed import integrate, row_variance
+from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
 from mirical.model.timelaw import ADDITIVE, log_relative_factor
 from prior_draws import CARD, drawn_design

@@ -7,9 +7,9 @@ import numpy as np
 from numpyro import handlers
 
 from mirical.inference.gaussian import Gaussians
+from mirical.inference.leave_one_out import each_left_out
 from mirical.inference.row_likelihood import given_others, log_likelihood_given_others
-from mirical.inference.rows_left_out import each_left_out
-from mirical.model.blocks import make_blocks
+from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
 from prior_draws import CARD, drawn_design
 

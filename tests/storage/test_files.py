@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from mirical.errors import InputError
-from mirical.storage import staging
+from mirical.storage import atomic_writes as staging
+from mirical.storage.atomic_writes import LIST, Hidden
 from mirical.storage.files import check_outputs, settle, together, whole_file, whole_folder
-from mirical.storage.staging import LIST, Hidden
 
 # Replaces the folder 'run' and two files, and is killed at the call of that number among all that
 # change the disk; says how many there are if it lives.

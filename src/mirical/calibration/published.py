@@ -12,7 +12,7 @@ from astropy.table import QTable
 from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
 from mirical.calibration.calibration import Query
 from mirical.calibration.coefficients import band_table, subarray_table
-from mirical.calibration.quoted import QuotedCalibration
+from mirical.calibration.point_estimates import QuotedCalibration
 from mirical.storage.shipped import data_file
 from mirical.tables.apertures import Aperture, published_apertures
 

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
 from mirical.calibration.calibration import Query
 from mirical.calibration.coefficients import band_table, subarray_table
+from mirical.calibration.point_estimates import QuotedCalibration
 from mirical.calibration.provenance import run_record, stamp
-from mirical.calibration.quoted import QuotedCalibration
 from mirical.calibration.staged_averages import (
     Average,
     StagedRows,

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from mirical.checking.draw_scan import (
+from mirical.checking.quantities import (
     scrutinise,
 )
 from mirical.checking.score_directions import families

@@ -11,7 +11,6 @@ from astropy.table import QTable
 from matplotlib.figure import Figure
 
 from mirical.checking.check import CheckedRun
-from mirical.checking.draw_scan import FINDING_DRAWS, K_LIMIT, SLOPE_SPREAD
 from mirical.checking.figures import (
     AXES,
     dependence_figure,
@@ -21,7 +20,8 @@ from mirical.checking.figures import (
     slope_figure,
 )
 from mirical.checking.infrared_excess import PRIOR, TEMPERATURES
-from mirical.checking.predictive import ALARM, ALARM_MEDIAN, REPLICATES
+from mirical.checking.predictive_pvalues import ALARM, ALARM_MEDIAN, REPLICATES
+from mirical.checking.quantities import FINDING_DRAWS, K_LIMIT, SLOPE_SPREAD
 from mirical.checking.score_directions import PARAMETERS
 from mirical.number_text import Sheet, count, floats, measured, number, signed, text, words
 from mirical.plotting.canvas import png

@@ -12,7 +12,9 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from mirical.checking.draw_scan import (
+from mirical.checking.infrared_excess import TEMPERATURES, amplitude_of, probability
+from mirical.checking.predictive_pvalues import ALARM, ALARM_MEDIAN, answers
+from mirical.checking.quantities import (
     K_LIMIT,
     AtDraw,
     k_limit,
@@ -20,13 +22,11 @@ from mirical.checking.draw_scan import (
     smoothed,
     star_influence,
 )
-from mirical.checking.infrared_excess import TEMPERATURES, amplitude_of, probability
-from mirical.checking.predictive import ALARM, ALARM_MEDIAN, answers
 from mirical.checking.score_directions import PARAMETERS, slopes
 from mirical.checking.star_refits import CHAINS, without_stars
 from mirical.checking.verdict import QUESTIONS
 from mirical.inference.jobs import Inputs
-from mirical.inference.rows_left_out import stored_leave_one_out
+from mirical.inference.leave_one_out import stored_leave_one_out
 from mirical.model.design import Design
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.table import QTable
 
-from mirical.checking.draw_scan import K_LIMIT
+from mirical.checking.quantities import K_LIMIT
 from mirical.number_text import floats, percent, signed, words
 
 QUESTIONS = {

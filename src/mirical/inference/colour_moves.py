@@ -27,12 +27,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from mirical.model.blocks import Blocks, StarGroup
 from mirical.model.cards import Card
 from mirical.model.collapsed import own_unc
 from mirical.model.design import Data, Design
-from mirical.model.forms import few_at_once, solve
+from mirical.model.nesting import Blocks, StarGroup
 from mirical.model.offsets import Offsets, Scales
+from mirical.model.quadratic_forms import few_at_once, solve
 from mirical.model.terms import Given
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mirical.inference.sampling import Arrays
 from mirical.model.design import Design
-from mirical.model.units import fitted_rows
+from mirical.model.sampler_units import fitted_rows
 
 Floats = NDArray[np.float64]
 

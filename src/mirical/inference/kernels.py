@@ -15,14 +15,14 @@ from numpyro.infer.util import constrain_fn
 
 from mirical.inference.colour_moves import Colours, State
 from mirical.inference.outlier_moves import flip_some
-from mirical.model.blocks import make_blocks
 from mirical.model.cards import Card
 from mirical.model.collapsed import band_means, collapsed, integrate, row_variance
 from mirical.model.design import Design
 from mirical.model.joint import joint
+from mirical.model.likelihood import outlier_probability, row_distribution
+from mirical.model.nesting import make_blocks
 from mirical.model.offsets import Offsets
 from mirical.model.redraw import redraw
-from mirical.model.rows import outlier_probability, row_distribution
 from mirical.model.terms import Given, colour_correlation, given
 
 _LENGTH = 0.5, 4.0

@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from mirical.model.blocks import Blocks
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Design
+from mirical.model.nesting import Blocks
 from mirical.model.terms import Given
 
 _FLIPS = 4  # each costs one gradient; a trajectory has about twelve

@@ -27,11 +27,11 @@ from numpyro import handlers
 
 from mirical.inference.runtime import cores
 from mirical.inference.sampling import Arrays, random_key
-from mirical.model.blocks import Blocks, make_blocks
 from mirical.model.cards import Card
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Design
-from mirical.model.rows import outlier_probability, row_distribution
+from mirical.model.likelihood import outlier_probability, row_distribution
+from mirical.model.nesting import Blocks, make_blocks
 from mirical.model.terms import Given, colour_correlation, given
 
 

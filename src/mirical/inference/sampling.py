@@ -21,7 +21,7 @@ from mirical.inference.runtime import cores, release_memory
 from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.joint import joint
-from mirical.model.units import no_units
+from mirical.model.sampler_units import no_units
 
 STRETCH = 25  # steps between two looks at the progress and at Ctrl-C
 PRIOR_DRAWS = 4000

@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from mirical.errors import InputError, did_you_mean, refuse_unknown_keys, shown
 from mirical.model.card_files import read_card_files, with_base
-from mirical.model.centres import CENTRES, Centre, read_centre
 from mirical.model.priors import Prior, read_prior, text_of
+from mirical.model.published_values import CENTRES, Centre, read_centre
 from mirical.model.timelaw import ADDITIVE, LAWS
 from mirical.storage.shipped import resolve
 from mirical.storage.toml_files import parse_toml

@@ -41,11 +41,11 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 from numpyro import handlers
 
-from mirical.model.blocks import Blocks, StarGroup
 from mirical.model.cards import Card
 from mirical.model.design import Data, Design
-from mirical.model.forms import Absorbed, Form, absorb, conclude, transpose
+from mirical.model.nesting import Blocks, StarGroup
 from mirical.model.offsets import Scales
+from mirical.model.quadratic_forms import Absorbed, Form, absorb, conclude, transpose
 from mirical.model.terms import Given, given
 
 _LOG_2PI = 1.8378770664093453

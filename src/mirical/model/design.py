@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS, assumed_term
 from mirical.conventions import REFERENCE_MJD, T0_MJD
-from mirical.model.units import LEFT_OUT, Data, Units, measure_units, no_units
+from mirical.model.sampler_units import LEFT_OUT, Data, Units, measure_units, no_units
 from mirical.stars import STAR_TYPES
 from mirical.tables.calibration_factors import CalibrationFactors
 

@@ -9,8 +9,8 @@ from jaxtyping import Array, Float
 
 from mirical.model.cards import Card
 from mirical.model.design import Design
+from mirical.model.likelihood import row_distribution
 from mirical.model.offsets import Offsets, Scales
-from mirical.model.rows import row_distribution
 from mirical.model.terms import colour_correlation, given, unit_normals
 
 

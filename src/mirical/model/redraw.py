@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from mirical.model.blocks import Blocks, StarGroup
 from mirical.model.collapsed import (
     Integrated,
     OfGroup,
@@ -18,8 +17,9 @@ from mirical.model.collapsed import (
     star_basis,
 )
 from mirical.model.design import Data, Design
-from mirical.model.forms import solve, times
+from mirical.model.nesting import Blocks, StarGroup
 from mirical.model.offsets import Offsets, Scales
+from mirical.model.quadratic_forms import solve, times
 
 
 def redraw(

@@ -24,8 +24,8 @@ from mirical.model.cards import Card
 from mirical.model.design import Data, Design
 from mirical.model.offsets import Scales
 from mirical.model.priors import Gamma
+from mirical.model.sampler_units import fitted_rows
 from mirical.model.timelaw import LAWS, log_relative_factor
-from mirical.model.units import fitted_rows
 
 JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
 _LOSS_PIVOT = np.log(15.0)  # ln(micron) at which the card states the size of the loss

@@ -12,7 +12,7 @@ from mirical.calibration.calibration import Query
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import FACTOR, T0_MJD
-from mirical.inference.predictive_rows import RowChecks
+from mirical.inference.posterior_predictive import RowChecks
 from mirical.inference.quoted_errors import mean_and_error
 from mirical.model.design import Design
 

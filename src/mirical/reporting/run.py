@@ -25,7 +25,7 @@ from mirical.inference.posterior import (
     build_posterior,
     reported,
 )
-from mirical.inference.predictive_rows import check_rows
+from mirical.inference.posterior_predictive import check_rows
 from mirical.inference.row_likelihood import log_likelihood_given_others
 from mirical.inference.sampling import Progress, sample, sample_prior
 from mirical.reporting import curves, run_tables

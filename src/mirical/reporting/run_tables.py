@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS
 from mirical.calibration.basis import NO_DATA, basis, level_basis, loss_basis, subarray_basis
 from mirical.conventions import FACTOR
-from mirical.inference.predictive_rows import RowChecks
+from mirical.inference.posterior_predictive import RowChecks
 from mirical.inference.quoted_errors import MEANING, mean_and_error
 from mirical.model.design import Design
 from mirical.number_text import words

@@ -12,8 +12,8 @@ from arviz_stats.loo.compare import compare
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from mirical.checking.draw_scan import K_LIMIT
-from mirical.inference.rows_left_out import leave_one_out
+from mirical.checking.quantities import K_LIMIT
+from mirical.inference.leave_one_out import leave_one_out
 from mirical.rivals.fits import Predictions
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirical.checking.infrared_excess import half_df_of, probability, star_says
-from mirical.checking.predictive import Answer, answers, findings
+from mirical.checking.predictive_pvalues import Answer, answers, findings
 from mirical.checking.score_directions import Parameters, families
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing

@@ -20,14 +20,14 @@ from mirical.conventions import REFERENCE_MJD
 from mirical.inference.diagnostics import Verdict, judge
 from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_job
 from mirical.inference.posterior import quantities, reported
-from mirical.inference.predictive_rows import check_rows
+from mirical.inference.posterior_predictive import check_rows
 from mirical.inference.sampling import Arrays, sample
 from mirical.inference.schema import DIMS
 from mirical.model.cards import load_card
 from mirical.model.design import Design
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Errors, Faults
 from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program
-from mirical.validation.accuracy_floor import floor_draws
+from mirical.validation.oracle_fit import floor_draws
 from mirical.validation.scores import Floats, Score, combinations, points
 
 CARD = "hierarchical"

@@ -19,7 +19,7 @@ from mirical.inference.sampling import random_key, without_leverage
 from mirical.model.cards import Card, priors_of
 from mirical.model.design import Design, with_rows
 from mirical.model.joint import joint
-from mirical.model.rows import row_distribution
+from mirical.model.likelihood import row_distribution
 from mirical.model.timelaw import LAWS, log_relative_factor
 from mirical.validation.ranks import rank_of
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from mirical.checking.draw_scan import (
+from mirical.checking.infrared_excess import StarSays
+from mirical.checking.quantities import (
     SLOPE_SPREAD,
     AtDraw,
     scrutinise,
     slope_posterior,
     star_influence,
 )
-from mirical.checking.infrared_excess import StarSays
 from mirical.checking.score_directions import families, slopes
 from mirical.inference.gaussian import Gaussian, Gaussians
 from prior_draws import CARD, drawn_design

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from mirical.checking.predictive import Answer, Finding, answers, findings
+from mirical.checking.predictive_pvalues import Answer, Finding, answers, findings
 from mirical.checking.scatter import clustered
 from mirical.checking.score_directions import families, slopes
 from mirical.inference.gaussian import Gaussians

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirical.model.units import measure_units
+from mirical.model.sampler_units import measure_units
 
 TRUE_LOSS, SCATTER, ROWS = 0.25, 0.002, 24
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from mirical.checking.infrared_excess import StarSays, half_df_of, star_says
-from mirical.checking.predictive import Finding, findings
+from mirical.checking.predictive_pvalues import Finding, findings
 from mirical.checking.score_directions import Family
 from mirical.inference.gaussian import Gaussians
-from mirical.inference.rows_left_out import each_left_out
+from mirical.inference.leave_one_out import each_left_out
 from mirical.inference.runtime import cores
 from mirical.randomness import generator
 

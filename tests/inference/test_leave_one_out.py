@@ -10,9 +10,9 @@ from scipy.stats import norm
 
 from mirical.checking.star_refits import without_stars
 from mirical.inference.gaussian import Gaussian, Gaussians
-from mirical.inference.rows_left_out import each_left_out, later_rows
+from mirical.inference.leave_one_out import each_left_out, later_rows
 from mirical.model.design import Design, without_rows
-from mirical.model.units import LEFT_OUT, measure_units
+from mirical.model.sampler_units import LEFT_OUT, measure_units
 from prior_draws import CARD, prior_draws
 
 DRAWS = 3

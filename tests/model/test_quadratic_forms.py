@@ -10,9 +10,9 @@ import pytest
 from jax.scipy.linalg import solve_triangular
 
 from mirical.inference.jobs import Sampler
-from mirical.model.forms import few_at_once
+from mirical.model.quadratic_forms import few_at_once
 from mirical.simulation.errors_and_faults import NO_FAULTS
-from mirical.validation import accuracy_floor
+from mirical.validation import oracle_fit as accuracy_floor
 from mirical.validation.recovery import recover
 
 SPLIT = 250_000

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from designs import crowded_design
-from mirical.inference.predictive_rows import check_rows
+from mirical.inference.posterior_predictive import check_rows
 
 N_ROWS, FRACTION, WIDTH = 12, 0.1, 0.05
 

@@ -17,9 +17,9 @@ from scipy.optimize import minimize
 
 from mirical.bands import BANDS
 from mirical.inference.sampling import Arrays
-from mirical.model.blocks import make_blocks
 from mirical.model.collapsed import integrate
 from mirical.model.design import Design
+from mirical.model.nesting import make_blocks
 from mirical.model.offsets import Scales
 from mirical.model.redraw import redraw
 from mirical.model.terms import smooth_covariance
@@ -122,7 +122,7 @@ def curvature_of(
     """Return the second derivatives, column by column.
 
     `jax.hessian` takes all columns at once: stacks so long that XLA splits
-    them over its threads, which may lock up (see `mirical.model.forms`).
+    them over its threads, which may lock up (see `mirical.model.quadratic_forms`).
     """
 
     def column(direction: Array) -> Array:

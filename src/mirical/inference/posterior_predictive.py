@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mirical.inference.sampling import Arrays, random_key
 from mirical.model.design import Design
-from mirical.model.rows import outlier_probability, row_distribution
+from mirical.model.likelihood import outlier_probability, row_distribution
 
 GIVEN_OFFSETS = "log_likelihood_given_offsets"
 """Group of the rows' log densities given the offsets: not what leave-one-out needs, for a row that
