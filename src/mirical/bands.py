@@ -1,4 +1,4 @@
-"""The fourteen MIRI imaging and coronagraph bands, and the subarrays, once."""
+"""MIRI's fourteen imaging and coronagraph bands, and its subarrays."""
 
 from __future__ import annotations
 

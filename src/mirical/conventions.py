@@ -1,4 +1,4 @@
-"""Units, zero points and constants, fixed once for the whole package.
+"""Units, zero points and constants of the whole package.
 
 From the design of the model to the posterior all numbers are plain float64 in
 the units named here; before and after, they are astropy quantities.

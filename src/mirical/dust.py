@@ -1,4 +1,4 @@
-"""The colours of warm dust beside a star in its Rayleigh-Jeans tail."""
+"""Infrared colours of warm dust around a star."""
 
 from __future__ import annotations
 

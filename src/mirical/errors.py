@@ -1,4 +1,4 @@
-"""Refusals: the exception a user's mistake raises, files a library cannot read, misspelt names."""
+"""Error messages: the exception for a user's mistake, unreadable files, misspelt names."""
 
 from __future__ import annotations
 

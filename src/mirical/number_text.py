@@ -1,4 +1,4 @@
-"""What stands in one place of a printed table: a number as text, and what it rests on."""
+"""Numbers as text in printed tables, with the mark of what they rest on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random numbers of a simulation: one generator a purpose, all from one seed."""
+"""Random number generators of a simulation: one for each purpose, all from one seed."""
 
 from __future__ import annotations
 

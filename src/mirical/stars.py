@@ -1,4 +1,4 @@
-"""The standard stars of the program: names, aliases, types and spectra, once."""
+"""Standard stars of the program: names, aliases, types and spectra."""
 
 from __future__ import annotations
 

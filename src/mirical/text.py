@@ -1,4 +1,4 @@
-"""Text from files and folders made safe to print: one line, ASCII for FITS, LaTeX, figures.
+"""Text from files made safe to print: one line, ASCII for FITS, escaped for LaTeX and figures.
 
 A star's name, a title or a file's name is never markup and never moves a cursor: readers
 pass what they read through `one_line`, and writers pass it on through the function of their

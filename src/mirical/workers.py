@@ -1,4 +1,4 @@
-"""Pools of worker processes that end with the process that started them, however it ends."""
+"""Pools of worker processes that end with the process that started them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from jax.scipy.linalg import solve_triangular
 from mirical.inference.jobs import Sampler
 from mirical.model.quadratic_forms import few_at_once
 from mirical.simulation.errors_and_faults import NO_FAULTS
-from mirical.validation import oracle_fit as accuracy_floor
+from mirical.validation import oracle_fit
 from mirical.validation.recovery import recover
 
 SPLIT = 250_000
@@ -56,10 +56,10 @@ def test_no_call_of_the_floor_is_worth_splitting(monkeypatch):
         seen.append((cost, at))
         return jnp.eye(len(at))
 
-    monkeypatch.setattr(accuracy_floor, "curvature_of", spy)
+    monkeypatch.setattr(oracle_fit, "curvature_of", spy)
     recover(3, Sampler(), NO_FAULTS, ("floor",))
     monkeypatch.undo()
     (cost, _) = seen[0]
     at = jnp.zeros(29)
-    assert max(works(jax.make_jaxpr(partial(accuracy_floor.curvature_of, cost))(at))) <= SPLIT
+    assert max(works(jax.make_jaxpr(partial(oracle_fit.curvature_of, cost))(at))) <= SPLIT
     assert max(works(jax.make_jaxpr(jax.hessian(cost))(at))) > SPLIT

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mirical.errors import InputError
-from mirical.storage import atomic_writes as staging
+from mirical.storage import atomic_writes
 from mirical.storage.atomic_writes import LIST, Hidden
 from mirical.storage.files import check_outputs, settle, together, whole_file, whole_folder
 
@@ -36,7 +36,7 @@ def deadly(function):
 
 for name in ("rename", "replace", "mkdir", "unlink", "rmdir", "fsync"):
     setattr(os, name, deadly(getattr(os, name)))
-staging.exchange = deadly(staging.exchange if way != "no-exchange" else lambda one, other: False)
+atomic_writes.exchange = deadly(atomic_writes.exchange if way != "no-exchange" else lambda one, other: False)
 Path.write_bytes, shutil.rmtree = deadly(Path.write_bytes), deadly(shutil.rmtree)
 if way == "inside":
     os.chdir("run")
@@ -147,7 +147,7 @@ def test_if_one_output_cannot_be_put_in_its_place_none_appears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "first").write_text("old")
-    exchange = staging.exchange
+    exchange = atomic_writes.exchange
 
     def full(one: Path, other: Path) -> bool:
         if other.name == "third":
@@ -155,7 +155,7 @@ def test_if_one_output_cannot_be_put_in_its_place_none_appears(
         return exchange(one, other)
 
     (tmp_path / "third").write_text("old")
-    monkeypatch.setattr(staging, "exchange", full)
+    monkeypatch.setattr(atomic_writes, "exchange", full)
     with pytest.raises(InputError, match=r"third: cannot be written \(No space left .*make room"):
         with together():
             for name in ("first", "second", "third"):

@@ -1,4 +1,4 @@
-"""Why a run differs from the published factors: a walk from one to the other, a change at a time.
+"""Audit of the difference between a run and the published factors, one change at a time.
 
 Each step changes one thing of how a band's factor at the reference epoch in
 FULL comes about, and what that does to ln C is its part. The parts telescope,

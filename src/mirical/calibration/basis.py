@@ -1,4 +1,4 @@
-"""What a run's numbers rest on: rows of their own, other bands, or priors."""
+"""Basis of each number of a run: its own rows, other bands, or priors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one noun at the end: the calibration factor of a band, subarray and time, and its error."""
+"""The ``Calibration`` protocol: calibration factor by band, subarray and time, with its error."""
 
 from __future__ import annotations
 

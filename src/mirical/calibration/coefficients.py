@@ -1,4 +1,4 @@
-"""What a calibration states of its coefficients, in the one form all of them use."""
+"""Table of a calibration's coefficients (A, B, tau, repeatability) in one form for all kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two calibrations side by side: factor by factor and coefficient by coefficient."""
+"""Comparison of two calibrations, factor by factor and coefficient by coefficient."""
 
 from __future__ import annotations
 

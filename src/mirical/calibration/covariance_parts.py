@@ -1,4 +1,4 @@
-"""A covariance as a sum of covariances: what goes along with one thing, then with the next."""
+"""Decomposition of a covariance into parts that add up, by successive regression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the calibration contributes to the error of an observation's fluxes, in parts.
+"""Error budget of an observation's fluxes: what the calibration contributes, in parts.
 
     relative covariance = scale + colour + time + subarray  the factor's (`Calibration.parts`)
                         + repeatability                     of a visit and of each observation

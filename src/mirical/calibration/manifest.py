@@ -1,4 +1,4 @@
-"""The manifest of a run's folder: its version, and checksums that tie its files together."""
+"""Manifest of a run's folder: its version, and checksums that tie its files together."""
 
 from __future__ import annotations
 

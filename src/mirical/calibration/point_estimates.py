@@ -1,4 +1,4 @@
-"""Calibrations that quote coefficients and one fractional error a band, and nothing more."""
+"""Calibrations of point estimates with one fractional error a band (published, staged)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calibration a run's posterior gives."""
+"""Calibration from a run's posterior draws."""
 
 from __future__ import annotations
 

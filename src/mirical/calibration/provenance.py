@@ -1,4 +1,4 @@
-"""Provenance of what is written: run, card, rows, seed, version, and whether rows were simulated.
+"""Provenance of written files: run, card, data hash, seed, version, and whether simulated.
 
 A table carries it in its ``meta``, a FITS file in its header (`exports.covariance_file.history`), a
 figure in its PNG text, and an array, which has no room for it, in ``FILE.npy.json`` beside it.

@@ -1,4 +1,4 @@
-"""The paper's staged procedure: time law, subarray ratios and averages, one after the other.
+"""The paper's staged procedure: time law, then subarray ratios, then averages.
 
 1. The time law of each imaging band is fitted to the repeat star and to pairs
    of other stars that bridge its gap (section 3.1; `staged_timelaw`).

@@ -1,4 +1,4 @@
-"""The rows of the staged procedure, and its averages in which every star weighs one."""
+"""Rows of the staged procedure, its averages over stars, and its subarray ratios (section 3.3)."""
 
 from __future__ import annotations
 
@@ -109,9 +109,6 @@ def clipped_average(values: Floats, star: NDArray[np.str_]) -> Average:
         if np.all(near[kept]):
             return Average(mean, std, float(weight[kept].sum()), kept)
         kept = kept & near
-
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The time law of the staged procedure: each imaging band's own fit to the repeat star."""
+"""Time law of the staged procedure: each imaging band's own fit to the repeat star."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's folder opened: its posterior and verdict, checked in one place, without a sampler."""
+"""Stored runs opened: posterior and verdict, validated; imports no sampler."""
 
 from __future__ import annotations
 

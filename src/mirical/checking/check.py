@@ -1,4 +1,4 @@
-"""`mirical check`: what the posterior says about whether to believe it, as tables."""
+"""The check of a run: predictive checks, outliers, infrared excesses and influence, as tables."""
 
 from __future__ import annotations
 

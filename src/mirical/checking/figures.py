@@ -1,4 +1,4 @@
-"""The figures of a check: tables in, a figure out."""
+"""Figures of a check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The probability that a star has an infrared excess, without leaving anything out.
+"""Probability that a star has an infrared excess, with all rows kept in the fit.
 
 With an excess a star is brighter than predicted by the share e(lambda) of its
 flux, and ln C of its rows is lower by ln(1 + e). Warm dust of temperature T

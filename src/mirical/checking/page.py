@@ -1,4 +1,4 @@
-"""The page and the folder of a check."""
+"""Page and folder of a check."""
 
 from __future__ import annotations
 

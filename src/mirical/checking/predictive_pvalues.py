@@ -1,4 +1,4 @@
-"""Predictive p-values: test quantities of the rows under single posterior draws.
+"""Predictive p-values of the test quantities, one posterior draw at a time.
 
 A p-value averaged over the posterior uses the rows twice and piles up around
 one half however wrong the model is. At one draw of the posterior it does not:

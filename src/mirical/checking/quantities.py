@@ -1,4 +1,4 @@
-"""Everything the checks need of a posterior, gathered draw by draw.
+"""Quantities that the checks need, gathered over posterior draws.
 
 What an added term, a left-out row or a left-out star would change has a closed
 form at each draw (`mirical.inference.gaussian`); over the draws these are

@@ -1,4 +1,4 @@
-"""Whether the rows of a band scatter as their stated photometric errors say.
+"""Tests of the scatter of a band's rows, and of outliers clustered by visit.
 
 A band's repeatability makes up for errors stated too small, and shrinks if they
 are stated too large: at a draw of the posterior, which knows the shrunken
@@ -109,18 +109,19 @@ def _mean_log_density(roots: list[Floats], drawn: Floats) -> Floats:
     return logsumexp(each, axis=0)
 
 
-Floats = NDArray[np.float64]
-
-
 def clustered(
     wrong: Floats, visit: NDArray[np.integer], random: np.random.Generator, replicates: int
 ) -> tuple[float, int]:
-    """Test whether wrong rows share visits; ties are broken by chance, so that p is uniform.
+    """Test whether outliers are clustered by visit; ties are broken by chance, so p is uniform.
+
+    A visit that is off as a whole may look like as many independent outliers. In a fault-free
+    program outliers fall on visits by chance: given their number at a draw, every choice of rows
+    is equally likely.
 
     Parameters
     ----------
     wrong : (row,) array
-        One for a row that went wrong, else zero.
+        One for an outlier, else zero.
     visit : (row,) int array
         Visit of each.
     random : Generator

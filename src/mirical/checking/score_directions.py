@@ -1,4 +1,4 @@
-"""What could be wrong: families of directions in which rows may depart from the model.
+"""Score directions for predictive checks: row, visit, star, type, subarray, slope.
 
 A direction is one number a row, the shift of ln C that a departure of one unit makes.
 """

@@ -1,4 +1,4 @@
-"""What the source and the detector were like in each fitted row (section 3.5)."""
+"""Source and detector parameters of each fitted row (section 3.5)."""
 
 from __future__ import annotations
 

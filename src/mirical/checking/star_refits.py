@@ -1,4 +1,4 @@
-"""The model fitted again without a star, for where too much rests on it for the closed form."""
+"""Refits without a star, where importance weights cannot tell its influence."""
 
 from __future__ import annotations
 

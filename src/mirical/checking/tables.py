@@ -1,4 +1,4 @@
-"""The tables of a check: what the draws say, a line each row, star, band or question."""
+"""Tables of a check: a line for each row, star, band or question."""
 
 from __future__ import annotations
 

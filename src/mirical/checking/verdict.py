@@ -1,4 +1,4 @@
-"""What the checks come to, in sentences."""
+"""Verdict of the checks, in sentences."""
 
 from __future__ import annotations
 

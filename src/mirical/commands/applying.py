@@ -1,4 +1,4 @@
-"""Commands that bring a calibration to an observation: its error, its fluxes, its images."""
+"""The commands ``error`` and ``apply``: a calibration brought to an observation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands about calibrations: fit, ask, compare, simulate, check."""
+"""The commands ``run``, ``factors``, ``compare``, ``staged`` and ``fluxes``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether to believe a run, and what other models say."""
+"""The commands ``check`` and ``rivals``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands about images: measure them, and simulate them."""
+"""The commands ``photometry``, ``apertures`` and ``mosaic``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points that commands are asked about, and matrices that they write."""
+"""Points that commands are asked about, and the matrices they write."""
 
 from __future__ import annotations
 

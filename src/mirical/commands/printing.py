@@ -1,4 +1,4 @@
-"""What the commands print: tables for the terminal."""
+"""Tables that commands print on the terminal."""
 
 from __future__ import annotations
 

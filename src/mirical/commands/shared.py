@@ -1,4 +1,4 @@
-"""What commands share: exit statuses, consoles, and writing what was asked for."""
+"""Exit statuses, consoles, notes and written tables, shared by all commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that make data of known truth, and ask whether posteriors mean what they say."""
+"""The commands ``simulate`` and ``sbc``."""
 
 from __future__ import annotations
 

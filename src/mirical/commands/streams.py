@@ -1,4 +1,4 @@
-"""Standard output and error that may be closed, full, or without the letters that are printed."""
+"""Standard output and error that may be closed, full, or limited to ASCII."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline's aperture-correction file (``MirImgApcorrModel``)."""
+"""The pipeline's aperture-correction reference file (``MirImgApcorrModel``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of measured apertures: tables, aperture-correction file, figure."""
+"""Folder of measured apertures: tables, aperture-correction file, figure."""
 
 from __future__ import annotations
 

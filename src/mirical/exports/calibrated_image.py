@@ -1,4 +1,4 @@
-"""A rate image times the calibration factor: the pipeline's photom step with a calibration of ours.
+"""Calibration of a rate image: the pipeline's photom step with a factor of mirical's.
 
 The factor's own error stays out of ERR. It is one number for all pixels: added to
 every pixel's error in quadrature it would pass for noise, which the sum over an

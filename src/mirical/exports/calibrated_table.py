@@ -1,4 +1,4 @@
-"""A table of fluxes under a calibration: new fluxes, and their covariance through it.
+"""Calibration of a table of fluxes, with the covariance between them.
 
 The fluxes are count rates of point sources in the standard stars' apertures (``iflux``, Eq. 3), or
 fluxes or surface brightnesses that were calibrated before (``flux``), by a factor that the

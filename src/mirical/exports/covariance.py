@@ -1,4 +1,4 @@
-"""Values with their covariance: the normal likelihood, and what a covariance must be."""
+"""Values with a covariance: validation and normal likelihood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values with their full covariance as one FITS file, and back: the side-car of other products.
+"""FITS file of values with their full covariance, written and read.
 
 PRIMARY       where the numbers come from
 POINTS        filter, subarray, mjd, value, std; and name where values are of several objects

@@ -1,4 +1,4 @@
-"""A photom reference file put through the installed pipeline, and its factor against ours."""
+"""A photom reference file run through the installed pipeline, its factors compared with ours."""
 
 from __future__ import annotations
 

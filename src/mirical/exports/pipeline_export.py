@@ -1,4 +1,4 @@
-"""A calibration as the pipeline's photom reference files: of its mean, and of its draws."""
+"""A calibration as photom reference files: of its mean, and of its draws."""
 
 from __future__ import annotations
 

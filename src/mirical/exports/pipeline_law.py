@@ -1,4 +1,4 @@
-"""A posterior's factors as coefficients of the pipeline's law, and what the conversion costs.
+"""Conversion of a posterior's factors to the pipeline's time law, and its error.
 
 The pipeline holds one set of coefficients a row (`mirical.model.pipeline_throughput`). A draw of a
 card fitted in its law is such a set as it stands. A posterior mean is not, whatever

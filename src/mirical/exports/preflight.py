@@ -1,4 +1,4 @@
-"""What is wrong with a photom reference file of MIRI's imager, ours or anybody's.
+"""All checks of a photom reference file of MIRI's imager, whoever wrote it.
 
 The pipeline notices few faults. Of those it does not notice, most leave images in DN/s,
 uncorrected for time, or wrong by some factor, under ``S_PHOTOM = COMPLETE``.

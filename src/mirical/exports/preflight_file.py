@@ -1,4 +1,4 @@
-"""A photom reference file as it stands, however broken, and what is said of it.
+"""A photom reference file as it stands, damaged or not, and findings about it.
 
 `mirical.exports.photom_file` reads files that are right. Here nothing is demanded but a
 PHOTOM table with filters, subarrays and factors; names are compared as the pipeline does.

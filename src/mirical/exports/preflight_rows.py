@@ -1,4 +1,4 @@
-"""Checks of a photom reference file's rows: whether they are all there, and what they say."""
+"""Checks of a photom reference file's rows: completeness and values."""
 
 from __future__ import annotations
 

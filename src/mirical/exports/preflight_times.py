@@ -1,4 +1,4 @@
-"""Checks of a photom reference file's time tables: whether they are read, and can be true.
+"""Checks of a photom reference file over time: its time tables, another file, later epochs.
 
 MIRI's throughput falls with time, by less than a third, and in the same way in all
 subarrays of a band.
@@ -39,6 +39,10 @@ RISE, SLIGHT_RISE = 0.02, 0.005
 LATE_MJD, LOSS_RANGE = 61000.0, 0.05
 """Where losses since `REFERENCE_MJD` are compared with the published, and how far off is odd."""
 _COEFFICIENTS = {"t0", *(name for names, _ in FUNCTIONS.values() for name in names)} - {"const"}
+JUMP, LARGE_JUMP = 0.01, 0.05
+"""Differences from another file's factor that an observer would notice, or must not meet."""
+DRIFT = 0.05
+"""Change of throughput since the last data that nobody has seen happen."""
 
 
 def unread(file: PhotomFile) -> list[Finding]:
@@ -248,12 +252,6 @@ def _apart(one: Floats, other: Floats) -> float:
 
 def _span(file: PhotomFile) -> str:
     return f"MJD {file.span[0]:.0f} to {file.span[1]:.0f}"
-
-
-JUMP, LARGE_JUMP = 0.01, 0.05
-"""Differences from another file's factor that an observer would notice, or must not meet."""
-DRIFT = 0.05
-"""Change of throughput since the last data that nobody has seen happen."""
 
 
 def jumps(file: PhotomFile, other: PhotomFile) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Tables 8 and 7 of a calibration as journals take them: LaTeX, and machine-readable."""
+"""Tables 7 and 8 of a calibration for journals: LaTeX and machine-readable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The background under a star, from the annulus around it."""
+"""Background in the annulus around a star, and the error from its structure."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ LEAST_ANNULUS = 0.5
 _CLIP = 3.0  # sigma, about the trend
 _OWN = 0.3  # of the fall of the star's wings across the annulus
 _RADII = 5
+_SIGNIFICANT = 2.0
+"""Sigma by which scatter on the aperture's scale must exceed white noise. One flat field in forty
+gets a term it does not need; at three sigma, uneven fields that went without made pulls of 1.10."""
+_FEWEST_PAIRS = 30
 
 
 @dataclass(frozen=True)
@@ -97,14 +101,6 @@ def _trend_terms(x: Floats, y: Floats, ring: Flags) -> Floats:
     hats = np.maximum(0, 1 - np.abs(radius[..., None] - knots) / (knots[1] - knots[0]))
     slopes = np.stack([x, y], axis=-1) / knots[-1]
     return np.concatenate([slopes, hats], axis=-1)
-
-
-Floats = NDArray[np.float64]
-
-_SIGNIFICANT = 2.0
-"""Sigma by which scatter on the aperture's scale must exceed white noise. One flat field in forty
-gets a term it does not need; at three sigma, uneven fields that went without made pulls of 1.10."""
-_FEWEST_PAIRS = 30
 
 
 def structure_variance(field: Floats, measure: Floats, white: float) -> float:

@@ -1,4 +1,4 @@
-"""Aperture photometry of one image: sum, background, error, and what may be wrong (section 2.2)."""
+"""Aperture photometry of one image: flux, background, error and flags (section 2.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The custom background: mean of an observation's exposures in detector coordinates.
+"""Custom background: mean of an observation's exposures in detector coordinates.
 
 How much of the star the mask covers decides what the background takes from the
 star: whatever lies outside the mask is subtracted from itself and from the

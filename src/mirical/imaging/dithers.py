@@ -1,4 +1,4 @@
-"""The dithered level-2 exposures of one observation: opened, and checked to belong together."""
+"""Dithered level-2 exposures of one observation, opened and checked to belong together."""
 
 from __future__ import annotations
 

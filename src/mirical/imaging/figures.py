@@ -1,4 +1,4 @@
-"""Encircled energy against radius, in the manner of the paper's Fig. 2."""
+"""Figures of images: encircled energy (as paper Fig. 2), a star with its aperture (Fig. 3)."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ from mirical.text import drawn_text
 
 _SHOWN = 1.3  # of the transition
 _APART = 0.1  # each band is raised over the one before
+_LONGEST_NAME = 60
+_HEIGHT = 5.2  # inch
+_RING = "#7FD4FF"  # seen on the map's dark and bright end
+_LARGEST = 600  # pixels drawn along a side of the whole image
 
 
 def draw_encircled(study: ApertureStudy) -> bytes:
@@ -90,12 +94,6 @@ def _draw_band(axes: Axes, study: ApertureStudy, band: str, rise: float, colour:
         lw=1.2,
         ls="none",
     )
-
-
-_LONGEST_NAME = 60
-_HEIGHT = 5.2  # inch
-_RING = "#7FD4FF"  # seen on the map's dark and bright end
-_LARGEST = 600  # pixels drawn along a side of the whole image
 
 
 def draw_picture(

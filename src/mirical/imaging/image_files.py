@@ -1,4 +1,4 @@
-"""FITS files of JWST data models: opened, read, and told apart from damaged ones.
+"""FITS files of JWST images: opened, damaged ones told apart, names and fingerprints.
 
 A damaged file makes astropy, asdf, stdatamodels and gwcs raise nearly everything.
 `reading` turns what they raise into a reason; it stands round calls of these libraries
@@ -33,6 +33,7 @@ _LONGEST = 160  # characters of a warning
 _MOST_PIXELS = 500_000_000  # of an array: ten times the largest mosaic of the imager
 _EXPECTED = (AsdfWarning, "was created with|is not compatible with|unsupported version")
 """Warnings of files that other versions of the pipeline wrote: they tell nothing of the file."""
+_DIGITS = 16
 
 
 class Unmeasurable(Exception):
@@ -213,9 +214,6 @@ def numbers_of(model: Any, name: str) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore", over="ignore"):  # a damaged number may be any
         values = array_of(model, name).astype(float)
         return np.where(np.abs(values) < _LARGEST_NUMBER, values, np.nan)
-
-
-_DIGITS = 16
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:

@@ -1,4 +1,4 @@
-"""JWST images of a standard star: pixels in DN/s, and what the header says of the exposure."""
+"""JWST images of a standard star: pixels in DN/s with errors, and facts of the exposure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pixels without an error: filled from pixels of like brightness, never counted as zero.
+"""Missing pixel errors, filled from pixels of similar brightness.
 
 ERR of zero, below zero, or without a number beside good data is a missing error
 (mosaics of the pipeline before 1.6.3 have zeros). In a sum of squares it would make a

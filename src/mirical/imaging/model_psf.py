@@ -1,4 +1,4 @@
-"""Model PSFs: images a user gives, or made by stpsf where it and its data are installed."""
+"""Model PSFs: a user's images, or made by stpsf where it is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mosaics of dithered exposures, resampled as the paper did.
+"""Mosaics of dithered exposures, resampled as in the paper.
 
 What resampling does to aperture photometry, measured on simulated dithers of
 four by sub-pixel steps:

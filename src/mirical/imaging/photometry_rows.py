@@ -1,4 +1,4 @@
-"""One row a file: images measured side by side, those that cannot be kept with their reasons."""
+"""Photometry of many images, one row a file, with reasons for those left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The photometry table of a set of images, and rows of one observation measured twice."""
+"""Photometry table of a set of images; observations measured twice are flagged."""
 
 from __future__ import annotations
 

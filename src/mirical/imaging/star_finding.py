@@ -1,4 +1,4 @@
-"""Where the star is: the brightest source near the expected position, by its centre of mass."""
+"""Star finding: the brightest source near the expected position, by its centre of mass."""
 
 from __future__ import annotations
 

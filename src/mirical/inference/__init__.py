@@ -1,1 +1,1 @@
-"""Jobs, sampling, diagnostics and predictive checks."""
+"""Jobs, sampling, the posterior and its diagnostics, refits, the rows as one Gaussian."""

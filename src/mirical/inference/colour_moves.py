@@ -1,4 +1,4 @@
-r"""How far each star's colours may be off, and which of its rows went wrong: two exact moves.
+r"""Exact Gibbs moves of the stars' colour scales and outlier indicators.
 
 A star's colour offsets are normal with variance colour_scale^2 / tightness,
 and the tightness, one number a star, is Gamma(df/2, df/2): together Student's t.

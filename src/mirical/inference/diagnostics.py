@@ -1,4 +1,4 @@
-"""Convergence diagnostics of a posterior, Monte-Carlo errors of what is printed, and a verdict."""
+"""Convergence diagnostics of a posterior, Monte-Carlo errors of printed numbers, a verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows as one Gaussian: what a posterior draw leaves once its offsets are integrated out.
+"""The rows as one Gaussian at a posterior draw, offsets integrated out.
 
 Given the response loss, the scales, the stars' tightnesses and which rows went
 wrong, the rows are y ~ N(m, V) with the covariance of all offsets in V: the

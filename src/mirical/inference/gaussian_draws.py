@@ -1,4 +1,4 @@
-"""What of a posterior's draws the Gaussian of the rows is made of, and how it travels."""
+"""Posterior draws in the form that the Gaussian of the rows takes."""
 
 from __future__ import annotations
 

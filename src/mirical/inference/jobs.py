@@ -1,4 +1,4 @@
-"""Job files: which data, which card, which sampler settings (TOML), and what they resolve to."""
+"""Job files (TOML): data, card and sampler settings, and what they resolve to."""
 
 from __future__ import annotations
 

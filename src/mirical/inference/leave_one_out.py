@@ -1,4 +1,4 @@
-"""What a posterior says of a row it was not told of: its density there, and the share below it."""
+"""Leave-one-out predictive density and probability integral transform of each row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows went wrong: moves of the indicators that leave the posterior exact.
+"""Exact Gibbs moves of the outlier indicators.
 
 With S the covariance of the rows, all offsets integrated out, widening row i
 from variance r_i to r_i + d changes the log density by

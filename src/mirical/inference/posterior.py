@@ -1,4 +1,4 @@
-"""The posterior as a DataTree in ArviZ's schema: named dims, every group other programs expect."""
+"""The posterior as a DataTree in ArviZ's schema, and its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Posterior predictive rows, pointwise likelihood, and the probability that a row went wrong."""
+"""Posterior predictive rows, pointwise likelihood, and outlier probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many data sets of one design: a short chain each, with functions that are compiled once.
+"""Refits of many data sets of one design: a short chain each, compiled once.
 
 Each chain adapts by itself, or takes step size and metric from a pilot: the
 sampler's units leave data sets of one design little to differ in, and a chain

@@ -1,4 +1,4 @@
-"""How JAX runs: double precision, and threads that chains do not fight over."""
+"""JAX settings: double precision, threads, compilation cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sampling the model: chains side by side, in stretches that can be watched and stopped."""
+"""MCMC sampling: chains side by side, in blocks of draws that can be watched and stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model cards: which terms the model has and every prior, read from TOML and checked."""
+"""Model cards: the terms of a model and every prior, read from TOML and checked."""
 
 from __future__ import annotations
 

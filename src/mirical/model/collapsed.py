@@ -1,4 +1,4 @@
-r"""The same density with its linear part integrated out (`mirical.model.redraw` draws it again).
+r"""Collapsed density: the model with its Gaussian part integrated out, as it is sampled.
 
 Given the response loss, the scales and the rows' variances r_i, the rows are
 

@@ -1,4 +1,4 @@
-"""The design of a fit: which row belongs to which band, subarray, star and visit."""
+"""Design of a fit: the band, subarray, star and visit of each row."""
 
 from __future__ import annotations
 

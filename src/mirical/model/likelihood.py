@@ -1,4 +1,4 @@
-"""The distribution of a row about its expectation: narrow, or wide where it went wrong."""
+"""Likelihood of a row about its expectation: narrow, or wide for an outlier."""
 
 from __future__ import annotations
 

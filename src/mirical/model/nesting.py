@@ -1,4 +1,4 @@
-"""The sparse structure of a design: rows -> visits -> star cells -> band-subarray cells."""
+"""Nesting of rows in visits, star-band cells and band-subarray cells: the sparse design."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The linear terms of the model: what is Gaussian once the scales are given.
+"""Offsets: the linear terms of the model, Gaussian given the scales.
 
     z_i = ln[C_b(t_i)/A_b] + ln A_b - ln D_ab + type + star + star-band + visit + eps_i
 

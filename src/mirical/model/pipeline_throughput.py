@@ -1,4 +1,4 @@
-"""The JWST pipeline's relative throughputs: what it divides PHOTMJSR by at an epoch.
+"""The JWST pipeline's relative throughput, by which it divides PHOTMJSR at an epoch.
 
 A photom reference file has a table for each of three functions of x = t - t0 days, and
 the pipeline multiplies those that are there (`jwst.photom.time_dependence`):

@@ -1,4 +1,4 @@
-"""The families a prior in a card may have, each declared once."""
+"""Families of prior distributions that a card may name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published values that a card may state a quantity relative to (Gordon et al. 2025)."""
+"""Published values that a card's priors may be centred on (Gordon et al. 2025)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gaussian terms integrated out of a quadratic form: one step, its derivatives, and drawing back.
+"""Gaussian terms integrated out of a quadratic form: one step, its derivatives, and resampling.
 
 The derivation stands above `mirical.model.collapsed`. The derivatives of a
 step are written out (`_absorb_backward`) rather than left to differentiation

@@ -1,4 +1,4 @@
-"""The offsets drawn again, exactly, from their distribution given the rows and the scales."""
+"""Exact resampling of the offsets given the rows and the scales."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sampler's units: about where the rows put a quantity, and how well, before any fit.
+"""Units of the sampler: approximate location and scale of each quantity, from the rows.
 
 They choose the coordinates in which the sampler moves (`terms.informed_normals`) and
 nothing else: the posterior is the same whatever they are, so rough and robust

@@ -1,4 +1,4 @@
-"""The terms of the model, each a small function that owns its sample sites.
+"""Terms of the model, each a small function that owns its sample sites.
 
 A term that the card leaves out has zero scale (or no effect) and no sites.
 All effects are fractions (natural logarithm of the calibration factor).

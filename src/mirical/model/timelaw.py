@@ -1,4 +1,4 @@
-"""The response loss with time: the paper's law, additive in the calibration factor, and others.
+"""Time laws of the response loss: the paper's, additive in the factor (Eq. 4), and the pipeline's.
 
 Each law gives ln[C(t)/A] at x = t - t0 days from a log loss L = ln[A / C(t0)], a time
 tau and what else it needs (`LAWS`). The paper's (Eq. 4) adds up factors,

@@ -1,4 +1,4 @@
-"""The paper the figures are drawn on: style, colours, grids of panels, and files of bytes."""
+"""Canvas of the figures: style, colours, grids of panels, PNG bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn in the figures: points of stars, numbers with errors, curves, and their legends."""
+"""Marks of the figures: points of stars, numbers with errors, curves, legends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of two calibrations side by side: tables in, a figure out, nothing computed."""
+"""Figures of a comparison of two calibrations."""
 
 from __future__ import annotations
 

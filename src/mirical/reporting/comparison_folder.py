@@ -1,4 +1,4 @@
-"""Everything two calibrations say, side by side, and the folder it is written to."""
+"""Comparison of two calibrations in full, and its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the figures show, computed: curves of C(t), rows on them, predictive intervals."""
+"""Numbers that the figures show: curves of C(t), rows on them, predictive intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of a report: one function each, tables in, a figure out, nothing computed."""
+"""Figures of a report, one function each."""
 
 from __future__ import annotations
 

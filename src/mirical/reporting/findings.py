@@ -1,4 +1,4 @@
-"""What a run found, in sentences made from its numbers."""
+"""Findings of a run, in sentences made from its numbers."""
 
 from __future__ import annotations
 

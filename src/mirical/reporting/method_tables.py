@@ -1,4 +1,4 @@
-"""The printed tables of how it was done: diagnostics, priors, provenance."""
+"""Printed tables of the method: diagnostics, priors, provenance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a run: one page that carries its figures, and the figures beside it."""
+"""Report of a run: one page that carries its figures, and the figures beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page about a run: what is told of it, and the folder of page, tables and figures."""
+"""Folder of a page about a run: page, tables and figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The printed tables of what a run found, each beside what is published."""
+"""Printed tables of a run's results, each beside what is published."""
 
 from __future__ import annotations
 

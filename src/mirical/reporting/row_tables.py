@@ -1,4 +1,4 @@
-"""The printed tables of what went in: stars, rows left out, rows that deviate, rows predicted."""
+"""Printed tables of a run's rows: stars, flagged rows, outliers, predicted rows."""
 
 from __future__ import annotations
 

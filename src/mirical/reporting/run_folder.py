@@ -1,4 +1,4 @@
-"""A run's folder written: tables, diagnostics, job, posterior, report and manifest."""
+"""Folder of a run: tables, diagnostics, job, posterior, report and manifest."""
 
 from __future__ import annotations
 

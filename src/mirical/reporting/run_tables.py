@@ -1,4 +1,4 @@
-"""The tables of a run: coefficients, subarrays, stars and the fate of every row."""
+"""Tables of a run: coefficients, subarrays, stars, and every row with its fate."""
 
 from __future__ import annotations
 

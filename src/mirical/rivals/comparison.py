@@ -1,4 +1,4 @@
-"""`mirical rivals`: rival models of the same rows, compared, stacked and asked for the future."""
+"""Comparison of rival models: elpd, stacking weights, forecasts, hindcasts, as tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of rival models: tables in, a figure out."""
+"""Figures of rival models."""
 
 from __future__ import annotations
 

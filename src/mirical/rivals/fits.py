@@ -1,4 +1,4 @@
-"""Rival models fitted to the same rows: what each predicts of rows left out and of times to come.
+"""Fits of rival models to the same rows: predictions of rows left out and of later times.
 
 Every fit of a card runs with functions compiled once (`mirical.inference.refits`): several
 chains of all rows, and one of the rows before each cut date. What a draw

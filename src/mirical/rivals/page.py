@@ -1,4 +1,4 @@
-"""The page and the folder of rival models."""
+"""Page and folder of rival models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rival models compared by how well they predict rows left out, and averaged by it."""
+"""Stacking of rival models by their leave-one-out predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What fits of rival models have predicted, kept so that a command goes on where it stopped."""
+"""Store of finished fits of rival models, from which an interrupted command goes on."""
 
 from __future__ import annotations
 

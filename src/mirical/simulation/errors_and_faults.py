@@ -1,4 +1,4 @@
-"""What moves a simulated row off its calibration: errors the model knows, faults it does not.
+"""Errors and faults of simulated rows: those the model knows, and those it does not.
 
 All are shifts of ln C, so positive means predicted too bright, or measured too faint.
 """

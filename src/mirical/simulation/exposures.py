@@ -1,4 +1,4 @@
-"""What a simulated exposure looks like: integration time, background, error of the photometry.
+"""Simulated exposures: integration time, background, error of the photometry.
 
 The numbers come from Table 5's real rows; they give a program realistic
 values of the detector parameters (section 3.5), not a detector model.

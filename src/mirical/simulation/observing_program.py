@@ -1,4 +1,4 @@
-"""The observing program: which star is observed in which band and subarray, and when.
+"""Observing program: which star is observed in which band and subarray, and when.
 
 Stars, subarrays and bands are those of the paper's Tables 1-3
 (``data/programs.ecsv``, whose repaired rows are marked there); seasons and

@@ -1,4 +1,4 @@
-"""Simulated scenes as JWST data models: mosaics, and dithered exposures with a sky WCS.
+"""Simulated images as JWST data models: mosaics, and dithered exposures with a WCS.
 
 Every model says it is simulated in its title, its target's description and
 its file name; it is otherwise what the pipeline writes.

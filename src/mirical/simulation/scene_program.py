@@ -1,4 +1,4 @@
-"""A simulated program as images: one mosaic a row, to be measured before it can be fitted."""
+"""A simulated program as images: one mosaic a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The point-spread function of a simulated scene: right encircled energy, nothing else.
+"""Point-spread function of simulated images, with the right encircled energy.
 
 A sum of concentric Gaussians whose weights make the encircled energy, as
 partial-pixel apertures on pixels measure it, pass through the radii of the

@@ -1,4 +1,4 @@
-"""Simulated pictures of a standard star: star, background, noise and bad pixels.
+"""Simulated images of a standard star: star, background, noise and bad pixels.
 
 Good enough to test photometry with; the detector is linear and its noise
 white. Everything is in count rates, DN/s/pixel.

@@ -1,4 +1,4 @@
-"""A simulated program: truth, errors and faults in, a photometry table out."""
+"""A simulated program as a photometry table: truth, errors and faults."""
 
 from __future__ import annotations
 

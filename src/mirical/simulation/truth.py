@@ -1,4 +1,4 @@
-"""True coefficients of a simulated program: the published ones, or some drawn about them."""
+"""True coefficients of a simulated program: the published ones, or drawn about them."""
 
 from __future__ import annotations
 

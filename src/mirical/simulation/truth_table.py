@@ -1,4 +1,4 @@
-"""The true values behind a simulated program as one long table."""
+"""Table of the true values behind a simulated program."""
 
 from __future__ import annotations
 

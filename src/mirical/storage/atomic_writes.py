@@ -1,4 +1,4 @@
-"""Hidden folders in which outputs are made, and the one step that puts them in their places.
+"""Atomic writes: hidden folders in which outputs are made, then put in place in one step.
 
 A hidden folder (``.mirical-...``) stands beside what it will become, on the same file system, and
 is locked for as long as its process lives. Before anything is moved, a journal of all moves is

@@ -1,4 +1,4 @@
-"""What is asked of the file system: exchange in one step, locks, and what is surely on the disk."""
+"""File-system operations: exchange in one step, locks, and writing through to the disk."""
 
 from __future__ import annotations
 

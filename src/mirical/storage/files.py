@@ -1,4 +1,4 @@
-"""Files and folders that commands write: checked before the work, then whole or not at all."""
+"""Output files and folders: checked before the work, then written whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FITS headers that would keep a reader busy for ever: more axes or columns than FITS allows."""
+"""FITS files: read whole as plain arrays, headers bounded, JWST data models written."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from mirical.errors import InputError, reading
 from mirical.text import ascii_text
 
-_CARD = 80  # bytes
+_CARD, _BLOCK = 80, 2880  # bytes: of a header's line, and what a file is a multiple of
 _MOST = 999  # axes or columns by the standard
 _COUNTS = re.compile(rb"(NAXIS  |TFIELDS) = *([0-9]+)")
+Columns = Mapping[str, NDArray[Any]]
+_SIZES = re.compile(rb"(?:BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TFIELDS) *= *([+-]?\d+)")
+_VARIABLE = ("P", "Q")  # formats of columns whose entries differ in length
 
 
 def endless_header(path: Path) -> str:
@@ -66,14 +69,6 @@ def save_model(model: Any, path: Path) -> None:
     stored = path.with_name(ascii_text(path.name))
     model.save(str(stored), checksum=True)
     stored.replace(path)
-
-
-Columns = Mapping[str, NDArray[Any]]
-
-_SIZES = re.compile(rb"(?:BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TFIELDS) *= *([+-]?\d+)")
-_CARD, _BLOCK = 80, 2880  # bytes: of a header's line, and what a file is a multiple of
-_MOST_FIELDS = 999  # of a table, by the standard
-_VARIABLE = ("P", "Q")  # formats of columns whose entries differ in length
 
 
 @dataclass(frozen=True)
@@ -142,7 +137,7 @@ def read_fits(path: Path, expected: str) -> FitsContents:
     # What the library says of odd headers is not for users: callers judge what was read.
     with reading(path.name, "FITS", expected), warnings.catch_warnings(action="ignore"):
         raw = path.read_bytes()
-        too_large = any(size > max(len(raw), _MOST_FIELDS) for size in _sizes(raw))
+        too_large = any(size > max(len(raw), _MOST) for size in _sizes(raw))
         if too_large or (len(raw) % _BLOCK and raw.startswith(b"SIMPLE")):
             raise damaged
         # Opened from memory: astropy leaves a file it cannot make sense of open.
@@ -163,7 +158,7 @@ def _fits_in(opened: Any, available: int) -> bool:
     """Return whether a file has room for the data that an extension's header declares."""
     if isinstance(opened, fits.BinTableHDU):
         row = opened.columns.dtype.itemsize
-        if row != opened.header["NAXIS1"] or len(opened.columns) > _MOST_FIELDS:
+        if row != opened.header["NAXIS1"] or len(opened.columns) > _MOST:
             return False
     return 0 <= opened.size <= available - opened.fileinfo()["datLoc"]
 

@@ -1,4 +1,4 @@
-"""Where the files that come with mirical are: data tables, model cards, job files."""
+"""Files that come with mirical: data tables, model cards, job files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TOML files: jobs and model cards, bounded in size and depth before they are parsed."""
+"""TOML files, bounded in size and depth before they are parsed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From checked rows to log calibration factors with their errors (paper Eq. 3)."""
+"""Log calibration factors of checked rows, with their errors (paper Eq. 3)."""
 
 from __future__ import annotations
 

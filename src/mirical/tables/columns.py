@@ -1,4 +1,4 @@
-"""Columns of a photometry table, once: those of Table 5 and what goes with them."""
+"""Columns of a photometry table: those of Table 5 and what goes with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of a table's file: unpacked, bounded in size, told apart by content."""
+"""Contents of a table's file: decompressed, bounded in size, its format recognised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a row is not fitted: each reason declared once, with its sentence."""
+"""Flags: why a row is not fitted, each with its sentence."""
 
 from __future__ import annotations
 

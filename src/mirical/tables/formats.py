@@ -1,4 +1,4 @@
-"""Photometry files of three formats, read as one table with the contract's column names."""
+"""Formats of photometry files (ECSV, journal, FITS), read as one table."""
 
 from __future__ import annotations
 

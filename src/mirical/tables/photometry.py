@@ -1,4 +1,4 @@
-"""Photometry tables: read in three formats, checked, every row kept.
+"""Photometry tables: read, checked, every row kept with its flag.
 
 A table that cannot be used is refused with one sentence; a row that
 contradicts itself is flagged, never dropped.

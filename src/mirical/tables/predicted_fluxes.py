@@ -1,4 +1,4 @@
-"""Tables of predicted fluxes by star and band: shipped, a user's, and how two differ."""
+"""Predicted fluxes by star and band: shipped, a user's, or a table's own."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from mirical.storage.shipped import data_file
 from mirical.tables.formats import numbers, read_columns, texts
 
 _SAME = 1e-4  # fluxes that differ by less differ only by rounding
+_SAME_FLUX = 1e-3  # relative; fluxes that differ by less differ by rounding
+_SAME_ERROR = 0.05  # relative; errors printed with two digits differ by as much
 
 
 def shipped_fluxes() -> QTable:
@@ -98,10 +100,6 @@ def differences(new: QTable, shipped: QTable) -> Table:
         records.append((*key, one, two, 100 * change, status))
     names = ("name", "filter", "new", "shipped", "diff_pct", "status")
     return Table(rows=records, names=names)
-
-
-_SAME_FLUX = 1e-3  # relative; fluxes that differ by less differ by rounding
-_SAME_ERROR = 0.05  # relative; errors printed with two digits differ by as much
 
 
 def predicted_fluxes(rows: QTable, looked_up: Sequence[float], source: str) -> None:

@@ -1,4 +1,4 @@
-"""Quantities of a table's columns: values with their errors, and times as MJD."""
+"""Quantities in a table's columns: values with their errors, and times as MJD."""
 
 from __future__ import annotations
 

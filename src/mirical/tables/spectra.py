@@ -1,4 +1,4 @@
-"""Predicted fluxes of standard stars: CALSPEC spectra through the MIRI bandpasses (paper 2.3)."""
+"""Predicted fluxes from spectra: CALSPEC through the MIRI bandpasses (paper section 2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of stellar spectra: CALSPEC tables read and checked, and the choice among a star's."""
+"""Files of stellar spectra, read and checked, and the choice among a star's."""
 
 from __future__ import annotations
 

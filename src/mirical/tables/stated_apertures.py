@@ -1,4 +1,4 @@
-"""Apertures that a table says it was measured in, and the refusal to correct for others."""
+"""Apertures that a table states for its rows; others are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows share a visit: those of one star within a day."""
+"""Visits: rows of one star within a day."""
 
 from __future__ import annotations
 

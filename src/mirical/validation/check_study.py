@@ -1,4 +1,4 @@
-"""How the checks behave where the truth is known: programs fitted and checked one by one."""
+"""Study of the checks on simulated programs whose truth is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated programs, sound or with one fault planted in their rows."""
+"""Simulated programs without a fault, or with one injected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a program could be calibrated at best: a Gaussian fit told every scale and fault.
+"""Oracle fit: a Gaussian fit told every scale and fault, the best a program could be calibrated.
 
 No procedure that has to learn the scales from the rows, and which rows to
 mistrust, can do better than this one on average; simulated programs only.

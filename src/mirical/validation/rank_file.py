@@ -1,4 +1,4 @@
-"""The ranks of a calibration on disk: whole after every replicate, and taken up again."""
+"""File of the ranks of a calibration, from which an interrupted study goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranks of a true value among posterior draws, and whether many of them are uniform.
+"""Ranks of true values among posterior draws, and tests of their uniformity.
 
 The test compares the empirical distribution of n ranks with the uniform one
 at points z_k. The count N_k of ranks below z_k is Binomial(n, z_k), and its

@@ -1,4 +1,4 @@
-"""Simulated programs calibrated by the model, the staged procedure and the floor, and scored."""
+"""Recovery of known truth by the model, the staged procedure and the oracle fit."""
 
 from __future__ import annotations
 

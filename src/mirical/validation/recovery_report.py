@@ -1,4 +1,4 @@
-"""What a study of simulated programs says: coverage, accuracy, criteria; tables and a figure."""
+"""Report of a recovery study: coverage, accuracy, criteria; tables and a figure."""
 
 from __future__ import annotations
 

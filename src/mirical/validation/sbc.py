@@ -1,4 +1,4 @@
-"""Simulation-based calibration: whether the posterior of a card means what it says.
+"""Simulation-based calibration of a model card.
 
 Parameters and rows drawn from a model and the model fitted to those rows: the
 true value of any quantity then ranks uniformly among the draws of its

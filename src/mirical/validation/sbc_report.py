@@ -1,4 +1,4 @@
-"""What a simulation-based calibration leaves: a table, a figure, a printed verdict."""
+"""Report of a simulation-based calibration: table, figure, printed verdict."""
 
 from __future__ import annotations
 

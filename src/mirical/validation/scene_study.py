@@ -1,4 +1,4 @@
-"""Random scenes to try photometry on, as images in memory."""
+"""Random simulated images to test photometry on, kept in memory."""
 
 from __future__ import annotations
 

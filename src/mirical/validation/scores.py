@@ -1,4 +1,4 @@
-"""What a calibration makes of one program with known truth: errors, and whether they are honest.
+"""Scores of a calibration on a program of known truth: errors and coverage.
 
 Programs share star offsets within themselves, so the points of one program
 are far from independent.
