@@ -20,7 +20,7 @@ from mirical.storage.files import check_outputs, settle, together, whole_file, w
 WRITER = """
 import os, shutil, signal, sys
 from pathlib import Path
-from mirical import files, staging
+from mirical.storage import atomic_writes, files
 
 kill, way = int(sys.argv[1]), sys.argv[2]
 calls = 0
@@ -36,7 +36,8 @@ def deadly(function):
 
 for name in ("rename", "replace", "mkdir", "unlink", "rmdir", "fsync"):
     setattr(os, name, deadly(getattr(os, name)))
-atomic_writes.exchange = deadly(atomic_writes.exchange if way != "no-exchange" else lambda one, other: False)
+swap = atomic_writes.exchange if way != "no-exchange" else lambda one, other: False
+atomic_writes.exchange = deadly(swap)
 Path.write_bytes, shutil.rmtree = deadly(Path.write_bytes), deadly(shutil.rmtree)
 if way == "inside":
     os.chdir("run")
