@@ -120,10 +120,10 @@ def _offsets(design: Design, card: Card) -> TensorVariable:
     gray = gray + by_type[design.star_type]
 
     half_df = np.asarray(card.fixed("colour_tail") / 2)
-    tightness = pm.Gamma(
-        "colour_tightness", half_df, half_df, shape=n_stars, default_transform=log_exp_m1
+    colour_precision = pm.Gamma(
+        "colour_precision", half_df, half_df, shape=n_stars, default_transform=log_exp_m1
     )
-    colour = _draw("colour_scale", card) / pt.sqrt(tightness)
+    colour = _draw("colour_scale", card) / pt.sqrt(colour_precision)
     share = card.fixed("colour_roughness")
     smooth = _smooth_covariance(design, card.fixed("colour_length"))
     root = np.linalg.cholesky((1 - share) * smooth + (share + _JITTER) * np.eye(n_bands))

@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run-program": ("run", "program", *SHORT, "--out", "program"),
     "simulate": ("simulate", "--seed", "3", "--out", "simulated"),
     "simulate-images": ("simulate", "--seed", "3", "--mosaics", "F2300C", "--out", "images"),
-    "photometry": ("photometry", "images", "--out", "rows.ecsv", "--pictures", "pictures"),
+    "photometry": ("photometry", "images/mosaics", "--out", "rows.ecsv", "--pictures", "pictures"),
     "staged": ("staged", "simulated/photometry.ecsv", "--out", "staged"),
     "staged-table5": ("staged", "table5", "--out", "staged5"),
     "factors": ("factors", "table5", "--filter", "F770W", "--subarray", "SUB64", "--mjd", "60200"),

@@ -258,19 +258,19 @@ def run_mirical(design: Design, card: Card, sampler: Sampler) -> Timed:
     import jax
 
     from mirical.inference.kernels import KERNELS
-    from mirical.inference.sampling import STRETCH, compile_steps, random_key
+    from mirical.inference.sampling import BLOCK, compile_steps, random_key
 
-    if sampler.warmup % STRETCH or sampler.draws % STRETCH:
-        raise InputError(f"warm-up and draws must be multiples of {STRETCH} to be timed apart.")
+    if sampler.warmup % BLOCK or sampler.draws % BLOCK:
+        raise InputError(f"warm-up and draws must be multiples of {BLOCK} to be timed apart.")
     kernel = KERNELS[sampler.density](design, card, sampler.target_accept)
     keys = jax.random.split(random_key(sampler.seed, "chains"), sampler.chains)
     began = time.perf_counter()
     start, steps = compile_steps(kernel, keys[0], sampler.warmup)
     compiled = time.perf_counter()
     states = [start(key, kernel.data) for key in keys]
-    states, warmup = _advance(steps, states, kernel.data, sampler.warmup // STRETCH)
+    states, warmup = _advance(steps, states, kernel.data, sampler.warmup // BLOCK)
     warm = time.perf_counter()
-    _, kept = _advance(steps, states, kernel.data, sampler.draws // STRETCH)
+    _, kept = _advance(steps, states, kernel.data, sampler.draws // BLOCK)
     done = time.perf_counter()
     draws, stats = kept
     # One draw after another: see `sampling.sample`.
@@ -288,7 +288,7 @@ def run_mirical(design: Design, card: Card, sampler: Sampler) -> Timed:
 
 
 def _advance(
-    steps: Callable[..., Any], states: list[Any], data: tuple[Any, ...], stretches: int
+    steps: Callable[..., Any], states: list[Any], data: tuple[Any, ...], blocks: int
 ) -> tuple[list[Any], Any]:
     """Return every chain's state after some stretches, and (chain, draw, ...) what they kept."""
     import jax
@@ -297,7 +297,7 @@ def _advance(
 
     def run(state: Any) -> tuple[Any, Any]:
         pieces = []
-        for _ in range(stretches):
+        for _ in range(blocks):
             with core:
                 state, piece = steps(state, data)
             pieces.append(jax.tree.map(np.asarray, piece))

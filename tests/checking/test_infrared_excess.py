@@ -51,7 +51,7 @@ def test_a_star_s_density_is_the_sum_over_its_colours_and_rows():
     likely = dict(zip(nodes, np.diff(edges), strict=True))
     logs = {0: [], 1: []}
     for node, wrong in product(nodes, product((0, 1), repeat=len(group))):
-        spread = bare + own * rows.tightness[star] / node + np.diag(np.array(wrong) * wide)
+        spread = bare + own * rows.colour_precision[star] / node + np.diag(np.array(wrong) * wide)
         weight = sum(np.log(f) if w else np.log1p(-f) for w in wrong) + np.log(likely[node])
         for k, e in ((0, off), (1, off + shift)):
             logs[k].append(weight + multivariate_normal(np.zeros(len(e)), spread).logpdf(e))

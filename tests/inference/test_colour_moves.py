@@ -29,13 +29,13 @@ def colours_of(design) -> Colours:
 def conditions(design):
     """Return the conditions at one prior draw, the offsets of another, and the tightnesses."""
     known = handlers.seed(given, 3)(design, CARD)
-    tightness = jnp.linspace(0.3, 2.0, len(design.stars))
-    scales = known.scales._replace(colour=0.02 / jnp.sqrt(tightness))
+    colour_precision = jnp.linspace(0.3, 2.0, len(design.stars))
+    scales = known.scales._replace(colour=0.02 / jnp.sqrt(colour_precision))
     known = known._replace(
         scales=scales, outlier_fraction=jnp.asarray(FRACTION), outlier_width=jnp.asarray(WIDTH)
     )
     offsets = handlers.seed(sample_offsets, 5)(design, CARD, scales, known.loss_effect)
-    return known, offsets, tightness
+    return known, offsets, colour_precision
 
 
 def test_rows_of_a_star_are_in_order_of_wavelength_and_a_busy_star_has_none():
@@ -51,7 +51,7 @@ def test_rows_of_a_star_are_in_order_of_wavelength_and_a_busy_star_has_none():
     assert np.any(rows == -1)
 
 
-def exact(design, known, offsets, tightness, star: int) -> tuple[dict, float]:
+def exact(design, known, offsets, colour_precision, star: int) -> tuple[dict, float]:
     """Return the probability of each state of a star's rows, and the mean ln tightness."""
     scales = known.scales
     nothing = {name: 0 * getattr(offsets, name) for name in ("star", "star_band", "flux")}
@@ -59,7 +59,7 @@ def exact(design, known, offsets, tightness, star: int) -> tuple[dict, float]:
     rows = np.flatnonzero(design.star == star)
     band = design.band[rows]
     correlation = np.asarray(colour_correlation(design, CARD))[np.ix_(band, band)]
-    common = float(scales.colour[star] ** 2 * tightness[star])
+    common = float(scales.colour[star] ** 2 * colour_precision[star])
     own = np.diag(design.flux_unc[star] ** 2)[np.ix_(band, band)]
     grid = np.linspace(np.log(1e-5), np.log(20), 600)
     weight = gamma.pdf(np.exp(grid), 1.5, scale=1 / 1.5) * np.exp(grid)
@@ -67,7 +67,7 @@ def exact(design, known, offsets, tightness, star: int) -> tuple[dict, float]:
     for state in product([0, 1], repeat=len(rows)):
         noise = np.asarray(known.sigma)[rows] ** 2 + np.array(state) * WIDTH**2
         prior = np.prod(np.where(state, FRACTION, 1 - FRACTION))
-        by_tightness = [
+        by_colour_precision = [
             multivariate_normal.pdf(
                 np.asarray(left)[rows],
                 cov=float(scales.star) ** 2
@@ -77,22 +77,22 @@ def exact(design, known, offsets, tightness, star: int) -> tuple[dict, float]:
             )
             for g in grid
         ]
-        density = weight * prior * np.array(by_tightness)
+        density = weight * prior * np.array(by_colour_precision)
         states[state] = density.sum()
         total += density
     norm = sum(states.values())
     return {k: v / norm for k, v in states.items()}, float(np.sum(grid * total) / np.sum(total))
 
 
-def test_jumps_visit_tightness_and_indicators_as_often_as_they_are_probable():
+def test_jumps_visit_colour_precision_and_indicators_as_often_as_they_are_probable():
     """Fourteen rows; z-scores of 35 state frequencies and 5 means beyond 4.5: once in 3500 runs.
 
     Rarer states come in a handful of chains only, and have no normal z-scores.
     """
     design = crowded_design(14)
-    known, offsets, tightness = conditions(design)
+    known, offsets, colour_precision = conditions(design)
     colours = colours_of(design)
-    common = known.scales.colour**2 * tightness
+    common = known.scales.colour**2 * colour_precision
 
     def step(state, key):
         state = colours.jump(key, design, known, common, offsets, state, n_jumps=2)
@@ -100,11 +100,11 @@ def test_jumps_visit_tightness_and_indicators_as_often_as_they_are_probable():
 
     chains, length = 100, 500
     keys = jax.random.split(jax.random.key(1), (chains, length))
-    start = State(tightness, jnp.zeros(len(design.rows)))
+    start = State(colour_precision, jnp.zeros(len(design.rows)))
     visited = jax.lax.map(lambda keys: jax.lax.scan(step, start, keys)[1], keys, batch_size=10)
     tight, wrong = (np.asarray(part)[:, 100:] for part in visited)
     for star in range(len(design.stars)):
-        states, mean = exact(design, known, offsets, tightness, star)
+        states, mean = exact(design, known, offsets, colour_precision, star)
         visited = wrong[:, :, design.star == star]
         for state, probability in states.items():
             if probability < 0.005:
@@ -116,21 +116,21 @@ def test_jumps_visit_tightness_and_indicators_as_often_as_they_are_probable():
         assert abs(level.mean() - mean) < 4.5 * level.std(ddof=1) / np.sqrt(chains), star
 
 
-def test_tightness_given_the_offsets_is_conjugate():
+def test_colour_precision_given_the_offsets_is_conjugate():
     """One star in one band only: Gamma(2, 3/2 + (offset / scale)^2 / 2)."""
     design = crowded_design(120)
-    known, offsets, tightness = conditions(design)
+    known, offsets, colour_precision = conditions(design)
     alone = np.flatnonzero((design.star != 0) | (design.band == 2))
     of_rows = "log_factor", "star", "band", "subarray", "visit", "elapsed"
     only = {name: getattr(design, name)[alone] for name in of_rows}
     design = replace(design, rows=tuple(range(len(alone))), **only)
-    redraw = partial(colours_of(design).redraw_tightness, design=design, scales=known.scales)
+    redraw = partial(colours_of(design).redraw_colour_precision, design=design, scales=known.scales)
     drawn = jax.lax.map(
-        lambda key: redraw(key, offsets=offsets, tightness=tightness),
+        lambda key: redraw(key, offsets=offsets, colour_precision=colour_precision),
         jax.random.split(jax.random.key(2), 20000),
         batch_size=10,
     )
-    scale = float(known.scales.colour[0] * jnp.sqrt(tightness[0]))
+    scale = float(known.scales.colour[0] * jnp.sqrt(colour_precision[0]))
     # The roots' correlation of a band with itself is one but for the jitter.
     rate = 1.5 + 0.5 * (float(offsets.star_band[0, 2]) / scale) ** 2
     found = np.asarray(drawn)[:, 0]

@@ -17,7 +17,7 @@ from prior_draws import CARD, drawn_design
 def test_its_density_is_that_of_the_collapsed_model():
     design, sites = drawn_design(0)
     one = Gaussians(sites, design, CARD, seed=1)[0]
-    values = {k: v[0] for k, v in sites.items()} | {"colour_tightness": one.tightness}
+    values = {k: v[0] for k, v in sites.items()} | {"colour_precision": one.colour_precision}
     model = handlers.substitute(handlers.seed(given, 0), data=values)
     known = model(design, CARD)
     blocks = make_blocks(design, colour_correlation(design, CARD))
@@ -39,7 +39,7 @@ def test_a_group_given_the_others_is_what_leaving_it_out_says():
     np.testing.assert_allclose(covariance, expected, rtol=1e-6, atol=1e-10)
 
 
-def test_tightness_and_wrong_rows_are_drawn_from_their_conditionals():
+def test_colour_precision_and_wrong_rows_are_drawn_from_their_conditionals():
     """Many seeds: the means are those of the gamma and of the mixture's odds, within 4 sigma."""
     design, sites = drawn_design(0)
     each = [Gaussians(sites, design, CARD, seed=s)[0] for s in range(300)]
@@ -47,7 +47,7 @@ def test_tightness_and_wrong_rows_are_drawn_from_their_conditionals():
     eta = sites["star_band_offset"][0] / sites["colour_scale"][0]
     squares = np.einsum("si,ij,sj->s", eta, np.linalg.inv(correlation), eta)
     shape, rate = 1.5 + len(design.bands) / 2, 1.5 + squares / 2
-    found = np.mean([one.tightness for one in each], axis=0)
+    found = np.mean([one.colour_precision for one in each], axis=0)
     np.testing.assert_array_less(np.abs(found - shape / rate), 4 * np.sqrt(shape / 300) / rate)
     off = design.log_factor - sites["expected"][0]
     fraction, width = sites["outlier_fraction"][0], sites["outlier_width"][0]

@@ -12,7 +12,7 @@ import pytest
 
 from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.refits import BURN_IN, Fit, Refits
-from mirical.inference.sampling import STRETCH
+from mirical.inference.sampling import BLOCK
 from mirical.model.cards import load_card
 from mirical.model.design import with_rows
 
@@ -46,16 +46,16 @@ def fit(refits, design, key: int) -> Fit:
 
 def discarded(refits, design, key: int, monkeypatch) -> int:
     """Return how many steps a fit takes before the first it keeps."""
-    stretches = []
+    blocks = []
 
     def counted(*arguments, advance=refits._advance):
-        stretches.append(1)
+        blocks.append(1)
         return advance(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(refits, "_advance", counted)
         kept = len(fit(refits, design, key).values)
-    return STRETCH * len(stretches) - kept
+    return BLOCK * len(blocks) - kept
 
 
 def test_a_pilot_changes_no_posterior_and_a_bad_one_is_not_used(refits, design):

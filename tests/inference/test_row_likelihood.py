@@ -18,7 +18,7 @@ def test_the_gradient_gives_what_the_rows_covariance_gives():
     for draw in range(3):
         design, sites = drawn_design(draw, 3)
         one = Gaussians(sites, design, CARD, seed=draw)[0]
-        values = {k: v[0] for k, v in sites.items()} | {"colour_tightness": one.tightness}
+        values = {k: v[0] for k, v in sites.items()} | {"colour_precision": one.colour_precision}
         known = handlers.substitute(handlers.seed(given, 0), data=values)(design, CARD)
         blocks = make_blocks(design, colour_correlation(design, CARD))
         found = given_others(design, blocks, known, jnp.asarray(one.wrong))

@@ -235,8 +235,8 @@ def differences(design, card: Card, n_points: int) -> tuple[np.ndarray, np.ndarr
         return log_density(model_of_joint, (), {}, rest | unit)[0]
 
     def of_collapsed(rest):
-        tightness = rest.get("colour_tightness", usual)
-        model = partial(collapsed, design, blocks, outlier, tightness, card=card)
+        colour_precision = rest.get("colour_precision", usual)
+        model = partial(collapsed, design, blocks, outlier, colour_precision, card=card)
         return log_density(model, (), {}, rest)[0]
 
     def laplace(rest):

@@ -95,7 +95,7 @@ class PosteriorCalibration(Calibration):
 
     @property
     def scatter(self) -> Scatter:
-        """Half the central 68 % interval of what visits share and of a sound row beside it.
+        """Half the central 68 % interval of the visit offsets and of a row about its visit.
 
         Visit scale and repeatabilities are as uncertain as the posterior has them.
         """

@@ -7,8 +7,8 @@ beside a star in its Rayleigh-Jeans tail has
     e(lambda) = e(F2550W) s(lambda) / s(25.4 micron),  s = lambda^-1 / (exp(hc / lambda k T) - 1).
 
 At a posterior draw, what a star's rows should be follows from all other rows
-(`Gaussian.given_others`); how far off its colours are (tightness) and which of
-its rows went wrong are summed over, both with and without the excess. The
+(`Gaussian.given_others`); its colour precision and the outliers among its rows are
+summed over, both with and without the excess. The
 ratio of the two, averaged over draws, is the Bayes factor of an excess: draws
 of p(theta | y) ~ p(theta | other rows) p0(star's rows | theta) weighted by 1/p0 are
 those of the posterior without the star.
@@ -43,7 +43,7 @@ AMPLITUDES = tuple(np.geomspace(0.005, 1.0, 17).tolist())
 
 _REFERENCE = "F2550W"
 _SHARES = (0.0, 0.001, 0.004, 0.015, 0.04, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
-"""Of the tightness's prior below the edges of what a node stands for. Among tens of stars the one
+"""Shares of the colour precision's prior below the edges of its nodes. Among tens of stars the one
 with the largest colour error is far in its tail, where dust must not be the only way out."""
 
 
@@ -99,7 +99,7 @@ def star_says(rows: Gaussian, star: int, design: Design, half_df: float | None) 
     nodes, shares = (np.ones(1), np.ones(1)) if half_df is None else _nodes(half_df)
     patterns = np.unique([np.zeros(len(group)), rows.wrong[group]], axis=0)
     logs = [
-        _log_densities(bare + own * rows.tightness[star] / node, left, patterns, rows)
+        _log_densities(bare + own * rows.colour_precision[star] / node, left, patterns, rows)
         for node in nodes
     ]
     total = logsumexp(np.array(logs) + np.log(shares)[:, None], axis=0)
@@ -115,7 +115,7 @@ def excess_shifts(design: Design, group: NDArray[np.intp]) -> Floats:
 
 
 def _log_densities(covariance: Floats, left: Floats, patterns: Floats, rows: Gaussian) -> Floats:
-    """Return the log density of each column, summed over which rows went wrong.
+    """Return the log density of each column, summed over which rows are outliers.
 
     The patterns summed over are none, the draw's own and each of these with one
     row flipped: more of them add nothing that matters.
@@ -125,8 +125,10 @@ def _log_densities(covariance: Floats, left: Floats, patterns: Floats, rows: Gau
     for pattern in patterns:
         precision = np.linalg.inv(covariance + np.diag(pattern * wide))
         _, log_volume = np.linalg.slogdet(precision)
-        pull = precision @ left
-        plain = 0.5 * (log_volume - np.sum(left * pull, axis=0) - len(left) * np.log(2 * np.pi))
+        weighted_residual = precision @ left
+        plain = 0.5 * (
+            log_volume - np.sum(left * weighted_residual, axis=0) - len(left) * np.log(2 * np.pi)
+        )
         if not fraction:
             return plain
         count = pattern.sum()
@@ -134,7 +136,7 @@ def _log_densities(covariance: Floats, left: Floats, patterns: Floats, rows: Gau
         plain += len(left) * np.log1p(-fraction) + count * odds
         direction = (1 - 2 * pattern)[:, None]
         widened = 1 + direction * wide * np.diag(precision)[:, None]
-        flipped = -0.5 * np.log(widened) + 0.5 * direction * wide * pull**2 / widened
+        flipped = -0.5 * np.log(widened) + 0.5 * direction * wide * weighted_residual**2 / widened
         terms += [plain[None], plain + flipped + direction * odds]
     # A pattern and its flips may reach the same set twice where the two patterns differ by one.
     return logsumexp(np.concatenate(terms), axis=0)
@@ -142,7 +144,7 @@ def _log_densities(covariance: Floats, left: Floats, patterns: Floats, rows: Gau
 
 @cache
 def _nodes(half_df: float) -> tuple[Floats, Floats]:
-    """Return tightnesses and how likely each is."""
+    """Return colour precisions and how likely each is."""
     edges = np.array(_SHARES)
     middles = 0.5 * (edges[1:] + edges[:-1])
     return gamma.ppf(middles, half_df, scale=1 / half_df), np.diff(edges)

@@ -40,14 +40,14 @@ REPLICATES = 2000
 """Replicated rows a p-value is counted among."""
 
 ALARM = 0.01
-"""How often a check fires on a sound model."""
+"""How often a check fires on a correct model."""
 
 ALARM_MEDIAN = 0.02
 """A check fires if the median of its p-values over draws is below this.
 
-Each of them is uniform for a sound model; their median is below a half of `ALARM` at most as often
+Each of them is uniform for a correct model; their median is below half of `ALARM` at most as often
 as `ALARM` says, however they depend on each other (Rueschendorf 1982), and in fact scatters less
-than they do. In 40 sound programs, none of those the checks were measured with, 4 of 400
+than they do. In 40 fault-free programs, none of those the checks were measured with, 4 of 400
 medians were below 0.02.
 """
 
@@ -89,7 +89,7 @@ class Answer:
     Attributes
     ----------
     finding : Finding
-        At one draw, chosen before anything is known: its p-value is uniform for a sound model.
+        At one draw, chosen before anything is known: its p-value is uniform for a correct model.
     p_median : float
         Median of the p-values over several draws.
     """
@@ -155,13 +155,13 @@ def _extreme(rows: Gaussian, family: Family, root: Floats, both: Floats, design:
         n_others = len(known) - 1
         square = others / max(n_others, 1)
     else:
-        pulls = rows.sigma[:, None] * solve_triangular(root.T, both)
+        weighted = rows.sigma[:, None] * solve_triangular(root.T, both)
         shape = rows.sigma[:, None] * weights[:, known] / length
         square, n_others = np.empty_like(scores), np.empty((len(known), 1))
         of = family.band[known]
         for band in np.unique(of):
             here, mine = np.asarray(design.band) == band, of == band
-            inside, along, n = pulls[here], shape[np.ix_(here, mine)], here.sum()
+            inside, along, n = weighted[here], shape[np.ix_(here, mine)], here.sum()
             # The mean square of what is left of the band's rows, direction by direction.
             whole = np.mean(inside**2, axis=0)
             left = (
@@ -191,9 +191,9 @@ def _extreme(rows: Gaussian, family: Family, root: Floats, both: Floats, design:
 def _or_clustered(
     score: Finding, rows: Gaussian, design: Design, random: np.random.Generator
 ) -> Finding:
-    """Test visits by their scores and by the rows that went wrong in them, the better of the two.
+    """Test visits by their scores and by the outliers in them, the better of the two.
 
-    The rows are independent of which went wrong, given that, so the two p-values are independent.
+    Given which rows are outliers, the two p-values are independent.
     """
     p_value, visit = clustered(rows.wrong, np.asarray(design.visit), random, REPLICATES)
     both = 1 - (1 - min(score.p_value, p_value)) ** 2

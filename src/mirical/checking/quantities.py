@@ -55,7 +55,7 @@ class AtDraw:
     log_likelihood, pit : (row,) array
         Log density of each row given all others, and the share of it below the row.
     wrong : (row,) array
-        One for a row that went wrong.
+        One for an outlier.
     slope, slope_var, slope_weight : (direction,) array
         Posterior mean and variance of each slope, and log of what the draw gains by it.
     stars : list of StarSays
@@ -119,7 +119,7 @@ def scrutinise(
         log_likelihood, pit = each_left_out(rows)
         information = np.sum(rows.whiten(slopes) ** 2, axis=0) if slopes.size else np.zeros(0)
         precision = 1 / SLOPE_SPREAD**2 + information
-        pull = slopes.T @ rows.pull
+        weighted_residual = slopes.T @ rows.weighted_residual
         mean, covariance = rows.log_a_posterior()
         says = [star_says(rows, s, gaussians.design, half_df) for s in range(len(groups))]
         advance()
@@ -128,9 +128,10 @@ def scrutinise(
             log_likelihood=log_likelihood,
             pit=pit,
             wrong=rows.wrong,
-            slope=pull / precision,
+            slope=weighted_residual / precision,
             slope_var=1 / precision,
-            slope_weight=0.5 * (pull**2 / precision - np.log(precision * SLOPE_SPREAD**2)),
+            slope_weight=0.5
+            * (weighted_residual**2 / precision - np.log(precision * SLOPE_SPREAD**2)),
             stars=says,
             log_a=mean,
             log_a_var=np.diag(covariance),

@@ -45,8 +45,8 @@ def too_much(rows: Gaussian, both: Floats, of_band: Floats) -> Floats:
     whitened rows in the first column and replicates in the others, `of_band`
     (band, row) the variances of the photometric errors, zero elsewhere.
     """
-    pulls = solve_triangular(rows.root.T, both)
-    values = np.log(np.maximum(of_band @ pulls**2, 1e-300))
+    weighted = solve_triangular(rows.root.T, both)
+    values = np.log(np.maximum(of_band @ weighted**2, 1e-300))
     replicated = values[:, 1:]
     return (values - replicated.mean(1, keepdims=True)) / replicated.std(1, keepdims=True)
 

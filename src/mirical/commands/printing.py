@@ -113,7 +113,7 @@ def print_models(
         )
         for row in compared.tables["models"]
     ]
-    print_sheet(title, ("model", "elpd", "behind the best", "weight"), lines, console)
+    print_sheet(title, ("model", "elpd", "elpd below the best", "weight"), lines, console)
     for sentence in sentences:
         console.print(Text(sentence))
     console.print(Text(f"Report: {folder / 'rivals.html'}"), soft_wrap=True)

@@ -1,12 +1,12 @@
 r"""Exact Gibbs moves of the stars' colour scales and outlier indicators.
 
-A star's colour offsets are normal with variance colour_scale^2 / tightness,
-and the tightness, one number a star, is Gamma(df/2, df/2): together Student's t.
+A star's colour offsets are normal with variance colour_scale^2 / colour precision,
+and the colour precision, one number a star, is Gamma(df/2, df/2): together Student's t.
 
-`Colours.redraw_tightness` draws it given the offsets, which is conjugate. It moves a
+`Colours.redraw_colour_precision` draws it given the offsets, which is conjugate. It moves a
 little at a time, and a star with an infrared excess in two or three bands has
-two explanations, a wide colour or rows that went wrong, with nothing between.
-`Colours.jump` proposes tightness and indicators together: the tightness uniform in its
+two explanations, a wide colour or outliers, with nothing between.
+`Colours.jump` proposes colour precision and indicators together: the first uniform in its
 logarithm, then row by row
 
     o_i ~ p(o_i | y_1 .. y_i, o_1 .. o_i-1),
@@ -37,9 +37,9 @@ from mirical.model.terms import Given
 
 
 class State(NamedTuple):
-    """What the moves change: the stars' tightnesses, and which rows went wrong."""
+    """What the moves change: the stars' colour precisions, and which rows are outliers."""
 
-    tightness: Float[Array, " star"]
+    colour_precision: Float[Array, " star"]
     outlier: Float[Array, " row"]
 
 
@@ -67,7 +67,7 @@ class _Filtered(NamedTuple):
 
 
 _RANGE = float(np.log(1e-5)), float(np.log(20.0))
-"""Of ln tightness proposed: 1e-5 is a star 300 times worse in colour than most."""
+"""Of ln colour precision proposed: 1e-5 is a star 300 times worse in colour than most."""
 _JUMPS = 6  # for every draw of the offsets; a tenth to a third are accepted where it matters
 _MOST_ROWS = 48
 """Stars with more rows are left out: bands seen again and again cannot all have gone wrong."""
@@ -106,43 +106,45 @@ class Colours:
         self._sequences = [_sequence(design, group, self._correlation) for group in blocks.groups]
 
     def prior(self, key: jax.Array, design: Design) -> Float[Array, " star"]:
-        """Draw each star's tightness from its prior."""
+        """Draw each star's colour precision from its prior."""
         return jax.random.gamma(key, self._half_df, (len(design.stars),)) / self._half_df
 
     def redraw(
         self, key: jax.Array, design: Design, known: Given, offsets: Offsets, state: State
     ) -> State:
-        """Draw the tightnesses given the offsets, then let them and the indicators jump.
+        """Draw the colour precisions given the offsets, then let them and the indicators jump.
 
         Parameters
         ----------
         known, offsets, state
             A state of the chain, `known` with the colour scales of its
-            tightnesses. The stars' own offsets count for the first draw
+            colour precisions. The stars' own offsets count for the first draw
             alone, and do not belong to what is returned.
         """
         draw_key, key = jax.random.split(key)
-        common = known.scales.colour**2 * state.tightness
-        tightness = self.redraw_tightness(draw_key, design, known.scales, offsets, state.tightness)
+        common = known.scales.colour**2 * state.colour_precision
+        colour_precision = self.redraw_colour_precision(
+            draw_key, design, known.scales, offsets, state.colour_precision
+        )
 
-        moved = State(tightness, state.outlier)
+        moved = State(colour_precision, state.outlier)
         return self.jump(key, design, known, common, offsets, moved)
 
-    def redraw_tightness(
+    def redraw_colour_precision(
         self,
         key: jax.Array,
         design: Design,
         scales: Scales,
         offsets: Offsets,
-        tightness: Float[Array, " star"],
+        colour_precision: Float[Array, " star"],
     ) -> Float[Array, " star"]:
-        """Draw each star's tightness given its colour offsets in the bands it was seen in."""
+        """Draw each star's colour precision given its colour offsets in its own bands."""
         seen = jnp.zeros_like(offsets.star_band).at[design.star, design.band].set(1.0)
         masked = seen[:, :, None] * self._correlation * seen[:, None, :]
         masked = masked + (1 - seen)[:, :, None] * jnp.eye(len(design.bands))
         root = few_at_once(lambda each: jnp.linalg.cholesky(each[0]), (masked, seen))
         unit = solve(root, seen * offsets.star_band)
-        common = scales.colour**2 * tightness
+        common = scales.colour**2 * colour_precision
         rate = self._half_df + 0.5 * jnp.sum(unit**2, axis=1) / common
         return jax.random.gamma(key, self._half_df + 0.5 * seen.sum(1)) / rate
 
@@ -156,7 +158,7 @@ class Colours:
         state: State,
         n_jumps: int = _JUMPS,
     ) -> State:
-        """Propose every star's tightness and indicators, `n_jumps` times; return those accepted.
+        """Propose every star's colour precision and indicators, `n_jumps` times; return the last state.
 
         Given ln A, D, types and visits, the stars are independent of each
         other. `common` is colour_scale squared.
@@ -191,7 +193,8 @@ class Colours:
 
         def weigh(tight: Array, uniform: Array, forced: Array) -> tuple[Array, Array]:
             """Return the log of target over proposal and the indicators, by star."""
-            gamma = self._half_df * (jnp.log(tight) - tight)  # in ln tightness, up to a constant
+            # In ln colour precision, up to a constant.
+            gamma = self._half_df * (jnp.log(tight) - tight)
             colour = (common[group.star] / tight)[:, None, None] * sequence.correlation
             start = _Filtered(jnp.zeros_like(stated), own + colour, gamma)
             slots = rows.T, jnp.asarray(sequence.place).T, uniform, forced.T
@@ -199,12 +202,12 @@ class Colours:
             return end.log_weight, chosen.T
 
         def accept(now: tuple[Array, ...], to: tuple[Array, ...]) -> tuple[tuple[Array, ...], None]:
-            tightness, wrong, here = now
+            colour_precision, wrong, here = now
             proposed, chosen, there, uniform = to
-            inside = (jnp.log(tightness) > low) & (jnp.log(tightness) < high)
+            inside = (jnp.log(colour_precision) > low) & (jnp.log(colour_precision) < high)
             taken = inside & (rows[:, 0] >= 0) & (jnp.log(uniform) < there - here)
             return (
-                jnp.where(taken, proposed, tightness),
+                jnp.where(taken, proposed, colour_precision),
                 jnp.where(taken[:, None], chosen, wrong),
                 jnp.where(taken, there, here),
             ), None
@@ -213,18 +216,23 @@ class Colours:
         tight_key, rows_key, accept_key = jax.random.split(key, 3)
         each = n_jumps, len(group.star)
         proposed = jnp.exp(jax.random.uniform(tight_key, each, minval=low, maxval=high))
-        tightness, wrong = state.tightness[group.star], state.outlier[jnp.maximum(rows, 0)]
-        tight = jnp.concatenate([tightness[None], proposed])
+        colour_precision, wrong = (
+            state.colour_precision[group.star],
+            state.outlier[jnp.maximum(rows, 0)],
+        )
+        tight = jnp.concatenate([colour_precision[None], proposed])
         forced = jnp.full((n_jumps, *rows.shape), _FREE)
         forced = jnp.concatenate([wrong[None], forced])
         uniform = jax.random.uniform(rows_key, (1 + n_jumps, *rows.T.shape))
         weight, chosen = jax.vmap(weigh)(tight, uniform, forced)
         uniform = jax.random.uniform(accept_key, each)
         to = proposed, chosen[1:], weight[1:], uniform
-        (tightness, wrong, _), _ = jax.lax.scan(accept, (tightness, wrong, weight[0]), to)
+        (colour_precision, wrong, _), _ = jax.lax.scan(
+            accept, (colour_precision, wrong, weight[0]), to
+        )
         place = jnp.where(rows >= 0, rows, len(left))
         return State(
-            state.tightness.at[group.star].set(tightness),
+            state.colour_precision.at[group.star].set(colour_precision),
             state.outlier.at[place].set(wrong, mode="drop"),
         )
 
@@ -235,7 +243,7 @@ def _observe(
     state: _Filtered,
     slot: tuple[Array, Array, Array, Array],
 ) -> tuple[_Filtered, Float[Array, " member"]]:
-    """Take in one row of every star; return whether each went wrong, drawn or as forced."""
+    """Take in one row of every star; return whether each is an outlier, drawn or as forced."""
     row, place, uniform, forced = slot
     real = row >= 0
     row = jnp.maximum(row, 0)

@@ -1,7 +1,7 @@
 """The rows as one Gaussian at a posterior draw, offsets integrated out.
 
-Given the response loss, the scales, the stars' tightnesses and which rows went
-wrong, the rows are y ~ N(m, V) with the covariance of all offsets in V: the
+Given the response loss, the scales, the stars' colour precisions and the outlier
+indicators, the rows are y ~ N(m, V) with the covariance of all offsets in V: the
 density of `mirical.model.collapsed`, written out as one matrix of rows by
 rows. A program's few hundred rows make it cheap, and everything that asks what
 a change of the model would do has a closed form in it: with r = y - m,
@@ -77,12 +77,12 @@ class Gaussian:
     own : (row, row) array
         The part of V that a star has to itself in colour: same star, else zero.
     sigma : (row,) array
-        Standard deviation of sound rows.
+        Standard deviation of rows that are no outliers.
     wrong : (row,) array
-        One for a row that went wrong in this draw.
+        One for an outlier in this draw.
     outlier_fraction, outlier_width : float
         Zero where the card has no such rows.
-    tightness : (star,) array
+    colour_precision : (star,) array
         Of the stars' colours.
     repeatability_median, repeatability_spread, repeatability_limit : float
         What the bands say of each other's repeatability: its median, spread of its logarithm,
@@ -100,7 +100,7 @@ class Gaussian:
     wrong: Floats
     outlier_fraction: float
     outlier_width: float
-    tightness: Floats
+    colour_precision: Floats
     repeatability_median: float
     repeatability_spread: float
     repeatability_limit: float
@@ -111,7 +111,7 @@ class Gaussian:
         return np.asarray(np.linalg.cholesky(self.covariance), dtype=float)
 
     @cached_property
-    def pull(self) -> Floats:
+    def weighted_residual(self) -> Floats:
         """V^-1 r."""
         return np.asarray(cho_solve((self.root, True), self.residual), dtype=float)
 
@@ -128,26 +128,26 @@ class Gaussian:
     def log_density(self) -> float:
         """Log density of the rows."""
         n = len(self.residual)
-        square = float(self.residual @ self.pull)
+        square = float(self.residual @ self.weighted_residual)
         return -0.5 * (square + n * np.log(2 * np.pi)) - float(np.log(np.diag(self.root)).sum())
 
     def given_others(self, group: NDArray[np.intp]) -> tuple[Floats, Floats]:
         """Return residuals of a group of rows about what all others say, and their covariance."""
         covariance = np.asarray(np.linalg.inv(self.precision[np.ix_(group, group)]), dtype=float)
-        return covariance @ self.pull[group], covariance
+        return covariance @ self.weighted_residual[group], covariance
 
     def log_a_posterior(self) -> tuple[Floats, Floats]:
         """Return mean and covariance of ln A of the bands given the rows."""
         white = self.whiten(self.log_a.T)
-        mean = self.log_a_mean + self.log_a @ self.pull
+        mean = self.log_a_mean + self.log_a @ self.weighted_residual
         spread = float(self.log_a.max())
         return mean, spread * np.eye(len(mean)) - white.T @ white
 
     def log_a_without(self, group: NDArray[np.intp]) -> Floats:
         """Return the mean of ln A of the bands given all rows but a group.
 
-        The group's residuals are put where the others say they should be: rows
-        that surprise nobody say nothing.
+        The group's rows are placed at their mean conditional on the others: there they carry no
+        information.
         """
         residual = self.residual.copy()
         residual[group] -= self.given_others(group)[0]
@@ -166,7 +166,7 @@ class Gaussians:
     card : Card
         The model.
     seed : int
-        Fixes what is drawn again: the tightnesses and which rows went wrong, exactly from
+        Fixes what is resampled: the colour precisions and which rows are outliers, exactly from
         their distributions given the draw.
     """
 
@@ -209,8 +209,8 @@ class Gaussians:
         sigma, alike = self._of("sigma", draw), self._alike
         elapsed = np.asarray(self.design.elapsed)
         loss_effect = self.law_effect(draw, elapsed, self._band)
-        tightness = self._tightness(draw, random)
-        colour = self._scale("colour_scale", draw) / np.sqrt(tightness)
+        colour_precision = self._colour_precision(draw, random)
+        colour = self._scale("colour_scale", draw) / np.sqrt(colour_precision)
         at_rows = colour[self._star]
         own = alike["star"] * self._correlation[np.ix_(self._band, self._band)]
         own = own * at_rows * at_rows[:, None]
@@ -243,7 +243,7 @@ class Gaussians:
             wrong=wrong,
             outlier_fraction=fraction,
             outlier_width=width,
-            tightness=tightness,
+            colour_precision=colour_precision,
             repeatability_median=self._scale("repeatability_median", draw),
             repeatability_spread=self._scale("repeatability_spread", draw),
             repeatability_limit=self._scale("repeatability_limit", draw),
@@ -305,7 +305,7 @@ class Gaussians:
         term = (SCALES | BAND_SCALES)[name]
         return float(self._sites[name][draw]) if self.card.has(term) else 0.0
 
-    def _tightness(self, draw: int, random: np.random.Generator) -> Floats:
+    def _colour_precision(self, draw: int, random: np.random.Generator) -> Floats:
         n_stars, n_bands = len(self.design.stars), len(self.design.bands)
         if not self.card.has("star_band_offset"):
             return np.ones(n_stars)

@@ -88,11 +88,11 @@ class JointKernel:
 
 
 class CollapsedState(NamedTuple):
-    """HMC over scales and response loss; rows that went wrong; ``colour_tightness``; a key."""
+    """HMC over scales and response loss; outliers; ``colour_precision``; a key."""
 
     hmc: HMCState
     outlier: Float[Array, " row"]
-    tightness: Float[Array, " star"]
+    colour_precision: Float[Array, " star"]
     key: jax.Array
 
 
@@ -122,11 +122,11 @@ class CollapsedKernel:
         """Return a state uniform in ±2 of the sampler's units, colours of the prior, rows sound."""
         sound = jnp.zeros_like(data[0].log_factor)
         hmc_key, own_key, colour_key = jax.random.split(key, 3)
-        tightness = jnp.ones(len(data[0].stars))
+        colour_precision = jnp.ones(len(data[0].stars))
         if self._colours is not None:
-            tightness = self._colours.prior(colour_key, data[0])
-        hmc = self._hmc.init(hmc_key, warmup, model_args=(*data, sound, tightness))
-        return CollapsedState(hmc, sound, tightness, own_key)
+            colour_precision = self._colours.prior(colour_key, data[0])
+        hmc = self._hmc.init(hmc_key, warmup, model_args=(*data, sound, colour_precision))
+        return CollapsedState(hmc, sound, colour_precision, own_key)
 
     def log_density(self, state: CollapsedState) -> float:
         """Return the collapsed log density."""
@@ -137,29 +137,33 @@ class CollapsedKernel:
     ) -> tuple[CollapsedState, HMCState, Draw]:
         """Return the next state; what is kept holds the offsets drawn with it."""
         design, blocks = data
-        arguments = (*data, state.outlier, state.tightness)
+        arguments = (*data, state.outlier, state.colour_precision)
         key, length_key, flip_key, rounds_key = jax.random.split(state.key, 4)
         shortest, longest = _LENGTH
         length = jax.random.uniform(length_key, minval=shortest, maxval=longest)
         hmc = self._hmc.refresh(state.hmc._replace(trajectory_length=length), arguments, {})
         hmc = self._hmc.sample(hmc, arguments, {})
         values = constrain_fn(self._model, arguments, {}, hmc.z)
-        known = self._given(values | {"colour_tightness": state.tightness}, design)
+        known = self._given(values | {"colour_precision": state.colour_precision}, design)
         outlier = state.outlier
         if known.outlier_fraction is not None:
             outlier = flip_some(flip_key, design, blocks, known, outlier)
-        common = known.scales.colour * jnp.sqrt(state.tightness)
+        common = known.scales.colour * jnp.sqrt(state.colour_precision)
 
         def go_round(before: State, key: jax.Array) -> tuple[State, Draw]:
-            colour = common / jnp.sqrt(before.tightness)
+            colour = common / jnp.sqrt(before.colour_precision)
             now = known._replace(scales=known.scales._replace(colour=colour))
             after, offsets = self._redraw(key, data, now, before)
-            return after, {"offsets": offsets, "tightness": before.tightness}
+            return after, {"offsets": offsets, "colour_precision": before.colour_precision}
 
-        start = State(state.tightness, outlier)
+        start = State(state.colour_precision, outlier)
         after, drawn = jax.lax.scan(go_round, start, jax.random.split(rounds_key, _ROUNDS))
         last = jax.tree.map(lambda values: values[-1], drawn)
-        return CollapsedState(hmc, after.outlier, after.tightness, key), hmc, last | {"z": hmc.z}
+        return (
+            CollapsedState(hmc, after.outlier, after.colour_precision, key),
+            hmc,
+            last | {"z": hmc.z},
+        )
 
     def _redraw(
         self, key: jax.Array, data: tuple[Any, ...], known: Given, state: State
@@ -174,7 +178,9 @@ class CollapsedKernel:
         expected = known.loss_effect + offsets.at_rows(design)
         rows = row_distribution(expected, known.sigma, known.outlier_fraction, known.outlier_width)
         wrong = outlier_probability(rows, design.log_factor)
-        after = State(state.tightness, jax.random.bernoulli(outlier_key, wrong).astype(float))
+        after = State(
+            state.colour_precision, jax.random.bernoulli(outlier_key, wrong).astype(float)
+        )
         if self._colours is not None:
             after = self._colours.redraw(colour_key, design, known, offsets, after)
         return after, offsets
@@ -183,9 +189,9 @@ class CollapsedKernel:
         """Return the sites of the terms, the offsets' quantities and the rows' expectation."""
         design, _ = data
         offsets: Offsets = draw["offsets"]
-        arguments = (*data, jnp.zeros_like(design.log_factor), draw["tightness"])
+        arguments = (*data, jnp.zeros_like(design.log_factor), draw["colour_precision"])
         values = constrain_fn(self._model, arguments, {}, draw["z"])
-        values = values | {"colour_tightness": draw["tightness"]}
+        values = values | {"colour_precision": draw["colour_precision"]}
         trace = handlers.trace(self._substituted(values)).get_trace(design, self._card)
         known = self._given(values, design)
         named = {name: site["value"] for name, site in trace.items() if site["type"] != "plate"}

@@ -21,7 +21,7 @@ def each_left_out(rows: Gaussian) -> tuple[Floats, Floats]:
     """Return log density of each row given all others, and the share of it below the row."""
     variance = 1 / np.diag(rows.precision)
     sound = variance - rows.wrong * rows.outlier_width**2
-    return _scores(rows, rows.pull * variance, sound)
+    return _scores(rows, rows.weighted_residual * variance, sound)
 
 
 def later_rows(rows: Gaussian, held: NDArray[np.bool_], scatter: Floats) -> tuple[Floats, Floats]:

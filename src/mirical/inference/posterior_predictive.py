@@ -33,9 +33,9 @@ class RowChecks:
     log_likelihood : (chain, draw, row) array
         Log density of the observed ln C given the draw's offsets.
     residual : (row,) array
-        Observed minus expected in units of a sound row's standard deviation, posterior mean.
+        Observed minus expected in standard deviations without outliers, posterior mean.
     outlier_probability : (row,) array
-        Posterior probability that the row went wrong.
+        Posterior probability that the row is an outlier.
     """
 
     predictive: NDArray[np.float64]
@@ -81,7 +81,7 @@ def check_rows(sites: Arrays, design: Design, seed: int) -> RowChecks:
 def _of_draw(
     observed: Float[Array, " row"], keyed: tuple[jax.Array, dict[str, Array]]
 ) -> tuple[Array, ...]:
-    """Return replicated rows, log densities, standardised residuals and P(went wrong)."""
+    """Return replicated rows, log densities, standardised residuals and P(outlier)."""
     key, sites = keyed
     fraction, width = (sites.get(f"outlier_{part}") for part in ("fraction", "width"))
     rows = row_distribution(sites["expected"], sites["sigma"], fraction, width)

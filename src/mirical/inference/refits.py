@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from mirical.inference.jobs import Sampler
 from mirical.inference.kernels import CollapsedKernel, CollapsedState
 from mirical.inference.runtime import cores
-from mirical.inference.sampling import STRETCH, compile_steps, stretch_of
+from mirical.inference.sampling import BLOCK, block_of_draws, compile_steps
 from mirical.model.cards import Card
 from mirical.model.design import Design
 
@@ -118,7 +118,7 @@ class Refits:
         self._more = more or sampler.draws
         self._judged = judged
         self._start, self._advance = compile_steps(
-            self._kernel, jax.random.key(0), sampler.warmup, self._stretch
+            self._kernel, jax.random.key(0), sampler.warmup, self._block
         )
         self._adapted: Any = None
 
@@ -126,7 +126,7 @@ class Refits:
         """Let the chains to come take step size and metric from one of this data set."""
         data = self._data(design)
         state = self._start(key, data)
-        for _ in range(0, self._warmup, STRETCH):
+        for _ in range(0, self._warmup, BLOCK):
             state, _ = self._advance(state, data)
         self._adapted = state.hmc.adapt_state
 
@@ -169,9 +169,9 @@ class Refits:
             finally:
                 stop.set()
 
-    def _stretch(self, state: CollapsedState, data: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Return the state after a stretch, and the quantities of its draws alone."""
-        state, (draws, stats) = stretch_of(self._kernel, state, data)
+    def _block(self, state: CollapsedState, data: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Return the state after a block of draws, and the quantities of its draws alone."""
+        state, (draws, stats) = block_of_draws(self._kernel, state, data)
 
         def of_draw(draw: Any) -> jax.Array:
             return self._values(self._kernel.sites(draw, data), data[0])
@@ -196,7 +196,7 @@ class Refits:
                 state, piece = self._advance(state, data)
                 kept = slice(max(discarded - done, 0), None)
                 pieces.append([np.asarray(part)[kept] for part in piece])
-                done += STRETCH
+                done += BLOCK
             values, diverging = map(np.concatenate, zip(*pieces, strict=True))
             rhat, ess = _diagnose(values[:, : self._judged])
             if np.min(ess) >= WANTED_ESS or wanted >= _LONGEST * self._draws:

@@ -47,7 +47,7 @@ def log_likelihood_given_others(
     design, card : Design, Card
         The rows and the model.
     seed : int
-        The job's seed: which rows are outliers is drawn again from its distribution given the draw.
+        The job's seed: which rows are outliers is resampled from its distribution given the draw.
     """
     trace = handlers.trace(handlers.seed(given, 0)).get_trace(design, card)
     sampled = [name for name, site in trace.items() if site["type"] == "sample"]

@@ -23,7 +23,7 @@ from mirical.model.design import Design
 from mirical.model.joint import joint
 from mirical.model.sampler_units import no_units
 
-STRETCH = 25  # steps between two looks at the progress and at Ctrl-C
+BLOCK = 25  # steps between two looks at the progress and at Ctrl-C
 PRIOR_DRAWS = 4000
 
 Arrays = dict[str, NDArray[Any]]
@@ -89,11 +89,11 @@ def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> 
 
 
 def compile_steps(
-    kernel: Kernel, key: jax.Array, warmup: int, stretch: Callable[..., Any] | None = None
+    kernel: Kernel, key: jax.Array, warmup: int, block: Callable[..., Any] | None = None
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Compile a kernel's start (key, data) and its `stretch` (state, data), side by side."""
+    """Compile a kernel's start (key, data) and its `block` (state, data), side by side."""
     start = jax.jit(partial(kernel.start, warmup=warmup)).lower(key, kernel.data)
-    steps = jax.jit(stretch or partial(stretch_of, kernel)).lower(start.out_info, kernel.data)
+    steps = jax.jit(block or partial(block_of_draws, kernel)).lower(start.out_info, kernel.data)
     with ThreadPoolExecutor(max_workers=2) as pool:
         first, second = pool.map(lambda lowered: lowered.compile(), (start, steps))
     release_memory()
@@ -124,7 +124,7 @@ def random_key(seed: int, purpose: str) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), int.from_bytes(purpose.encode()[:4], "big"))
 
 
-def stretch_of(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, Any]:
+def block_of_draws(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, Any]:
     """Return the state after `STRETCH` steps, and the draws and statistics of each."""
 
     def step(state: Any, _: None) -> tuple[Any, Any]:
@@ -139,11 +139,11 @@ def stretch_of(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, 
         }
         return state, (draw, stats)
 
-    return jax.lax.scan(step, state, None, length=STRETCH)
+    return jax.lax.scan(step, state, None, length=BLOCK)
 
 
 def _run_chains(
-    stretch: Callable[..., Any],
+    block: Callable[..., Any],
     starts: list[Any],
     data: tuple[Any, ...],
     sampler: Sampler,
@@ -159,10 +159,10 @@ def _run_chains(
         while done < total and not stop.is_set():
             # Chains take turns on the cores, so that all are equally long if interrupted.
             with core:
-                state, piece = stretch(state, data)
+                state, piece = block(state, data)
             kept = slice(max(sampler.warmup - done, 0), total - done)
             pieces.append(jax.tree.map(lambda v, kept=kept: np.asarray(v)[kept], piece))
-            steps = min(STRETCH, total - done)
+            steps = min(BLOCK, total - done)
             done += steps
             progress.advance(chain, steps, int(pieces[-1][1]["diverging"].sum()))
         if not pieces:

@@ -27,7 +27,7 @@ The terms nest, so each step is small, and their order is that of the blocks:
     departure    ln D of a cell about its subarray's, one number a cell
     global       ln A of each band and ln D of each subarray
 
-The cost is linear in rows and in stars. A row that went wrong has variance
+The cost is linear in rows and in stars. An outlier has variance
 r_i + width^2; which rows did is redrawn between the sampler's steps.
 """
 
@@ -55,7 +55,7 @@ class OfGroup(NamedTuple):
     """What was integrated for the stars of one group: their visits, and their own offsets."""
 
     weight: Float[Array, "member turn slot"]
-    pull: Float[Array, "member turn slot"]
+    linear: Float[Array, "member turn slot"]
     visit_gain: Float[Array, "member turn"]
     star: Absorbed
 
@@ -72,7 +72,7 @@ class OfTypes(NamedTuple):
     """
 
     variance: Float[Array, " srctype"]
-    pull: Float[Array, " srctype"]
+    linear: Float[Array, " srctype"]
     weight: Float[Array, "srctype cell"]
 
 
@@ -90,7 +90,7 @@ def collapsed(
     design: Design,
     blocks: Blocks,
     outlier: Float[Array, " row"],
-    tightness: Float[Array, " star"],
+    colour_precision: Float[Array, " star"],
     *,
     card: Card,
 ) -> None:
@@ -103,13 +103,13 @@ def collapsed(
     blocks : Blocks
         Their sparse structure.
     outlier : (row,) array
-        One for a row that went wrong, zero for a sound one.
-    tightness : (star,) array
-        The stars' ``colour_tightness``.
+        One for an outlier, zero for any other.
+    colour_precision : (star,) array
+        The stars' ``colour_precision``.
     card : Card
         Terms in use and their priors.
     """
-    known = handlers.condition(given, data={"colour_tightness": tightness})(design, card)
+    known = handlers.condition(given, data={"colour_precision": colour_precision})(design, card)
     if known.outlier_fraction is not None:
         chosen = dist.Bernoulli(probs=known.outlier_fraction).log_prob(outlier)
         numpyro.factor("outlier", jnp.sum(chosen))
@@ -119,7 +119,7 @@ def collapsed(
 
 
 def row_variance(known: Given, outlier: Float[Array, " row"]) -> Float[Array, " row"]:
-    """Return the rows' variances about their expectations, given which rows went wrong."""
+    """Return the rows' variances about their expectations, given which rows are outliers."""
     if known.outlier_width is None:
         return known.sigma**2
     return known.sigma**2 + outlier * known.outlier_width**2
@@ -143,14 +143,14 @@ def integrate(
     cells = Form(jnp.zeros((n_cells, n_cells)), jnp.zeros(n_cells))
     types = Form(jnp.zeros((len(design.types), n_cells)), jnp.zeros(len(design.types)))
     groups = []
-    weights, pulls = blocks.by_group(weight), blocks.by_group(weight * y)
-    for group, of_weight, of_pull in zip(blocks.groups, weights, pulls, strict=True):
-        gain, form, by_visits = _absorb_visits(of_weight, of_pull, scales)
+    weights, linear_terms = blocks.by_group(weight), blocks.by_group(weight * y)
+    for group, of_weight, of_linear in zip(blocks.groups, weights, linear_terms, strict=True):
+        gain, form, by_visits = _absorb_visits(of_weight, of_linear, scales)
         basis = star_basis(design, group, scales)
         form, by_stars, star = absorb(form, basis, jnp.zeros_like(basis[:, 0]))
         cells, types = _add(cells, types, design, group, form)
         evidence += by_visits + by_stars
-        groups.append(OfGroup(of_weight, of_pull, gain, star))
+        groups.append(OfGroup(of_weight, of_linear, gain, star))
     cells, by_types, of_types = _absorb_types(cells, types, scales)
     basis = departure_basis(blocks, scales)
     cells, by_departures, departure = absorb(cells, basis, jnp.zeros(basis.shape[1]))
@@ -161,16 +161,18 @@ def integrate(
 
 
 def _absorb_visits(
-    weight: Float[Array, "member turn slot"], pull: Float[Array, "member turn slot"], scales: Scales
+    weight: Float[Array, "member turn slot"],
+    linear: Float[Array, "member turn slot"],
+    scales: Scales,
 ) -> tuple[Float[Array, "member turn"], Form, Float[Array, ""]]:
     """Integrate out each visit's number; return its posterior variance, the stars' form, c'c."""
     precision = 1 + scales.visit**2 * weight.sum(-1)
     gain = scales.visit**2 / precision
-    visit_pull = pull.sum(-1)
-    evidence = jnp.sum(gain * visit_pull**2) - jnp.sum(jnp.log(precision))
+    visit_linear = linear.sum(-1)
+    evidence = jnp.sum(gain * visit_linear**2) - jnp.sum(jnp.log(precision))
     shared = gain[..., None] * weight
     own = weight.sum(1)[:, :, None] * jnp.eye(weight.shape[-1])
-    left = pull.sum(1) - jnp.sum(shared * visit_pull[..., None], 1)
+    left = linear.sum(1) - jnp.sum(shared * visit_linear[..., None], 1)
     return gain, Form(own - transpose(shared) @ weight, left), evidence
 
 
@@ -207,11 +209,11 @@ def _add(
     return (
         Form(
             cells.weight.at[place[:, :, None], place[:, None, :]].add(form.weight),
-            cells.pull.at[place].add(form.pull),
+            cells.linear.at[place].add(form.linear),
         ),
         Form(
             types.weight.at[kind[:, None], place].add(margin),
-            types.pull.at[kind].add(form.pull.sum(-1)),
+            types.linear.at[kind].add(form.linear.sum(-1)),
         ),
     )
 
@@ -223,9 +225,9 @@ def _absorb_types(
     precision = 1 + scales.type**2 * types.weight.sum(-1)
     variance = scales.type**2 / precision
     shared = variance[:, None] * types.weight
-    left = Form(cells.weight - types.weight.T @ shared, cells.pull - shared.T @ types.pull)
-    evidence = jnp.sum(variance * types.pull**2) - jnp.sum(jnp.log(precision))
-    return left, evidence, OfTypes(variance, types.pull, types.weight)
+    left = Form(cells.weight - types.weight.T @ shared, cells.linear - shared.T @ types.linear)
+    evidence = jnp.sum(variance * types.linear**2) - jnp.sum(jnp.log(precision))
+    return left, evidence, OfTypes(variance, types.linear, types.weight)
 
 
 def departure_basis(blocks: Blocks, scales: Scales) -> Float[Array, "cell unit"]:

@@ -20,9 +20,9 @@ def row_distribution(
     Parameters
     ----------
     expected, sigma : array
-        Expected ln C and standard deviation of a sound row.
+        Expected ln C and standard deviation of a row that is no outlier.
     fraction, width : array_like, optional
-        Share of rows that went wrong and the standard deviation of their
+        Share of outliers and the standard deviation of their
         errors; shapes that broadcast against the rows. Without them no row goes wrong.
     """
     if fraction is None or width is None:
@@ -38,7 +38,7 @@ def row_distribution(
 def outlier_probability(
     rows: dist.Distribution, observed: Float[Array, " row"]
 ) -> Float[Array, "*draw row"]:
-    """Return the probability that each row went wrong, given everything else.
+    """Return the probability that each row is an outlier, given everything else.
 
     Zero where `rows` is the plain normal of a card without outliers.
     """

@@ -25,7 +25,7 @@ class Form(NamedTuple):
     """A quadratic form in the effects: see the module's first lines."""
 
     weight: Float[Array, "*batch effect effect"]
-    pull: Float[Array, "*batch effect"]
+    linear: Float[Array, "*batch effect"]
 
 
 class Absorbed(NamedTuple):
@@ -125,16 +125,18 @@ def _absorb_forward(form: Form, basis: Array, mean: Array) -> tuple[Any, Any]:
     n_effects, n_units = basis.shape[-2:]
     weighted = transpose(basis) @ form.weight
     precision = jnp.eye(n_units) + weighted @ basis
-    pull = times(transpose(basis), form.pull) + mean
+    linear = times(transpose(basis), form.linear) + mean
     unit = jnp.broadcast_to(jnp.eye(n_units), precision.shape)
-    right = jnp.concatenate([weighted, pull[..., None], unit], axis=-1)
+    right = jnp.concatenate([weighted, linear[..., None], unit], axis=-1)
     root, solved = few_at_once(_factor, (precision, right))
     gain, centre, inverse = jnp.split(solved, [n_effects, n_effects + 1], axis=-1)
     centre = centre[..., 0]
-    left = Form(form.weight - transpose(weighted) @ gain, form.pull - times(transpose(gain), pull))
+    left = Form(
+        form.weight - transpose(weighted) @ gain, form.linear - times(transpose(gain), linear)
+    )
     logs = jnp.log(jnp.diagonal(root, axis1=-2, axis2=-1))
-    evidence = jnp.sum(centre * pull) - 2 * jnp.sum(logs)
-    rest = form.pull - times(form.weight, times(basis, centre))
+    evidence = jnp.sum(centre * linear) - 2 * jnp.sum(logs)
+    rest = form.linear - times(form.weight, times(basis, centre))
     return (left, evidence, Absorbed(centre, gain, root)), (
         basis,
         left,
@@ -182,14 +184,14 @@ def conclude(
 def _conclude_forward(form: Form, basis: Array, mean: Array) -> tuple[Any, Any]:
     n_effects, n_units = basis.shape
     weighted = transpose(basis) @ form.weight
-    pull = times(transpose(basis), form.pull) + mean
+    linear = times(transpose(basis), form.linear) + mean
     unit = jnp.eye(n_units)
-    right = jnp.concatenate([weighted, pull[:, None], unit], axis=-1)
+    right = jnp.concatenate([weighted, linear[:, None], unit], axis=-1)
     root, solved = _factor((unit + weighted @ basis, right))
     gain, centre, inverse = jnp.split(solved, [n_effects, n_effects + 1], axis=-1)
     centre = centre[:, 0]
-    evidence = jnp.sum(centre * pull) - 2 * jnp.sum(jnp.log(jnp.diagonal(root)))
-    rest = form.pull - form.weight @ (basis @ centre)
+    evidence = jnp.sum(centre * linear) - 2 * jnp.sum(jnp.log(jnp.diagonal(root)))
+    rest = form.linear - form.weight @ (basis @ centre)
     return (evidence, Absorbed(centre, gain, root)), (basis, gain, centre, inverse, rest)
 
 

@@ -75,16 +75,16 @@ def _draw_types(
     key: jax.Array, types: OfTypes, effect: Float[Array, " cell"]
 ) -> Float[Array, " srctype"]:
     noise = jax.random.normal(key, types.variance.shape)
-    mean = types.variance * (types.pull - types.weight @ effect)
+    mean = types.variance * (types.linear - types.weight @ effect)
     return mean + jnp.sqrt(types.variance) * noise
 
 
 def _draw_visits(
     key: jax.Array, done: OfGroup, effect: Float[Array, "member slot"]
 ) -> Float[Array, "member turn"]:
-    pull = jnp.sum(done.pull - done.weight * effect[:, None, :], axis=-1)
-    noise = jax.random.normal(key, pull.shape)
-    return done.visit_gain * pull + jnp.sqrt(done.visit_gain) * noise
+    linear = jnp.sum(done.linear - done.weight * effect[:, None, :], axis=-1)
+    noise = jax.random.normal(key, linear.shape)
+    return done.visit_gain * linear + jnp.sqrt(done.visit_gain) * noise
 
 
 def _all_bands(

@@ -44,9 +44,9 @@ class Given(NamedTuple):
     scales : Scales
         Prior widths of the offsets.
     sigma : (row,) array
-        Standard deviation of a sound row about its expectation.
+        Standard deviation of a row that is no outlier about its expectation.
     outlier_fraction, outlier_width : float or None
-        Share of rows that went wrong and the size of their errors; None where
+        Share of outliers and the size of their errors; None where
         the card has no such rows.
     """
 
@@ -132,7 +132,7 @@ def bent_normals(
     """Return independent standard normals u, sampled in units that suit what rows say of spread u.
 
     As `informed_normals`, for the logarithm of a scatter: where it is hidden
-    below the photometric errors the rows say nothing any more, and the posterior
+    below the photometric errors the rows carry no information any more, and the posterior
     has a tail as wide as the prior beside a core as narrow as the rows make it. So
     the site xi moves in the rows' units down to `_BEND` below their estimate,
     and in the prior's farther down.
@@ -244,9 +244,9 @@ def colour_scales(design: Design, card: Card) -> Float[Array, " star"]:
     if not card.has("star_band_offset"):
         return jnp.zeros(n_stars)
     half_df = card.fixed("colour_tail") / 2
-    tightness = Gamma(half_df, half_df).expand((n_stars,)).to_event(1)
-    tightness = numpyro.sample("colour_tightness", tightness)
-    return draw("colour_scale", card) / jnp.sqrt(tightness)
+    colour_precision = Gamma(half_df, half_df).expand((n_stars,)).to_event(1)
+    colour_precision = numpyro.sample("colour_precision", colour_precision)
+    return draw("colour_scale", card) / jnp.sqrt(colour_precision)
 
 
 def colour_correlation(design: Design, card: Card) -> Float[Array, "band band"]:
@@ -264,7 +264,7 @@ def colour_correlation(design: Design, card: Card) -> Float[Array, "band band"]:
 
 
 def repeatability(design: Design, card: Card) -> Float[Array, " row"]:
-    """Return the standard deviation of sound rows: photometric error and band repeatability."""
+    """Return the rows' standard deviation without outliers: photometric error and repeatability."""
     spread = draw("repeatability_spread", card)
     median = draw("repeatability_median", card)
     limit = draw("repeatability_limit", card)
@@ -286,7 +286,7 @@ def below_limit(scatter: ArrayLike, limit: ArrayLike) -> Array:
 
 
 def outliers(card: Card) -> tuple[ArrayLike | None, ArrayLike | None]:
-    """Return the share of rows that went wrong and the size of their errors."""
+    """Return the share of outliers and the size of their errors."""
     if not card.has("outliers"):
         return None, None
     return draw("outlier_fraction", card), draw("outlier_width", card)

@@ -158,6 +158,6 @@ def row_handles(predictive: QTable) -> list[Line2D]:
     handles = type_handles(words(predictive["srctype"]))
     if np.any(floats(predictive["outlier_probability"]) > DEVIANT):
         ring = Line2D([], [], ls="", marker="o", ms=11, mfc="none", mec=INK, mew=1.1)
-        ring.set_label("probably went wrong")
+        ring.set_label("probably an outlier")
         handles.append(ring)
     return handles

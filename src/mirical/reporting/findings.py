@@ -92,7 +92,7 @@ def _fitted(rows: QTable) -> str:
         said += f"; {counted(len(flagged), 'row')} flagged and not fitted"
     if deviant:
         verb = "counts" if deviant == 1 else "count"
-        said += f"; {deviant} of the fitted rows probably went wrong and hardly {verb}"
+        said += f"; {deviant} of the fitted rows are probably outliers and hardly {verb}"
     return said + "."
 
 

@@ -63,7 +63,7 @@ def flagged_sheet(tables: Tables) -> Sheet:
 
 
 def deviant_sheet(tables: Tables) -> Sheet:
-    """Return the fitted rows that probably went wrong or lie far from the model."""
+    """Return the fitted rows that are probably outliers or lie far from the model."""
     rows, predictive = rows_with(tables["rows"], "fate", "used"), tables["predictive"]
     probability = floats(rows["outlier_probability"])
     listed = (probability > DEVIANT) | (np.abs(floats(rows["residual_sigma"])) > FAR)

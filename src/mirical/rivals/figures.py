@@ -43,7 +43,7 @@ def years(mjd: object) -> np.ndarray:
 
 @rc_context(STYLE)
 def model_figure(models: QTable, simulated: bool) -> Figure:
-    """Draw how far each model is behind the best, the ladder and the time laws apart."""
+    """Draw each model's elpd difference from the best, the ladder and the time laws apart."""
     figure = blank(4.2, simulated)
     axes = figure.subplots(1, 2)
     known = models[np.isfinite(floats(models["behind"]))]

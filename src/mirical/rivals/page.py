@@ -85,14 +85,14 @@ def _of_models(models: QTable) -> list[str]:
     tied = [str(m) for m in sound["model"][close]]
     said = [f"{best} predicts left-out rows best"]
     said[0] += f"; too close to it to call: {', '.join(tied)}." if tied else "."
-    rungs = []
+    differences = []
     for line, d, e in zip(sound, behind, error, strict=True):
         name = str(line["model"])
         if name in LADDER and name not in (best, *tied):
             what = f"without {_TERMS[name]}" if name in _TERMS else name
-            rungs.append(f"{what} by {d:.1f} ± {e:.1f}")
-    if rungs:
-        said.append(f"In log predictive density of all rows are behind: {'; '.join(rungs)}.")
+            differences.append(f"{what} −{d:.1f} ± {e:.1f}")
+    if differences:
+        said.append(f"Difference in elpd from the best model: {'; '.join(differences)}.")
     return said
 
 

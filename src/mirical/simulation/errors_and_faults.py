@@ -103,7 +103,7 @@ class Disturbances:
     off_visit : str or None
         The faulty visit.
     deviant : (row,) array
-        Missing fraction of the flux of each row; 0 for sound rows.
+        Missing fraction of the flux of each row; 0 for rows that are no outliers.
     """
 
     type_offset: dict[str, float]

@@ -19,7 +19,7 @@ two integrations of one detector are at least an integration apart.
 """
 
 _SINGLE = 1e-6  # relative; what single precision leaves of a number, doubled
-_STRETCH = 0.01  # days; more than a time loses in single precision, and than SAME_TIME
+_INTERVAL = 0.01  # days; more than a time loses in single precision, and than SAME_TIME
 _DAY = 86400.0
 
 Floats = NDArray[np.float64]
@@ -69,10 +69,10 @@ def _repeats(table: QTable, time: Floats, members: Sequence[int]) -> dict[int, i
     counts = table["iflux"].value, table["ifluxunc"].value
     single = time.astype(np.float32)
     found: dict[int, int] = {}
-    kept: dict[int, list[int]] = defaultdict(list)  # by stretch of time, for long tables
+    kept: dict[int, list[int]] = defaultdict(list)  # by interval of time, for long tables
     for i in members:
-        stretch = int(time[i] // _STRETCH)
-        near = np.array([k for d in (-1, 0, 1) for k in kept.get(stretch + d, [])], dtype=int)
+        interval = int(time[i] // _INTERVAL)
+        near = np.array([k for d in (-1, 0, 1) for k in kept.get(interval + d, [])], dtype=int)
         allowed = np.full(len(near), SAME_TIME)
         if inttime is not None:
             half = np.minimum(inttime[near], inttime[i]) / 2
@@ -84,7 +84,7 @@ def _repeats(table: QTable, time: Floats, members: Sequence[int]) -> dict[int, i
         if np.any(same):
             found[i] = int(np.min(near[same]))
         else:
-            kept[stretch].append(i)
+            kept[interval].append(i)
     return found
 
 
