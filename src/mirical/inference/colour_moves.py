@@ -158,7 +158,7 @@ class Colours:
         state: State,
         n_jumps: int = _JUMPS,
     ) -> State:
-        """Propose every star's colour precision and indicators, `n_jumps` times; return the last state.
+        """Return the state after `n_jumps` proposals of each star's colour precision and indicators.
 
         Given ln A, D, types and visits, the stars are independent of each
         other. `common` is colour_scale squared.
