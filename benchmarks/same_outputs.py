@@ -46,9 +46,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export-mrt": ("export", "table5", "--to", "mrt", "table.mrt"),
     "preflight": ("preflight", "photom.fits"),
     "check": ("check", "table5"),
-    "check-program": ("check", "program", "--draws", "20", "--no-refit"),
+    "check-program": ("check", "program", "--draws", "50", "--no-refit"),
     "rivals": ("rivals", "table5", "--models", "pooled", "staged-like", "--cuts", "1"),
-    "sbc": ("sbc", "--replicates", "2", "--warmup", "100", "--draws", "50", "--out", "sbc"),
+    "sbc": ("sbc", "--replicates", "4", "--warmup", "100", "--draws", "50", "--out", "sbc"),
 }
 GRID = """# %ECSV 1.0
 # ---

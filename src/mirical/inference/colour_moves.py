@@ -158,7 +158,7 @@ class Colours:
         state: State,
         n_jumps: int = _JUMPS,
     ) -> State:
-        """Return the state after `n_jumps` proposals of each star's colour precision and indicators.
+        """Return the state after `n_jumps` proposals of colour precisions and indicators.
 
         Given ln A, D, types and visits, the stars are independent of each
         other. `common` is colour_scale squared.
