@@ -258,7 +258,8 @@ def run_mirical(design: Design, card: Card, sampler: Sampler) -> Timed:
     import jax
 
     from mirical.inference.kernels import KERNELS
-    from mirical.inference.sampling import BLOCK, compile_steps, random_key
+    from mirical.inference.runtime import random_key
+    from mirical.inference.sampling import BLOCK, compile_steps
 
     if sampler.warmup % BLOCK or sampler.draws % BLOCK:
         raise InputError(f"warm-up and draws must be multiples of {BLOCK} to be timed apart.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing
 from mirical.inference.refits import MORE, SHORT, Fit, Refits
-from mirical.inference.sampling import random_key
+from mirical.inference.runtime import random_key
 from mirical.model.cards import Card
 from mirical.model.design import Design, without_rows
 

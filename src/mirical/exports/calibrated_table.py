@@ -22,10 +22,9 @@ from mirical.calibration.error_budget import Observation, error_budget
 from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.exports.covariance_file import Covariance
-from mirical.tables.apertures import Aperture
+from mirical.tables.apertures import Aperture, refuse_other_apertures, stated_apertures
 from mirical.tables.formats import numbers, read_columns, texts
 from mirical.tables.quantities import epochs, errors
-from mirical.tables.stated_apertures import refuse_other_apertures, stated_apertures
 
 Floats = NDArray[np.float64]
 

@@ -13,10 +13,9 @@ from astropy.table import QTable
 import mirical
 from mirical.bands import BANDS
 from mirical.conventions import COUNT_RATE
-from mirical.tables.apertures import Aperture
+from mirical.tables.apertures import RADII, Aperture
 from mirical.tables.columns import COLUMNS, Column
 from mirical.tables.duplicates import repeat_reason, repeated_rows
-from mirical.tables.stated_apertures import RADII
 
 _NOT_MEASURED = "model_flux", "model_flux_unc", "visit"
 _SHARPER = {

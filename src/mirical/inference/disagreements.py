@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.inference.sampling import Arrays
+from mirical.inference.schema import Arrays
 from mirical.model.design import Design
 from mirical.model.sampler_units import fitted_rows
 

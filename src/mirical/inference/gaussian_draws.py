@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirical.inference.gaussian import BAND_SCALES, ROW_SITES, SCALES
-from mirical.inference.sampling import Arrays
+from mirical.inference.schema import Arrays
 from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.timelaw import LAWS

@@ -11,8 +11,7 @@ import numpy as np
 import xarray as xr
 
 from mirical.conventions import T0_MJD
-from mirical.inference.sampling import Arrays, Chains
-from mirical.inference.schema import DIMS
+from mirical.inference.schema import DIMS, Arrays, Chains
 from mirical.model.design import Design
 from mirical.model.timelaw import LAWS, amplitude, log_relative_factor
 from mirical.storage.files import whole_file

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from mirical.inference.sampling import Arrays, random_key
+from mirical.inference.runtime import random_key
+from mirical.inference.schema import Arrays
 from mirical.model.design import Design
 from mirical.model.likelihood import outlier_probability, row_distribution
 

@@ -25,8 +25,8 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 from numpyro import handlers
 
-from mirical.inference.runtime import cores
-from mirical.inference.sampling import Arrays, random_key
+from mirical.inference.runtime import cores, random_key
+from mirical.inference.schema import Arrays
 from mirical.model.cards import Card
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Design

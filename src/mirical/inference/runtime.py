@@ -1,4 +1,4 @@
-"""JAX settings: double precision, threads, compilation cache."""
+"""JAX settings: double precision, threads, compilation cache, random keys."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import os
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import jax
 
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 _PLAIN_KERNELS = "--xla_cpu_use_fusion_emitters=false"
@@ -66,3 +70,10 @@ def memory() -> float:
     if not {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(getattr(os, "sysconf_names", ())):
         return math.inf
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def random_key(seed: int, purpose: str) -> jax.Array:
+    """Return the random key of one purpose, split from the job's seed by name."""
+    import jax
+
+    return jax.random.fold_in(jax.random.key(seed), int.from_bytes(purpose.encode()[:4], "big"))

@@ -5,19 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
 import jax
 import numpy as np
-from numpy.typing import NDArray
 from numpyro.infer import Predictive
 
 from mirical.errors import InputError
 from mirical.inference.jobs import Sampler
 from mirical.inference.kernels import KERNELS, Kernel
-from mirical.inference.runtime import cores, release_memory
+from mirical.inference.runtime import cores, random_key, release_memory
+from mirical.inference.schema import Arrays, Chains
 from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.joint import joint
@@ -26,8 +26,6 @@ from mirical.model.sampler_units import no_units
 BLOCK = 25  # steps between two looks at the progress and at Ctrl-C
 PRIOR_DRAWS = 4000
 
-Arrays = dict[str, NDArray[Any]]
-
 
 class Progress(Protocol):
     """Whoever watches the chains."""
@@ -35,25 +33,6 @@ class Progress(Protocol):
     def advance(self, chain: int, steps: int, divergences: int) -> None:
         """Take note that a chain has done `steps` more steps, so many divergent after warm-up."""
         ...
-
-
-@dataclass(frozen=True)
-class Chains:
-    """What the sampler returns.
-
-    Attributes
-    ----------
-    sites : dict of {str : (chain, draw, ...) array}
-        Every sample and deterministic site of the model.
-    stats : dict of {str : (chain, draw) array}
-        ``diverging``, ``energy``, ``lp``, ``n_steps``, ``acceptance_rate``, ``step_size``.
-    complete : bool
-        False if sampling was interrupted and fewer draws than asked for are kept.
-    """
-
-    sites: Arrays
-    stats: Arrays
-    complete: bool
 
 
 def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> Chains:
@@ -117,11 +96,6 @@ def without_leverage(design: Design) -> Design:
     drawing forwards would leave out.
     """
     return replace(design, units=no_units(len(design.bands)))
-
-
-def random_key(seed: int, purpose: str) -> jax.Array:
-    """Return the random key of one purpose, split from the job's seed by name."""
-    return jax.random.fold_in(jax.random.key(seed), int.from_bytes(purpose.encode()[:4], "big"))
 
 
 def block_of_draws(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, Any]:

@@ -1,6 +1,34 @@
-"""Variables of a run's posterior: named dims, and which are positive."""
+"""Schema of draws: chains in memory, and the variables of a run's posterior with their dims."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+"""Draws by variable or sample site."""
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What the sampler returns.
+
+    Attributes
+    ----------
+    sites : dict of {str : (chain, draw, ...) array}
+        Every sample and deterministic site of the model.
+    stats : dict of {str : (chain, draw) array}
+        ``diverging``, ``energy``, ``lp``, ``n_steps``, ``acceptance_rate``, ``step_size``.
+    complete : bool
+        False if sampling was interrupted and fewer draws than asked for are kept.
+    """
+
+    sites: Arrays
+    stats: Arrays
+    complete: bool
+
 
 DIMS: dict[str, list[str]] = {
     "A": ["band"],

@@ -20,7 +20,7 @@ from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing
 from mirical.inference.leave_one_out import each_left_out, later_rows
 from mirical.inference.refits import MORE, RHAT_LIMIT, SHORT, Fit, Refits
-from mirical.inference.sampling import random_key
+from mirical.inference.runtime import random_key
 from mirical.model.cards import Card
 from mirical.model.design import Design, without_rows
 from mirical.randomness import generator

@@ -11,10 +11,9 @@ from astropy.table import QTable
 from mirical.conventions import FACTOR, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.stars import star_hint, star_key
-from mirical.tables.apertures import Aperture
+from mirical.tables.apertures import Aperture, refuse_other_apertures
 from mirical.tables.photometry import Observations
 from mirical.tables.predicted_fluxes import predicted_fluxes
-from mirical.tables.stated_apertures import refuse_other_apertures
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ from mirical.bands import assumed_term, assumptions, find_band, require_readout
 from mirical.errors import InputError, did_you_mean
 from mirical.stars import canonical_stars, find_type, star_hint
 from mirical.storage.shipped import data_file, find_file
+from mirical.tables.apertures import stated_apertures
 from mirical.tables.columns import COLUMNS
 from mirical.tables.duplicates import repeat_reason, repeated_rows
 from mirical.tables.file_contents import FITS
 from mirical.tables.flags import FLAGS
 from mirical.tables.formats import numbers, read_tables, texts
 from mirical.tables.quantities import epochs, errors
-from mirical.tables.stated_apertures import stated_apertures
 from mirical.tables.visits import visit_starts
 from mirical.text import one_line
 

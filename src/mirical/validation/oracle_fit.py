@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
 from mirical.bands import BANDS
-from mirical.inference.sampling import Arrays
+from mirical.inference.schema import Arrays
 from mirical.model.collapsed import integrate
 from mirical.model.design import Design
 from mirical.model.nesting import make_blocks

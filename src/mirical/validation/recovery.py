@@ -21,8 +21,8 @@ from mirical.inference.diagnostics import Verdict, judge
 from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_job
 from mirical.inference.posterior import quantities, reported
 from mirical.inference.posterior_predictive import check_rows
-from mirical.inference.sampling import Arrays, sample
-from mirical.inference.schema import DIMS
+from mirical.inference.sampling import sample
+from mirical.inference.schema import DIMS, Arrays
 from mirical.model.cards import load_card
 from mirical.model.design import Design
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Errors, Faults

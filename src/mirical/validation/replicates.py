@@ -15,7 +15,8 @@ from numpyro import handlers
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.inference.jobs import Sampler
 from mirical.inference.refits import Refits, Values
-from mirical.inference.sampling import random_key, without_leverage
+from mirical.inference.runtime import random_key
+from mirical.inference.sampling import without_leverage
 from mirical.model.cards import Card, priors_of
 from mirical.model.design import Design, with_rows
 from mirical.model.joint import joint
