@@ -70,7 +70,8 @@ def run_missing(kept: Path, wanted: dict[str, int]) -> None:
                     "program": checked.program,
                     "problem": checked.problem,
                     "findings": [
-                        asdict(one.finding) | {"p_median": one.p_median} for one in checked.answers
+                        asdict(one.finding) | {"p_median": one.p_median}
+                        for one in checked.check_outcomes
                     ],
                     "excess": checked.excess,
                     "log_a": dict(zip(inputs.design.bands, checked.log_a.tolist(), strict=True)),

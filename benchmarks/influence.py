@@ -40,7 +40,7 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.checking.quantities import scrutinise
+    from mirical.checking.quantities import gather_quantities
     from mirical.checking.star_refits import without_stars
     from mirical.checking.tables import influence_table
     from mirical.inference.gaussian import Gaussians
@@ -57,7 +57,7 @@ def main() -> None:
     gaussians = Gaussians(row_sites(chains.sites, card), design, card, SEED)
     looked_at = np.linspace(0, len(gaussians) - 1, options.draws).astype(int).tolist()
     nothing = np.zeros((len(design.rows), 0))
-    each = scrutinise(gaussians, {}, nothing, looked_at, SEED, lambda: None)
+    each = gather_quantities(gaussians, {}, nothing, looked_at, SEED, lambda: None)
     told = influence_table(each, inputs, SEED, lambda _: lambda: None, options.told_chains)
     whole = np.mean([gaussians[d].log_a_posterior()[0] for d in range(len(gaussians))], axis=0)
     stars = range(len(design.stars))

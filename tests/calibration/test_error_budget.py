@@ -7,7 +7,7 @@ import pytest
 
 from drawn import SCALE, drawn_calibration
 from mirical.calibration.calibration import PARTS, Query
-from mirical.calibration.covariance_parts import explained
+from mirical.calibration.covariance_parts import covariance_parts
 from mirical.calibration.error_budget import CRUCIFORM, Observation, error_budget
 from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import REFERENCE_MJD
@@ -61,7 +61,7 @@ def test_the_parts_are_what_they_are_called():
 def test_stages_that_explain_everything_leave_nothing():
     random = np.random.default_rng(1)
     x = random.standard_normal((50, 3))
-    parts = explained(x, {"first": x[:, :1], "second": x})
+    parts = covariance_parts(x, {"first": x[:, :1], "second": x})
     np.testing.assert_allclose(parts["subarray"], 0, atol=1e-20)
     # what goes along with the first quantity is its covariance with it, over its variance
     whole = np.cov(x, rowvar=False)

@@ -15,9 +15,9 @@ from mirical.checking.infrared_excess import (
     PRIOR,
     amplitude_of,
     dust_shape,
+    excess_densities,
     excess_shifts,
     probability,
-    star_says,
 )
 from mirical.inference.gaussian import Gaussians
 from prior_draws import CARD, drawn_design
@@ -55,7 +55,7 @@ def test_a_star_s_density_is_the_sum_over_its_colours_and_rows():
         weight = sum(np.log(f) if w else np.log1p(-f) for w in wrong) + np.log(likely[node])
         for k, e in ((0, off), (1, off + shift)):
             logs[k].append(weight + multivariate_normal(np.zeros(len(e)), spread).logpdf(e))
-    says = star_says(rows, star, design, 1.5)
+    says = excess_densities(rows, star, design, 1.5)
     assert says.without == pytest.approx(logsumexp(logs[0]), abs=0.02)
     assert says.excess.ravel()[-1] == pytest.approx(logsumexp(logs[1]), abs=0.02)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from mirical.checking.predictive_pvalues import Answer, Finding, answers, findings
+from mirical.checking.predictive_pvalues import CheckOutcome, Finding, check_outcomes, findings
 from mirical.checking.scatter import clustered
 from mirical.checking.score_directions import families, slopes
 from mirical.inference.gaussian import Gaussians
@@ -103,11 +103,11 @@ def test_an_alarm_of_one_draw_alone_is_let_pass():
     def of(p: float) -> list[Finding]:
         return [Finding("rows", p, "row 1", 3.0, 0.1, 0.03)]
 
-    assert not answers([of(0.001), of(0.3), of(0.2)])[0].fires
-    assert not answers([of(0.001), of(0.03), of(0.021)])[0].fires
-    assert answers([of(0.001), of(0.03), of(0.019)])[0].fires
-    assert answers([of(0.02), of(0.001), of(0.001)])[0] == Answer(of(0.02)[0], 0.001)
-    assert answers([of(0.02), of(0.001), of(0.001)])[0].fires
+    assert not check_outcomes([of(0.001), of(0.3), of(0.2)])[0].fires
+    assert not check_outcomes([of(0.001), of(0.03), of(0.021)])[0].fires
+    assert check_outcomes([of(0.001), of(0.03), of(0.019)])[0].fires
+    assert check_outcomes([of(0.02), of(0.001), of(0.001)])[0] == CheckOutcome(of(0.02)[0], 0.001)
+    assert check_outcomes([of(0.02), of(0.001), of(0.001)])[0].fires
 
 
 def test_a_visit_of_one_row_is_no_visit_of_its_own():

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from mirical.checking.infrared_excess import StarSays
+from mirical.checking.infrared_excess import ExcessDensities
 from mirical.checking.quantities import (
     SLOPE_SPREAD,
     AtDraw,
-    scrutinise,
+    gather_quantities,
     slope_posterior,
     star_influence,
 )
@@ -31,7 +31,7 @@ def looked() -> tuple[Gaussian, np.ndarray, list[AtDraw]]:
     gaussians = Gaussians(many, design, CARD, seed=3)
     flux = 10.0 ** np.random.default_rng(7).uniform(0, 2, len(design.rows))
     column = slopes(design, flux)["F770W"][:, None]
-    each = scrutinise(gaussians, families(design, {}), column, range(N), 3, lambda: None)
+    each = gather_quantities(gaussians, families(design, {}), column, range(N), 3, lambda: None)
     return gaussians[0], column[:, 0], each
 
 
@@ -95,7 +95,7 @@ def test_draws_a_star_speaks_against_count_more_without_it(looked):
     made = [
         replace(
             one,
-            stars=[StarSays(float(np.log(2.0) * o + 1e-3 * i), np.zeros((1, 1)))],
+            stars=[ExcessDensities(float(np.log(2.0) * o + 1e-3 * i), np.zeros((1, 1)))],
             log_a_without=np.full((1, 6), float(o)),
             log_a=np.zeros(6),
         )

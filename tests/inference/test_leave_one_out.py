@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from mirical.checking.star_refits import without_stars
 from mirical.inference.gaussian import Gaussian, Gaussians
-from mirical.inference.leave_one_out import each_left_out, later_rows
+from mirical.inference.leave_one_out import later_rows_at_draw, left_out_at_draw
 from mirical.model.design import Design, without_rows
 from mirical.model.sampler_units import LEFT_OUT, measure_units
 from prior_draws import CARD, prior_draws
@@ -63,7 +63,7 @@ def test_a_row_left_out_is_foretold_by_those_that_were_not(both):
     rows, rest = inside[0], outside[0]
     band = np.asarray(design.band)[held]
     scatter = np.hypot(sites["repeatability"][0][band], np.asarray(design.log_factor_unc)[held])
-    density, share = later_rows(rows, held, scatter)
+    density, share = later_rows_at_draw(rows, held, scatter)
     noise = rows.sigma**2 + rows.wrong * rows.outlier_width**2
     shared = rows.covariance - np.diag(noise)
     for j, i in list(enumerate(np.flatnonzero(held)))[:4]:
@@ -80,8 +80,8 @@ def test_a_row_left_out_is_foretold_by_those_that_were_not(both):
 
 def test_a_row_left_out_does_not_tell_of_those_that_were_not(both):
     inside, outside, held, _, _ = both
-    among_all, _ = each_left_out(inside[0])
-    np.testing.assert_allclose(among_all[~held], each_left_out(outside[0])[0], atol=1e-4)
+    among_all, _ = left_out_at_draw(inside[0])
+    np.testing.assert_allclose(among_all[~held], left_out_at_draw(outside[0])[0], atol=1e-4)
 
 
 def test_rows_left_out_set_no_units():

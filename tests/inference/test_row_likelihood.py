@@ -7,7 +7,7 @@ import numpy as np
 from numpyro import handlers
 
 from mirical.inference.gaussian import Gaussians
-from mirical.inference.leave_one_out import each_left_out
+from mirical.inference.leave_one_out import left_out_at_draw
 from mirical.inference.row_likelihood import given_others, log_likelihood_given_others
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
@@ -22,7 +22,7 @@ def test_the_gradient_gives_what_the_rows_covariance_gives():
         known = handlers.substitute(handlers.seed(given, 0), data=values)(design, CARD)
         blocks = make_blocks(design, colour_correlation(design, CARD))
         found = given_others(design, blocks, known, jnp.asarray(one.wrong))
-        np.testing.assert_allclose(found, each_left_out(one)[0], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found, left_out_at_draw(one)[0], rtol=1e-5, atol=1e-5)
 
 
 def test_every_draw_of_every_chain_has_its_own():

@@ -34,8 +34,8 @@ def directions(stages: Mapping[str, Floats]) -> dict[str, Floats]:
     return found
 
 
-def explained_variances(draws: Floats, along: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Return the diagonals of what `explained` returns, given the stages' `directions`."""
+def variance_parts(draws: Floats, along: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the diagonals of what `covariance_parts` returns, given the stages' `directions`."""
     left = draws - draws.mean(axis=0)
     degrees = len(draws) - 1
     whole = np.sum(left**2, axis=0) / degrees
@@ -46,7 +46,7 @@ def explained_variances(draws: Floats, along: Mapping[str, Floats]) -> dict[str,
     return parts
 
 
-def explained(draws: Floats, stages: Mapping[str, Floats]) -> dict[str, Floats]:
+def covariance_parts(draws: Floats, stages: Mapping[str, Floats]) -> dict[str, Floats]:
     """Return the covariance of some quantities as a sum of parts.
 
     Each stage's part is the covariance of what is linearly predicted from the stage's

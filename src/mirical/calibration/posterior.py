@@ -19,7 +19,7 @@ from mirical.calibration.calibration import (
     refuse_many,
 )
 from mirical.calibration.coefficients import COEFFICIENTS, band_table, subarray_table
-from mirical.calibration.covariance_parts import directions, explained, explained_variances
+from mirical.calibration.covariance_parts import covariance_parts, directions, variance_parts
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import (
@@ -274,7 +274,7 @@ class PosteriorCalibration(Calibration):
         all of them are of normal scores, as quoted errors are (`inference.quoted_errors`).
         """
         refuse_many(len(query))
-        return explained(normal_image(np.log(self.draws(query))), self._stages(query))
+        return covariance_parts(normal_image(np.log(self.draws(query))), self._stages(query))
 
     def variances(self, query: Query) -> dict[str, Floats]:
         """Return the diagonals of `parts`, a few points at a time.
@@ -312,7 +312,7 @@ class PosteriorCalibration(Calibration):
     def _variances(self, query: Query) -> dict[str, Floats]:
         along, draw = directions(self._stages(query)), self._drawing(query)
         found = [
-            explained_variances(normal_image(np.log(draw(points))), along)
+            variance_parts(normal_image(np.log(draw(points))), along)
             for points in query.in_pieces(self._at_once)
         ]
         return {name: np.concatenate([one[name] for one in found]) for name in found[0]}

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from mirical.checking.quantities import (
-    scrutinise,
+    gather_quantities,
 )
 from mirical.checking.score_directions import families
 from mirical.checking.source_parameters import row_parameters
@@ -108,7 +108,7 @@ def check_run(
     stacked = (
         np.stack(list(columns.values()), axis=1) if columns else np.zeros((len(design.rows), 0))
     )
-    each = scrutinise(
+    each = gather_quantities(
         gaussians, families(design, parameters), stacked, wanted.tolist(), seed, advance
     )
     made = {

@@ -48,7 +48,7 @@ with the largest colour error is far in its tail, where dust must not be the onl
 
 
 @dataclass(frozen=True)
-class StarSays:
+class ExcessDensities:
     """What a star's rows say at one draw.
 
     Attributes
@@ -75,7 +75,9 @@ def dust_shape(temperature: float) -> dict[str, float]:
     return {band: share / shape[_REFERENCE] for band, share in shape.items()}
 
 
-def star_says(rows: Gaussian, star: int, design: Design, half_df: float | None) -> StarSays:
+def excess_densities(
+    rows: Gaussian, star: int, design: Design, half_df: float | None
+) -> ExcessDensities:
     """Weigh a star's rows with and without an excess.
 
     Parameters
@@ -103,7 +105,7 @@ def star_says(rows: Gaussian, star: int, design: Design, half_df: float | None) 
         for node in nodes
     ]
     total = logsumexp(np.array(logs) + np.log(shares)[:, None], axis=0)
-    return StarSays(float(total[0]), total[1:].reshape(len(TEMPERATURES), len(AMPLITUDES)))
+    return ExcessDensities(float(total[0]), total[1:].reshape(len(TEMPERATURES), len(AMPLITUDES)))
 
 
 def excess_shifts(design: Design, group: NDArray[np.intp]) -> Floats:

@@ -83,7 +83,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckOutcome:
     """What a check comes to.
 
     Attributes
@@ -103,10 +103,10 @@ class Answer:
         return self.p_median < ALARM_MEDIAN
 
 
-def answers(each: Sequence[Sequence[Finding]]) -> list[Answer]:
+def check_outcomes(each: Sequence[Sequence[Finding]]) -> list[CheckOutcome]:
     """Return the answer of every check from the findings of several draws, the first one shown."""
     medians = np.median([[finding.p_value for finding in found] for found in each], axis=0)
-    return [Answer(f, float(m)) for f, m in zip(each[0], medians, strict=True)]
+    return [CheckOutcome(f, float(m)) for f, m in zip(each[0], medians, strict=True)]
 
 
 def findings(

@@ -17,11 +17,11 @@ from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from mirical.checking.infrared_excess import StarSays, half_df_of, star_says
+from mirical.checking.infrared_excess import ExcessDensities, excess_densities, half_df_of
 from mirical.checking.predictive_pvalues import Finding, findings
 from mirical.checking.score_directions import Family
 from mirical.inference.gaussian import Gaussians
-from mirical.inference.leave_one_out import each_left_out
+from mirical.inference.leave_one_out import left_out_at_draw
 from mirical.inference.runtime import cores
 from mirical.randomness import generator
 
@@ -73,13 +73,13 @@ class AtDraw:
     slope: Floats
     slope_var: Floats
     slope_weight: Floats
-    stars: list[StarSays]
+    stars: list[ExcessDensities]
     log_a: Floats
     log_a_var: Floats
     log_a_without: Floats
 
 
-def scrutinise(
+def gather_quantities(
     gaussians: Gaussians,
     families: dict[str, Family],
     slopes: Floats,
@@ -116,12 +116,12 @@ def scrutinise(
         if place < FINDING_DRAWS:
             random = generator(seed, f"replicates {place}")
             found = findings(rows, families, gaussians.design, random)
-        log_likelihood, pit = each_left_out(rows)
+        log_likelihood, pit = left_out_at_draw(rows)
         information = np.sum(rows.whiten(slopes) ** 2, axis=0) if slopes.size else np.zeros(0)
         precision = 1 / SLOPE_SPREAD**2 + information
         weighted_residual = slopes.T @ rows.weighted_residual
         mean, covariance = rows.log_a_posterior()
-        says = [star_says(rows, s, gaussians.design, half_df) for s in range(len(groups))]
+        says = [excess_densities(rows, s, gaussians.design, half_df) for s in range(len(groups))]
         advance()
         return AtDraw(
             findings=found,

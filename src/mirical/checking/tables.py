@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from mirical.checking.infrared_excess import TEMPERATURES, amplitude_of, probability
-from mirical.checking.predictive_pvalues import ALARM, ALARM_MEDIAN, answers
+from mirical.checking.predictive_pvalues import ALARM, ALARM_MEDIAN, check_outcomes
 from mirical.checking.quantities import (
     K_LIMIT,
     AtDraw,
@@ -53,7 +53,7 @@ def slope_columns(design: Design, parameters: dict[str, Floats]) -> dict[tuple[s
 def check_table(each: list[AtDraw]) -> QTable:
     """Return every check with its p-value, and where the rows depart most."""
     asked = [one.findings for one in each if one.findings is not None]
-    found = answers(asked)
+    found = check_outcomes(asked)
     first = [answer.finding for answer in found]
     table = QTable()
     table["check"] = [finding.check for finding in first]

@@ -17,14 +17,16 @@ from mirical.inference.gaussian import Gaussian
 Floats = NDArray[np.float64]
 
 
-def each_left_out(rows: Gaussian) -> tuple[Floats, Floats]:
+def left_out_at_draw(rows: Gaussian) -> tuple[Floats, Floats]:
     """Return log density of each row given all others, and the share of it below the row."""
     variance = 1 / np.diag(rows.precision)
     sound = variance - rows.wrong * rows.outlier_width**2
     return _scores(rows, rows.weighted_residual * variance, sound)
 
 
-def later_rows(rows: Gaussian, held: NDArray[np.bool_], scatter: Floats) -> tuple[Floats, Floats]:
+def later_rows_at_draw(
+    rows: Gaussian, held: NDArray[np.bool_], scatter: Floats
+) -> tuple[Floats, Floats]:
     """Return the same of rows that were left out of the fit, given those that were not.
 
     Parameters
@@ -61,7 +63,7 @@ def leave_one_out(log_likelihood: Floats, log_a: Floats) -> Any:
     Parameters
     ----------
     log_likelihood : (draw, row) array
-        As `each_left_out` has it at each draw.
+        As `left_out_at_draw` has it at each draw.
     log_a : (draw, band) array
         Whose autocorrelation tells how many draws count.
     """

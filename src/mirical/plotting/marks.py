@@ -20,7 +20,7 @@ from mirical.text import drawn_text
 
 _LONGEST_NAME = 26  # characters
 
-DEVIANT = 0.5
+OUTLIER = 0.5
 """Outlier probability above which a row is ringed and listed."""
 
 
@@ -86,7 +86,7 @@ def draw_rows(
             axes.errorbar(
                 x[seen], y[seen], errors[seen], ls="", ecolor=mark.colour, elinewidth=1.1, zorder=3
             )
-    deviant = floats(rows["outlier_probability"]) > DEVIANT
+    deviant = floats(rows["outlier_probability"]) > OUTLIER
     ring = {"ls": "", "marker": "o", "ms": 12, "mfc": "none", "mec": INK, "mew": 1.1}
     axes.plot(x[deviant], shown[deviant], zorder=5, clip_on=False, in_layout=False, **ring)
     middle = float(np.mean(axes.get_xlim()))
@@ -156,7 +156,7 @@ def curve_handles() -> list[Line2D | Patch]:
 def row_handles(predictive: QTable) -> list[Line2D]:
     """Return the legend's handles of what `draw_rows` draws."""
     handles = type_handles(words(predictive["srctype"]))
-    if np.any(floats(predictive["outlier_probability"]) > DEVIANT):
+    if np.any(floats(predictive["outlier_probability"]) > OUTLIER):
         ring = Line2D([], [], ls="", marker="o", ms=11, mfc="none", mec=INK, mew=1.1)
         ring.set_label("probably an outlier")
         handles.append(ring)

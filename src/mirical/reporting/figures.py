@@ -28,8 +28,8 @@ from mirical.plotting.canvas import (
     panels,
 )
 from mirical.plotting.marks import (
-    DEVIANT,
     MARKS,
+    OUTLIER,
     curve_handles,
     draw_curve,
     draw_point,
@@ -91,7 +91,7 @@ def factor_curves(curves: QTable, predictive: QTable, simulated: bool) -> Figure
         rows = rows_with(predictive, "filter", band)
         draw_curve(axes, curve)
         values, errors = (floats(rows[name], FACTOR) for name in ("factor_full", "factor_full_std"))
-        deviant = floats(rows["outlier_probability"]) > DEVIANT
+        deviant = floats(rows["outlier_probability"]) > OUTLIER
         shown = [floats(curve[f"c_{q}"], FACTOR) for q in ("q025", "q975")]
         sound = values[~deviant], errors[~deviant]
         axes.set_ylim(limits(np.concatenate([*shown, sound[0] - sound[1], sound[0] + sound[1]])))
@@ -201,7 +201,7 @@ def predictive_rows(predictive: QTable, simulated: bool) -> Figure:
             axes.vlines(place, *edges, color=OURS, alpha=alpha, lw=wide)
         axes.axhline(0, color=OURS, lw=0.9)
         observed = floats(rows["observed"])
-        sound = observed[floats(rows["outlier_probability"]) <= DEVIANT]
+        sound = observed[floats(rows["outlier_probability"]) <= OUTLIER]
         axes.set_ylim(limits([*floats(rows["q025"]), *floats(rows["q975"]), *sound]))
         axes.set_xlim(-0.7, len(rows) - 0.3)
         draw_rows(axes, place, observed, None, rows)

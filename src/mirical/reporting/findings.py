@@ -10,7 +10,7 @@ from astropy.table import QTable
 from mirical.bands import BANDS
 from mirical.inference.diagnostics import Verdict
 from mirical.number_text import DATA, NOTHING, floats, rows_with, signed, value, words
-from mirical.plotting.marks import DEVIANT
+from mirical.plotting.marks import OUTLIER
 from mirical.reporting.result_tables import Tables
 
 _NOTABLE = 2.0  # combined sigma beyond which a difference from the published factor is named
@@ -46,7 +46,7 @@ def bands_without_rows(coefficients: QTable) -> str:
     return f"No data, and therefore no numbers here: {listing(missing)}."
 
 
-def bands_leaning_on_subarrays(tables: Tables) -> str:
+def bands_resting_on_subarrays(tables: Tables) -> str:
     """Say which bands were seen only in subarrays whose throughput data do not decide."""
     subarrays = tables["subarrays"]
     judged = dict(zip(words(subarrays["subarray"]), words(subarrays["basis"]), strict=True))
@@ -80,7 +80,7 @@ def counted(number: int, noun: str) -> str:
 
 def _fitted(rows: QTable) -> str:
     used, flagged = (rows_with(rows, "fate", fate) for fate in ("used", "flagged"))
-    deviant = int(np.sum(floats(used["outlier_probability"]) > DEVIANT))
+    deviant = int(np.sum(floats(used["outlier_probability"]) > OUTLIER))
     epochs = floats(used["time"])
     said = (
         f"{len(used)} of {counted(len(rows), 'row')} of photometry were fitted: "

@@ -14,11 +14,11 @@ from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import T0_MJD
 from mirical.number_text import rows_with, words
 from mirical.plotting.canvas import png
-from mirical.plotting.marks import DEVIANT
+from mirical.plotting.marks import OUTLIER
 from mirical.reporting import curves, figures
 from mirical.reporting.findings import (
     answer,
-    bands_leaning_on_subarrays,
+    bands_resting_on_subarrays,
     bands_without_rows,
 )
 from mirical.reporting.method_tables import diagnostic_sheet, prior_sheet, provenance_sheet
@@ -32,9 +32,9 @@ from mirical.reporting.result_tables import (
 from mirical.reporting.row_tables import (
     FAR,
     coverage_sheet,
-    deviant_sheet,
     flagged_sheet,
     input_sheet,
+    outlier_sheet,
 )
 
 if TYPE_CHECKING:
@@ -114,13 +114,13 @@ def _content(run: Run) -> dict[str, Any]:
         "verdict": run.verdict,
         "answer": answer(tables, run.verdict),
         "no_data": bands_without_rows(tables["coefficients"]),
-        "leaning": bands_leaning_on_subarrays(tables),
+        "leaning": bands_resting_on_subarrays(tables),
         "n_rows": len(rows),
         "n_fitted": len(rows_with(rows, "fate", "used")),
         "n_flagged": len(rows_with(rows, "fate", "flagged")),
         "n_stars": len(set(words(rows["name"]))),
         "t0": T0_MJD,
-        "deviant": DEVIANT,
+        "deviant": OUTLIER,
         "far": FAR,
         "files": [f"{name}.ecsv" for name in tables],
         "card_file": f"{card.name}.toml",
@@ -128,7 +128,7 @@ def _content(run: Run) -> dict[str, Any]:
         "coefficients": coefficient_sheet(tables, run.inputs.card.law),
         "inputs": input_sheet(tables),
         "flagged": flagged_sheet(tables),
-        "deviants": deviant_sheet(tables),
+        "deviants": outlier_sheet(tables),
         "stars": star_sheet(tables),
         "subarrays": subarray_sheet(tables),
         "coverage": coverage_sheet(curves.predictive_coverage(tables["predictive"])),

@@ -18,7 +18,7 @@ from mirical.number_text import (
     value,
     words,
 )
-from mirical.plotting.marks import DEVIANT, MARKS
+from mirical.plotting.marks import MARKS, OUTLIER
 from mirical.reporting.result_tables import Tables
 
 FAR = 3.0
@@ -62,11 +62,11 @@ def flagged_sheet(tables: Tables) -> Sheet:
     return Sheet("Rows flagged and not fitted", heads, lines)
 
 
-def deviant_sheet(tables: Tables) -> Sheet:
+def outlier_sheet(tables: Tables) -> Sheet:
     """Return the fitted rows that are probably outliers or lie far from the model."""
     rows, predictive = rows_with(tables["rows"], "fate", "used"), tables["predictive"]
     probability = floats(rows["outlier_probability"])
-    listed = (probability > DEVIANT) | (np.abs(floats(rows["residual_sigma"])) > FAR)
+    listed = (probability > OUTLIER) | (np.abs(floats(rows["residual_sigma"])) > FAR)
     off = dict(zip(floats(predictive["row"]), floats(predictive["observed"]), strict=True))
     lines = tuple(
         (

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mirical.conventions import T0_MJD
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing
-from mirical.inference.leave_one_out import each_left_out, later_rows
+from mirical.inference.leave_one_out import later_rows_at_draw, left_out_at_draw
 from mirical.inference.refits import MORE, RHAT_LIMIT, SHORT, Fit, Refits
 from mirical.inference.runtime import random_key
 from mirical.model.cards import Card
@@ -179,8 +179,8 @@ class RivalFits:
             log_a = random.multivariate_normal(mean, covariance, method="eigh")
             log_c = log_a[bands] + gaussians.law_effect(draw, elapsed, bands)
             scatter = np.hypot(sites["repeatability"][draw][band], unc)
-            later = later_rows(rows, held, scatter) if held.any() else (np.zeros(0),) * 2
-            log_density = each_left_out(rows)[0][~held]
+            later = later_rows_at_draw(rows, held, scatter) if held.any() else (np.zeros(0),) * 2
+            log_density = left_out_at_draw(rows)[0][~held]
             said.append((log_density, mean, log_c.reshape(n_bands, n_dates), *later))
         return Predictions(*map(np.stack, zip(*said, strict=True)), problem=fit.problem)
 

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.checking.infrared_excess import half_df_of, probability, star_says
-from mirical.checking.predictive_pvalues import Answer, answers, findings
+from mirical.checking.infrared_excess import excess_densities, half_df_of, probability
+from mirical.checking.predictive_pvalues import CheckOutcome, check_outcomes, findings
 from mirical.checking.score_directions import Parameters, families
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing
@@ -46,7 +46,7 @@ class Checked:
     """
 
     program: int
-    answers: list[Answer]
+    check_outcomes: list[CheckOutcome]
     excess: dict[str, float]
     log_a: Floats
     log_a_std: Floats
@@ -96,7 +96,9 @@ class CheckedFits:
             stars = range(len(design.stars))
             half_df = half_df_of(self._card)
             factors.append(
-                np.array([star_says(rows, s, design, half_df).log_bayes_factor for s in stars])
+                np.array(
+                    [excess_densities(rows, s, design, half_df).log_bayes_factor for s in stars]
+                )
             )
             mean, covariance = rows.log_a_posterior()
             means.append(mean)
@@ -104,7 +106,7 @@ class CheckedFits:
         each = np.transpose(factors)
         return Checked(
             program=number,
-            answers=answers(found),
+            check_outcomes=check_outcomes(found),
             excess={name: probability(f) for name, f in zip(design.stars, each, strict=True)},
             log_a=np.mean(means, axis=0),
             log_a_std=np.sqrt(np.var(means, axis=0) + np.mean(variances, axis=0)),

@@ -42,7 +42,7 @@ _FAULTY = 10.0  # what a faulty row scatters by: its weight is gone
 _DRAWS = 1000
 
 
-def floor_draws(
+def oracle_draws(
     design: Design, truth: Coefficients, faulty: set[int], seed: int, errors: Errors, faults: Faults
 ) -> Arrays:
     """Draw A, B, tau and D_band given the true scales: arrays of (1, draw, ...).
@@ -66,7 +66,7 @@ def floor_draws(
     """
     n_bands = len(design.bands)
     places = [list(BANDS).index(band) for band in design.bands]
-    scales = _told_scales(design, errors, faults)
+    scales = _true_scales(design, errors, faults)
     sigma = np.hypot(truth.repeatability[places][design.band], design.log_factor_unc)
     wrong = np.array([row in faulty for row in design.rows])
     variance = jnp.asarray(np.where(wrong, _FAULTY, sigma) ** 2)
@@ -131,7 +131,7 @@ def curvature_of(
     return jax.lax.map(column, jnp.eye(len(at)))
 
 
-def _told_scales(design: Design, errors: Errors, faults: Faults) -> Scales:
+def _true_scales(design: Design, errors: Errors, faults: Faults) -> Scales:
     n_bands = len(design.bands)
     colour = np.full(len(design.stars), errors.colour)
     if DUSTY_STAR in design.stars and faults.debris_disk:

@@ -27,7 +27,7 @@ from mirical.model.cards import load_card
 from mirical.model.design import Design
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Errors, Faults
 from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program
-from mirical.validation.oracle_fit import floor_draws
+from mirical.validation.oracle_fit import oracle_draws
 from mirical.validation.scores import Floats, Score, combinations, points
 
 CARD = "hierarchical"
@@ -140,7 +140,7 @@ class _Unwatched:
 
 def _floor(program: SimulatedProgram, design: Design, told: tuple[Errors, Faults]) -> xr.DataTree:
     faulty, seed = _faulty_rows(program), int(program.photometry.meta["seed"])
-    return _tree(floor_draws(design, program.coefficients, faulty, seed, *told), {}, design)
+    return _tree(oracle_draws(design, program.coefficients, faulty, seed, *told), {}, design)
 
 
 def _model(
