@@ -270,11 +270,11 @@ def test_another_file_is_refused(tmp_path: Path):
         write_covariance(MADE, tmp_path / "c.dat", "factors", [], simulated=False)
 
 
-def test_the_readmes_loader_fits_a_spectrum(root: Path, tmp_path: Path, monkeypatch):
-    """Run the README's lines as they stand, with a model that is right."""
+def test_the_documented_loader_fits_a_spectrum(root: Path, tmp_path: Path, monkeypatch):
+    """Run the lines of docs/using.md as they stand, with a model that is right."""
     monkeypatch.chdir(tmp_path)
-    write_covariance(MADE, Path("fluxes.cov.fits"), "fluxes", [], simulated=False)
-    text = (root / "README.md").read_text()
+    write_covariance(MADE, Path("calibrated.cov.fits"), "fluxes", [], simulated=False)
+    text = (root / "docs" / "using.md").read_text()
     (code,) = (
         block.split("```")[0] for block in text.split("```python\n") if "read_covariance" in block
     )
