@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from importlib import import_module
 from importlib.util import find_spec
@@ -136,3 +137,24 @@ def test_the_checks_find_what_is_wrong():
 def test_a_page_lists_all_there_is(page: str, names: list[str]):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_readme_lists_every_package_and_contributing_every_floor():
+    readme, rules = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
+    )
+    held = {path.parent.name for path in (ROOT / "src" / "mirical").glob("*/__init__.py")}
+    assert {name for name in held if f"`{name}/`" not in readme} == set()
+    tree = ast.parse((ROOT / "tests" / "test_layers.py").read_text(encoding="utf-8"))
+    floors = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FLOORS"
+    )
+    stated = {
+        int(number): set(re.findall(r"`(\w+)`", packages))
+        for number, packages in re.findall(r"^\| (\d+) \| (.*) \|$", rules, re.MULTILINE)
+    }
+    # The lowest floor has no package: its modules stand beside them.
+    above = {number: set(packages) for number, packages in enumerate(floors, 1) if number > 1}
+    assert {number: names for number, names in stated.items() if number > 1} == above
