@@ -24,6 +24,13 @@ def drawn_calibration(
     law: str = ADDITIVE, bands: tuple[str, ...] = tuple(LOSS), draws: int = 400
 ) -> PosteriorCalibration:
     """Return a calibration of simulated rows in some bands."""
+    return PosteriorCalibration.of(drawn_tree(law, bands, draws), name="drawn")
+
+
+def drawn_tree(
+    law: str = ADDITIVE, bands: tuple[str, ...] = tuple(LOSS), draws: int = 400
+) -> xr.DataTree:
+    """Return the posterior of that calibration."""
     random = np.random.default_rng(5)
     shape = 2, draws // 2
     normal = random.standard_normal
@@ -68,13 +75,13 @@ def drawn_calibration(
         "seed": 5,
     }
     tree.attrs["photometry_sha256"] = "c0ffee" * 10
-    return PosteriorCalibration(with_apertures(tree, published_apertures()), name="drawn")
+    return with_apertures(tree, published_apertures())
 
 
 def write_drawn(folder: Path, law: str = ADDITIVE, believable: bool = True) -> None:
     """Write the calibration as a run's folder that can be asked."""
     folder.mkdir(parents=True, exist_ok=True)
-    posterior = drawn_calibration(law).posterior
+    posterior = drawn_tree(law)
     write_posterior(posterior, folder / "posterior.nc")
     verdict = {"believable": believable, "chains": 2, "draws": 200}
     (folder / "diagnostics.json").write_text(json.dumps(verdict), encoding="utf-8")

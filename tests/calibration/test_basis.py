@@ -15,12 +15,13 @@ from mirical.calibration.basis import (
     subarray_basis,
 )
 from mirical.calibration.calibration import Query
+from mirical.calibration.draws import Draws
 
 BANDS = ("F770W", "F1065C", "F2550W")
 
 
 @pytest.fixture(scope="module")
-def posterior() -> xr.DataTree:
+def posterior() -> Draws:
     """Three bands, the last in SUB64 alone; D of SUB256 is measured, others are the prior's."""
     unit = np.linspace(-1, 1, 200).reshape(2, 100, 1)
     dims = ("chain", "draw")
@@ -41,7 +42,7 @@ def posterior() -> xr.DataTree:
         "elapsed": [10.0, 400.0, 40.0, 42.0],
     }
     constant = xr.Dataset({name: ("row", np.array(values)) for name, values in rows.items()})
-    return xr.DataTree.from_dict(groups | {"constant_data": constant})
+    return Draws.of(xr.DataTree.from_dict(groups | {"constant_data": constant}))
 
 
 def test_a_band_seen_in_an_unmeasured_subarray_alone_is_partly_prior_in_full(posterior):

@@ -96,7 +96,7 @@ A = np.array([[1.0, 1.1, 1.2], [0.9, 1.0, 1.1]])
 
 
 @pytest.fixture
-def calibration() -> PosteriorCalibration:
+def posterior() -> xr.DataTree:
     by_band = ("chain", "draw", "band")
     d_band = np.ones((2, 3, 2, len(SUBARRAYS)))
     d_band[..., SUBARRAYS.index("SUB64")] = 0.966
@@ -117,8 +117,12 @@ def calibration() -> PosteriorCalibration:
             "elapsed": ("row", [10.0, 40.0, 110.0]),
         }
     )
-    tree = xr.DataTree.from_dict({"posterior": posterior, "constant_data": rows})
-    return PosteriorCalibration(tree, name="by hand")
+    return xr.DataTree.from_dict({"posterior": posterior, "constant_data": rows})
+
+
+@pytest.fixture
+def calibration(posterior: xr.DataTree) -> PosteriorCalibration:
+    return PosteriorCalibration.of(posterior, name="by hand")
 
 
 def test_the_posterior_factor_is_equation_4_draw_by_draw(calibration: PosteriorCalibration):
@@ -164,13 +168,14 @@ def test_an_answer_that_leans_on_priors_says_so(calibration: PosteriorCalibratio
     assert calibration.cautions(Query.of("F1065C", "MASK1065", 59760)) == []
 
 
-def test_the_aperture_error_is_kept_apart_from_the_factors(calibration: PosteriorCalibration):
+def test_the_aperture_error_is_kept_apart_from_the_factors(
+    posterior: xr.DataTree, calibration: PosteriorCalibration
+):
     query = Query.of(["F1065C", "F770W"], ["FULL", "SUB64"], [59920, 59920])
     before = calibration.at(query)
     assert before.aperture is None and "c_aperture_std" not in before.table().colnames
     apertures = published_apertures()
-    tree = with_apertures(calibration.posterior, apertures)
-    after = PosteriorCalibration(tree).at(query)
+    after = PosteriorCalibration.of(with_apertures(posterior, apertures)).at(query)
     expected = [apertures[b].relative_unc for b in query.filters]
     assert after.aperture == pytest.approx(expected)
     np.testing.assert_array_equal(after.covariance, before.covariance)

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from drawn import drawn_calibration, write_drawn
+from drawn import drawn_calibration, drawn_tree, write_drawn
 from mirical.calibration.calibration import UNBELIEVABLE, Query
+from mirical.calibration.draws import APERTURE_ERROR
 from mirical.calibration.manifest import EARLIER, MANIFEST, write_manifest
-from mirical.calibration.posterior import APERTURE_ERROR, PosteriorCalibration
+from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.store import open_calibration, read_run
 from mirical.cli import main
 from mirical.errors import InputError
@@ -222,7 +223,7 @@ IMPOSSIBLE: dict[str, Callable[[xr.DataTree], object]] = {
 
 @pytest.mark.parametrize("sentence", IMPOSSIBLE)
 def test_what_cannot_be_a_posterior_is_refused(sentence: str, run: Path):
-    tree = drawn_calibration().posterior
+    tree = drawn_tree()
     IMPOSSIBLE[sentence](tree)
     (run / "diagnostics.json").write_text('{"believable": true}')
     write_posterior(tree, run / "posterior.nc")

@@ -249,19 +249,19 @@ def judge_rival(found: Any) -> Iterator[str]:
             yield from not_finite(name, getattr(one, name))
 
 
-_IMAGES = "observations.image_files"
-_FORMATS, _COVARIANCE = "observations.formats", "exports.fits_contents"
+_IMAGES = "imaging.image_files"
+_FORMATS, _COVARIANCE = "tables.formats", "storage.fits_files"
 _REFUSES = (InputError, Unmeasurable)
 
 READERS: tuple[Reader, ...] = (
     Reader("photometry.ecsv", good.ECSV, photometry, judge_photometry, TEXT,
-           (_FORMATS, "observations.contents", "observations.tables")),
+           (_FORMATS, "tables.file_contents", "tables.photometry")),
     Reader("photometry.mrt", good.MRT, photometry, judge_photometry, TEXT, (_FORMATS,)),
     Reader("photometry.fits", good.TABLE, photometry, judge_photometry, FITS, (_FORMATS,)),
     Reader("photometry.ecsv.gz", good.once("rows.ecsv.gz", good.zipped), photometry,
            judge_photometry, compressed(TEXT), (_FORMATS,)),
     Reader("fluxes", good.once("fluxes.ecsv", good.fluxes), read_fluxes, judge_fluxes, TEXT,
-           ("observations.fluxes",)),
+           ("tables.predicted_fluxes",)),
     Reader("grid", good.once("grid.ecsv", good.grid), ask_grid, judge_factors, TEXT,
            ("commands.points",)),
     Reader("rates", good.once("rates.ecsv", good.to_calibrate),
@@ -272,11 +272,11 @@ READERS: tuple[Reader, ...] = (
            TEXT, ("exports.calibrated_table",)),
     Reader("apertures", good.once("apertures.ecsv", good.apertures),
            lambda path: load_apertures(str(path), "fuzz"), judge_apertures, TEXT,
-           ("observations.apertures",)),
+           ("tables.apertures",)),
     Reader("spectrum", good.once("star.fits", good.spectrum), band_fluxes, judge_spectrum, FITS,
-           ("observations.spectrum_files",)),
+           ("tables.spectrum_files",)),
     Reader("psf", good.once("psf.fits", good.psf), lambda path: read_model(path, "F770W"),
-           judge_curve, FITS, ("observations.model_psf",)),
+           judge_curve, FITS, ("imaging.model_psf",)),
     Reader("mosaic", good.once("star_i2d.fits", good.image), measure, judge_row, FITS, (_IMAGES,),
            _REFUSES),
     Reader("exposure", good.once("star_cal.fits", good.exposure), measure, judge_row, FITS,
@@ -284,25 +284,25 @@ READERS: tuple[Reader, ...] = (
     Reader("rate", good.once("star_rate.fits", good.rate), apply_to_image, judge_image, FITS,
            ("exports.calibrated_image",)),
     Reader("exposures", good.once("star_cal.fits", good.exposure),
-           lambda path: open_exposures([path]), judge_exposures, FITS, ("observations.dithers",)),
+           lambda path: open_exposures([path]), judge_exposures, FITS, ("imaging.dithers",)),
     Reader("photom", good.once("photom.fits", good.photom), read_photom, judge_photom, FITS,
-           ("exports.fits_contents",)),
+           ("storage.fits_files",)),
     Reader("preflight", good.once("photom.fits", good.photom), preflight, judge_findings, FITS,
-           ("exports.fits_contents",)),
+           ("storage.fits_files",)),
     Reader("covariance", good.once("c.fits", good.covariance), read_covariance, judge_covariance,
            FITS, (_COVARIANCE,)),
     Reader("posterior", good.of_a_run("posterior.nc"), ask_run, judge_run, BYTES,
-           ("products.stored_runs",), mend=tie_again),
+           ("calibration.store", "calibration.draws"), mend=tie_again),
     Reader("draws", good.of_a_run("posterior.nc"), ask_run, judge_run, (change_dataset,),
-           ("products.stored_runs",), mend=tie_again),
+           ("calibration.store", "calibration.draws"), mend=tie_again),
     Reader("diagnostics", good.of_a_run("diagnostics.json"), ask_run, judge_run, TEXT,
-           ("products.run_manifest",), mend=tie_again),
+           ("calibration.manifest",), mend=tie_again),
     Reader("manifest", good.of_a_run("manifest.json"), ask_run, judge_run, TEXT,
-           ("products.run_manifest",)),
+           ("calibration.manifest",)),
     Reader("card", good.text("own.toml", good.card_text), lambda path: load_card(str(path), "fuzz"),
-           judge_card, TEXT, ("model.card_files", "toml_files")),
-    Reader("job", good.job, read_job, judge_inputs, TEXT, ("inference.jobs", "toml_files")),
-    Reader("ranks", make_ranks, read_ranks, judge_ranks, TEXT, ("inference.rank_file",)),
-    Reader("rival", make_rival, read_rival, judge_rival, BYTES, ("inference.kept_rivals",)),
+           judge_card, TEXT, ("model.card_files", "storage.toml_files")),
+    Reader("job", good.job, read_job, judge_inputs, TEXT, ("inference.jobs", "storage.toml_files")),
+    Reader("ranks", make_ranks, read_ranks, judge_ranks, TEXT, ("validation.rank_file",)),
+    Reader("rival", make_rival, read_rival, judge_rival, BYTES, ("rivals.store",)),
 )  # fmt: skip
 """Every reader of the program."""

@@ -149,7 +149,14 @@ _READING = {
         "json.loads",
         "json.load",
     ),
-    *("xr.open_datatree", "SourceSpectrum.from_file", "read_columns", "read_table", "h5py.File"),
+    *(
+        "xr.open_datatree",
+        "h5netcdf.File",
+        "SourceSpectrum.from_file",
+        "read_columns",
+        "read_table",
+        "h5py.File",
+    ),
     *("datamodels.open", "datamodels.ImageModel", "Table.read", "QTable.read", "open", "json.load"),
 }
 """Calls that read a file."""
@@ -157,11 +164,9 @@ _READING = {
 _NOT_A_USERS_FILE: dict[str, str] = {
     "commands.applying": "reads six bytes, to tell an image from a table",
     "commands.streams": "opens the null device",
-    "disk": "opens folders, to have them written",
-    "fits_files": "looks for counts in what other readers then read",
-    "observations.image_names": "takes the checksum of an image",
-    "files": "copies what a command has just written",
-    "staging": "reads the journal and lists that it wrote itself, whole or not at all",
+    "storage.disk": "opens folders, to have them written",
+    "storage.files": "copies what a command has just written",
+    "storage.atomic_writes": "reads what it wrote itself, whole or not at all",
 }
 """Modules that read nothing a user gives, and why."""
 

@@ -271,8 +271,8 @@ def test_the_answer_counts_what_was_fitted(run):
     said = answer(run.tables, run.verdict)
     assert said[0] == (
         "13 of 14 rows of photometry were fitted: 3 stars in 3 bands out of 14, from MJD 59730.0 "
-        "to 59790.0; 1 row flagged and not fitted; 1 of the fitted rows probably went wrong and "
-        "hardly counts."
+        "to 59790.0; 1 row flagged and not fitted; 1 of the fitted rows is probably an "
+        "outlier and hardly counts."
     )
     assert said[1] == "Factors at MJD 59760 in FULL have errors of 2.0 %."
     assert said[-1] == run.verdict.sentences[0]

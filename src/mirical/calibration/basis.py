@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS, NEWER_SUBARRAYS, UNIT_SUBARRAYS
 from mirical.calibration.calibration import Query
+from mirical.calibration.draws import DRAWN, ROWS, Draws
+from mirical.calibration.draws import PRIOR as BEFORE
 from mirical.conventions import T0_MJD
 
 DATA, PARTLY, PRIOR = "data", "partly prior", "prior"
@@ -26,7 +27,7 @@ _PARTLY_ABOVE, _PRIOR_ABOVE = 0.5, 0.9
 _VISIT = 1.0  # days
 
 
-def basis(posterior: xr.DataTree, name: str, scale: str | None = None) -> list[str]:
+def basis(draws: Draws, name: str, scale: str | None = None) -> list[str]:
     """Say of each entry of a variable whether data or prior decided it.
 
     The posterior's central 68 % width is compared with the prior's: above
@@ -35,51 +36,48 @@ def basis(posterior: xr.DataTree, name: str, scale: str | None = None) -> list[s
 
     Parameters
     ----------
-    posterior : DataTree
+    draws : Draws
         With groups ``posterior`` and ``prior``.
     name : str
         The variable.
     scale : str, optional
         A variable to divide by first (``B`` is judged as ``B / A``).
     """
-    after, before = (
-        _width(posterior[group].to_dataset(), name, scale) for group in ("posterior", "prior")
-    )
+    after, before = (_width(draws, group, name, scale) for group in (DRAWN, BEFORE))
     ratio = np.divide(after, before, out=np.ones_like(after), where=before > 0)
     return [PRIOR if r > _PRIOR_ABOVE else PARTLY if r > _PARTLY_ABOVE else DATA for r in ratio]
 
 
-def loss_basis(posterior: xr.DataTree) -> list[str]:
+def loss_basis(draws: Draws) -> list[str]:
     """Say what the response loss of each band rests on.
 
     A band seen at one visit alone cannot tell how its factor changes: what
     narrows its loss comes from the neighbouring bands.
     """
-    rows = posterior["constant_data"].to_dataset()
-    visit, band = rows["visit_index"].values, rows["band_index"].values
-    own = basis(posterior, "loss")
+    visit, band = (draws.values(f"{name}_index", ROWS) for name in ("visit", "band"))
+    own = basis(draws, "loss")
     visits = [len(set(visit[band == i])) for i in range(len(own))]
     return [BORROWED if n == 1 and b != PRIOR else b for n, b in zip(visits, own, strict=True)]
 
 
-def level_basis(posterior: xr.DataTree) -> list[str]:
+def level_basis(draws: Draws) -> list[str]:
     """Say what each band's factor in FULL rests on.
 
     A band without rows in FULL (or a mask, where D = 1) reaches it through
     the throughput of its subarrays, measured or not.
     """
-    words = basis(posterior, "D")
-    return [_level(used, 0, words) for used in _subarrays_used(posterior)]
+    words = basis(draws, "D")
+    return [_level(used, 0, words) for used in _subarrays_used(draws)]
 
 
-def subarray_basis(posterior: xr.DataTree) -> list[str]:
+def subarray_basis(draws: Draws) -> list[str]:
     """Say what the throughput of each subarray rests on; that of FULL is 1 by definition."""
-    observed = set(posterior["constant_data"].to_dataset()["subarray_index"].values.tolist())
-    words = [b if i in observed else PRIOR for i, b in enumerate(basis(posterior, "D"))]
+    observed = set(draws.values("subarray_index", ROWS).tolist())
+    words = [b if i in observed else PRIOR for i, b in enumerate(basis(draws, "D"))]
     return [DEFINED, *words[1:]]
 
 
-def factor_basis(posterior: xr.DataTree, query: Query) -> list[str]:
+def factor_basis(draws: Draws, query: Query) -> list[str]:
     """Say what the factor of each point rests on.
 
     First whether its rows are there: ``data``, or ``partly prior`` where rows and point are
@@ -87,17 +85,13 @@ def factor_basis(posterior: xr.DataTree, query: Query) -> list[str]:
     definition or assumed, and that the epoch is extrapolated by the time law, and what the loss
     rests on if not on the band's own rows.
     """
-    drawn = posterior["posterior"].to_dataset()
-    bands, subarrays = (list(map(str, drawn[name].values)) for name in ("band", "subarray"))
-    rows = posterior["constant_data"].to_dataset()
-    epochs = {
-        name: T0_MJD + rows["elapsed"].values[rows["band_index"].values == i]
-        for i, name in enumerate(bands)
-    }
+    bands, subarrays = draws.labels("band"), draws.labels("subarray")
+    elapsed, of_band = draws.values("elapsed", ROWS), draws.values("band_index", ROWS)
+    epochs = {name: T0_MJD + elapsed[of_band == i] for i, name in enumerate(bands)}
     words, losses = [NOT_JUDGED] * len(subarrays), [NOT_JUDGED] * len(bands)
-    if "prior" in posterior.children:
-        words, losses = basis(posterior, "D"), loss_basis(posterior)
-    used, loss = _subarrays_used(posterior), dict(zip(bands, losses, strict=True))
+    if BEFORE in draws.groups:
+        words, losses = basis(draws, "D"), loss_basis(draws)
+    used, loss = _subarrays_used(draws), dict(zip(bands, losses, strict=True))
     level = {
         (band, term): _level(used[i], k, words)
         for i, band in enumerate(bands)
@@ -143,12 +137,10 @@ def basis_sentences(found: Iterable[str], query: Query) -> list[str]:
     return sentences
 
 
-def _subarrays_used(posterior: xr.DataTree) -> list[set[int]]:
+def _subarrays_used(draws: Draws) -> list[set[int]]:
     """Return the subarrays each band has rows in, by their place."""
-    rows = posterior["constant_data"].to_dataset()
-    subarray, band = rows["subarray_index"].values, rows["band_index"].values
-    bands = posterior["posterior"].to_dataset().sizes["band"]
-    return [set(subarray[band == i].tolist()) for i in range(bands)]
+    subarray, band = (draws.values(f"{name}_index", ROWS) for name in ("subarray", "band"))
+    return [set(subarray[band == i].tolist()) for i in range(len(draws.labels("band")))]
 
 
 def _level(used: set[int], asked: int, words: list[str]) -> str:
@@ -164,7 +156,9 @@ def _extrapolated(loss: str) -> str:
     return EXTRAPOLATED if loss in (DATA, NOT_JUDGED) else f"{EXTRAPOLATED}, loss {loss}"
 
 
-def _width(draws: xr.Dataset, name: str, scale: str | None) -> NDArray[np.float64]:
-    values = draws[name] if scale is None else draws[name] / draws[scale]
-    low, high = values.quantile([0.16, 0.84], dim=("chain", "draw")).values
+def _width(draws: Draws, group: str, name: str, scale: str | None) -> NDArray[np.float64]:
+    values = draws.values(name, group)
+    if scale is not None:
+        values = values / draws.values(scale, group)
+    low, high = np.quantile(values, [0.16, 0.84], axis=(0, 1))
     return high - low

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from astropy.table import QTable
 from numpy.typing import NDArray
 
@@ -20,6 +20,7 @@ from mirical.calibration.calibration import (
 )
 from mirical.calibration.coefficients import COEFFICIENTS, band_table, subarray_table
 from mirical.calibration.covariance_parts import covariance_parts, directions, variance_parts
+from mirical.calibration.draws import APERTURE_ERROR, ROWS, Draws
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import (
@@ -32,6 +33,9 @@ from mirical.inference.quoted_errors import (
 from mirical.model.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.tables.apertures import Aperture
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 Floats = NDArray[np.float64]
 
 _NUMBERS_AT_ONCE = 1_000_000  # draws times points that are computed together: 8 MB an array
@@ -39,16 +43,13 @@ _MOST_NUMBERS = 50_000_000  # of one answer: 400 MB
 _EXACT, _EPOCHS = 200, 6  # points whose own epochs make up the part of time; else epochs a band
 _NODES = 200  # epochs of one band and subarray
 
-APERTURE_ERROR = "aperture_correction_unc"
-"""Variable of a run's constant data: relative error of each band's aperture correction."""
-
 
 def with_apertures(posterior: xr.DataTree, apertures: Mapping[str, Aperture]) -> xr.DataTree:
     """Return the posterior with the apertures' relative errors by band in its constant data."""
     bands = [str(band) for band in posterior["posterior"].to_dataset()["band"].values]
     errors = [apertures[band].relative_unc for band in bands]
     rows = posterior["constant_data"].to_dataset().assign_coords(band=bands)
-    posterior["constant_data"] = xr.DataTree(rows.assign({APERTURE_ERROR: ("band", errors)}))
+    posterior["constant_data"] = type(posterior)(rows.assign({APERTURE_ERROR: ("band", errors)}))
     return posterior
 
 
@@ -58,8 +59,8 @@ class PosteriorCalibration(Calibration):
 
     Attributes
     ----------
-    posterior : DataTree
-        As `mirical.inference.posterior` builds it.
+    run_draws : Draws
+        Draws and rows of the run.
     name : str
         How tables and figures call it.
     believable : bool
@@ -68,30 +69,35 @@ class PosteriorCalibration(Calibration):
         What a user should know of the run's folder, in sentences.
     """
 
-    posterior: xr.DataTree
+    run_draws: Draws
     name: str = "mirical"
     believable: bool = True
     doubts: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, posterior: xr.DataTree, name: str = "mirical") -> PosteriorCalibration:
+        """Return the calibration of a posterior as `mirical.inference.posterior` builds it."""
+        return cls(Draws.of(posterior), name)
+
     @property
     def bands(self) -> list[str]:
         """Bands the run has rows in."""
-        return [str(band) for band in self.posterior["posterior"].to_dataset()["band"].values]
+        return self.run_draws.labels("band")
 
     @property
     def simulated(self) -> bool:
         """Whether the run's rows were simulated."""
-        return bool(self.posterior.attrs.get("simulated", 0))
+        return bool(self.run_draws.attrs.get("simulated", 0))
 
     @property
     def provenance(self) -> Mapping[str, object]:
         """What the run recorded of its rows, card, seed and software."""
-        return {str(key): value for key, value in self.posterior.attrs.items()}
+        return dict(self.run_draws.attrs)
 
     @property
     def subarrays(self) -> list[str]:
         """Subarrays that have a throughput of their own."""
-        return [str(name) for name in self.posterior["posterior"].to_dataset()["subarray"].values]
+        return self.run_draws.labels("subarray")
 
     @property
     def scatter(self) -> Scatter:
@@ -99,42 +105,40 @@ class PosteriorCalibration(Calibration):
 
         Visit scale and repeatabilities are as uncertain as the posterior has them.
         """
-        drawn = self.posterior["posterior"].to_dataset()
-        of_bands = self.parameters(["repeatability"])["repeatability"].T
+        drawn = self.run_draws
+        of_bands = drawn.flat("repeatability").T
         sizes = {b: scatter_half_width(of) for b, of in zip(self.bands, of_bands, strict=True)}
-        visits = drawn["visit_scale"].values.ravel() if "visit_scale" in drawn else np.zeros(1)
+        visits = drawn.flat("visit_scale") if drawn.has("visit_scale") else np.zeros(1)
         return Scatter(scatter_half_width(visits), sizes)
 
     @property
     def aperture_errors(self) -> Mapping[str, float]:
         """Of the apertures the rows were measured in; empty for a run of an earlier mirical."""
-        rows = self.posterior["constant_data"].to_dataset()
-        if APERTURE_ERROR not in rows:
+        if not self.run_draws.has(APERTURE_ERROR, ROWS):
             return {}
-        return dict(zip(self.bands, rows[APERTURE_ERROR].values.tolist(), strict=True))
+        errors = self.run_draws.values(APERTURE_ERROR, ROWS)
+        return dict(zip(self.bands, errors.tolist(), strict=True))
 
     @property
     def n_stars(self) -> Mapping[str, float]:
         """Stars with rows in each band."""
-        rows = self.posterior["constant_data"].to_dataset()
-        star, band = rows["star_index"].values, rows["band_index"].values
+        star, band = (self.run_draws.values(f"{of}_index", ROWS) for of in ("star", "band"))
         return {name: len(np.unique(star[band == i])) for i, name in enumerate(self.bands)}
 
     @property
     def reference_mjd(self) -> float:
         """Epoch at which the run quotes one factor a band, MJD in days."""
-        return float(self.posterior.attrs.get("reference_mjd", REFERENCE_MJD))
+        return float(self.run_draws.attrs.get("reference_mjd", REFERENCE_MJD))
 
     @property
     def time_law(self) -> str:
         """Name of the time law the run was fitted with; see `mirical.model.timelaw.LAWS`."""
-        return str(self.posterior.attrs.get("time_law", ADDITIVE))
+        return str(self.run_draws.attrs.get("time_law", ADDITIVE))
 
     @property
     def epochs(self) -> dict[str, tuple[float, float]]:
         """First and last epoch of the run's rows by band, MJD in days."""
-        rows = self.posterior["constant_data"].to_dataset()
-        elapsed, index = (rows[name].values for name in ("elapsed", "band_index"))
+        elapsed, index = (self.run_draws.values(of, ROWS) for of in ("elapsed", "band_index"))
         mine = {band: T0_MJD + elapsed[index == i] for i, band in enumerate(self.bands)}
         return {band: (float(at.min()), float(at.max())) for band, at in mine.items() if len(at)}
 
@@ -152,7 +156,7 @@ class PosteriorCalibration(Calibration):
         return subarray_table(self.subarrays, *self._stated("D"))
 
     def _stated(self, name: str) -> tuple[Floats, Floats]:
-        return mean_and_error(self.posterior["posterior"].to_dataset()[name])
+        return mean_and_error(self.run_draws.values(name))
 
     def draws(self, query: Query, number: int | None = None, seed: int = 0) -> Floats:
         """Return posterior draws of the factors, shape (draw, point); see `Calibration.draws`.
@@ -197,10 +201,7 @@ class PosteriorCalibration(Calibration):
 
     def parameters(self, names: Sequence[str]) -> dict[str, Floats]:
         """Return the draws of variables of the posterior, chains one after the other."""
-        drawn = self.posterior["posterior"].to_dataset()[list(names)]
-        drawn = drawn.stack(sample=("chain", "draw"), create_index=False)
-        drawn = drawn.transpose("sample", ...)
-        return {name: drawn[name].values for name in names}
+        return {name: self.run_draws.flat(name) for name in names}
 
     def chosen(self, number: int | None = None, seed: int = 0) -> NDArray[np.intp]:
         """Return which draws are taken if so many are wanted: any, once each.
@@ -210,7 +211,7 @@ class PosteriorCalibration(Calibration):
         InputError
             If there are not so many.
         """
-        sizes = self.posterior["posterior"].to_dataset().sizes
+        sizes = self.run_draws.sizes
         available = sizes["chain"] * sizes["draw"]
         if number is None:
             return np.arange(available)
@@ -223,15 +224,15 @@ class PosteriorCalibration(Calibration):
 
     def cautions(self, query: Query) -> list[str]:
         """Say in sentences where the answer to a query leans on priors rather than rows."""
-        rows = self.posterior["constant_data"].to_dataset()
-        observed = {self.subarrays[i] for i in rows["subarray_index"].values} | {"FULL"}
+        rows = self.run_draws
+        observed = {self.subarrays[i] for i in rows.values("subarray_index", ROWS)} | {"FULL"}
         said = [*self.doubts, *query.assumptions()]
         said += [
             f"no rows in {term}: its throughput D, and so the factor there, rests on the prior."
             for term in dict.fromkeys(query.terms)
             if term not in observed
         ]
-        first, last = (T0_MJD + float(f(rows["elapsed"])) for f in (np.min, np.max))
+        first, last = (T0_MJD + float(f(rows.values("elapsed", ROWS))) for f in (np.min, np.max))
         if np.any((query.mjd < first) | (query.mjd > last)):
             said.append(
                 f"rows end at MJD {first:.1f} and {last:.1f}: factors outside rest on the time "
@@ -262,7 +263,7 @@ class PosteriorCalibration(Calibration):
 
     def basis(self, query: Query) -> list[str]:
         """Return what the factor of each point rests on (`mirical.calibration.basis`)."""
-        return factor_basis(self.posterior, query)
+        return factor_basis(self.run_draws, query)
 
     def parts(self, query: Query) -> dict[str, Floats]:
         """Return the relative covariance of the factors in parts, one explained after the other.

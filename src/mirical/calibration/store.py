@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import h5py
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from mirical.calibration.calibration import UNBELIEVABLE, Calibration
+from mirical.calibration.draws import DRAWN, PRIOR, ROWS, Draws, read_draws, refuse_impossible
 from mirical.calibration.manifest import check_manifest, read_json
 from mirical.calibration.posterior import PosteriorCalibration
-from mirical.calibration.posterior_check import refuse_impossible
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError, reading
+from mirical.inference.schema import NEEDED, SAMPLE
+from mirical.model.timelaw import LAWS
 from mirical.storage.files import settle
 from mirical.text import one_line
+
+if TYPE_CHECKING:
+    import h5py
+    import xarray as xr
 
 POSTERIOR, DIAGNOSTICS = "posterior.nc", "diagnostics.json"
 _UNJUDGED = (
@@ -70,20 +73,17 @@ def run_folder(name: str) -> Path:
 
 
 def read_run(folder: Path) -> StoredRun:
-    """Read a run's folder, and check that it is whole and of one run.
+    """Read a run's folder in full, and check that it is whole and of one run.
 
     Raises
     ------
     InputError
         If there is no posterior, it cannot be read or be one, or its files are not of one run.
     """
-    path = folder / POSTERIOR
-    if not path.is_file():
-        raise InputError(
-            f"{folder}: no posterior.nc there; run the job first "
-            "(`mirical run` writes the default one to reports/table5)."
-        )
-    doubts = check_manifest(folder)
+    import h5py  # here and below: what asks for factors alone does without
+    import xarray as xr
+
+    path, doubts = _whole(folder)
     with reading(str(path), "a posterior", "run the job again"):
         raw = io.BytesIO(path.read_bytes())
         # Where h5netcdf meets damage first, it prints a traceback beside its exception.
@@ -92,9 +92,21 @@ def read_run(folder: Path) -> StoredRun:
             _read_attributes("/", file)
         with xr.open_datatree(raw, engine="h5netcdf") as tree:
             posterior = tree.load()
-    refuse_impossible(posterior, str(path))
-    believable, reason = _verdict(folder / DIAGNOSTICS, posterior)
+    draws = Draws.of(posterior)
+    refuse_impossible(draws, str(path))
+    believable, reason = _verdict(folder / DIAGNOSTICS, draws)
     return StoredRun(folder, posterior, believable, (*reason, *doubts))
+
+
+def _whole(folder: Path) -> tuple[Path, list[str]]:
+    """Return the posterior's file of a folder whose files are of one run, and doubts about it."""
+    path = folder / POSTERIOR
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: no posterior.nc there; run the job first "
+            "(`mirical run` writes the default one to reports/table5)."
+        )
+    return path, check_manifest(folder)
 
 
 def open_calibration(name: str) -> Calibration:
@@ -107,16 +119,33 @@ def open_calibration(name: str) -> Calibration:
     """
     if name == "published":
         return PublishedCalibration()
-    run = read_run(run_folder(name))
-    called = one_line(run.folder.resolve().name)
-    return PosteriorCalibration(run.posterior, called, run.believable, run.doubts)
+    folder = run_folder(name)
+    path, doubts = _whole(folder)
+    draws = read_draws(path, _is_asked)
+    refuse_impossible(draws, str(path))
+    believable, reason = _verdict(folder / DIAGNOSTICS, draws)
+    called = one_line(folder.resolve().name)
+    return PosteriorCalibration(draws, called, believable, (*reason, *doubts))
+
+
+_COORDINATES = (*SAMPLE, "band", "subarray", "star", "srctype", "visit")
+_ASKED = {
+    DRAWN: {*NEEDED, *_COORDINATES, *(n for law in LAWS.values() for n in law.parameters)}
+    | {"visit_scale"},
+    PRIOR: {"D", "loss", *_COORDINATES},
+}
+
+
+def _is_asked(group: str, name: str) -> bool:
+    """Return whether a calibration needs a variable; draws of rows and offsets are the most."""
+    return group == ROWS or name in _ASKED.get(group, ())
 
 
 def _read_attributes(_: str, item: h5py.HLObject) -> None:
     dict(item.attrs)
 
 
-def _verdict(path: Path, posterior: xr.DataTree) -> tuple[bool, tuple[str, ...]]:
+def _verdict(path: Path, draws: Draws) -> tuple[bool, tuple[str, ...]]:
     """Return whether diagnostics allow to use a run, and why not."""
     if not path.is_file():
         return False, (_UNJUDGED.format(reason=f"{path.name} is missing"),)
@@ -124,16 +153,16 @@ def _verdict(path: Path, posterior: xr.DataTree) -> tuple[bool, tuple[str, ...]]
         found = read_json(path)
     except InputError:
         return False, (_UNJUDGED.format(reason=f"{path.name} is damaged"),)
-    _refuse_other_draws(found, posterior, path)
+    _refuse_other_draws(found, draws, path)
     believable = found.get("believable")
     if not isinstance(believable, bool):
         return False, (_UNJUDGED.format(reason=f"{path.name} has no verdict"),)
     return believable, () if believable else (UNBELIEVABLE,)
 
 
-def _refuse_other_draws(found: dict[str, Any], posterior: xr.DataTree, path: Path) -> None:
+def _refuse_other_draws(found: dict[str, Any], draws: Draws, path: Path) -> None:
     """Refuse a verdict on more or fewer draws, which is that of another run."""
-    sizes = posterior["posterior"].to_dataset().sizes
+    sizes = draws.sizes
     for name in ("chain", "draw"):
         stated = found.get(f"{name}s", sizes[name])
         if stated != sizes[name]:

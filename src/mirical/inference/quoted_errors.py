@@ -15,15 +15,14 @@ covariance of the draws where they are normal, positive semi-definite always.
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import norm, rankdata
 
 Floats = NDArray[np.float64]
 
-LEVELS: tuple[float, float] = (float(norm.cdf(-1)), float(norm.cdf(1)))
+LEVELS: tuple[float, float] = (NormalDist().cdf(-1), NormalDist().cdf(1))
 """Shares of the draws below the ends of the central 68 % interval."""
 
 MEANING = "half the central 68 % interval"
@@ -36,9 +35,8 @@ def half_width(draws: Floats, axis: int | tuple[int, ...] = 0) -> Floats:
     return 0.5 * (high - low)
 
 
-def mean_and_error(values: xr.DataArray) -> tuple[Floats, Floats]:
-    """Return posterior mean and quoted error of a variable with dims chain and draw."""
-    drawn = values.transpose("chain", "draw", ...).values
+def mean_and_error(drawn: Floats) -> tuple[Floats, Floats]:
+    """Return posterior mean and quoted error of a variable's draws, (chain, draw, ...)."""
     return drawn.mean(axis=(0, 1)), half_width(drawn, axis=(0, 1))
 
 
@@ -56,7 +54,11 @@ def normal_image(draws: Floats) -> Floats:
         Of mean zero, and of standard deviation (with draws - 1 degrees of freedom) equal to
         the quoted error; the ranks are those of the draws.
     """
-    scores = norm.ppf((rankdata(draws, axis=0) - 0.5) / len(draws))
+    # Imported where they are used: the libraries take longer to load than most answers.
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    scores = ndtri((rankdata(draws, axis=0) - 0.5) / len(draws))
     scores = scores - scores.mean(axis=0)
     size = scores.std(axis=0, ddof=1)
     return scores * np.divide(half_width(draws), size, out=np.zeros_like(size), where=size > 0)
@@ -76,6 +78,9 @@ def scatter_half_width(sigma: Floats) -> float:
     sigma : (draw,) array
         Draws of a standard deviation.
     """
+    from scipy.optimize import brentq
+    from scipy.special import ndtr
+
     largest = float(np.max(sigma))
     if largest == 0:
         return 0.0
@@ -83,7 +88,7 @@ def scatter_half_width(sigma: Floats) -> float:
     known = np.maximum(sigma, 1e-12 * largest)
 
     def beyond(half: float) -> float:
-        return float(np.mean(norm.cdf(half / known))) - LEVELS[1]
+        return float(np.mean(ndtr(half / known))) - LEVELS[1]
 
     return float(brentq(beyond, 0.0, largest, xtol=1e-9 * largest))
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float
 
 YEAR = 365.0
 """Days of a year in the pipeline's laws."""
@@ -124,8 +125,7 @@ def log_relative_factor(
         Band of each point.
     """
     known = LAWS[law]
-    # NumPy's numbers stay NumPy's, in double precision whatever JAX is set to.
-    xp: Any = np if all(isinstance(of[name], np.ndarray) for name in known.parameters) else jnp
+    xp = _array_module(*(of[name] for name in known.parameters))
     in_bands = [of[name][..., band] for name in known.of_band]
     shared = [xp.asarray(of[name])[..., None] for name in known.common]
     return known.log_relative(xp, elapsed, *in_bands, *shared)
@@ -133,5 +133,14 @@ def log_relative_factor(
 
 def amplitude(asymptote: Any, loss: Any) -> Any:
     """Return B = C(t0) - A of Eq. 4 from A and the log loss: B = A expm1(-L)."""
-    xp: Any = np if isinstance(loss, np.ndarray) else jnp
+    xp = _array_module(loss)
     return asymptote * xp.expm1(-loss)
+
+
+def _array_module(*values: Any) -> Any:
+    """Return NumPy for its arrays, in double precision whatever JAX is set to; JAX for others."""
+    if all(isinstance(value, np.ndarray) for value in values):
+        return np
+    import jax.numpy as jnp  # not at the top: stored draws are asked for factors without it
+
+    return jnp

@@ -75,9 +75,9 @@ def predictive_table(
     replicated = checks.predictive.reshape(-1, len(design.rows))
     quantiles = np.quantile(replicated, list(_QUANTILES.values()), axis=0)
     middle = quantiles[list(_QUANTILES).index("q50")]
-    drawn = calibration.posterior["posterior"].to_dataset()["D_band"]
     at = design.band, design.subarray
-    throughput, spread = (values[at] for values in mean_and_error(drawn))
+    of_bands = mean_and_error(calibration.run_draws.values("D_band"))
+    throughput, spread = (values[at] for values in of_bands)
     table = QTable({"row": list(design.rows)})
     table["name"] = [design.stars[i] for i in design.star]
     table["srctype"] = [design.types[design.star_type[i]] for i in design.star]

@@ -91,8 +91,9 @@ def _fitted(rows: QTable) -> str:
     if len(flagged):
         said += f"; {counted(len(flagged), 'row')} flagged and not fitted"
     if deviant:
+        are = "is probably an outlier" if deviant == 1 else "are probably outliers"
         verb = "counts" if deviant == 1 else "count"
-        said += f"; {deviant} of the fitted rows are probably outliers and hardly {verb}"
+        said += f"; {deviant} of the fitted rows {are} and hardly {verb}"
     return said + "."
 
 

@@ -12,6 +12,7 @@ from astropy.table import QTable
 
 import mirical
 from mirical.calibration.comparison import compare_coefficients
+from mirical.calibration.draws import Draws
 from mirical.calibration.posterior import PosteriorCalibration, with_apertures
 from mirical.calibration.published import PublishedCalibration
 from mirical.inference.diagnostics import Verdict, blame_rows, judge
@@ -86,14 +87,15 @@ def run_job(
     groups = checks.groups() | {"log_likelihood": {"log_factor": given_others.astype(np.float32)}}
     posterior = build_posterior(chains, prior, groups, design, _provenance(job, inputs))
     posterior = with_apertures(posterior, inputs.factors.apertures)
+    draws = Draws.of(posterior)
     published = PublishedCalibration()
-    calibration = PosteriorCalibration(posterior)
-    coefficients = run_tables.coefficient_table(posterior, design, inputs.factors.apertures)
+    calibration = PosteriorCalibration(draws)
+    coefficients = run_tables.coefficient_table(draws, design, inputs.factors.apertures)
     made = {
         "coefficients": coefficients,
-        "subarrays": run_tables.subarray_table(posterior, design),
-        "stars": run_tables.star_table(posterior, design),
-        "rows": run_tables.row_table(posterior, inputs.factors, checks, design),
+        "subarrays": run_tables.subarray_table(draws, design),
+        "stars": run_tables.star_table(draws, design),
+        "rows": run_tables.row_table(draws, inputs.factors, checks, design),
         "comparison": compare_coefficients(coefficients, published),
         "curves": curves.band_curves(calibration, published, design),
         "predictive": curves.predictive_table(calibration, checks, design),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from astropy import units as u
 from astropy.table import QTable
 from astropy.utils.masked import Masked
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS
 from mirical.calibration.basis import NO_DATA, basis, level_basis, loss_basis, subarray_basis
+from mirical.calibration.draws import Draws
 from mirical.conventions import FACTOR
 from mirical.inference.posterior_predictive import RowChecks
 from mirical.inference.quoted_errors import MEANING, mean_and_error
@@ -24,23 +24,20 @@ from mirical.tables.calibration_factors import CalibrationFactors
 from mirical.tables.flags import FLAGS
 
 
-def coefficient_table(
-    posterior: xr.DataTree, design: Design, apertures: Mapping[str, Aperture]
-) -> QTable:
+def coefficient_table(draws: Draws, design: Design, apertures: Mapping[str, Aperture]) -> QTable:
     """Return one row a MIRI band: A, B, tau, C at the reference epoch, repeatability.
 
     Bands without rows have no numbers; what the prior decided is marked so
     in the ``*_basis`` columns.
     """
-    drawn = posterior["posterior"].to_dataset()
     bands = list(design.bands)
     table = QTable({"filter": list(BANDS)})
     units = {"A": FACTOR, "B": FACTOR, "tau": u.d, "C_ref": FACTOR}
     for name, unit in units.items():
-        mean, std = mean_and_error(drawn[name])
+        mean, std = mean_and_error(draws.values(name))
         table[name] = _spread(mean, bands) * unit
         table[f"{name}_std"] = _spread(std, bands) * unit
-    mean, std = mean_and_error(drawn["C_ref"])
+    mean, std = mean_and_error(draws.values("C_ref"))
     table["sigma_cf_pct"] = _spread(100 * std / mean, bands) * u.percent
     known = {b: 100 * apertures[b].relative_unc for b in bands}
     known = {band: percent for band, percent in known.items() if np.isfinite(percent)}
@@ -49,46 +46,45 @@ def coefficient_table(
         "Error of the band's aperture correction, in no other column: it cancels for point "
         "sources measured in the same aperture; blank where nobody measured it"
     )
-    mean, std = mean_and_error(100 * drawn["repeatability"])
+    mean, std = mean_and_error(100 * draws.values("repeatability"))
     table["repeatability_pct"] = _spread(mean, bands) * u.percent
     table["repeatability_pct_std"] = _spread(std, bands) * u.percent
     stars = [len(set(design.star[design.band == i])) for i in range(len(bands))]
     by_band = dict(zip(bands, stars, strict=True))
     table["n_stars"] = [by_band.get(band, 0) for band in BANDS]
-    loss = loss_basis(posterior)
+    loss = loss_basis(draws)
     rests_on = {
-        "C_ref": level_basis(posterior),
+        "C_ref": level_basis(draws),
         "A": loss,  # the factor is measured where rows are; how far A lies beyond is the loss's
         "B": loss,
-        "tau": basis(posterior, "tau"),
-        "repeatability": basis(posterior, "repeatability"),
+        "tau": basis(draws, "tau"),
+        "repeatability": basis(draws, "repeatability"),
     }
     for name, entries in rests_on.items():
         known = dict(zip(bands, entries, strict=True))
         table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in BANDS]
-    table.meta |= _meta(posterior, f"Coefficients: posterior mean, and error (_std: {MEANING})")
-    table.meta["C_ref_mjd"] = float(posterior.attrs["reference_mjd"])
+    table.meta |= _meta(draws, f"Coefficients: posterior mean, and error (_std: {MEANING})")
+    table.meta["C_ref_mjd"] = float(draws.attrs["reference_mjd"])
     return table
 
 
-def subarray_table(posterior: xr.DataTree, design: Design) -> QTable:
+def subarray_table(draws: Draws, design: Design) -> QTable:
     """Return the throughput D of each subarray relative to FULL, and what it rests on."""
-    mean, std = mean_and_error(posterior["posterior"].to_dataset()["D"])
+    mean, std = mean_and_error(draws.values("D"))
     rows = np.bincount(design.subarray, minlength=len(design.subarrays))
     table = QTable({"subarray": list(design.subarrays), "D": mean, "D_std": std})
-    table["n_rows"], table["basis"] = rows, subarray_basis(posterior)
-    table.meta |= _meta(posterior, "Throughput of each subarray relative to FULL")
+    table["n_rows"], table["basis"] = rows, subarray_basis(draws)
+    table.meta |= _meta(draws, "Throughput of each subarray relative to FULL")
     return table
 
 
-def star_table(posterior: xr.DataTree, design: Design) -> QTable:
+def star_table(draws: Draws, design: Design) -> QTable:
     """Return each star's gray offset of the predicted flux in percent, and its colour term."""
-    drawn = posterior["posterior"].to_dataset()
-    mean, std = mean_and_error(100 * drawn["star_offset"])
+    mean, std = mean_and_error(100 * draws.values("star_offset"))
     table = QTable({"name": list(design.stars)})
     table["srctype"] = [design.types[i] for i in design.star_type]
     table["offset_pct"], table["offset_pct_std"] = mean * u.percent, std * u.percent
-    colour, colour_std = mean_and_error(100 * drawn["star_band_offset"])
+    colour, colour_std = mean_and_error(100 * draws.values("star_band_offset"))
     pairs = np.zeros(colour.shape, dtype=bool)
     pairs[design.star, design.band] = True
     strength = np.where(pairs, np.abs(colour) / np.maximum(colour_std, 1e-12), -np.inf)
@@ -99,15 +95,15 @@ def star_table(posterior: xr.DataTree, design: Design) -> QTable:
     table["largest_colour_pct_std"] = colour_std[stars, worst] * u.percent
     table["n_rows"] = np.bincount(design.star, minlength=len(design.stars))
     table["n_bands"] = pairs.sum(axis=1)
-    table["basis"] = basis(posterior, "star_offset")
+    table["basis"] = basis(draws, "star_offset")
     table.meta |= _meta(
-        posterior, "Offset of each star's predicted flux (positive: predicted too bright)"
+        draws, "Offset of each star's predicted flux (positive: predicted too bright)"
     )
     return table
 
 
 def row_table(
-    posterior: xr.DataTree, factors: CalibrationFactors, checks: RowChecks, design: Design
+    draws: Draws, factors: CalibrationFactors, checks: RowChecks, design: Design
 ) -> QTable:
     """Return every input row with its fate, in input order.
 
@@ -134,7 +130,7 @@ def row_table(
         table[f"{name}_sigma" if name == "residual" else name] = Masked(
             getattr(checks, name)[at], mask=at < 0
         )
-    table.meta |= _meta(posterior, "Every input row and what became of it")
+    table.meta |= _meta(draws, "Every input row and what became of it")
     return table
 
 
@@ -147,6 +143,6 @@ def _spread(values: NDArray[np.float64], bands: list[str]) -> Any:
     )
 
 
-def _meta(posterior: xr.DataTree, title: str) -> dict[str, Any]:
+def _meta(draws: Draws, title: str) -> dict[str, Any]:
     keys = ("job", "card", "seed", "photometry", "photometry_sha256", "mirical", "simulated")
-    return {"title": title} | {key: posterior.attrs[key] for key in keys if key in posterior.attrs}
+    return {"title": title} | {key: draws.attrs[key] for key in keys if key in draws.attrs}

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from mirical.calibration.calibration import Calibration
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.staged import StagedCalibration, fit_staged
 from mirical.calibration.store import open_calibration, read_run, run_folder
 from mirical.errors import InputError
-from mirical.inference.jobs import (
-    Inputs,
-    Job,
-    job_factors,
-    load_job,
-    resolve_job,
-)
-from mirical.tables.calibration_factors import CalibrationFactors
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from mirical.inference.jobs import Inputs, Job
+    from mirical.tables.calibration_factors import CalibrationFactors
 
 
 def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
@@ -59,20 +57,26 @@ def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
     InputError
         If there is no run, or its rows have changed since.
     """
+    from mirical.inference.jobs import resolve_job
+
     posterior = read_run(folder).posterior
     inputs = resolve_job(_job_of(folder))
-    _refuse_other_rows(inputs.factors, posterior, folder)
+    _refuse_other_rows(inputs.factors, posterior.attrs, folder)
     return posterior, inputs
 
 
 def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration:
     """Return the staged fits to the very rows a run was fitted to."""
+    from mirical.inference.jobs import job_factors
+
     factors = job_factors(replace(_job_of(folder), name=run.name))
-    _refuse_other_rows(factors, run.posterior, folder)
+    _refuse_other_rows(factors, run.provenance, folder)
     return fit_staged(factors)
 
 
 def _job_of(folder: Path) -> Job:
+    from mirical.inference.jobs import load_job
+
     path = folder / "job.toml"
     if not path.is_file():
         raise InputError(
@@ -81,8 +85,8 @@ def _job_of(folder: Path) -> Job:
     return load_job(str(path))
 
 
-def _refuse_other_rows(factors: CalibrationFactors, posterior: xr.DataTree, folder: Path) -> None:
-    if factors.observations.data_hash != posterior.attrs.get("photometry_sha256"):
+def _refuse_other_rows(factors: CalibrationFactors, attrs: Mapping[Any, Any], folder: Path) -> None:
+    if factors.observations.data_hash != attrs.get("photometry_sha256"):
         raise InputError(
             f"{folder}: {factors.observations.source} has changed since the run, whose rows were "
             "others; run the job again."

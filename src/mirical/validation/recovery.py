@@ -89,11 +89,11 @@ def recover(
         for method in methods:
             if method == "mirical":
                 posterior, more = _model(program, inputs, sampler)
-                scores = _score_draws(PosteriorCalibration(posterior), truth)
+                scores = _score_draws(PosteriorCalibration.of(posterior), truth)
                 record |= more
             elif method == "floor":
                 posterior = _floor(program, inputs.design, (errors, faults))
-                scores = _score_draws(PosteriorCalibration(posterior), truth)
+                scores = _score_draws(PosteriorCalibration.of(posterior), truth)
             else:
                 scores = _score_quoted(_staged(method, program, folder), truth)
             for what, score in scores.items():
