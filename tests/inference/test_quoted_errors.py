@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import norm
+from scipy.stats import norm, rankdata
 
 from mirical.inference.diagnostics import ERROR_NOISE_LIMIT, monte_carlo_errors
 from mirical.inference.quoted_errors import (
@@ -95,3 +95,11 @@ def test_few_effective_draws_are_told_by_quantity():
     assert of_errors[0] == pytest.approx(0.964 / np.sqrt(200), rel=0.5)
     assert of_means[0] == pytest.approx(1 / np.sqrt(200), rel=0.5)
     assert monte_carlo_errors(drawn.sel(band=["F560W"]))[0][0] < ERROR_NOISE_LIMIT
+
+
+def test_ranks_are_the_library_s_ties_included():
+    draws = np.random.default_rng(3).integers(0, 40, (300, 4)) / 7
+    expected = norm.ppf((rankdata(draws, axis=0) - 0.5) / len(draws))
+    expected -= expected.mean(axis=0)
+    expected *= half_width(draws) / expected.std(axis=0, ddof=1)
+    np.testing.assert_array_equal(normal_image(draws), expected)

@@ -143,8 +143,7 @@ def factors(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Set two calibrations side by side."""
-    from mirical.calibration.audit import audit_sentences
-    from mirical.commands.printing import print_audit, print_comparison
+    from mirical.commands.printing import print_comparison
     from mirical.reporting.comparison_folder import check_target, compare, write_comparison
     from mirical.reporting.stored_inputs import open_pair
 
@@ -158,7 +157,7 @@ def compare(options: argparse.Namespace) -> int:
     pair = open_pair(options.run, options.other)
     comparison = compare(*pair, options.mjd)
     results, cautions = consoles()
-    audited = options.other == "published" and options.run != "published"
+    audited = options.audit and options.other == "published" and options.run != "published"
     table = _audit(options.run, cautions) if audited else None
     if folder is not None:
         write_comparison(comparison, folder, table)
@@ -166,6 +165,9 @@ def compare(options: argparse.Namespace) -> int:
         write_table(comparison.factors, out)
     print_comparison(comparison, results)
     if table is not None:
+        from mirical.calibration.audit import audit_sentences
+        from mirical.commands.printing import print_audit
+
         print_audit(table, audit_sentences(table), results)
     return status_of(*pair)
 
@@ -302,6 +304,12 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         metavar="DIR",
         type=Path,
         help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
+    )
+    parser.add_argument(
+        "--no-audit",
+        dest="audit",
+        action="store_false",
+        help="do not read the run's rows to say why it differs from the published factors",
     )
     parser.set_defaults(command=compare)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy import units as u
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_solve
 
 from mirical.calibration.calibration import Query
 from mirical.errors import InputError
@@ -91,6 +90,8 @@ class Covariance:
                 "others, as the same band at many epochs), so the values have no density; mask "
                 "points in the model until it is not."
             )
+        from scipy.linalg import cho_solve  # not at the top: writing a covariance does without
+
         root = np.linalg.cholesky(correlation)
         log_volume = 2 * np.sum(np.log(np.diag(root)) + np.log(std))
         square = scaled @ cho_solve((root, True), scaled)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from mirical.calibration.calibration import Calibration
 from mirical.calibration.posterior import PosteriorCalibration
-from mirical.calibration.staged import StagedCalibration, fit_staged
 from mirical.calibration.store import open_calibration, read_run, run_folder
 from mirical.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from mirical.calibration.staged import StagedCalibration
     from mirical.inference.jobs import Inputs, Job
     from mirical.tables.calibration_factors import CalibrationFactors
 
@@ -67,6 +67,7 @@ def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
 
 def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration:
     """Return the staged fits to the very rows a run was fitted to."""
+    from mirical.calibration.staged import fit_staged
     from mirical.inference.jobs import job_factors
 
     factors = job_factors(replace(_job_of(folder), name=run.name))
