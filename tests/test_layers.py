@@ -26,9 +26,11 @@ FLOORS = (
     ("rivals", "validation"),
     ("commands",),
     ("cli",),
+    ("",),
 )
 """Packages, lowest first; those of one floor do not import each other. The modules beside the
-packages, but for `cli`, are the vocabulary."""
+packages are the vocabulary, but for the command line and, above all, what ``import mirical`` and
+``python -m mirical`` offer."""
 
 ROOM = 17
 """Modules a package may hold."""
@@ -39,7 +41,9 @@ PACKAGE = Path(mirical.__file__).parent
 def package(module: str) -> str:
     """Return the package of ``mirical.x.y``, ``x``; the modules beside the packages have one."""
     part = module.removeprefix("mirical").removeprefix(".").split(".")[0]
-    return part if part == "cli" or (PACKAGE / part).is_dir() and part else "vocabulary"
+    if part in ("", "__main__"):
+        return ""
+    return part if part == "cli" or (PACKAGE / part).is_dir() else "vocabulary"
 
 
 def floor(module: str) -> int:
@@ -55,7 +59,7 @@ def imports(source: str) -> list[str]:
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "relative imports hide the layer"
-            # `from mirical.products import curves` imports the module of that name.
+            # `from mirical.reporting import curves` imports the module of that name.
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             found += [name if is_module(name) else str(node.module) for name in names]
     return [name for name in found if name.split(".")[0] == "mirical"]
@@ -117,7 +121,11 @@ def test_imports_point_down(module: str):
             ["mirical.reporting.run"],
         ),
         ("mirical.reporting.run", "import numpy, mirical.cli as c", ["mirical.cli"]),
-        ("mirical.reporting.run", "from mirical.model.cards import Card\nimport mirical", []),
+        (
+            "mirical.reporting.run",
+            "from mirical.model.cards import Card\nfrom mirical.version import __version__",
+            [],
+        ),
         ("mirical.reporting.run", "from mirical.reporting.curves import band_curves", []),
         ("mirical.cli", "from mirical.reporting.run import run_job", []),
     ],

@@ -94,13 +94,13 @@ def _refuse_unusable(arguments: Sequence[str], options: argparse.Namespace) -> N
 def _parser() -> argparse.ArgumentParser:
     import argparse
 
-    import mirical
     from mirical.commands import applying, calibrating, checking, exporting, imaging, simulating
+    from mirical.version import __version__
 
     parser = argparse.ArgumentParser(
         prog="mirical", description="Bayesian flux calibration of MIRI imaging and coronagraphy."
     )
-    parser.add_argument("--version", action="version", version=f"mirical {mirical.__version__}")
+    parser.add_argument("--version", action="version", version=f"mirical {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in (calibrating, applying, exporting, checking, imaging, simulating):
         module.add_parsers(parsers)

@@ -20,10 +20,10 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-import mirical
 from mirical.calibration.calibration import PARTS, Calibration, Query, Scatter, simulated
 from mirical.errors import InputError
 from mirical.tables.visits import visit_starts
+from mirical.version import __version__
 
 Floats = NDArray[np.float64]
 
@@ -245,7 +245,7 @@ def _range(values: Floats) -> str:
 
 def _whose(calibration: Calibration) -> str:
     known = calibration.provenance
-    said = [f"mirical {mirical.__version__}", calibration.name]
+    said = [f"mirical {__version__}", calibration.name]
     said += [str(known["source"])] if "source" in known else []
     said += [f"card {known['card']}"] if "card" in known else []
     if "photometry_sha256" in known:

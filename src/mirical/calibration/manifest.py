@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import mirical
 from mirical.errors import InputError
+from mirical.version import __version__
 
 MANIFEST = "manifest.json"
 VERSION = 2
@@ -39,7 +39,7 @@ def write_manifest(folder: Path, provenance: Mapping[Any, Any]) -> None:
     files = sorted({path for kind in _CARRYING_NUMBERS for path in folder.glob(kind)})
     listed = {path.name: _sha256(path) for path in files if path.name != MANIFEST}
     known = {str(key): value for key, value in provenance.items()}
-    made = {"version": VERSION, "mirical": mirical.__version__} | known | {"sha256": listed}
+    made = {"version": VERSION, "mirical": __version__} | known | {"sha256": listed}
     text = json.dumps(made, indent=2, default=str, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 

@@ -24,8 +24,8 @@ from mirical.calibration.draws import APERTURE_ERROR, ROWS, Draws
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import (
+    LEVELS,
     covariance,
-    half_width,
     mean_and_error,
     normal_image,
     scatter_half_width,
@@ -245,8 +245,8 @@ class PosteriorCalibration(Calibration):
         draw, found = self._drawing(query), []
         for points in query.in_pieces(self._at_once):
             draws = draw(points)
-            ends = np.quantile(draws, [0.025, 0.16, 0.84, 0.975], axis=0)
-            found.append([draws.mean(axis=0), half_width(draws), *ends])
+            low, high, *ends = np.quantile(draws, [*LEVELS, 0.025, 0.16, 0.84, 0.975], axis=0)
+            found.append([draws.mean(axis=0), 0.5 * (high - low), *ends])
         mean, std, q025, q16, q84, q975 = np.concatenate(found, axis=1)
         known = self.aperture_errors
         aperture = np.array([known[band] for band in query.filters]) if known else None

@@ -19,10 +19,10 @@ from astropy.table import Table
 from astropy.time import Time
 from numpy.typing import NDArray
 
-import mirical
 from mirical.calibration.calibration import UNBELIEVABLE, Calibration
 from mirical.storage.files import together, whole_file
 from mirical.tables.column_descriptions import description
+from mirical.version import __version__
 
 _RECORDED = (
     "job",
@@ -52,7 +52,7 @@ def run_record(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     if "mirical" in attrs:
         known["fitted_by"] = f"mirical {attrs['mirical']}"
     simulated = bool(attrs.get("simulated", False))
-    return known | {"mirical": mirical.__version__, "simulated": simulated}
+    return known | {"mirical": __version__, "simulated": simulated}
 
 
 def record(calibration: Calibration) -> dict[str, Any]:

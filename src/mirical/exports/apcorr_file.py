@@ -10,13 +10,13 @@ import numpy as np
 from astropy.time import Time
 from stdatamodels.jwst import datamodels
 
-import mirical
 from mirical.bands import BANDS, SUBARRAYS, readouts
 from mirical.imaging.encircled_energy import ApertureEstimate
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import save_model
 from mirical.tables.apertures import ANNULUS_FRACTIONS, APERTURE_FRACTION, Aperture
 from mirical.text import ascii_text
+from mirical.version import __version__
 
 if TYPE_CHECKING:
     from mirical.imaging.measured_apertures import ApertureStudy
@@ -106,7 +106,7 @@ def _save(
 ) -> None:
     model = datamodels.MirImgApcorrModel(apcorr_table=np.array(rows, dtype=_ROW))
     model.meta.description = description
-    model.meta.author, model.meta.pedigree = f"mirical {mirical.__version__}", pedigree
+    model.meta.author, model.meta.pedigree = f"mirical {__version__}", pedigree
     model.meta.useafter = "2022-04-01T00:00:00"
     model.meta.reftype, model.meta.telescope = "apcorr", "JWST"
     model.meta.instrument.name, model.meta.instrument.detector = "MIRI", "MIRIMAGE"

@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
-import mirical
 from mirical.calibration.calibration import Calibration, Query
 from mirical.conventions import FACTOR_TEXT, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
@@ -41,6 +40,7 @@ from mirical.imaging.image_headers import RATE, SURFACE_BRIGHTNESS, taken
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import save_model
 from mirical.text import ascii_text
+from mirical.version import __version__
 
 CARDS = {
     "CALFRAC": "relative std of the calibration factor",
@@ -232,7 +232,7 @@ def _add_cards(model: Any, calibration: Calibration, relative: float, aperture: 
         "CALFRAC": relative,
         "CALAPER": aperture,
         "CALNAME": ascii_text(calibration.name),
-        "CALSW": mirical.__version__,
+        "CALSW": __version__,
         "CALSIM": bool(calibration.simulated),
     }
     if not np.isfinite(aperture):
@@ -243,7 +243,7 @@ def _add_cards(model: Any, calibration: Calibration, relative: float, aperture: 
 
 def _history(made: CalibratedImage, name: str, provenance: Mapping[str, str]) -> list[str]:
     return [
-        f"mirical {mirical.__version__}: rates multiplied by {made.factor:.7g} {FACTOR_TEXT}",
+        f"mirical {__version__}: rates multiplied by {made.factor:.7g} {FACTOR_TEXT}",
         f"of {made.band} in {made.subarray} at MJD {made.mjd:.4f}; calibration {name}",
         *(f"{key}: {value}" for key, value in provenance.items()),
         *(f"caution: {sentence}" for sentence in made.cautions),

@@ -19,13 +19,13 @@ from astropy.io import fits
 from astropy.table import Table
 from numpy.typing import NDArray
 
-import mirical
 from mirical.calibration.calibration import Calibration, Query, simulated
 from mirical.errors import InputError
 from mirical.exports.covariance import Covariance, refuse_impossible
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import Columns, FitsContents, read_fits
 from mirical.text import ascii_name, ascii_text, name_of_ascii
+from mirical.version import __version__
 
 Floats = NDArray[np.float64]
 
@@ -37,9 +37,7 @@ _SAME_STD = 1e-6
 
 def history(calibration: Calibration) -> list[str]:
     """Return the lines a FITS file carries on where its calibration comes from, in ASCII."""
-    lines = [
-        f"{simulated(calibration)}calibration {calibration.name}, by mirical {mirical.__version__}"
-    ]
+    lines = [f"{simulated(calibration)}calibration {calibration.name}, by mirical {__version__}"]
     lines += [f"{key}: {value}" for key, value in calibration.provenance.items()]
     if calibration.epochs:
         first = min(epoch for epoch, _ in calibration.epochs.values())
@@ -73,7 +71,7 @@ def write_covariance(
     """
     header = fits.Header()
     header["TITLE"] = ascii_text(("SIMULATED " if simulated else "") + about)[:68]
-    header["ORIGIN"] = f"mirical {mirical.__version__}"
+    header["ORIGIN"] = f"mirical {__version__}"
     header["SIMULATE"] = (simulated, "whether simulated rows are behind it")
     for line in lines:
         header.add_history(ascii_text(line))

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from stdatamodels.jwst import datamodels
 
-import mirical
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.model.pipeline_throughput import FUNCTIONS, Tables, relative_throughput
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import Columns, read_fits, save_model
 from mirical.text import ascii_text
+from mirical.version import __version__
 
 Floats = NDArray[np.float64]
 
@@ -117,7 +117,7 @@ def write_photom(rows: PhotomRows, about: About, path: Path) -> None:
         about.pedigree,
         about.useafter,
     )
-    meta.author, meta.reftype, meta.telescope = f"mirical {mirical.__version__}", "photom", "JWST"
+    meta.author, meta.reftype, meta.telescope = f"mirical {__version__}", "photom", "JWST"
     meta.instrument.name, meta.instrument.detector = "MIRI", "MIRIMAGE"
     meta.exposure.type, meta.exposure.p_exptype = "MIR_IMAGE", _EXPOSURES
     meta.photometry.pixelarea_steradians = float(PIXEL_SOLID_ANGLE.to_value("sr"))

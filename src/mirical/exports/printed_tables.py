@@ -10,13 +10,13 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table
 
-import mirical
 from mirical.calibration.calibration import Calibration, Query, simulated
 from mirical.conventions import FACTOR, FACTOR_TEXT, T0_MJD
 from mirical.exports.covariance_file import history
 from mirical.number_text import floats
 from mirical.storage.files import whole_file
 from mirical.text import ascii_text
+from mirical.version import __version__
 
 _BLANK = r"\nodata"
 
@@ -37,7 +37,7 @@ def factor_table(calibration: Calibration) -> QTable:
 def latex(calibration: Calibration) -> str:
     """Return Tables 8 and 7 as AASTeX deluxetables."""
     title = f"{simulated(calibration)}calibration of {calibration.name}, mirical"
-    lines = [f"{title} {mirical.__version__}", *history(calibration)]
+    lines = [f"{title} {__version__}", *history(calibration)]
     origin = "\n".join(f"% {ascii_text(line)}" for line in lines)
     return "\n\n".join([origin, _table_8(calibration), _table_7(calibration)]) + "\n"
 
@@ -160,7 +160,7 @@ def write_machine_readable(calibration: Calibration, path: Path) -> None:
     machine_readable(calibration).write(text, format="ascii.mrt")
     title = f"{simulated(calibration)}calibration factors of {calibration.name}"
     filled = text.getvalue().replace("Title:", f"Title: {ascii_text(title)}", 1)
-    filled = filled.replace("Authors:", f"Authors: mirical {mirical.__version__}", 1)
+    filled = filled.replace("Authors:", f"Authors: mirical {__version__}", 1)
     origin = "; ".join(map(ascii_text, history(calibration)))
     filled = filled.replace("Table:", f"Table: {origin}", 1)
     with whole_file(path) as beside:

@@ -11,7 +11,6 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-import mirical
 from mirical.bands import BANDS
 from mirical.errors import InputError
 from mirical.imaging.encircled_energy import (
@@ -26,6 +25,7 @@ from mirical.imaging.images import Image, read_image
 from mirical.imaging.model_psf import make_model, read_model
 from mirical.imaging.star_finding import Position, locate
 from mirical.tables.apertures import published_apertures
+from mirical.version import __version__
 
 _NAMES = ("r_a", "r_b1", "r_b2", "a_cor")
 _DESCRIPTIONS = {
@@ -156,7 +156,7 @@ def _describe(table: QTable) -> None:
 def _labelled(table: QTable, what: str, study: ApertureStudy) -> QTable:
     table.meta["title"] = f"{'SIMULATED: ' if study.simulated else ''}{what}"
     table.meta["origin"] = "mirical apertures: method of Gordon et al. 2025, section 2.1"
-    table.meta["version"] = f"mirical {mirical.__version__}"
+    table.meta["version"] = f"mirical {__version__}"
     if study.images:
         table.meta["sha256"] = dict(study.images)
     if study.simulated:

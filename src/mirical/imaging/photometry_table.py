@@ -10,12 +10,12 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-import mirical
 from mirical.bands import BANDS
 from mirical.conventions import COUNT_RATE
 from mirical.tables.apertures import RADII, Aperture
 from mirical.tables.columns import COLUMNS, Column
 from mirical.tables.duplicates import repeat_reason, repeated_rows
+from mirical.version import __version__
 
 _NOT_MEASURED = "model_flux", "model_flux_unc", "visit"
 _SHARPER = {
@@ -82,7 +82,7 @@ def photometry_table(rows: Sequence[dict[str, Any]], apertures: Mapping[str, Ape
     simulated = any(row.get("simulated") for row in rows)
     table.meta["title"] = f"{'SIMULATED p' if simulated else 'P'}hotometry of JWST images"
     table.meta["origin"] = "mirical photometry: method of Gordon et al. 2025, section 2.2"
-    table.meta["version"] = f"mirical {mirical.__version__}"
+    table.meta["version"] = f"mirical {__version__}"
     used = [band for band in BANDS if band in set(table["filter"]) and band in apertures]
     table.meta["apertures_pix"] = {band: list(apertures[band].radii) for band in used}
     for i, name in enumerate(RADII):

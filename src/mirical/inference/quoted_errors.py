@@ -70,7 +70,7 @@ def _average_ranks(draws: Floats) -> Floats:
     """
     ordered = np.sort(draws)
     below, up_to = (np.searchsorted(ordered, draws, side) for side in ("left", "right"))
-    return 0.5 * (below + up_to + 1)
+    return np.asarray(0.5 * (below + up_to + 1), dtype=float)
 
 
 def covariance(draws: Floats) -> Floats:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table, vstack
 
-import mirical
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.calibration.calibration import Calibration, Floats, Query
 from mirical.calibration.comparison import (
@@ -26,6 +26,7 @@ from mirical.errors import InputError
 from mirical.number_text import floats, rows_with
 from mirical.storage.files import whole_folder
 from mirical.tables.formats import write_ecsv
+from mirical.version import __version__
 
 _TITLES = {
     "factors": "calibration factors",
@@ -49,20 +50,25 @@ class Comparison:
         As `mirical.calibration.comparison.compare_factors` makes it.
     coefficients, subarrays : QTable
         As `compare_stated` and `compare_subarrays` make them.
-    curves : QTable
-        As `compare_curves` makes it.
     simulated : bool
         Whether one of the two rests on simulated rows.
     sentences : tuple of str
         Which bands only one of the two has.
+    pair : tuple of Calibration
+        Ours and theirs.
     """
 
     factors: QTable
     coefficients: QTable
     subarrays: QTable
-    curves: QTable
     simulated: bool
     sentences: tuple[str, ...]
+    pair: tuple[Calibration, Calibration]
+
+    @cached_property
+    def curves(self) -> QTable:
+        """As `compare_curves` makes it; seconds of work, so made when it is asked for."""
+        return _titled("curves", compare_curves(*self.pair), *self.pair)
 
 
 def compare(ours: Calibration, theirs: Calibration, mjd: Sequence[float] | None) -> Comparison:
@@ -81,26 +87,29 @@ def compare(ours: Calibration, theirs: Calibration, mjd: Sequence[float] | None)
         If they have no band in common, or an epoch cannot be one.
     """
     bands = shared_bands(ours, theirs)
-    simulated = ours.simulated or theirs.simulated
     tables = {
         "factors": compare_factors(ours, theirs, default_query(bands, mjd, ours.reference_mjd)),
         "coefficients": compare_stated(ours, theirs),
         "subarrays": compare_subarrays(ours, theirs),
-        "curves": compare_curves(ours, theirs),
     }
-    of = {"of_ours": record(ours), "of_theirs": record(theirs)}
-    for name, table in tables.items():
-        title = f"{_TITLES[name]} of {ours.name} and {theirs.name}"
-        stamp(table, {"simulated": simulated, "mirical": mirical.__version__} | of, title)
     return Comparison(
-        **tables,
-        simulated=simulated,
+        **{name: _titled(name, table, ours, theirs) for name, table in tables.items()},
+        simulated=ours.simulated or theirs.simulated,
+        pair=(ours, theirs),
         sentences=tuple(
             f"Only {one.name} has {', '.join(alone)}."
             for one in (ours, theirs)
             if (alone := [band for band in one.bands if band not in bands])
         ),
     )
+
+
+def _titled(name: str, table: QTable, ours: Calibration, theirs: Calibration) -> QTable:
+    """Return a table with its title and the provenance of both calibrations."""
+    known = {"simulated": ours.simulated or theirs.simulated, "mirical": __version__}
+    known |= {"of_ours": record(ours), "of_theirs": record(theirs)}
+    stamp(table, known, f"{_TITLES[name]} of {ours.name} and {theirs.name}")
+    return table
 
 
 def compare_curves(ours: Calibration, theirs: Calibration) -> QTable:

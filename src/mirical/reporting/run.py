@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 from astropy.table import QTable
 
-import mirical
 from mirical.calibration.comparison import compare_coefficients
 from mirical.calibration.draws import Draws
 from mirical.calibration.posterior import PosteriorCalibration, with_apertures
@@ -30,6 +29,7 @@ from mirical.inference.posterior_predictive import check_rows
 from mirical.inference.row_likelihood import log_likelihood_given_others
 from mirical.inference.sampling import Progress, sample, sample_prior
 from mirical.reporting import curves, run_tables
+from mirical.version import __version__
 
 _RECORDED = ("jax", "numpyro", "arviz-base", "numpy", "astropy")
 
@@ -116,7 +116,7 @@ def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int | float]:
         "photometry": observations.source,
         "photometry_sha256": observations.data_hash,
         "simulated": int(observations.simulated),
-        "mirical": mirical.__version__,
+        "mirical": __version__,
         **{name: _version(name) for name in _RECORDED},
     }
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-import mirical
 from mirical.errors import InputError, reading
 from mirical.model.cards import Card
 from mirical.rivals.fits import ARRAYS, Predictions
 from mirical.storage.files import whole_file
+from mirical.version import __version__
 
 Found = dict[float | None, Predictions]
 
@@ -32,7 +32,7 @@ class KeptRivals:
 
     def __init__(self, folder: Path, study: dict[str, Any]) -> None:
         self._folder = folder
-        self._study = study | {"mirical": mirical.__version__}
+        self._study = study | {"mirical": __version__}
 
     def load(self, card: Card) -> Found | None:
         """Return what a card's fits have predicted, by cut date; None if they were not made."""
