@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 from astropy.io import fits
 from astropy.table import Table
@@ -31,9 +32,16 @@ def says_simulated(path: Path) -> bool:
         return "SIMULAT" in repr(fits.getheader(path))
     if path.suffix == ".png":
         with Image.open(path) as picture:
-            return picture.text.get("Title") == "SIMULATED data"
+            # Beside the word stands the version, by which the rest of the record is there too.
+            said = picture.text
+            return said.get("Title") == "SIMULATED data" and bool(
+                {"mirical", "version"} & set(said)
+            )
     if path.suffix == ".npy":
         return json.loads(path.with_name(f"{path.name}.json").read_text())["simulated"]
+    if path.suffix == ".npz":
+        with np.load(path) as file:
+            return json.loads(str(file["study"]))["simulated"]
     if path.suffix == ".nc":
         with xr.open_datatree(path, engine="h5netcdf") as tree:
             return bool(tree.attrs["simulated"])

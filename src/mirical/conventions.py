@@ -33,5 +33,8 @@ FLUX = u.mJy
 FACTOR = u.MJy * u.pix * u.s / (u.DN * u.sr)
 """Unit of a calibration factor, (MJy/sr)/(DN/s/pixel)."""
 
+SIMULATED = "SIMULATED"
+"""Word that every output of simulated rows holds."""
+
 FACTOR_TEXT = "(MJy/sr)/(DN/s/pixel)"
 """The same unit as astronomers write it, for tables and axis labels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,31 @@ def test_simulated_programs_and_their_staged_fits_say_so(tmp_path: Path):
     assert silent(tmp_path) == []
     meta = Table.read(tmp_path / "staged" / "coefficients.ecsv", format="ascii.ecsv").meta
     assert meta["photometry"] == "photometry.ecsv" and len(meta["rows_mjd"]) == 2
+
+
+WALKS = {
+    "check": "test_round_trip.py",
+    "rivals": "test_round_trip.py",
+    "run": "test_round_trip.py",
+    "photometry": "test_photometry_command.py",
+    "mosaic": "test_mosaic.py",
+    "apertures": "../imaging/test_measured_apertures.py",
+    "sbc": "../validation/test_sbc.py",
+    **dict.fromkeys(("factors", "error", "compare", "apply", "export", "simulate", "staged"), ""),
+}
+"""File whose tests walk what a command writes; this one where none is named."""
+
+WITHOUT_ROWS = {"preflight": "writes no file", "fluxes": "of stars' spectra alone"}
+"""Commands whose output no rows are behind, and why."""
+
+
+def test_every_command_that_writes_is_walked(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = re.findall("^ {4}([a-z]+)\\b", capsys.readouterr().out, re.MULTILINE)
+    assert set(commands) == {*WALKS, *WITHOUT_ROWS}
+    here = Path(__file__)
+    for command, name in WALKS.items():
+        text = (here.parent / name if name else here).read_text(encoding="utf-8")
+        assert f'["{command}"' in text or f'"{command}": [' in text, command
+        assert "SIMULATED" in text if command == "mosaic" else "silent(" in text, command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import QTable
+from PIL import Image
 from stdatamodels.jwst import datamodels
 
 import mirical
@@ -25,6 +27,7 @@ from mirical.simulation.scenes import Background, Scene, exposure_time
 from mirical.tables.apertures import load_apertures, published_apertures
 from mirical.tables.calibration_factors import calibration_factors
 from mirical.tables.photometry import load_photometry
+from simulated_outputs import silent
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_table_holds_radii_corrections_and_covariance(made: Path):
     table = QTable.read(made / "out" / "apertures.ecsv", format="ascii.ecsv")
     assert table.meta["simulated"] is True
+    assert silent(made / "out") == []
+    with Image.open(made / "out" / "encircled.png") as picture:
+        assert json.loads(picture.text["sha256"]) == table.meta["sha256"]
+    assert "simulated_0_i2d.fits" in repr(fits.getheader(made / "out" / "apcorr.fits")["HISTORY"])
+    first, last = table.meta["images_mjd"]
+    assert 59720 < first <= last < 62000
     assert list(table["transition"].value) == pytest.approx([40, 2.2 * 27.25])
     assert list(table["filter"]) == ["F770W", "F2300C"]
     assert list(table["n_observations"]) == [3, 0]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from arviz_stats.ecdf_utils import get_pointwise_confidence_band, simulate_confidence_bands
+from PIL import Image
 
 from mirical.cli import main
 from mirical.errors import InputError
@@ -28,6 +29,7 @@ from mirical.validation.ranks import (
     spread_ranks,
 )
 from mirical.validation.replicates import DISTORTIONS, Distortion, Replicate, Study, tracked
+from simulated_outputs import silent
 
 CARD = """
 [term.factor.prior.A]
@@ -293,6 +295,9 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 def test_command_end_to_end(finished, capsys):
     command, folder, status = finished
     assert {path.name for path in folder.iterdir()} == {RANKS, "sbc.ecsv", "ranks.png"}
+    assert silent(folder) == []
+    with Image.open(folder / "ranks.png") as picture:
+        assert {"card_name", "design", "seed", "mirical"} <= set(picture.text)
     assert [line.get("replicate", "header") for line in lines(folder)] == ["header", 0, 1, 2, 3]
     before = (folder / RANKS).read_bytes()
     assert main(command) == status  # nothing is left to refit

@@ -1,14 +1,13 @@
 """Provenance of written files: run, card, data hash, seed, version, and whether simulated.
 
 A table carries it in its ``meta``, a FITS file in its header (`exports.covariance_file.history`), a
-figure in its PNG text, and an array, which has no room for it, in ``FILE.npy.json`` beside it.
+figure in its PNG text (`plotting.canvas.labelled`), and an array, which has no room for it, in
+``FILE.npy.json`` beside it.
 """
 
 from __future__ import annotations
 
 import json
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from astropy.time import Time
 from numpy.typing import NDArray
 
 from mirical.calibration.calibration import UNBELIEVABLE, Calibration
+from mirical.conventions import SIMULATED
 from mirical.storage.files import together, whole_file
 from mirical.tables.column_descriptions import description
 from mirical.version import __version__
@@ -34,10 +34,6 @@ _RECORDED = (
     "truth",
     "source",
 )
-SIMULATED = "SIMULATED"
-"""Word that every output of simulated rows holds."""
-
-_SIGNATURE_AND_HEADER = 33  # bytes of a PNG file before which no text may stand
 
 
 def run_record(attrs: Mapping[Any, Any]) -> dict[str, Any]:
@@ -90,19 +86,6 @@ def stamp(table: Table, about: Mapping[str, Any], title: str | None = None) -> N
         column = table[name]
         if not column.info.description:
             column.info.description = description(name) or None
-
-
-def labelled(picture: bytes, about: Mapping[str, Any]) -> bytes:
-    """Return a PNG file with a record as its text (iTXt chunks, a key each)."""
-    texts = {"Title": f"{SIMULATED} data"} if about.get("simulated") else {}
-    texts |= {key: json.dumps(value, ensure_ascii=False) for key, value in about.items()}
-    chunks = b"".join(_text_chunk(key, text) for key, text in texts.items())
-    return picture[:_SIGNATURE_AND_HEADER] + chunks + picture[_SIGNATURE_AND_HEADER:]
-
-
-def _text_chunk(key: str, text: str) -> bytes:
-    body = b"iTXt" + key.encode("latin-1", "replace")[:79] + b"\0\0\0\0\0" + text.encode("utf-8")
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def write_array(

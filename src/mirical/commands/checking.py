@@ -86,6 +86,7 @@ def rivals(options: argparse.Namespace) -> int:
     attrs = {str(key): value for key, value in posterior.attrs.items()}
     dates = forecast_dates(inputs, until)
     study = {name: attrs[name] for name in ("photometry_sha256", "jax", "numpyro")}
+    study |= {"simulated": bool(attrs["simulated"])}
     study |= {"seed": int(attrs["seed"]), "cuts": options.cuts, "dates": dates.tolist()}
     study |= {"chains": CHAINS, "looked_at": LOOKED_AT, "sampler": repr(SHORT)}
     results, progress = consoles()

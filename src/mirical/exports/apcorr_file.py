@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,9 @@ def write_apcorr(study: ApertureStudy, path: Path) -> None:
             rows += [(band, subarray, *numbers) for numbers in _corrections(estimate)]
     what = "SIMULATED " if study.simulated else ""
     about = f"{what}aperture corrections of MIRI imaging, by encircled energy"
-    _save(rows, about, _pedigree(study), path)
+    known = study.record()
+    lines = [f"{key}: {json.dumps(known[key])}" for key in ("sha256", "images_mjd") if key in known]
+    _save(rows, about, _pedigree(study), path, lines)
 
 
 KNOWN_FRACTIONS = (APERTURE_FRACTION, *ANNULUS_FRACTIONS)

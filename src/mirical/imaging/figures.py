@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps, rc_context
@@ -10,13 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mirical.bands import BANDS
-from mirical.plotting.canvas import INK, STYLE, blank, png
+from mirical.plotting.canvas import INK, STYLE, blank, labelled, png
 
 if TYPE_CHECKING:
     from mirical.imaging.measured_apertures import ApertureStudy
 
-
-from pathlib import Path
 
 from astropy.nddata import Cutout2D
 from astropy.visualization import simple_norm
@@ -38,9 +38,9 @@ _LARGEST = 600  # pixels drawn along a side of the whole image
 
 
 def draw_encircled(study: ApertureStudy) -> bytes:
-    """Return the figure as PNG."""
+    """Return the figure as PNG, the study's provenance in its text."""
     with rc_context(STYLE):
-        return png(encircled_figure(study))
+        return labelled(png(encircled_figure(study)), study.record())
 
 
 def encircled_figure(study: ApertureStudy) -> Figure:
@@ -97,7 +97,13 @@ def _draw_band(axes: Axes, study: ApertureStudy, band: str, rise: float, colour:
 
 
 def draw_picture(
-    image: Image, aperture: Aperture, found: Measurement, stem: str, folder: Path
+    image: Image,
+    aperture: Aperture,
+    found: Measurement,
+    stem: str,
+    about: Mapping[str, Any],
+    *,
+    folder: Path,
 ) -> None:
     """Write ``STEM.png`` into a folder: the whole image, and the star with what was summed.
 
@@ -112,12 +118,15 @@ def draw_picture(
     stem : str
         Name of the image without its ending, no other's; folders in it become part of the
         picture's own name.
+    about : mapping
+        Provenance, for the text of the PNG file.
     folder : Path
         An existing folder.
     """
     with rc_context(STYLE):
         name = stem.replace("/", "__")
-        (folder / f"{name}.png").write_bytes(png(picture(image, aperture, found, stem)))
+        drawn = png(picture(image, aperture, found, stem))
+        (folder / f"{name}.png").write_bytes(labelled(drawn, about))
 
 
 def picture(image: Image, aperture: Aperture, found: Measurement, stem: str) -> Figure:

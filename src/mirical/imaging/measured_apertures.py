@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -81,6 +82,20 @@ class ApertureStudy:
     simulated: bool
     images: Mapping[str, str] = field(default_factory=dict)
 
+    def record(self) -> dict[str, Any]:
+        """Return where the numbers come from, as tables and figure carry it."""
+        known: dict[str, Any] = {
+            "origin": "mirical apertures: method of Gordon et al. 2025, section 2.1",
+            "version": f"mirical {__version__}",
+        }
+        if self.images:
+            known["sha256"] = dict(self.images)
+        if self.span:
+            known["images_mjd"] = list(self.span)
+        if self.simulated:
+            known["simulated"] = True
+        return known
+
     def table(self) -> QTable:
         """Return one row a band: radii, correction, their scatter and covariance."""
         bands = [band for band in BANDS if band in self.estimates]
@@ -155,12 +170,7 @@ def _describe(table: QTable) -> None:
 
 def _labelled(table: QTable, what: str, study: ApertureStudy) -> QTable:
     table.meta["title"] = f"{'SIMULATED: ' if study.simulated else ''}{what}"
-    table.meta["origin"] = "mirical apertures: method of Gordon et al. 2025, section 2.1"
-    table.meta["version"] = f"mirical {__version__}"
-    if study.images:
-        table.meta["sha256"] = dict(study.images)
-    if study.simulated:
-        table.meta["simulated"] = True
+    table.meta |= study.record()
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -19,11 +19,12 @@ from mirical.imaging.images import Image, read_image
 from mirical.stars import STARS, star_key
 from mirical.tables.apertures import Aperture
 from mirical.text import one_line
+from mirical.version import __version__
 from mirical.workers import worker_pool
 
-Draw = Callable[[Image, Aperture, Measurement, str], None]
-"""Draws what was measured; the last argument is the file's name without its ending, which no
-other file of the call has (folders in it, if need be)."""
+Draw = Callable[[Image, Aperture, Measurement, str, Mapping[str, Any]], None]
+"""Draws what was measured; the last two arguments are the file's name without its ending, which
+no other file of the call has (folders in it, if need be), and the provenance of the picture."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ def row_of(path: Path, settings: Settings, name: str = "") -> dict[str, Any]:
             row["flag"] = "unknown_type"
             row["reason"] = f"no type is known of {row['name']!r}: give --star NAME=TYPE"
         if settings.draw is not None:
-            settings.draw(image, aperture, found, name.removesuffix(path.suffix))
+            stem = name.removesuffix(path.suffix)
+            settings.draw(image, aperture, found, stem, _provenance(row))
     except Unmeasurable as why:
         row |= {"flag": "unmeasured", "reason": str(why)}
     return row
@@ -145,6 +147,11 @@ def _described(image: Image, settings: Settings) -> dict[str, Any]:
         "inttime": exposure.integration_time,
         "simulated": exposure.simulated,
     }
+
+
+def _provenance(row: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("file", "file_hash", "name", "PID", "filter", "subarray", "time", "simulated")
+    return {key: row[key] for key in kept} | {"mirical": __version__}
 
 
 def _measured(image: Image, aperture: Aperture, found: Measurement) -> dict[str, Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import struct
 import warnings
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from mirical.conventions import SIMULATED
 
 STYLE: dict[str, Any] = {
     "font.family": ["STIXGeneral", "DejaVu Sans"],
@@ -44,6 +49,7 @@ OURS, PUBLISHED, WARNING = "#0072B2", "#D55E00", "#B00020"
 INK, GREY, SHADE = "#222222", "#777777", "#EFEFEF"
 
 _DPI = 160
+_SIGNATURE_AND_HEADER = 33  # bytes of a PNG file before which no text may stand
 _COLUMNS = 3
 
 
@@ -101,3 +107,16 @@ def png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def labelled(picture: bytes, about: Mapping[str, Any]) -> bytes:
+    """Return a PNG file with a record as its text (iTXt chunks, a key each)."""
+    texts = {"Title": f"{SIMULATED} data"} if about.get("simulated") else {}
+    texts |= {key: json.dumps(value, ensure_ascii=False) for key, value in about.items()}
+    chunks = b"".join(_text_chunk(key, text) for key, text in texts.items())
+    return picture[:_SIGNATURE_AND_HEADER] + chunks + picture[_SIGNATURE_AND_HEADER:]
+
+
+def _text_chunk(key: str, text: str) -> bytes:
+    body = b"iTXt" + key.encode("latin-1", "replace")[:79] + b"\0\0\0\0\0" + text.encode("utf-8")
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

@@ -20,7 +20,7 @@ from mirical.calibration.comparison import (
     default_query,
     shared_bands,
 )
-from mirical.calibration.provenance import labelled, record, stamp
+from mirical.calibration.provenance import record, stamp
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
 from mirical.number_text import floats, rows_with
@@ -189,7 +189,7 @@ def write_comparison(comparison: Comparison, folder: Path, audit: Table | None =
     InputError
         If the folder cannot be written.
     """
-    from mirical.plotting.canvas import png
+    from mirical.plotting.canvas import labelled, png
     from mirical.reporting.comparison_figures import curve_differences, reference_figure
 
     simulated = comparison.simulated

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from mirical.calibration.provenance import labelled, run_record
+from mirical.calibration.provenance import run_record
 from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import T0_MJD
 from mirical.number_text import rows_with, words
-from mirical.plotting.canvas import png
+from mirical.plotting.canvas import labelled, png
 from mirical.plotting.marks import OUTLIER
 from mirical.reporting import curves, figures
 from mirical.reporting.findings import (

@@ -9,7 +9,8 @@ from typing import Any
 
 from astropy.table import QTable
 
-from mirical.calibration.provenance import labelled, run_record, stamp
+from mirical.calibration.provenance import run_record, stamp
+from mirical.plotting.canvas import labelled
 from mirical.storage.files import whole_folder
 from mirical.tables.formats import write_ecsv
 

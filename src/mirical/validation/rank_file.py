@@ -37,7 +37,8 @@ class RankFile:
         """Add a replicate and write the file."""
         self.replicates[replicate.replicate] = replicate
         ordered = [self.replicates[k].as_dict() for k in sorted(self.replicates)]
-        lines = [json.dumps(record) for record in (self._header, *ordered)]
+        first = {"simulated": True, **self._header}
+        lines = [json.dumps(record) for record in (first, *ordered)]
         with whole_file(self.path) as beside:
             beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

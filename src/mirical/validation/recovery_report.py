@@ -14,11 +14,22 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS, IMAGING_BANDS
-from mirical.plotting.canvas import GREY, OURS, PUBLISHED, SHADE, STYLE, blank, legend_below, png
+from mirical.plotting.canvas import (
+    GREY,
+    OURS,
+    PUBLISHED,
+    SHADE,
+    STYLE,
+    blank,
+    labelled,
+    legend_below,
+    png,
+)
 from mirical.storage.files import whole_folder
 from mirical.tables.formats import write_ecsv
 from mirical.validation.recovery import METHODS
 from mirical.validation.scores import DAYS, SUBARRAYS, Score
+from mirical.version import __version__
 
 Record = dict[str, Any]
 
@@ -52,6 +63,7 @@ def write_summary(records: Sequence[Record], folder: Path) -> Table:
     criteria = criteria_table(records, coverage, parameters)
     figure = coverage_figure(coverage)
     known = {"simulated": True, "programs": len(records), "seeds": [r["seed"] for r in records]}
+    known["mirical"] = __version__
     with whole_folder(folder) as beside:
         for name, table in (
             ("coverage", coverage),
@@ -60,7 +72,7 @@ def write_summary(records: Sequence[Record], folder: Path) -> Table:
         ):
             table.meta |= known
             write_ecsv(table, beside / f"{name}.ecsv")
-        (beside / "coverage.png").write_bytes(png(figure))
+        (beside / "coverage.png").write_bytes(labelled(png(figure), known))
     return criteria
 
 

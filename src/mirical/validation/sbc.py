@@ -156,7 +156,7 @@ def assess(study: Study, ranks: RankFile, replicates: int) -> Outcome:
     table["p_value"], table["p_family"] = p, np.minimum(p * len(places), 1.0)
     table["passes"] = table["p_family"] > FALSE_ALARM
     table.meta |= {
-        "title": "Rank tests of a simulation-based calibration",
+        "title": "SIMULATED: rank tests of a simulation-based calibration",
         "simulated": True,
         "false_alarm": FALSE_ALARM,
         "replicates": len(done),

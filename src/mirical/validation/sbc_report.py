@@ -19,6 +19,7 @@ from mirical.plotting.canvas import (
     STYLE,
     WARNING,
     label_below,
+    labelled,
     legend_below,
     panels,
     png,
@@ -40,7 +41,8 @@ def write_outcome(outcome: Outcome, folder: Path) -> None:
     """
     with whole_folder(folder) as beside:
         write_ecsv(outcome.table, beside / "sbc.ecsv")
-        (beside / "ranks.png").write_bytes(png(rank_figure(outcome)))
+        picture = labelled(png(rank_figure(outcome)), outcome.table.meta)
+        (beside / "ranks.png").write_bytes(picture)
 
 
 @rc_context(STYLE)
