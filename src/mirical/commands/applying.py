@@ -157,7 +157,8 @@ def _add_error(parsers: argparse._SubParsersAction) -> None:
         "--covariance",
         metavar="FILE",
         type=Path,
-        help="write the relative covariance: FILE.npy, or FILE.fits with its parts",
+        help="write the relative covariance: FILE.npy, its provenance beside it in FILE.npy.json, "
+        "or FILE.fits with its parts",
     )
     parser.add_argument("--out", metavar="E.ecsv", type=Path, help="write the parts as a table")
     parser.set_defaults(command=error)

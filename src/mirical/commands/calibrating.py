@@ -279,10 +279,14 @@ def _add_factors(parsers: argparse._SubParsersAction) -> None:
         "--covariance",
         metavar="FILE",
         type=Path,
-        help="write the points' covariance: FILE.npy, or FILE.fits with points and provenance",
+        help="write the points' covariance: FILE.npy, its provenance beside it in FILE.npy.json, "
+        "or FILE.fits, which holds points and provenance itself",
     )
     parser.add_argument(
-        "--draws", metavar="FILE.npy", type=Path, help="write all draws, a row a draw"
+        "--draws",
+        metavar="FILE.npy",
+        type=Path,
+        help="write all draws, a row a draw, and FILE.npy.json",
     )
     parser.add_argument("--out", metavar="C.ecsv", type=Path, help="write the answer as a table")
     parser.set_defaults(command=factors)
