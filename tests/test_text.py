@@ -16,7 +16,6 @@ from mirical.text import (
     ascii_name,
     ascii_text,
     drawn_text,
-    latex_text,
     name_of_ascii,
     one_line,
 )
@@ -68,11 +67,6 @@ def test_a_stored_name_comes_back(name: str):
 def test_names_other_software_stored_are_left_alone():
     assert name_of_ascii("HD 2811") == "HD 2811"
     assert name_of_ascii(r"C:\users") == r"C:\users"  # no escape of ours
-
-
-def test_latex_sets_every_character_as_it_stands():
-    assert latex_text(r"\input{x} a_b%&#") == r"\textbackslash{}input\{x\} a\_b\%\&\#"
-    assert latex_text("$x^{$ ~") == r"\$x\textasciicircum{}\{\$ \textasciitilde{}"
 
 
 @given(TEXTS)

@@ -1,4 +1,4 @@
-"""Text from files made safe to print: one line, ASCII for FITS, escaped for LaTeX and figures.
+"""Text from files made safe to print: one line, ASCII for FITS and LaTeX, escaped for figures.
 
 A star's name, a title or a file's name is never markup and never moves a cursor: readers
 pass what they read through `one_line`, and writers pass it on through the function of their
@@ -26,21 +26,6 @@ _ASCII_SIGNS = {
     "“": '"',
     "”": '"',
     "·": "-",
-}
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
 }
 
 
@@ -107,11 +92,6 @@ def name_of_ascii(stored: str) -> str:
         return stored.encode("ascii").decode("unicode_escape")
     except (UnicodeEncodeError, UnicodeDecodeError):  # not one of ours
         return stored
-
-
-def latex_text(text: str) -> str:
-    """Return a text that LaTeX sets as it stands, in ASCII: no character of it is a command."""
-    return "".join(_LATEX.get(c, c) for c in ascii_text(text))
 
 
 def drawn_text(text: str, longest: int | None = None) -> str:

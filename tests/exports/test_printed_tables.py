@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from drawn import drawn_calibration
+from drawn import drawn_calibration, write_drawn
 from mirical.calibration.published import PublishedCalibration
+from mirical.cli import main
 from mirical.exports.printed_tables import factor_table, latex, write_machine_readable
 
 PUBLISHED, DRAWN = PublishedCalibration(), drawn_calibration()
@@ -39,6 +40,18 @@ def test_a_name_stays_in_the_comment_and_the_title(tmp_path: Path):
     write_machine_readable(named, path)
     lines = path.read_text(encoding="ascii").splitlines()
     assert lines[0] == r"Title: SIMULATED calibration factors of r\xe9f \\input{x}"
+
+
+def test_a_run_named_like_commands_is_only_named_in_comments(tmp_path: Path):
+    name = r"\input{x} a_b%&#"
+    write_drawn(tmp_path / name)
+    out = tmp_path / "table.tex"
+    assert main(["export", str(tmp_path / name), "--to", "latex", str(out)]) == 0
+    lines = out.read_text(encoding="ascii").splitlines()
+    assert lines[0].startswith(f"% SIMULATED calibration of {name}, mirical ")
+    # All after the first % of a line is a comment; no other line holds what the name does.
+    named = [line for line in lines if "input" in line or "a_b" in line]
+    assert named and all(line.startswith("% ") for line in named)
 
 
 @pytest.mark.parametrize("calibration", [PUBLISHED, DRAWN], ids=["published", "drawn"])
