@@ -94,7 +94,14 @@ def writing(pipe: Console) -> None:
         assert said(pipe, r"the report is being written, \d+ s so far")
 
 
-@pytest.mark.parametrize("work", [draws, fits, replicates, images, writing])
+def several_works(pipe: Console) -> None:
+    with WorkWatch("reading", pipe) as watch:
+        assert said(pipe, r"reading, \d+ s so far")
+        watch.turn_to("resampling")
+        assert said(pipe, r"resampling, \d+ s so far")
+
+
+@pytest.mark.parametrize("work", [draws, fits, replicates, images, writing, several_works])
 def test_other_work_is_told_of(work: Callable[[Console], None], pipe: Console):
     work(pipe)
 
@@ -104,3 +111,10 @@ def test_a_terminal_has_bars_and_no_lines():
     with ChainWatch(SAMPLER, console) as watch:
         watch.advance(0, 450, 0)
     assert "450/1500" in console.file.getvalue() and "steps" not in console.file.getvalue()
+
+
+def test_a_terminal_is_shown_what_is_done():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with WorkWatch("reading", console) as watch:
+        watch.turn_to("resampling")
+    assert "resampling" in console.file.getvalue() and "so far" not in console.file.getvalue()

@@ -155,16 +155,19 @@ def mosaic(options: argparse.Namespace) -> int:
         )
     check_outputs([options.out], inputs=options.exposures, parents=True)
     results, progress = consoles()
-    with progress.status("reading", spinner="line") as status:
+    from mirical.commands.progress import WorkWatch
+
+    count = f"{len(options.exposures)} exposures"
+    with WorkWatch(f"reading {count}", progress) as watch:
         from mirical.imaging.background import subtract_background
         from mirical.imaging.dithers import open_exposures
         from mirical.imaging.mosaics import mosaic, save_mosaic
 
         models = open_exposures(options.exposures)
         if options.background == "custom":
-            status.update("subtracting the background")
+            watch.turn_to(f"subtracting the background of {count}")
             models = subtract_background(models, radius)
-        status.update(f"resampling {len(models)} exposures")
+        watch.turn_to(f"resampling {count}")
         made = mosaic(models)
         save_mosaic(made, options.out)
     rows, columns = made.data.shape

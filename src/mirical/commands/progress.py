@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    SpinnerColumn,
     Task,
     TaskID,
     TextColumn,
@@ -65,12 +66,11 @@ class _Shown:
     def _lines(self) -> list[str]:
         """Return a plain line a task that is not done; what is next where all are."""
         tasks = list(self._display.tasks)
-        if not tasks and self._counted:
+        if not tasks:
             return [f"starting, {time.monotonic() - self._begun:.0f} s so far"]
         going = [self._line(task) for task in tasks if not task.finished]
-        return going or [f"{self._next}, {time.monotonic() - self._begun:.0f} s so far"]
-
-    _next, _counted = "all steps are done; the results are being made", True
+        seconds = time.monotonic() - self._begun
+        return going or [f"all steps are done; the results are being made, {seconds:.0f} s so far"]
 
     def _line(self, task: Task) -> str:
         return f"{task.description}: {self._progress_of(task)}"
@@ -236,19 +236,31 @@ class _CountWatch(_Shown):
 
 
 class WorkWatch(_Shown):
-    """Plain lines that say what is going on where its steps cannot be counted.
+    """A spinner, or plain lines, that say what is going on where steps cannot be counted.
 
     Parameters
     ----------
     what : str
         What is done meanwhile.
     console : Console
-        Where to print; a terminal shows nothing.
+        Where to draw, or to print lines if it is not a terminal.
     """
 
     def __init__(self, what: str, console: Console) -> None:
-        self._display = Progress(console=console)
-        self._next, self._counted = what, False
+        self._display = Progress(
+            SpinnerColumn("line"),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+            transient=True,
+        )
+        self._task = self._display.add_task(what, total=None)
+
+    def turn_to(self, what: str) -> None:
+        """Say from now on that something else is done."""
+        self._display.update(self._task, description=what)
+
+    def _line(self, task: Task) -> str:
+        return f"{task.description}, {time.monotonic() - self._begun:.0f} s so far"
 
 
 def watched(steps: Iterable[_Step], what: str, total: int, console: Console) -> Iterator[_Step]:
