@@ -142,7 +142,10 @@ def clustered(
     np.put_along_axis(drawn[1:], chosen, 1.0, axis=1)
     sizes = np.bincount(visit, minlength=n_visits)
     counts = (drawn @ (visit[:, None] == np.arange(n_visits))).astype(int)
-    tail = hypergeom.logsf(counts - 1, n_rows, sizes, n_wrong)
+    # The same few pairs of count and size stand there again and again, and each takes SciPy long.
+    pairs, place = np.unique(counts * (n_rows + 1) + sizes, return_inverse=True)
+    count, size = np.divmod(pairs, n_rows + 1)
+    tail = hypergeom.logsf(count - 1, n_rows, size, n_wrong)[place.reshape(counts.shape)]
     least = tail.min(axis=1)
     below, same = least[1:] < least[0] - 1e-9, np.abs(least[1:] - least[0]) <= 1e-9
     above = (below.sum() + random.uniform() * (1 + same.sum())) / (1 + replicates)
