@@ -4,7 +4,8 @@
 
 Runs each command once with either version, in folders of the same names, and compares what they
 print and write. Differences of creation dates, of checksums that follow from them and of the
-texts inside pictures do not count; pages (HTML) and printed text may be reworded, and their differing lines are listed.
+texts inside pictures do not count; pages (HTML) and printed text may be reworded, and their
+differing lines are listed.
 """
 
 from __future__ import annotations
@@ -71,7 +72,6 @@ FLUXES = GRID.replace(
     "# - {name: ifluxunc, unit: DN / s, datatype: float64}\n# schema",
 ).replace("filter subarray mjd\n", "filter subarray mjd iflux ifluxunc\n")
 FLUXES = re.sub(r"^(F\w+ \w+ [\d.]+)$", r"\1 1000.0 5.0", FLUXES, flags=re.M)
-WORDED = (".html", ".txt")
 DATED = {"DATE", "CHECKSUM", "DATASUM", "DATE-OBS"}
 
 
@@ -114,17 +114,18 @@ def difference(old: Path, new: Path) -> str:
     """Return in a line how two files differ; empty if they do not."""
     if old.read_bytes() == new.read_bytes():
         return ""
-    if old.suffix == ".nc":
-        return _trees(old, new)
-    if old.suffix == ".png":
-        return "" if np.array_equal(imread(old), imread(new)) else "PIXELS"
-    if old.suffix == ".fits":
-        return _fits(old, new)
-    if old.suffix in WORDED:
-        return "REWORDED"
+    compare = {".nc": _trees, ".fits": _fits, ".png": _pictures, ".html": _texts, ".txt": _texts}
     if old.name == "manifest.json":
         return "" if _names(old) == _names(new) else "names of files"
-    return "DIFFERS"
+    return compare.get(old.suffix, lambda *_: "DIFFERS")(old, new)
+
+
+def _pictures(old: Path, new: Path) -> str:
+    return "" if np.array_equal(imread(old), imread(new)) else "PIXELS"
+
+
+def _texts(old: Path, new: Path) -> str:
+    return "REWORDED"
 
 
 def _trees(old: Path, new: Path) -> str:
