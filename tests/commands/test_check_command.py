@@ -42,7 +42,9 @@ def test_a_check_leaves_a_page_tables_and_figures(checked: tuple[int, Path]):
 
 def test_every_row_star_and_band_has_its_line(checked: tuple[int, Path]):
     _, folder = checked
-    assert len(table(folder, "loo")) == 30 == len(table(folder, "points"))
+    points = table(folder, "points")
+    assert len(table(folder, "loo")) == 30 == len(points)
+    assert points["time"].unit == "yr" and 0 < points["time"].min() < points["time"].max() < 1
     stars = set(table(folder, "anomalies")["name"])
     assert stars == {"16 Cyg B", "2MASS J17430448+6655015", "G 191-B2B"}
     assert len(table(folder, "influence")) == 3 * 9

@@ -25,6 +25,7 @@ from mirical.checking.quantities import (
 from mirical.checking.score_directions import PARAMETERS, slopes
 from mirical.checking.star_refits import CHAINS, without_stars
 from mirical.checking.verdict import QUESTIONS
+from mirical.conventions import T0_MJD
 from mirical.inference.jobs import Inputs
 from mirical.inference.leave_one_out import stored_leave_one_out
 from mirical.model.design import Design
@@ -207,7 +208,8 @@ def point_table(posterior: xr.DataTree, design: Design, parameters: dict[str, Fl
     table["off_unc"] = 100 * sigma * u.percent
     for name, values in parameters.items():
         table[name] = values
-    table[TIME] = np.asarray(design.elapsed) / 365.25
+    table[TIME] = np.asarray(design.elapsed) / 365.25 * u.yr
+    table[TIME].info.description = f"Time since MJD {T0_MJD:.0f}"
     table["off"].info.description = "ln C beyond time law, subarray, star and visit"
     table.meta["title"] = "Rows beside what they may depend on"
     return table
