@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -103,3 +105,14 @@ def test_ranks_are_the_library_s_ties_included():
     expected -= expected.mean(axis=0)
     expected *= half_width(draws) / expected.std(axis=0, ddof=1)
     np.testing.assert_array_equal(normal_image(draws), expected)
+
+
+def test_a_covariance_has_the_quoted_errors_on_its_diagonal():
+    draws = np.random.default_rng(3).gamma(2.0, size=(50, 3))
+    np.testing.assert_allclose(np.diag(covariance(draws)), half_width(draws) ** 2, rtol=1e-12)
+
+
+def test_a_scatter_may_be_zero_in_some_draws():
+    # Half of the probability at zero: the normal half holds 36.5 % of its own within the interval.
+    expected = NormalDist().inv_cdf(2 * NormalDist().cdf(1) - 1)
+    assert scatter_half_width(np.array([0.0, 1.0])) == pytest.approx(expected, rel=1e-6)
