@@ -86,8 +86,9 @@ def _write_or_rescue(run: Run, folder: Path) -> None:
     except Unwritable as error:
         reason = error.reason
     where = f"{folder}: cannot be written ({reason}), and is as it was"
-    for place in (Path(tempfile.gettempdir()), cache_folder()):
+    for find in (tempfile.gettempdir, cache_folder):
         try:
+            place = Path(find())  # Python looks for a temporary folder that has room
             place.mkdir(parents=True, exist_ok=True)
             kept = Path(tempfile.mkdtemp(prefix=f"mirical-{folder.name}-", dir=place))
         except OSError:

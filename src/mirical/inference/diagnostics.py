@@ -143,8 +143,10 @@ def blame_rows(verdict: Verdict, disagreeing: Sequence[str]) -> Verdict:
     if verdict.believable:
         return replace(verdict, sentences=(*verdict.sentences, *told))
     rest = (
-        f"The chains cannot settle such rows (R-hat of {verdict.worst_rhat_of} is "
-        f"{verdict.worst_rhat:.3f}); longer ones would not help before the rows are corrected."
+        f"With such rows the chains do not converge (R-hat of {verdict.worst_rhat_of} is "
+        f"{verdict.worst_rhat:.3f}, the Monte-Carlo error of the mean of {verdict.mean_noise_of} "
+        f"{verdict.mean_noise:.1%} of its error); longer ones would not help before the rows are "
+        "corrected."
     )
     return replace(verdict, sentences=(*told, rest))
 

@@ -55,7 +55,7 @@ class Disagreement:
             f"{self.others} in {', '.join(self.bands)}; the card's priors allow "
             f"{self.allowed:.2g} times, either way. Usual causes: count rates in another unit or "
             "aperture, a predicted flux in another unit or of another star, a wrong filter. "
-            "Correct the rows of that star, or flag them."
+            "Correct the rows of the star at fault, or leave them out."
         )
 
 

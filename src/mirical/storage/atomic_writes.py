@@ -21,7 +21,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from mirical.errors import InputError
 from mirical.interrupts import uninterrupted
 from mirical.storage.disk import exchange, lock, sync, sync_folder
 
@@ -88,6 +90,8 @@ class Hidden:
     ------
     OSError
         If it cannot be made.
+    InputError
+        If a killed process left a damaged journal there.
     """
 
     def __init__(self, parent: Path) -> None:
@@ -107,13 +111,25 @@ class Hidden:
 
 
 def settle(path: Path) -> None:
-    """Finish or remove what killed processes have left of a file or folder."""
+    """Finish or remove what killed processes have left of a file or folder.
+
+    Raises
+    ------
+    InputError
+        If what is to be finished is not known, as a journal is damaged.
+    """
     for place in (path.parent, path):
         sweep(place)
 
 
 def sweep(place: Path) -> None:
-    """Finish or remove the hidden folders of a place that no living process holds."""
+    """Finish or remove the hidden folders of a place that no living process holds.
+
+    Raises
+    ------
+    InputError
+        If the journal of one is damaged.
+    """
     with suppress(OSError):  # another's place: what lies there does no harm
         for path in sorted(place.glob(".mirical-*")):
             held = _abandoned(path)
@@ -175,11 +191,26 @@ class _Journal:
 
     @classmethod
     def read(cls, place: Path) -> _Journal | None:
-        """Return the journal of a hidden folder; None if there is none."""
+        """Return the journal of a hidden folder; None if there is none.
+
+        Raises
+        ------
+        InputError
+            If it is damaged: it is written in one step, so no command left it so, and what was
+            moved already is not known.
+        """
         try:
             told = json.loads((place / _JOURNAL).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except (ValueError, RecursionError):  # no JSON, no UTF-8; ten thousand brackets
+            told = {}
+        if not (_has_form(told, _FORM) and told["places"]):
+            raise InputError(
+                f"{place}: its file {_JOURNAL!r} is damaged, which says where the outputs of a "
+                "command that was killed belong; move what you need out of it, remove this folder "
+                "and give the command again."
+            )
         return cls(
             [Path(one) for one in told["places"]],
             [Move(**one) for one in told["moves"]],
@@ -189,6 +220,25 @@ class _Journal:
     def withdraw(self) -> None:
         """Make it hold no more."""
         (self.places[0] / _JOURNAL).unlink()
+
+
+_FORM = {
+    "places": [str],
+    "moves": [{"staged": str, "target": str, "inode": int}],
+    "folders": [{"staged": str, "target": str, "former": [str], "new": [str]}],
+}
+"""Of a journal: a list has one form for all its entries."""
+
+
+def _has_form(told: object, form: Any) -> bool:
+    """Return whether what was read from JSON has a form."""
+    if isinstance(form, list):
+        return isinstance(told, list) and all(_has_form(one, form[0]) for one in told)
+    if isinstance(form, dict):
+        if not isinstance(told, dict) or told.keys() != form.keys():
+            return False
+        return all(_has_form(told[key], form[key]) for key in form)
+    return isinstance(told, form)
 
 
 def _make(journal: _Journal) -> None:

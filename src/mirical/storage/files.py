@@ -71,6 +71,13 @@ class _Outputs:
                 return staged / path.relative_to(target)
         return None
 
+    def asked(self, path: Path) -> Path:
+        """Return the place of a path in a folder that is being made, another as it is."""
+        for staged, target, _ in self.folders:
+            if staged in path.parents:
+                return target / path.relative_to(staged)
+        return path
+
     def file(self, staged: Path, target: Path) -> None:
         """Take note of a file that is whole."""
         if target.exists() and not target.is_file():
@@ -197,7 +204,7 @@ def whole_file(path: Path, suffix: str = "") -> Iterator[Path]:
     """
     if not path.name.endswith(suffix):
         raise InputError(f"{path}: expected a file name that ends with {suffix}.")
-    with together() as outputs, _refusing(path):
+    with together() as outputs, _refusing(outputs.asked(path)):
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise InputError(f"{path}: is a folder; give the name of a file to write.")
