@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from astropy.table import QTable, Table
 
 from mirical.calibration.audit import PARTS
+from mirical.calibration.manifest import write_manifest
+from mirical.calibration.store import read_run
 from mirical.cli import main
-
-SHORT = ["--chains", "2", "--warmup", "100", "--draws", "60"]
+from mirical.inference.posterior import write_posterior
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("check") / "table5"
-    main(["run", *SHORT, "--out", str(folder)])
-    return folder
+def run(short_run: Path) -> Path:
+    return short_run
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,22 @@ def test_the_parts_of_the_audit_sum_to_the_difference(run: Path, tmp_path: Path,
     assert "from published; most by" in capsys.readouterr().out
 
 
+def write_few_draws(run: Path, folder: Path) -> None:
+    """Write a run of eight draws of each chain of another."""
+    for name in ("job.toml", "hierarchical.toml"):
+        shutil.copy(run / name, folder / name)
+    tree = read_run(run).posterior
+    fewer = {
+        name: node.to_dataset().isel(draw=slice(8), missing_dims="ignore")
+        for name, node in tree.children.items()
+    }
+    cut = xr.DataTree.from_dict(fewer)
+    cut.attrs = tree.attrs
+    write_posterior(cut, folder / "posterior.nc")
+    (folder / "diagnostics.json").write_text('{"believable": false}')
+    write_manifest(folder, {})
+
+
 MISTAKES = {
     "check nowhere": "mirical: run 'nowhere' does not exist",
     "check {run} --draws 10": "mirical: check: --draws is 10; expected at least 50.",
@@ -107,9 +124,7 @@ def test_a_mistake_is_one_sentence(
     run: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
 ):
     if "{few}" in command:
-        few = ["--chains", "2", "--warmup", "100", "--draws", "8", "--out", str(tmp_path)]
-        main(["run", *few])
-        capsys.readouterr()
+        write_few_draws(run, tmp_path)
     assert main(command.format(run=run, few=tmp_path).split()) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and MISTAKES[command] in err
