@@ -20,7 +20,7 @@ from mirical.inference.posterior import write_posterior
 from mirical.products.calibration import UNBELIEVABLE, Query
 from mirical.products.posterior_calibration import APERTURE_ERROR, PosteriorCalibration
 from mirical.products.run_manifest import EARLIER, MANIFEST, write_manifest
-from mirical.products.stored_runs import open_calibration, read_run
+from mirical.products.stored_runs import open_calibration, read_run, run_folder
 
 QUERY = Query.of(["F770W", "F2550W"], "FULL", 60000.0)
 ANSWER = drawn_calibration().at(QUERY)
@@ -45,6 +45,19 @@ def test_a_whole_folder_gives_the_calibration_that_was_written(run: Path):
     assert manifest["version"] == 2 and manifest["simulated"] == 1 and manifest["card"] == "made"
     files = {"posterior.nc", "diagnostics.json", "job.toml", "coefficients.ecsv"}
     assert set(manifest["sha256"]) == files
+
+
+def test_a_folder_here_comes_before_one_under_reports_and_gives_its_name(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(run, tmp_path / "reports" / "drawn")
+    monkeypatch.chdir(tmp_path)
+    assert run_folder("drawn") == Path("drawn")
+    monkeypatch.chdir(run)
+    assert open_calibration(".").name == "drawn"
+    shutil.rmtree(run)
+    monkeypatch.chdir(tmp_path)
+    assert run_folder("drawn") == Path("reports/drawn")
 
 
 def test_opening_a_run_loads_no_sampler(run: Path):
