@@ -29,6 +29,7 @@ SHARING = {"test_run.py": "short run", "test_check_command.py": "short run"}
 """Files whose tests share what takes long to make, and so a process."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one process, and files that share a fixture together."""
     for item in items:

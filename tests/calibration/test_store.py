@@ -18,7 +18,7 @@ from mirical.calibration.calibration import UNBELIEVABLE, Query
 from mirical.calibration.draws import APERTURE_ERROR
 from mirical.calibration.manifest import EARLIER, MANIFEST, write_manifest
 from mirical.calibration.posterior import PosteriorCalibration
-from mirical.calibration.store import open_calibration, read_run
+from mirical.calibration.store import open_calibration, read_run, run_folder
 from mirical.cli import main
 from mirical.errors import InputError
 from mirical.inference.posterior import write_posterior
@@ -46,6 +46,19 @@ def test_a_whole_folder_gives_the_calibration_that_was_written(run: Path):
     assert manifest["version"] == 2 and manifest["simulated"] == 1 and manifest["card"] == "made"
     files = {"posterior.nc", "diagnostics.json", "job.toml", "coefficients.ecsv"}
     assert set(manifest["sha256"]) == files
+
+
+def test_a_folder_here_comes_before_one_under_reports_and_gives_its_name(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(run, tmp_path / "reports" / "drawn")
+    monkeypatch.chdir(tmp_path)
+    assert run_folder("drawn") == Path("drawn")
+    monkeypatch.chdir(run)
+    assert open_calibration(".").name == "drawn"
+    shutil.rmtree(run)
+    monkeypatch.chdir(tmp_path)
+    assert run_folder("drawn") == Path("reports/drawn")
 
 
 def test_opening_a_run_loads_no_sampler(run: Path):

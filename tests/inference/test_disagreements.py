@@ -48,6 +48,40 @@ def test_a_slip_of_unit_or_aperture_is_told_with_stars_bands_and_ratio(table5):
     assert "count rates in another unit or aperture" in sentence
 
 
+def scaled_in(design, band: str, star: str, factor: float):
+    """Return the design with one star's rows in one band giving a factor so many times as large."""
+    there = np.asarray(design.band) == design.bands.index(band)
+    mine = (np.asarray(design.star) == design.stars.index(star)) & there
+    return replace(design, log_factor=design.log_factor + np.log(factor) * mine)
+
+
+def test_the_ratio_is_to_the_median_of_the_others_where_it_is_largest(table5):
+    design, prior = table5
+    wrong = scaled_in(scaled_in(design, "F1130W", "16 Cyg B", 7.0), "F1500W", "16 Cyg B", 20.0)
+    (found,) = disagreements(wrong, prior)
+    assert found.bands == ("F1130W", "F1500W")
+    rows = np.asarray(wrong.band) == wrong.bands.index("F1500W")
+    rows &= np.asarray(wrong.log_factor_unc) < 1
+    stars, factors = np.asarray(wrong.star)[rows], np.asarray(wrong.log_factor)[rows]
+    levels = {wrong.stars[s]: np.median(factors[stars == s]) for s in set(stars.tolist())}
+    mine = levels.pop("16 Cyg B")
+    assert found.ratio == pytest.approx(np.exp(mine - np.median(list(levels.values()))), rel=1e-9)
+
+
+def test_the_worst_is_told_first(table5):
+    design, prior = table5
+    wrong = scaled_in(scaled_in(design, "F1130W", "16 Cyg B", 7.0), "F1500W", "G 191-B2B", 20.0)
+    assert [one.star for one in disagreements(wrong, prior)] == ["G 191-B2B", "16 Cyg B"]
+
+
+def test_what_is_allowed_is_what_999_of_1000_prior_draws_stay_below(table5):
+    design, _ = table5
+    mine = np.asarray(design.star) == design.stars.index("16 Cyg B")
+    prior = {"expected": np.linspace(0, 1, 1001)[:, None] * mine}
+    (found,) = disagreements(scaled(design, "16 Cyg B", 7.0), prior)
+    assert found.allowed == pytest.approx(np.exp(0.999), rel=1e-9)
+
+
 def test_rows_that_are_left_out_disagree_with_nobody(table5):
     design, prior = table5
     mine = np.asarray(design.star) == design.stars.index("16 Cyg B")

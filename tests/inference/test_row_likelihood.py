@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
@@ -28,8 +30,29 @@ def test_the_gradient_gives_what_the_rows_covariance_gives():
 def test_every_draw_of_every_chain_has_its_own():
     """Chains of equal draws differ only in which rows are drawn as outliers."""
     design, sites = drawn_design(0)
+    sites = sites | {"outlier_fraction": np.array([0.5])}  # of which some rows may be either
     chains = {name: np.stack([value, value]) for name, value in sites.items()}
     found = log_likelihood_given_others(chains, design, CARD, seed=3)
     again = log_likelihood_given_others(chains, design, CARD, seed=3)
     assert found.shape == (2, 1, len(design.rows)) and np.all(np.isfinite(found))
     np.testing.assert_array_equal(found, again)
+    assert np.any(found[0] != found[1])
+
+
+def test_each_chain_is_conditioned_on_its_own_draws_and_on_the_rows_far_off():
+    """One row is far off and outliers are rare: chance has no say in which rows are outliers."""
+    design, one = drawn_design(0, 3)
+    two = drawn_design(1, 3)[1] | {"expected": one["expected"]}
+    outlier = np.zeros(len(design.rows))
+    outlier[3] = 1.0
+    design = replace(design, log_factor=one["expected"][0] + outlier)
+    both = [sites | {"outlier_fraction": np.array([1e-6])} for sites in (one, two)]
+    chains = {name: np.stack([sites[name] for sites in both]) for name in one}
+    found = log_likelihood_given_others(chains, design, CARD, seed=3)
+    blocks = make_blocks(design, colour_correlation(design, CARD))
+    for sites, chain in zip(both, found[:, 0], strict=True):
+        data = {name: value[0] for name, value in sites.items()}
+        known = handlers.substitute(handlers.seed(given, 0), data=data)(design, CARD)
+        expected = given_others(design, blocks, known, jnp.asarray(outlier))
+        np.testing.assert_allclose(chain, expected, rtol=1e-9, atol=1e-9)
+    assert np.max(np.abs(found[0] - found[1])) > 0.1

@@ -149,8 +149,9 @@ def _apcorr(
     )
     print_notes(
         [
-            "the radii of 30 and 50 %, which the pipeline's source_catalog step asks for unless "
-            f"told otherwise, are not known: run it with {USE}."
+            "the pipeline's source_catalog step stops at this file if it is left to its default "
+            "encircled energies of 30, 50 and 70 %, for the radii of 30 and 50 % are not known: "
+            f"run it with {USE}."
         ],
         cautions,
     )
