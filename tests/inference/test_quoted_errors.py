@@ -34,13 +34,11 @@ def test_the_error_of_normal_draws_is_their_standard_deviation():
     np.testing.assert_allclose(half_width(np.stack([NORMAL, 5 * NORMAL], axis=1)), [1, 5], 1e-4)
 
 
-def test_a_skewed_posterior_is_quoted_by_its_mean_whichever_way_its_dims_run():
-    drawn = xr.DataArray(np.exp(NORMAL).reshape(4, 5000, 1), dims=("chain", "draw", "band"))
-    for each in (drawn, drawn.transpose("band", "draw", "chain")):
-        mean, error = mean_and_error(each)
-        # A log-normal: mean e^(1/2), quantiles e^-1 and e; the median would be 1.
-        assert mean == pytest.approx([np.exp(0.5)], rel=1e-3)
-        assert error == pytest.approx([np.sinh(1.0)], rel=1e-3)
+def test_a_skewed_posterior_is_quoted_by_its_mean():
+    mean, error = mean_and_error(np.exp(NORMAL).reshape(4, 5000, 1))
+    # A log-normal: mean e^(1/2), quantiles e^-1 and e; the median would be 1.
+    assert mean == pytest.approx([np.exp(0.5)], rel=1e-3)
+    assert error == pytest.approx([np.sinh(1.0)], rel=1e-3)
 
 
 def test_two_seeds_agree_in_it_where_the_standard_deviations_do_not():
