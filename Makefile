@@ -10,7 +10,7 @@ run: $(VENV)/installed
 	$(BIN)/mirical check table5
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check src tests benchmarks

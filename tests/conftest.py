@@ -25,17 +25,6 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 
-SHARING = {"test_run.py": "short run", "test_check_command.py": "short run"}
-"""Files whose tests share what takes long to make, and so a process."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and files that share a fixture together."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(SHARING.get(item.path.name, str(item.path))))
-
-
 @pytest.fixture(scope="session")
 def root() -> Path:
     """Top folder of the repository."""
