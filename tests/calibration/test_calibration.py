@@ -154,8 +154,9 @@ def test_a_band_without_rows_has_no_factor(calibration: PosteriorCalibration):
     sentence = (
         "^band 'F560W': this run fitted no rows in it, so its factor is unknown; it has F770W"
     )
-    with pytest.raises(InputError, match=sentence):
-        calibration.at(Query.of("F560W", "FULL", 59760))
+    for answer in (calibration.at, calibration.parts, calibration.variances, calibration.draws):
+        with pytest.raises(InputError, match=sentence):
+            answer(Query.of("F560W", "FULL", 59760))
 
 
 def test_an_answer_that_leans_on_priors_says_so(calibration: PosteriorCalibration):

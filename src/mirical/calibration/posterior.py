@@ -182,12 +182,7 @@ class PosteriorCalibration(Calibration):
         law, chosen = self.time_law, self.chosen(number, seed)
         drawn = self.parameters(["A", "D_band", *LAWS[law].parameters])
         fitted = self.bands
-        for band in dict.fromkeys(query.filters):
-            if band not in fitted:
-                raise InputError(
-                    f"band {band!r}: this run fitted no rows in it, so its factor is unknown; "
-                    f"it has {', '.join(fitted)}."
-                )
+        self._refuse_others(query)
         of = {name: value[chosen] for name, value in drawn.items()}
         subarrays = self.subarrays
 
@@ -198,6 +193,16 @@ class PosteriorCalibration(Calibration):
             return of["A"][:, band] * np.exp(relative) / of["D_band"][:, band, term]
 
         return draw
+
+    def _refuse_others(self, query: Query) -> None:
+        """Refuse bands that the run has no rows in."""
+        fitted = self.bands
+        for band in dict.fromkeys(query.filters):
+            if band not in fitted:
+                raise InputError(
+                    f"band {band!r}: this run fitted no rows in it, so its factor is unknown; "
+                    f"it has {', '.join(fitted)}."
+                )
 
     def parameters(self, names: Sequence[str]) -> dict[str, Floats]:
         """Return the draws of variables of the posterior, chains one after the other."""
@@ -324,6 +329,7 @@ class PosteriorCalibration(Calibration):
         Of more than `_EXACT` points the epochs of a band are stood for by `_EPOCHS` over their
         range: ln C(t) between them is what they predict.
         """
+        self._refuse_others(query)
         bands = list(dict.fromkeys(query.filters))
         at_reference = np.log(self.draws(Query.of(self.bands, "FULL", self.reference_mjd)))
         in_bands = at_reference[:, [self.bands.index(band) for band in bands]]

@@ -13,8 +13,7 @@ from mirical.calibration.manifest import check_manifest, read_json
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError, reading
-from mirical.inference.schema import NEEDED, SAMPLE
-from mirical.model.timelaw import LAWS
+from mirical.inference.schema import SAMPLE
 from mirical.storage.files import settle
 from mirical.text import one_line
 
@@ -128,17 +127,17 @@ def open_calibration(name: str) -> Calibration:
     return PosteriorCalibration(draws, called, believable, (*reason, *doubts))
 
 
-_COORDINATES = (*SAMPLE, "band", "subarray", "star", "srctype", "visit")
-_ASKED = {
-    DRAWN: {*NEEDED, *_COORDINATES, *(n for law in LAWS.values() for n in law.parameters)}
-    | {"visit_scale"},
-    PRIOR: {"D", "loss", *_COORDINATES},
-}
+_OF_ROWS = ("expected", "sigma")
+"""Draws of every row, by far the most of the posterior, which no answer of a calibration needs."""
+
+_BEFORE = {"D", "loss", *SAMPLE, "band", "subarray"}
+"""Variables whose prior draws tell what an answer rests on."""
 
 
 def _is_asked(group: str, name: str) -> bool:
-    """Return whether a calibration needs a variable; draws of rows and offsets are the most."""
-    return group == ROWS or name in _ASKED.get(group, ())
+    """Return whether to read a variable for a calibration; what is not read is not looked at."""
+    wanted = {DRAWN: name not in _OF_ROWS, PRIOR: name in _BEFORE, ROWS: True}
+    return wanted.get(group, False)
 
 
 def _read_attributes(_: str, item: h5py.HLObject) -> None:
