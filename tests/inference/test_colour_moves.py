@@ -23,11 +23,12 @@ FRACTION, WIDTH = 0.2, 0.05
 
 
 def colours_of(design) -> Colours:
-    return Colours(design, CARD, make_blocks(design, colour_correlation(design, CARD)))
+    blocks = make_blocks(design, colour_correlation(design, CARD))
+    return Colours(design, CARD, blocks, n_jumps=2)
 
 
 def conditions(design):
-    """Return the conditions at one prior draw, the offsets of another, and the tightnesses."""
+    """Return conditions at one prior draw, offsets of another, and colour precisions."""
     known = handlers.seed(given, 3)(design, CARD)
     colour_precision = jnp.linspace(0.3, 2.0, len(design.stars))
     scales = known.scales._replace(colour=0.02 / jnp.sqrt(colour_precision))
@@ -95,7 +96,7 @@ def test_jumps_visit_colour_precision_and_indicators_as_often_as_they_are_probab
     common = known.scales.colour**2 * colour_precision
 
     def step(state, key):
-        state = colours.jump(key, design, known, common, offsets, state, n_jumps=2)
+        state = colours.jump(key, design, known, common, offsets, state)
         return state, state
 
     chains, length = 100, 500

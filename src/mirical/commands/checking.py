@@ -65,7 +65,13 @@ def rivals(options: argparse.Namespace) -> int:
     from mirical.inference.refits import SHORT
     from mirical.model.cards import load_card
     from mirical.reporting.stored_inputs import open_run
-    from mirical.rivals.comparison import UNTIL, compare_models, fit_rivals, forecast_dates
+    from mirical.rivals.comparison import (
+        UNTIL,
+        RivalPlan,
+        compare_models,
+        fit_rivals,
+        forecast_dates,
+    )
     from mirical.rivals.fits import CHAINS, LADDER, LOOKED_AT, TIME_LAWS
     from mirical.rivals.page import sentences, write_models
     from mirical.rivals.store import KeptRivals
@@ -93,9 +99,8 @@ def rivals(options: argparse.Namespace) -> int:
     kept = KeptRivals(out / "kept", study)
     try:
         with FitWatch(progress) as watch:
-            found = fit_rivals(
-                inputs, cards, dates, options.cuts, kept, int(attrs["seed"]), watch.begin
-            )
+            plan = RivalPlan(dates, options.cuts, int(attrs["seed"]))
+            found = fit_rivals(inputs, cards, plan, kept, watch.begin)
     except KeyboardInterrupt:
         progress.print(f"mirical: interrupted; the same command goes on from {out / 'kept'}.")
         return INTERRUPTED

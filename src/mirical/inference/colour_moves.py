@@ -98,9 +98,18 @@ def _sequence(design: Design, group: StarGroup, correlation: Float[Data, "band b
 
 
 class Colours:
-    """The moves of a card's stars on a design of given blocks."""
+    """The moves of a card's stars on a design of given blocks.
 
-    def __init__(self, design: Design, card: Card, blocks: Blocks) -> None:
+    Parameters
+    ----------
+    design, card, blocks : Design, Card, Blocks
+        What is fitted.
+    n_jumps : int
+        Proposals of each star for every draw of the offsets.
+    """
+
+    def __init__(self, design: Design, card: Card, blocks: Blocks, n_jumps: int = _JUMPS) -> None:
+        self._n_jumps = n_jumps
         self._half_df = card.fixed("colour_tail") / 2
         self._correlation = blocks.colour_correlation
         self._sequences = [_sequence(design, group, self._correlation) for group in blocks.groups]
@@ -156,9 +165,8 @@ class Colours:
         common: Float[Array, " star"],
         offsets: Offsets,
         state: State,
-        n_jumps: int = _JUMPS,
     ) -> State:
-        """Return the state after `n_jumps` proposals of colour precisions and indicators.
+        """Return the state after some proposals of colour precisions and indicators.
 
         Given ln A, D, types and visits, the stars are independent of each
         other. `common` is colour_scale squared.
@@ -172,7 +180,7 @@ class Colours:
         left = jnp.asarray(design.log_factor) - expected
         for number, sequence in enumerate(self._sequences):
             its_key = jax.random.fold_in(key, number)
-            state = self._jump(its_key, known, common, left, sequence, state, n_jumps)
+            state = self._jump(its_key, known, common, left, sequence, state)
         return state
 
     def _jump(
@@ -183,7 +191,6 @@ class Colours:
         left: Float[Array, " row"],
         sequence: _Sequence,
         state: State,
-        n_jumps: int,
     ) -> State:
         """Let the stars of one group jump; `left` is what the stars' own offsets must explain."""
         group, rows = sequence.group, jnp.asarray(sequence.rows)
@@ -214,16 +221,16 @@ class Colours:
 
         # A proposal does not depend on the state: they are weighed side by side, with the state.
         tight_key, rows_key, accept_key = jax.random.split(key, 3)
-        each = n_jumps, len(group.star)
+        each = self._n_jumps, len(group.star)
         proposed = jnp.exp(jax.random.uniform(tight_key, each, minval=low, maxval=high))
         colour_precision, wrong = (
             state.colour_precision[group.star],
             state.outlier[jnp.maximum(rows, 0)],
         )
         tight = jnp.concatenate([colour_precision[None], proposed])
-        forced = jnp.full((n_jumps, *rows.shape), _FREE)
+        forced = jnp.full((self._n_jumps, *rows.shape), _FREE)
         forced = jnp.concatenate([wrong[None], forced])
-        uniform = jax.random.uniform(rows_key, (1 + n_jumps, *rows.T.shape))
+        uniform = jax.random.uniform(rows_key, (1 + self._n_jumps, *rows.T.shape))
         weight, chosen = jax.vmap(weigh)(tight, uniform, forced)
         uniform = jax.random.uniform(accept_key, each)
         to = proposed, chosen[1:], weight[1:], uniform

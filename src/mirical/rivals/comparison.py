@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
@@ -48,13 +49,30 @@ def forecast_dates(inputs: Inputs, until: float) -> Floats:
     return np.union1d(np.linspace(T0_MJD, max(until, last), _DATES), [last])
 
 
+@dataclass(frozen=True)
+class RivalPlan:
+    """What is asked of every rival model.
+
+    Attributes
+    ----------
+    dates : (date,) array
+        Epochs at which C is predicted.
+    cuts : int
+        Dates before which hindcasts know the rows, made by the cards of `TIME_LAWS` alone.
+    seed : int
+        Fixes every random number.
+    """
+
+    dates: Floats
+    cuts: int
+    seed: int
+
+
 def fit_rivals(
     inputs: Inputs,
     cards: Sequence[Card],
-    dates: Floats,
-    cuts: int,
+    plan: RivalPlan,
     kept: KeptRivals,
-    seed: int,
     begin: Callable[[str, int], Callable[[], None]],
 ) -> dict[str, Found]:
     """Fit every card that is not kept yet; return what all predict, by card.
@@ -65,18 +83,14 @@ def fit_rivals(
         The run's rows.
     cards : sequence of Card
         The rivals.
-    dates : (date,) array
-        Epochs at which C is predicted.
-    cuts : int
-        Dates before which hindcasts know the rows, made by the cards of `TIME_LAWS` alone.
+    plan : RivalPlan
+        What is asked of each.
     kept : KeptRivals
         Where what was done is kept.
-    seed : int
-        Fixes every random number.
     begin : callable
         Told of a card and the number of its fits, returns who is told of each.
     """
-    at = cut_dates(inputs.design, cuts)
+    at = cut_dates(inputs.design, plan.cuts)
     found: dict[str, Found] = {}
     for card in cards:
         known = kept.load(card)
@@ -86,7 +100,7 @@ def fit_rivals(
             stop = Event()
             known = {}
             try:
-                fits = RivalFits(inputs.design, card, dates, seed)
+                fits = RivalFits(inputs.design, card, plan.dates, plan.seed)
                 for cut, predicted in fits.run(of_card.tolist(), stop):
                     known[cut] = predicted
                     advance()
