@@ -4,7 +4,7 @@
 
 SIMULATED programs with perturbed truths, one chain each. Sound ones: are the
 predictive p-values uniform, does any star seem to have an excess? Programs
-with one planted fault: does the matching check fire, and do
+with one injected fault: does the matching check fire, and do
 the others keep to their false alarms? Every program done is kept in
 ``programs.jsonl``, and the same command goes on from there.
 """
@@ -147,7 +147,7 @@ def by_check(records: list[dict], what: str = "p_value") -> dict[str, list[float
 
 
 def power(records: list[dict]) -> list[dict]:
-    """Return how often the matching check and any other one fired on each planted fault."""
+    """Return how often the matching check and any other one fired on each injected fault."""
     from mirical.checking.predictive_pvalues import ALARM, ALARM_MEDIAN
     from mirical.validation.injected_faults import FAULTS
 

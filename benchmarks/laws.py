@@ -41,9 +41,9 @@ def main() -> None:
     from mirical.rivals.fits import TIME_LAWS
     from mirical.simulation.simulated_program import simulate_program
     from mirical.tables.formats import write_ecsv
-    from mirical.validation.injected_faults import SOUND, resolved_program
+    from mirical.validation.injected_faults import FAULT_FREE, resolved_program
 
-    first = resolved_program(simulate_program(1, "perturbed", SOUND), "hierarchical")
+    first = resolved_program(simulate_program(1, "perturbed", FAULT_FREE), "hierarchical")
     seeds = like(first.design)
     laws = [load_card(name, "laws").law for name in TIME_LAWS]
     tasks: list[tuple[str, int, bool]] = []
@@ -51,7 +51,7 @@ def main() -> None:
         seed = next(seeds)
         tasks += [(law, seed, False) for law in laws]
     tasks += [(laws[0], next(seeds), True) for _ in range(options.hindcasts)]
-    programs = {t: simulate_program(t[1], "perturbed", SOUND, law=t[0]) for t in tasks}
+    programs = {t: simulate_program(t[1], "perturbed", FAULT_FREE, law=t[0]) for t in tasks}
     designs = {
         task: resolved_program(program, "hierarchical").design for task, program in programs.items()
     }

@@ -44,15 +44,15 @@ def test_a_star_s_density_is_the_sum_over_its_colours_and_rows():
     group = np.flatnonzero(np.asarray(design.star) == star)
     off, covariance = rows.given_others(group)
     own, wide = rows.own[np.ix_(group, group)], rows.outlier_width**2
-    bare = covariance - own - np.diag(rows.wrong[group] * wide)
+    bare = covariance - own - np.diag(rows.outlier[group] * wide)
     f, shift = rows.outlier_fraction, excess_shifts(design, group)[:, -1]
     edges = np.array([0, 0.001, 0.004, 0.015, 0.04, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1])
     nodes = gamma.ppf((edges[1:] + edges[:-1]) / 2, 1.5, scale=1 / 1.5)
     likely = dict(zip(nodes, np.diff(edges), strict=True))
     logs = {0: [], 1: []}
-    for node, wrong in product(nodes, product((0, 1), repeat=len(group))):
-        spread = bare + own * rows.colour_precision[star] / node + np.diag(np.array(wrong) * wide)
-        weight = sum(np.log(f) if w else np.log1p(-f) for w in wrong) + np.log(likely[node])
+    for node, outlier in product(nodes, product((0, 1), repeat=len(group))):
+        spread = bare + own * rows.colour_precision[star] / node + np.diag(np.array(outlier) * wide)
+        weight = sum(np.log(f) if w else np.log1p(-f) for w in outlier) + np.log(likely[node])
         for k, e in ((0, off), (1, off + shift)):
             logs[k].append(weight + multivariate_normal(np.zeros(len(e)), spread).logpdf(e))
     says = excess_densities(rows, star, design, 1.5)
@@ -79,7 +79,7 @@ def _few(design, rows, star, keep):
         freed_residual=rows.freed_residual[chosen],
         freed_covariance=rows.freed_covariance[square],
         sigma=rows.sigma[chosen],
-        wrong=rows.wrong[chosen],
+        outlier=rows.outlier[chosen],
     )
 
 

@@ -49,12 +49,12 @@ def test_a_slope_is_that_of_a_model_with_it(looked):
 
 def test_a_row_left_out_is_predicted_by_the_others(looked):
     rows, _, each = looked
-    assert np.any(rows.wrong)
-    for i in (0, 17, 63, *np.flatnonzero(rows.wrong)[:2]):
+    assert np.any(rows.outlier)
+    for i in (0, 17, 63, *np.flatnonzero(rows.outlier)[:2]):
         rest = np.delete(np.arange(len(rows.residual)), i)
         gain = np.linalg.solve(rows.covariance[np.ix_(rest, rest)], rows.covariance[rest, i])
         mean = gain @ rows.residual[rest]
-        sound = rows.covariance[i, i] - rows.wrong[i] * rows.outlier_width**2
+        sound = rows.covariance[i, i] - rows.outlier[i] * rows.outlier_width**2
         variance = sound - gain @ rows.covariance[rest, i]
         spread = np.sqrt([variance, variance + rows.outlier_width**2])
         shares = np.array([1 - rows.outlier_fraction, rows.outlier_fraction])

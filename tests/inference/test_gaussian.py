@@ -22,7 +22,7 @@ def test_its_density_is_that_of_the_collapsed_model():
     known = model(design, CARD)
     blocks = make_blocks(design, colour_correlation(design, CARD))
     y = design.log_factor - known.loss_effect
-    marginal = integrate(design, blocks, known.scales, y, row_variance(known, one.wrong))
+    marginal = integrate(design, blocks, known.scales, y, row_variance(known, one.outlier))
     assert one.log_density == pytest.approx(float(marginal.log_density), abs=1e-4)
 
 
@@ -55,7 +55,7 @@ def test_colour_precision_and_wrong_rows_are_drawn_from_their_conditionals():
     wide = np.hypot(sigma, width)
     ratio = (1 - fraction) / fraction * wide / sigma
     chance = 1 / (1 + ratio * np.exp(-0.5 * off**2 * (sigma**-2 - wide**-2)))
-    found = np.mean([one.wrong for one in each], axis=0)
+    found = np.mean([one.outlier for one in each], axis=0)
     bound = 4.5 * np.sqrt(chance * (1 - chance) / 300) + 0.02
     np.testing.assert_array_less(np.abs(found - chance), bound)
 

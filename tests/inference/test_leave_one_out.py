@@ -39,13 +39,13 @@ def both() -> tuple[list[Gaussian], list[Gaussian], np.ndarray, Design, dict[str
     made = [[g[i] for i in range(DRAWS)] for g in (inside, outside)]
     # Which rows went wrong is drawn row by row, and there are fewer outside.
     for i in range(DRAWS):
-        wrong = made[1][i].wrong
+        outlier = made[1][i].outlier
         put = np.zeros(len(held))
-        put[~held] = wrong
+        put[~held] = outlier
         covariance = made[0][i].covariance.copy()
-        change = (put - made[0][i].wrong) * made[0][i].outlier_width ** 2
+        change = (put - made[0][i].outlier) * made[0][i].outlier_width ** 2
         covariance[np.diag_indices_from(covariance)] += change
-        made[0][i] = replace(made[0][i], covariance=covariance, wrong=put)
+        made[0][i] = replace(made[0][i], covariance=covariance, outlier=put)
     return made[0], made[1], held, design, sites
 
 
@@ -64,7 +64,7 @@ def test_a_row_left_out_is_foretold_by_those_that_were_not(both):
     band = np.asarray(design.band)[held]
     scatter = np.hypot(sites["repeatability"][0][band], np.asarray(design.log_factor_unc)[held])
     density, share = later_rows_at_draw(rows, held, scatter)
-    noise = rows.sigma**2 + rows.wrong * rows.outlier_width**2
+    noise = rows.sigma**2 + rows.outlier * rows.outlier_width**2
     shared = rows.covariance - np.diag(noise)
     for j, i in list(enumerate(np.flatnonzero(held)))[:4]:
         gain = np.linalg.solve(rest.covariance, shared[~held, i])

@@ -1,1 +1,1 @@
-"""Should a run be believed: predictive checks, infrared excesses, influence of stars."""
+"""Checks of a run: predictive p-values, infrared excesses, influence of a star."""

@@ -119,7 +119,7 @@ def check_run(
         "loo": loo_table(each, posterior, design),
     }
     made["points"] = point_table(posterior, design, parameters)
-    made["points"]["outlier_probability"] = np.mean([one.wrong for one in each], axis=0)
+    made["points"]["outlier_probability"] = np.mean([one.outlier for one in each], axis=0)
     for table in made.values():
         table.meta |= {"run": name, "draws": len(wanted), "seed": seed}
         if posterior.attrs["simulated"]:

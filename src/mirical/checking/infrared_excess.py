@@ -95,11 +95,11 @@ def excess_densities(
     off, covariance = rows.given_others(group)
     wide = rows.outlier_width**2
     own = rows.own[np.ix_(group, group)]
-    bare = covariance - own - np.diag(rows.wrong[group] * wide)
+    bare = covariance - own - np.diag(rows.outlier[group] * wide)
     shifts = excess_shifts(design, group)
     left = np.concatenate([off[:, None], off[:, None] + shifts], axis=1)
     nodes, shares = (np.ones(1), np.ones(1)) if half_df is None else _nodes(half_df)
-    patterns = np.unique([np.zeros(len(group)), rows.wrong[group]], axis=0)
+    patterns = np.unique([np.zeros(len(group)), rows.outlier[group]], axis=0)
     logs = [
         _log_densities(bare + own * rows.colour_precision[star] / node, left, patterns, rows)
         for node in nodes

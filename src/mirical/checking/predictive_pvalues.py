@@ -195,7 +195,7 @@ def _or_clustered(
 
     Given which rows are outliers, the two p-values are independent.
     """
-    p_value, visit = clustered(rows.wrong, np.asarray(design.visit), random, REPLICATES)
+    p_value, visit = clustered(rows.outlier, np.asarray(design.visit), random, REPLICATES)
     both = 1 - (1 - min(score.p_value, p_value)) ** 2
     if score.p_value <= p_value:
         return replace(score, p_value=both)

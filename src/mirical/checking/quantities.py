@@ -54,7 +54,7 @@ class AtDraw:
         None at draws that are not asked.
     log_likelihood, pit : (row,) array
         Log density of each row given all others, and the share of it below the row.
-    wrong : (row,) array
+    outlier : (row,) array
         One for an outlier.
     slope, slope_var, slope_weight : (direction,) array
         Posterior mean and variance of each slope, and log of what the draw gains by it.
@@ -69,7 +69,7 @@ class AtDraw:
     findings: list[Finding] | None
     log_likelihood: Floats
     pit: Floats
-    wrong: Floats
+    outlier: Floats
     slope: Floats
     slope_var: Floats
     slope_weight: Floats
@@ -127,7 +127,7 @@ def gather_quantities(
             findings=found,
             log_likelihood=log_likelihood,
             pit=pit,
-            wrong=rows.wrong,
+            outlier=rows.outlier,
             slope=weighted_residual / precision,
             slope_var=1 / precision,
             slope_weight=0.5

@@ -110,7 +110,7 @@ def _mean_log_density(roots: list[Floats], drawn: Floats) -> Floats:
 
 
 def clustered(
-    wrong: Floats, visit: NDArray[np.integer], random: np.random.Generator, replicates: int
+    outlier: Floats, visit: NDArray[np.integer], random: np.random.Generator, replicates: int
 ) -> tuple[float, int]:
     """Test whether outliers are clustered by visit; ties are broken by chance, so p is uniform.
 
@@ -120,7 +120,7 @@ def clustered(
 
     Parameters
     ----------
-    wrong : (row,) array
+    outlier : (row,) array
         One for an outlier, else zero.
     visit : (row,) int array
         Visit of each.
@@ -134,18 +134,18 @@ def clustered(
     float, int
         p-value of the least likely number in any visit, and that visit.
     """
-    n_rows, n_wrong = len(visit), int(wrong.sum())
+    n_rows, n_outliers = len(visit), int(outlier.sum())
     n_visits = int(visit.max()) + 1
     drawn = np.zeros((1 + replicates, n_rows))
-    drawn[0] = wrong
-    chosen = np.argsort(random.random((replicates, n_rows)), axis=1)[:, :n_wrong]
+    drawn[0] = outlier
+    chosen = np.argsort(random.random((replicates, n_rows)), axis=1)[:, :n_outliers]
     np.put_along_axis(drawn[1:], chosen, 1.0, axis=1)
     sizes = np.bincount(visit, minlength=n_visits)
     counts = (drawn @ (visit[:, None] == np.arange(n_visits))).astype(int)
     # The same few pairs of count and size stand there again and again, and each takes SciPy long.
     pairs, place = np.unique(counts * (n_rows + 1) + sizes, return_inverse=True)
     count, size = np.divmod(pairs, n_rows + 1)
-    tail = hypergeom.logsf(count - 1, n_rows, size, n_wrong)[place.reshape(counts.shape)]
+    tail = hypergeom.logsf(count - 1, n_rows, size, n_outliers)[place.reshape(counts.shape)]
     least = tail.min(axis=1)
     below, same = least[1:] < least[0] - 1e-9, np.abs(least[1:] - least[0]) <= 1e-9
     above = (below.sum() + random.uniform() * (1 + same.sum())) / (1 + replicates)

@@ -1,4 +1,4 @@
-"""What each command is called with and does: options in, exit status out.
+"""Commands: options in, printed tables and files out, exit status.
 
 Nothing heavy is imported until a command needs it, so ``--help`` answers at once.
 """

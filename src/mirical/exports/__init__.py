@@ -1,1 +1,1 @@
-"""What leaves the house: a calibration in formats of others, applied to their data."""
+"""Reference files, printed tables, calibrated tables and images made from a calibration."""

@@ -78,7 +78,7 @@ class Gaussian:
         The part of V that a star has to itself in colour: same star, else zero.
     sigma : (row,) array
         Standard deviation of rows that are no outliers.
-    wrong : (row,) array
+    outlier : (row,) array
         One for an outlier in this draw.
     outlier_fraction, outlier_width : float
         Zero where the card has no such rows.
@@ -97,7 +97,7 @@ class Gaussian:
     freed_covariance: Floats
     own: Floats
     sigma: Floats
-    wrong: Floats
+    outlier: Floats
     outlier_fraction: float
     outlier_width: float
     colour_precision: Floats
@@ -224,10 +224,10 @@ class Gaussians:
         )
         fraction = self._scale("outlier_fraction", draw)
         width = self._scale("outlier_width", draw)
-        wrong = self._wrong(draw, sigma, fraction, width, random)
+        outlier = self._outlier(draw, sigma, fraction, width, random)
         log_a = self._a_spread**2 * (np.arange(len(self.design.bands))[:, None] == self._band)
         covariance = own + shared + self._a_spread**2 * alike["band"]
-        covariance[np.diag_indices_from(covariance)] += sigma**2 + wrong * width**2
+        covariance[np.diag_indices_from(covariance)] += sigma**2 + outlier * width**2
         mean = loss_effect + self._a_mean[self._band] - self._d_mean
         residual = np.asarray(self.design.log_factor) - mean
         shift, spread = self._private_law(law, draw, random)
@@ -240,7 +240,7 @@ class Gaussians:
             freed_covariance=covariance + spread @ spread.T,
             own=own,
             sigma=sigma,
-            wrong=wrong,
+            outlier=outlier,
             outlier_fraction=fraction,
             outlier_width=width,
             colour_precision=colour_precision,
@@ -315,7 +315,7 @@ class Gaussians:
         squares = np.sum(unit**2, axis=0) / self._scale("colour_scale", draw) ** 2
         return random.gamma(half_df + n_bands / 2, size=n_stars) / (half_df + squares / 2)
 
-    def _wrong(
+    def _outlier(
         self, draw: int, sigma: Floats, fraction: float, width: float, random: np.random.Generator
     ) -> Floats:
         if not self.card.has("outliers"):

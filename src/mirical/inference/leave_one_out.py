@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 def left_out_at_draw(rows: Gaussian) -> tuple[Floats, Floats]:
     """Return log density of each row given all others, and the share of it below the row."""
     variance = 1 / np.diag(rows.precision)
-    sound = variance - rows.wrong * rows.outlier_width**2
+    sound = variance - rows.outlier * rows.outlier_width**2
     return _scores(rows, rows.weighted_residual * variance, sound)
 
 
@@ -38,7 +38,7 @@ def later_rows_at_draw(
     scatter : (held row,) array
         Standard deviation of these rows if sound.
     """
-    shared = rows.covariance - np.diag(rows.sigma**2 + rows.wrong * rows.outlier_width**2)
+    shared = rows.covariance - np.diag(rows.sigma**2 + rows.outlier * rows.outlier_width**2)
     across = shared[np.ix_(held, ~held)]
     root = cho_factor(rows.covariance[np.ix_(~held, ~held)], lower=True)
     off = rows.residual[held] - across @ cho_solve(root, rows.residual[~held])

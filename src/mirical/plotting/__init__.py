@@ -1,1 +1,1 @@
-"""What all figures are drawn with."""
+"""Canvas and marks of all figures."""

@@ -1,1 +1,1 @@
-"""Other models of the same rows: fitted, compared, stacked, asked for the future."""
+"""Rival models of the same rows: fitted, compared, stacked, and asked for forecasts."""

@@ -16,14 +16,14 @@ from mirical.randomness import generator
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Faults, dust_excess, visit_names
 from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program
 
-SOUND = Faults(debris_disk=0.0, deviant_rows=0.0, off_visit=0.0)
+FAULT_FREE = Faults(debris_disk=0.0, deviant_rows=0.0, off_visit=0.0)
 """Nothing the model does not know: subarrays do depart in single bands."""
 
 STEP_BAND, CURVED_BAND, LOUD_BAND = "F1500W", "FND", "F1000W"
 RATIO = "SUB64", "F770W"
 
 
-def _sound(table: QTable, seed: int) -> None:
+def _fault_free(table: QTable, seed: int) -> None:
     """Leave the rows as they are."""
 
 
@@ -85,7 +85,7 @@ def _faint_disk(table: QTable, seed: int) -> None:
 
 
 FAULTS: dict[str, tuple[Callable[[QTable, int], None], str]] = {
-    "none": (_sound, ""),
+    "none": (_fault_free, ""),
     "step": (_step, "time"),
     "curved": (_curved, "dependence"),
     "loud": (_loud, "scatter"),
@@ -98,9 +98,9 @@ FAULTS: dict[str, tuple[Callable[[QTable, int], None], str]] = {
 
 
 def faulty_program(seed: int, fault: str, card: str = "hierarchical") -> tuple[Inputs, Parameters]:
-    """Simulate a program with one planted fault, perturbed truth; return it as a run reads it."""
+    """Simulate a program with one injected fault, perturbed truth; return it as a run reads it."""
     change, _ = FAULTS[fault]
-    program = simulate_program(seed, "perturbed", SOUND)
+    program = simulate_program(seed, "perturbed", FAULT_FREE)
     change(program.photometry, seed)
     inputs = resolved_program(program, card)
     return inputs, row_parameters(inputs.factors)

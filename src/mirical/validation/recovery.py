@@ -214,7 +214,7 @@ def _score_quantities(
 def _deviants(
     program: SimulatedProgram, design: Design, probability: Floats
 ) -> list[dict[str, Any]]:
-    """Return every planted deviant row: where, how far off in its own scatter, and if found."""
+    """Return every injected deviant row: where, how far off in its own scatter, and if found."""
     of_row = dict(zip(design.rows, probability, strict=True))
     repeat = dict(zip(BANDS, program.coefficients.repeatability, strict=True))
     found = []
