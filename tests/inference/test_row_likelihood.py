@@ -23,7 +23,7 @@ def test_the_gradient_gives_what_the_rows_covariance_gives():
         values = {k: v[0] for k, v in sites.items()} | {"colour_precision": one.colour_precision}
         known = handlers.substitute(handlers.seed(given, 0), data=values)(design, CARD)
         blocks = make_blocks(design, colour_correlation(design, CARD))
-        found = given_others(design, blocks, known, jnp.asarray(one.wrong))
+        found = given_others(design, blocks, known, jnp.asarray(one.outlier))
         np.testing.assert_allclose(found, left_out_at_draw(one)[0], rtol=1e-5, atol=1e-5)
 
 
