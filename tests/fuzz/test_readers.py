@@ -166,7 +166,8 @@ _NOT_A_USERS_FILE: dict[str, str] = {
     "commands.streams": "opens the null device",
     "storage.disk": "opens folders, to have them written",
     "storage.files": "copies what a command has just written",
-    "storage.atomic_writes": "reads what it wrote itself, whole or not at all",
+    "storage.atomic_writes": "reads lists that it wrote itself, whole or not at all",
+    "storage.journal": "reads what it wrote itself, whole or not at all; damage is one sentence",
 }
 """Modules that read nothing a user gives, and why."""
 

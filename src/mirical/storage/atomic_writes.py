@@ -9,7 +9,6 @@ a journal, and removes the folder. So a process may be killed at any moment.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import re
@@ -19,63 +18,18 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from mirical.errors import InputError
 from mirical.interrupts import uninterrupted
 from mirical.storage.disk import exchange, lock, sync, sync_folder
+from mirical.storage.journal import JOURNAL, Folder, Journal, Move
 
 LIST = ".written"
 """File in a folder that a command wrote: the names of what it wrote there, a line each."""
 
-_JOURNAL = "journal"
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 _HIDDEN = re.compile(r"\.mirical-(?P<host>[0-9a-f]{6})-\w+\Z")
 _DAY = 86400.0  # s; a lock of another machine may not be seen here, but none is held so long
-
-
-@dataclass(frozen=True)
-class Move:
-    """A file or folder that was made, and where it belongs.
-
-    Attributes
-    ----------
-    staged, target : str
-        Full paths; afterwards what stood at `target` is at `staged`.
-    inode : int
-        Of what was made, by which one sees whether the move was done.
-    """
-
-    staged: str
-    target: str
-    inode: int
-
-    @property
-    def done(self) -> bool:
-        """Whether what was made has left the hidden folder."""
-        return not os.path.lexists(self.staged) or os.lstat(self.staged).st_ino != self.inode
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A folder that was made, of which some things are brought back once it was put in its place.
-
-    Attributes
-    ----------
-    staged, target : str
-        Full paths.
-    former : sequence of str
-        Patterns of what earlier commands that left no list (`LIST`) wrote into it.
-    new : sequence of str
-        Names of what was made.
-    """
-
-    staged: str
-    target: str
-    former: Sequence[str] = ()
-    new: Sequence[str] = ()
 
 
 class Hidden:
@@ -162,7 +116,7 @@ def put_in_place(moves: list[Move], folders: list[Folder], hidden: Sequence[Hidd
         for path in [made / name for name in files_in(made)] if made.is_dir() else [made]:
             sync(path)
     with uninterrupted():
-        journal = _Journal([one.path for one in hidden], list(moves), folders)
+        journal = Journal([one.path for one in hidden], list(moves), folders)
         journal.write()
         _make(journal)
         for move in moves:
@@ -170,78 +124,7 @@ def put_in_place(moves: list[Move], folders: list[Folder], hidden: Sequence[Hidd
         _finish(folders)
 
 
-class _Journal:
-    """What is to be moved, in every hidden folder that takes part."""
-
-    def __init__(self, places: list[Path], moves: list[Move], folders: list[Folder]) -> None:
-        self.places, self.moves, self.folders = places, moves, folders
-
-    def write(self) -> None:
-        """Write it everywhere; it holds once it is in the first place."""
-        told = {
-            "places": [str(place) for place in self.places],
-            "moves": [asdict(move) for move in self.moves],
-            "folders": [asdict(folder) for folder in self.folders],
-        }
-        for place in reversed(self.places):
-            part = place / f"{_JOURNAL}.part"
-            part.write_text(json.dumps(told), encoding="utf-8")
-            sync(part)
-            os.replace(part, place / _JOURNAL)
-
-    @classmethod
-    def read(cls, place: Path) -> _Journal | None:
-        """Return the journal of a hidden folder; None if there is none.
-
-        Raises
-        ------
-        InputError
-            If it is damaged: it is written in one step, so no command left it so, and what was
-            moved already is not known.
-        """
-        try:
-            told = json.loads((place / _JOURNAL).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (ValueError, RecursionError):  # no JSON, no UTF-8; ten thousand brackets
-            told = {}
-        if not (_has_form(told, _FORM) and told["places"]):
-            raise InputError(
-                f"{place}: its file {_JOURNAL!r} is damaged, which says where the outputs of a "
-                "command that was killed belong; move what you need out of it, remove this folder "
-                "and give the command again."
-            )
-        return cls(
-            [Path(one) for one in told["places"]],
-            [Move(**one) for one in told["moves"]],
-            [Folder(**one) for one in told["folders"]],
-        )
-
-    def withdraw(self) -> None:
-        """Make it hold no more."""
-        (self.places[0] / _JOURNAL).unlink()
-
-
-_FORM = {
-    "places": [str],
-    "moves": [{"staged": str, "target": str, "inode": int}],
-    "folders": [{"staged": str, "target": str, "former": [str], "new": [str]}],
-}
-"""Of a journal: a list has one form for all its entries."""
-
-
-def _has_form(told: object, form: Any) -> bool:
-    """Return whether what was read from JSON has a form."""
-    if isinstance(form, list):
-        return isinstance(told, list) and all(_has_form(one, form[0]) for one in told)
-    if isinstance(form, dict):
-        if not isinstance(told, dict) or told.keys() != form.keys():
-            return False
-        return all(_has_form(told[key], form[key]) for key in form)
-    return isinstance(told, form)
-
-
-def _make(journal: _Journal) -> None:
+def _make(journal: Journal) -> None:
     """Make the moves, and undo them all if one fails."""
     done: list[tuple[Move, bool]] = []
     while len(done) < len(journal.moves):
@@ -256,7 +139,7 @@ def _make(journal: _Journal) -> None:
             raise OSError(error.errno, error.strerror, move.target) from error
 
 
-def _make_one(journal: _Journal, number: int) -> bool:
+def _make_one(journal: Journal, number: int) -> bool:
     """Make one move; False if those of a folder's files have replaced it in the journal."""
     move = journal.moves[number]
     if _swap(Path(move.staged), Path(move.target)):
@@ -386,8 +269,8 @@ def _abandoned(path: Path) -> int | None:
 
 def _recover(path: Path) -> None:
     """Finish what a journal tells of, if it holds, and remove an abandoned folder."""
-    journal = _Journal.read(path)
-    if journal is not None and (journal.places[0] / _JOURNAL).is_file():
+    journal = Journal.read(path)
+    if journal is not None and (journal.places[0] / JOURNAL).is_file():
         first = journal.places[0]
         held = None if first == path else _abandoned(first)
         if first != path and held is None:

@@ -13,15 +13,8 @@ from pathlib import Path
 
 from mirical.errors import InputError, reason_of
 from mirical.interrupts import uninterrupted
-from mirical.storage.atomic_writes import (
-    Folder,
-    Hidden,
-    Move,
-    files_in,
-    put_in_place,
-    settle,
-    write_list,
-)
+from mirical.storage.atomic_writes import Hidden, files_in, put_in_place, settle, write_list
+from mirical.storage.journal import Folder, Move
 
 __all__ = ["Unwritable", "check_outputs", "settle", "together", "whole_file", "whole_folder"]
 
