@@ -112,7 +112,7 @@ def test_ranks_are_the_library_s_ties_included():
     expected = norm.ppf((rankdata(draws, axis=0) - 0.5) / len(draws))
     expected -= expected.mean(axis=0)
     expected *= half_width(draws) / expected.std(axis=0, ddof=1)
-    np.testing.assert_array_equal(normal_image(draws), expected)
+    np.testing.assert_allclose(normal_image(draws), expected, rtol=1e-12, atol=1e-14)
 
 
 def test_a_covariance_has_the_quoted_errors_on_its_diagonal():

@@ -116,7 +116,7 @@ def read_draws(path: Path, wanted: Callable[[str, str], bool]) -> Draws:
             group: {
                 name: Variable(_dims(name, one), _decoded(one[()]))
                 for name, one in content.items()
-                if isinstance(one, h5py.Dataset) and _is_variable(one) and wanted(group, name)
+                if wanted(group, name) and isinstance(one, h5py.Dataset) and _is_variable(one)
             }
             for group, content in file.items()
             if isinstance(content, h5py.Group)

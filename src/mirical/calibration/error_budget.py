@@ -167,7 +167,7 @@ class ErrorBudget:
         one_each = Query(tuple(bands), tuple(query.subarrays[i] for i in at), query.mjd[at])
         objects = tuple(self.observation.objects[i] for i in at if self.observation.objects)
         few = replace(self.observation, query=one_each, objects=objects)
-        covariance = error_budget(self.calibration, few).covariance
+        covariance = replace(self, observation=few).covariance
         return bool(np.any(covariance[~np.eye(len(at), dtype=bool)]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,7 +100,7 @@ class PosteriorCalibration(Calibration):
         """Subarrays that have a throughput of their own."""
         return self.run_draws.labels("subarray")
 
-    @property
+    @cached_property
     def scatter(self) -> Scatter:
         """Half the central 68 % interval of the visit offsets and of a row about its visit.
 
