@@ -15,7 +15,7 @@ from drawn import write_drawn
 from mirical.cli import main
 
 SAMPLING = {"jax", "numpyro", "arviz", "arviz_base", "arviz_stats", "xarray", "pandas"}
-HEAVY = SAMPLING | {"matplotlib", "scipy", "scipy.stats", "stdatamodels"}
+HEAVY = SAMPLING | {"asdf", "matplotlib", "scipy", "scipy.stats", "stdatamodels"}
 """Modules that are loaded by no command that asks a stored run, unless `LOADS` names them."""
 
 CODE = (
@@ -39,7 +39,7 @@ COMMANDS = {
     "compare": "compare RUN --no-audit",
     "compare with figures": "compare RUN --no-audit --out compared",
 }
-LOADS = {"jwst-photom": {"scipy", "stdatamodels"}, "compare with figures": {"matplotlib"}}
+LOADS = {"jwst-photom": {"asdf", "scipy", "stdatamodels"}, "compare with figures": {"matplotlib"}}
 """What a command cannot do without: a fit and the pipeline's file formats, and figures."""
 ENDS = {"jwst-photom": 1}
 """Exit status where it is not 0: `mirical preflight` refuses a file that lacks bands."""
