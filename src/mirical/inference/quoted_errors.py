@@ -75,9 +75,12 @@ def _scores(number: int) -> Floats:
 
 def _average_ranks(draws: Floats) -> Floats:
     """Return ranks from 1 on, equal draws sharing their mean rank, as `scipy.stats.rankdata`."""
-    ordered = np.sort(draws)
-    below, up_to = (np.searchsorted(ordered, draws, side) for side in ("left", "right"))
-    return np.asarray(0.5 * (below + up_to + 1), dtype=float)
+    order = np.argsort(draws)
+    ordered = draws[order]  # also what is looked up: in order, it is found many times as fast
+    below, up_to = (np.searchsorted(ordered, ordered, side) for side in ("left", "right"))
+    ranks = np.empty(len(draws))
+    ranks[order] = 0.5 * (below + up_to + 1)
+    return ranks
 
 
 def covariance(draws: Floats) -> Floats:
