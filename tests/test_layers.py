@@ -17,6 +17,7 @@ import mirical
 FLOORS = (
     ("vocabulary",),
     ("storage",),
+    ("many",),
     ("plotting", "tables"),
     ("imaging", "model"),
     ("inference", "simulation"),

@@ -28,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with stoppable(to_the_end=arguments is None):
         try:
             return _main(arguments)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             if sys.stderr is not None:
-                sys.stderr.write("mirical: interrupted before there was anything to keep.\n")
+                said = str(stop) or "interrupted before there was anything to keep"
+                sys.stderr.write(f"mirical: {said}.\n")
             return INTERRUPTED
 
 

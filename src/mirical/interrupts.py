@@ -21,6 +21,10 @@ _SIGNALS = tuple(
 )
 
 
+class Interrupted(KeyboardInterrupt):
+    """A stop after which the same command goes on; its sentence says from where."""
+
+
 @contextmanager
 def stoppable(to_the_end: bool) -> Iterator[None]:
     """Raise KeyboardInterrupt for the first signal that asks to stop.

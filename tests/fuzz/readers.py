@@ -213,7 +213,9 @@ def _study() -> Study:
 def make_ranks(folder: Path) -> Path:
     ranks = RankFile(folder, _study())
     for k in range(3):
-        ranks.add(Replicate(k, "", 400, 0, 1.0, 400.0, {"A[F770W]": (k, 99), "D": (5, 99)}))
+        one = Replicate(k, "", 400, 0, 1.0, 400.0, {"A[F770W]": (k, 99), "D": (5, 99)})
+        ranks.replicates[k] = one
+    ranks.write()
     return ranks.path
 
 

@@ -18,6 +18,7 @@ from mirical.errors import InputError
 from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.sampling import sample_prior
 from mirical.model.cards import load_card, parse_card
+from mirical.validation import replicates as replicates_module
 from mirical.validation import sbc
 from mirical.validation.rank_file import RANKS, RankFile
 from mirical.validation.ranks import (
@@ -30,34 +31,8 @@ from mirical.validation.ranks import (
 )
 from mirical.validation.replicates import DISTORTIONS, Distortion, Replicate, Study, tracked
 from simulated_outputs import silent
+from small_card import CARD
 
-CARD = """
-[term.factor.prior.A]
-distribution = "log-normal"
-median = 1.0
-spread = 1.0
-unit = "(MJy/sr)/(DN/s/pixel)"
-reason = "test"
-
-[term.repeatability.prior.repeatability_median]
-distribution = "log-normal"
-median = 0.004
-spread = 0.6
-unit = "1"
-reason = "test"
-
-[term.repeatability.prior.repeatability_spread]
-distribution = "half-normal"
-scale = 0.5
-unit = "1"
-reason = "test"
-
-[term.repeatability.prior.repeatability_limit]
-distribution = "fixed"
-value = 0.05
-unit = "1"
-reason = "test"
-"""
 SAMPLER = Sampler(chains=1, warmup=100, draws=50, seed=3)
 
 
@@ -88,13 +63,13 @@ class Fake:
     def __init__(self, study: Study) -> None:
         self._made = replicates(12, study)
 
-    def replicate(self, number: int, stop: threading.Event) -> Replicate | None:
-        return self._made[number]
+    def perform(self, number: int, stop: threading.Event) -> dict[str, Any]:
+        return self._made[number].as_dict()
 
 
 @pytest.fixture
 def fake(monkeypatch):
-    monkeypatch.setattr(sbc, "Refitter", Fake)
+    monkeypatch.setattr(replicates_module, "Refitter", Fake)
 
 
 def test_rank_counts_the_thinned_draws_below_the_truth():
@@ -177,29 +152,23 @@ def test_failed_refits_are_counted_and_too_many_fail(design, tmp_path):
     assert outcome.table.meta["failed"][0] == "0: R-hat is 1.30"
 
 
+def calibrated(folder: Path, study: Study, n: int) -> list[Replicate]:
+    """Add replicates to a folder's ranks, and return those that were run."""
+    seen: list[Replicate] = []
+    ranks = RankFile(folder, study)
+    sbc.calibrate(study, n, ranks, seen.append)
+    ranks.write()
+    return seen
+
+
 def test_a_study_taken_up_again_leaves_what_an_uninterrupted_one_does(design, tmp_path, fake):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    seen = []
-    assert sbc.calibrate(study(design), 9, RankFile(whole, study(design)), seen.append)
-    sbc.calibrate(study(design), 4, RankFile(parts, study(design)), seen.append)
-    again = RankFile(parts, study(design))
-    assert len(again.replicates) == 4
-    sbc.calibrate(study(design), 9, again, seen.append)
-    assert len(seen) == 18
+    seen = [len(calibrated(folder, study(design), n)) for folder, n in ((whole, 9), (parts, 4))]
+    assert len(RankFile(parts, study(design)).replicates) == 4
+    assert [*seen, len(calibrated(parts, study(design), 9))] == [9, 4, 5]
     assert (parts / RANKS).read_bytes() == (whole / RANKS).read_bytes()
     outcomes = [sbc.assess(study(design), RankFile(f, study(design)), 9) for f in (whole, parts)]
     assert np.array_equal(*(outcome.table["p_value"] for outcome in outcomes))
-
-
-def test_an_interrupted_study_keeps_what_is_done(design, tmp_path, fake):
-    ranks = RankFile(tmp_path, study(design))
-
-    def interrupt(replicate: Replicate) -> None:
-        if len(ranks.replicates) == 3:
-            raise KeyboardInterrupt
-
-    assert not sbc.calibrate(study(design), 9, ranks, interrupt)
-    assert len(RankFile(tmp_path, study(design)).replicates) == 3
 
 
 @pytest.mark.parametrize(
@@ -213,13 +182,13 @@ def test_an_interrupted_study_keeps_what_is_done(design, tmp_path, fake):
     ],
 )
 def test_ranks_of_another_study_are_refused(what, change, design, tmp_path, fake):
-    sbc.calibrate(study(design), 4, RankFile(tmp_path, study(design)), lambda _: None)
+    calibrated(tmp_path, study(design), 4)
     with pytest.raises(InputError, match=f"holds ranks of another {what}; remove it or choose"):
         RankFile(tmp_path, change(study(design)))
 
 
 def test_the_rows_values_are_no_part_of_the_design(design, tmp_path, fake):
-    sbc.calibrate(study(design), 4, RankFile(tmp_path, study(design)), lambda _: None)
+    calibrated(tmp_path, study(design), 4)
     other = replace(design, log_factor=design.log_factor + 1)
     assert len(RankFile(tmp_path, study(other)).replicates) == 4
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mirical.commands.shared import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.commands.many_fits import add_options, how_of, kept_beside
+from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles
 from mirical.storage.files import check_outputs
 
 
@@ -37,6 +38,7 @@ def sbc(options: argparse.Namespace) -> int:
 
     from mirical.inference.jobs import load_job, resolve_job, with_options
 
+    how = how_of(options)
     numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}
     job = with_options(load_job(options.job), {"model": options.model}, numbers)
     suffix = "" if options.distort is None else f"-{options.distort}"
@@ -52,21 +54,19 @@ def sbc(options: argparse.Namespace) -> int:
 
     check_study(job.sampler, options.replicates)
     study = Study(inputs.design, inputs.card, job.sampler, DISTORTIONS[options.distort])
-    ranks = RankFile(folder, study)
-    results, progress = consoles()
-    done = sum(k < options.replicates for k in ranks.replicates)
-    with ReplicateWatch(options.replicates, done, progress) as watch:
-        complete = calibrate(study, options.replicates, ranks, watch.advance)
-    if not complete:
-        progress.print(
-            f"mirical: stopped after {len(ranks.replicates)} refits, which are kept; the same "
-            "command goes on from there."
-        )
-        return INTERRUPTED
-    outcome = assess(study, ranks, options.replicates)
-    write_outcome(outcome, folder)
-    print_outcome(outcome, folder, results)
-    return SUCCESS if outcome.passes else NOT_BELIEVABLE
+    consoled = results, progress = consoles()
+    with kept_beside(folder, how, consoled) as kept:
+        ranks = RankFile(folder, study)
+        done = sum(k < options.replicates for k in ranks.replicates)
+        with ReplicateWatch(options.replicates, done, progress) as watch:
+            calibrate(study, options.replicates, ranks, watch.advance, kept.run)
+        kept.end_share()
+        ranks.write()
+        outcome = assess(study, ranks, options.replicates)
+        write_outcome(outcome, folder)
+        print_outcome(outcome, folder, results)
+        return SUCCESS if outcome.passes else NOT_BELIEVABLE
+    return SUCCESS  # of a share
 
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
@@ -129,4 +129,5 @@ def _add_sbc(parsers: argparse._SubParsersAction) -> None:
         parser.add_argument(
             f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's"
         )
+    add_options(parser, "refits")
     parser.set_defaults(command=sbc)

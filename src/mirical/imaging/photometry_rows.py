@@ -16,11 +16,11 @@ from mirical.errors import InputError
 from mirical.imaging.aperture_photometry import Measurement, measure
 from mirical.imaging.image_files import Unmeasurable, distinct_names, file_hash
 from mirical.imaging.images import Image, read_image
+from mirical.many.processes import worker_pool
 from mirical.stars import STARS, star_key
 from mirical.tables.apertures import Aperture
 from mirical.text import one_line
 from mirical.version import __version__
-from mirical.workers import worker_pool
 
 Draw = Callable[[Image, Aperture, Measurement, str, Mapping[str, Any]], None]
 """Draws what was measured; the last two arguments are the file's name without its ending, which

@@ -10,12 +10,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mirical.many.processes import cores
+
 if TYPE_CHECKING:
     import jax
 
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 _PLAIN_KERNELS = "--xla_cpu_use_fusion_emitters=false"
 _KNOWN_TO = "0.10."  # releases of jaxlib that know the second flag; XLA aborts on an unknown one
+
+
+PACKAGES = "jax", "jaxlib", "numpyro", "numpy", "scipy", "arviz-stats"
+"""Libraries on whose versions the draws of a fit depend, and what is made of them."""
 
 
 def configure() -> None:
@@ -58,11 +64,6 @@ def release_memory() -> None:
     """Give back to the system what compilation freed: the C library may keep half a gigabyte."""
     with suppress(OSError, AttributeError):  # another C library than glibc
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory() -> float:

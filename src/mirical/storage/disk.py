@@ -38,6 +38,32 @@ def lock(path: Path) -> int | None:
     return descriptor
 
 
+def lock_file(path: Path) -> int:
+    """Return a descriptor that holds a file's lock; the file and its folder are made.
+
+    On a file system without locks it holds nothing.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process has it.
+    """
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError:
+            return descriptor
+        with suppress(OSError):  # removed by who held it before
+            if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+        os.close(descriptor)
+
+
 def sync(path: Path) -> None:
     """Have the system write a file to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -16,7 +16,15 @@ from mirical.interrupts import uninterrupted
 from mirical.storage.atomic_writes import Hidden, files_in, put_in_place, settle, write_list
 from mirical.storage.journal import Folder, Move
 
-__all__ = ["Unwritable", "check_outputs", "settle", "together", "whole_file", "whole_folder"]
+__all__ = [
+    "Unwritable",
+    "beside",
+    "check_outputs",
+    "settle",
+    "together",
+    "whole_file",
+    "whole_folder",
+]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -167,7 +175,7 @@ def whole_folder(
             inside.mkdir(parents=True, exist_ok=True)
             yield inside
             return
-        staged = outputs.place(_beside(target)) / (target.name or "folder")
+        staged = outputs.place(beside(target)) / (target.name or "folder")
         staged.mkdir()
         if target.is_dir():
             shutil.copymode(target, staged)
@@ -261,13 +269,13 @@ def _check_output(path: Path, is_folder: bool, parents: bool) -> None:
     target = Path(os.path.realpath(path))
     if not is_folder and (target.parent.is_dir() and target.exists() and not target.is_file()):
         return  # a device or a pipe
-    parent = _beside(target) if is_folder else target.parent
+    parent = beside(target) if is_folder else target.parent
     while parents and not os.path.lexists(parent):
         parent = parent.parent
     Hidden(parent).remove()
 
 
-def _beside(target: Path) -> Path:
+def beside(target: Path) -> Path:
     """Return where a folder is made: beside its place, or inside where it cannot be exchanged."""
     if target.is_dir():
         here = Path.cwd()

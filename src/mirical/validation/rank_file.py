@@ -1,4 +1,4 @@
-"""File of the ranks of a calibration, from which an interrupted study goes on."""
+"""File of the ranks of a calibration, to which a study of more replicates adds."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ RANKS = "ranks.jsonl"
 class RankFile:
     """The ranks of a study's replicates, one JSON line each, after a line that says of what.
 
-    Written whole after every replicate and in their order, so that a study
-    that was stopped and taken up again leaves the same bytes as one that was not.
+    In their order, so that a study done in pieces leaves the same bytes as one that was not. It is
+    written when all are there; another call may add to it.
     """
 
     def __init__(self, folder: Path, study: Study) -> None:
@@ -33,9 +33,8 @@ class RankFile:
         if self.path.exists():
             self._read()
 
-    def add(self, replicate: Replicate) -> None:
-        """Add a replicate and write the file."""
-        self.replicates[replicate.replicate] = replicate
+    def write(self) -> None:
+        """Write the file."""
         ordered = [self.replicates[k].as_dict() for k in sorted(self.replicates)]
         first = {"simulated": True, **self._header}
         lines = [json.dumps(record) for record in (first, *ordered)]

@@ -17,6 +17,7 @@ from mirical.inference.jobs import Sampler
 from mirical.inference.refits import Refits, Values
 from mirical.inference.runtime import random_key
 from mirical.inference.sampling import without_leverage
+from mirical.many.tasks import Perform
 from mirical.model.cards import Card, priors_of
 from mirical.model.design import Design, with_rows
 from mirical.model.joint import joint
@@ -187,6 +188,11 @@ class Refitter:
         rhat, ess = (w if np.isfinite(w) else None for w in worst)
         return Replicate(number, fit.problem, n_draws, fit.diverged, rhat, ess, ranks)
 
+    def perform(self, number: int, stop: threading.Event) -> dict[str, Any] | None:
+        """Return what `replicate` does as plain types for JSON."""
+        done = self.replicate(number, stop)
+        return None if done is None else done.as_dict()
+
     def _simulate(
         self, study: Study, key: jax.Array, design: Design
     ) -> tuple[jax.Array, jax.Array]:
@@ -197,6 +203,11 @@ class Refitter:
         deviation = sites["log_factor"] - sites["expected"]
         rows = sites["expected"] + study.distortion.scatter * deviation
         return self._values(sites, replace(design, log_factor=rows)), rows
+
+
+def refitting(study: Study) -> Perform:
+    """Return the function that draws, refits and ranks a replicate by its number."""
+    return Refitter(study).perform
 
 
 def values_of(design: Design, card: Card) -> Values:

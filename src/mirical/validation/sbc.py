@@ -9,10 +9,9 @@ errors that no parameter's ranks show (Modrák et al. 2023).
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -20,11 +19,13 @@ from astropy.table import Table
 
 from mirical.errors import InputError
 from mirical.inference.jobs import Sampler
-from mirical.inference.runtime import cores
+from mirical.inference.runtime import PACKAGES, configure
+from mirical.many.running import run_here
+from mirical.many.tasks import Recipe, Result, Runner, Task
 from mirical.randomness import generator
 from mirical.validation.rank_file import RankFile, header
 from mirical.validation.ranks import band, p_values, points, spread_ranks
-from mirical.validation.replicates import Refitter, Replicate, Study, tracked
+from mirical.validation.replicates import Replicate, Study, refitting, tracked
 
 FALSE_ALARM = 0.01
 """Chance that a right model fails any of its rank tests (Bonferroni over the quantities)."""
@@ -88,8 +89,10 @@ def check_study(sampler: Sampler, replicates: int) -> None:
         )
 
 
-def calibrate(study: Study, replicates: int, ranks: RankFile, watch: Watch) -> bool:
-    """Run the replicates that `ranks` does not hold yet, as many at once as there are cores.
+def calibrate(
+    study: Study, replicates: int, ranks: RankFile, watch: Watch, run: Runner = run_here
+) -> None:
+    """Run the replicates that `ranks` does not hold yet.
 
     Parameters
     ----------
@@ -98,37 +101,22 @@ def calibrate(study: Study, replicates: int, ranks: RankFile, watch: Watch) -> b
     replicates : int
         How many replicates there shall be in all.
     ranks : RankFile
-        Where they are kept.
+        Where their ranks are collected.
     watch : callable
         Told of every replicate done.
-
-    Returns
-    -------
-    bool
-        False if interrupted; what was done is kept.
+    run : Runner
+        Runs them.
     """
+    recipe = Recipe(header(study), PACKAGES, partial(refitting, study), configure)
     missing = [k for k in range(replicates) if k not in ranks.replicates]
-    if not missing:
-        return True
-    refitter, stop = Refitter(study), threading.Event()
-    with ThreadPoolExecutor(max_workers=cores()) as pool:
-        running = [pool.submit(refitter.replicate, k, stop) for k in missing]
-        try:
-            _collect(running, ranks, watch)
-        except KeyboardInterrupt:
-            return False
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-    return True
 
+    def take(_: int, result: Result) -> None:
+        done = Replicate(**result)
+        ranks.replicates[done.replicate] = done
+        watch(done)
 
-def _collect(running: Iterable[Future[Replicate | None]], ranks: RankFile, watch: Watch) -> None:
-    for future in as_completed(running):
-        done = future.result()
-        if done is not None:
-            ranks.add(done)
-            watch(done)
+    if missing:
+        run([Task(recipe, k) for k in missing], take)
 
 
 def assess(study: Study, ranks: RankFile, replicates: int) -> Outcome:

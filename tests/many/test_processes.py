@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
-from mirical.errors import InputError
-from mirical.imaging import photometry_rows
-from mirical.tables.apertures import published_apertures
-from mirical.workers import worker_pool
-
 PARENT = """
 import time
-from mirical.workers import worker_pool
+from mirical.many.processes import worker_pool
 if __name__ == "__main__":
     with worker_pool(2) as pool:
         pool.submit(time.sleep, 60)
@@ -55,17 +48,3 @@ def test_workers_end_with_their_parent(tmp_path: Path, ending: signal.Signals):
     while any(map(alive, workers)) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(map(alive, workers))
-
-
-def test_a_worker_ended_from_outside_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with worker_pool(1) as pool, pytest.raises(BrokenProcessPool):
-        pool.submit(os.kill, pool.submit(os.getpid).result(), signal.SIGKILL).result()
-
-    def broken(*_, **__):
-        raise BrokenProcessPool
-
-    monkeypatch.setattr(photometry_rows, "wait", broken)
-    settings = photometry_rows.Settings(published_apertures())
-    paths = [tmp_path / name for name in ("one", "two")]
-    with pytest.raises(InputError, match="a worker process was ended from outside, perhaps for"):
-        list(photometry_rows.measure_files(paths, settings, 2))

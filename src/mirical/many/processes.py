@@ -1,4 +1,4 @@
-"""Pools of worker processes that end with the process that started them."""
+"""Cores of this machine, and worker processes that end with the process that started them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, parent_process
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:
