@@ -40,8 +40,9 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.checking.quantities import gather_quantities
-    from mirical.checking.star_refits import without_stars
+    from mirical.checking.draw_blocks import gather_quantities
+    from mirical.checking.quantities import Questions
+    from mirical.checking.star_refits import StarRefits, without_stars
     from mirical.checking.tables import influence_table
     from mirical.inference.gaussian import Gaussians
     from mirical.inference.gaussian_draws import row_sites
@@ -57,12 +58,12 @@ def main() -> None:
     gaussians = Gaussians(row_sites(chains.sites, card), design, card, SEED)
     looked_at = np.linspace(0, len(gaussians) - 1, options.draws).astype(int).tolist()
     nothing = np.zeros((len(design.rows), 0))
-    each = gather_quantities(gaussians, {}, nothing, looked_at, SEED, lambda: None)
-    told = influence_table(each, inputs, SEED, lambda _: lambda: None, options.told_chains)
+    each = gather_quantities(gaussians, Questions({}, nothing, SEED), looked_at, lambda _: None)
+    told = influence_table(each, inputs, StarRefits(SEED, options.told_chains))
     whole = np.mean([gaussians[d].log_a_posterior()[0] for d in range(len(gaussians))], axis=0)
     stars = range(len(design.stars))
     found = without_stars(
-        design, card, stars, REFERENCE_SEED, lambda: sys.stderr.write("."), options.chains
+        design, card, stars, StarRefits(REFERENCE_SEED, options.chains, begin=lambda _: dot)
     )
     table = Table({name: told[name] for name in ("name", "filter", "basis", "pareto_k")})
     shift = np.asarray(told["shift"].value) / 100
@@ -89,6 +90,11 @@ def main() -> None:
     write_ecsv(table, options.out / "influence.ecsv")
     table[np.argsort(-off)[:20]].pprint(max_width=-1)
     sys.stdout.write(json.dumps(table.meta, indent=1) + "\n")
+
+
+def dot() -> None:
+    """Say that one more fit is done."""
+    sys.stderr.write(".")
 
 
 class Unwatched:

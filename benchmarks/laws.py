@@ -59,9 +59,7 @@ def main() -> None:
         fit_missing(name, designs, options.out / "fits")
     told = preferences(designs, options.out / "fits")
     foretold = [
-        coverage(task, designs[task], programs[task], options.out / "fits")
-        for task in tasks
-        if task[2]
+        coverage(task, designs, programs[task], options.out / "fits") for task in tasks if task[2]
     ]
     tables = {"preferences": told}
     if foretold:
@@ -83,44 +81,60 @@ def dates_of(design: Any) -> Any:
     return T0_MJD + cut_dates(design, CUTS) + LATER
 
 
-def kept(folder: Path, task: tuple[str, int, bool]) -> Any:
-    """Return where the fits of a program are kept."""
-    from mirical.inference.refits import SHORT
-    from mirical.rivals.store import KeptRivals
+def tasks_of(name: str, designs: dict) -> dict[tuple[str, int, bool], list[Any]]:
+    """Return the fits of a card to every program: all its rows, or those before each cut."""
+    from mirical.inference.refits import MORE, SHORT
+    from mirical.many.tasks import Recipe, Task
+    from mirical.model.cards import load_card
+    from mirical.rivals.fits import RivalFits, RivalPlan, cut_dates
 
-    law, seed, hindcast = task
-    name = f"{law}-{seed}{'-cut' if hindcast else ''}"
-    study = {"program": name, "cuts": CUTS, "later": LATER, "seed": SEED}
-    study |= {"chains": CHAINS, "looked_at": LOOKED_AT, "sampler": repr(SHORT)}
-    return KeptRivals(folder / name, study)
+    card, first = load_card(name, "laws"), next(iter(designs.values()))
+    plan = RivalPlan(dates_of(first), CUTS, SEED, CHAINS, LOOKED_AT)
+
+    def fitting() -> Any:
+        fits = RivalFits(first, card, plan)
+
+        def fit_one(item: Any, stop: threading.Event) -> Any:
+            law, seed, hindcast, place, cut = item
+            design = designs[law, seed, hindcast]
+            return fits.predict((place, cut), stop, design, dates_of(design))
+
+        return fit_one
+
+    inputs = {"study": "laws", "card": card, "design": first, "plan": plan, "later": LATER}
+    recipe = Recipe(inputs | {"sampler": [SHORT, MORE]}, runtime.PACKAGES, fitting)
+    asked = {
+        of: cut_dates(d, CUTS).tolist() if of[2] else [None] * CHAINS for of, d in designs.items()
+    }
+    return {
+        of: [Task(recipe, [*of, place, cut]) for place, cut in enumerate(cuts)]
+        for of, cuts in asked.items()
+    }
 
 
 def fit_missing(name: str, designs: dict, folder: Path) -> None:
     """Fit a card to all programs it was not fitted to yet."""
-    from mirical.model.cards import load_card
-    from mirical.rivals.fits import RivalFits, cut_dates
+    from mirical.many.result_files import ResultFolder
+    from mirical.many.running import How, run_tasks
 
-    card = load_card(name, "laws")
-    missing = [task for task in designs if kept(folder, task).load(card) is None]
-    if not missing:
-        return
-    one = designs[missing[0]]
-    fits = RivalFits(one, card, dates_of(one), SEED, chains=CHAINS, looked_at=LOOKED_AT)
-    for task in missing:
-        design = designs[task]
-        fits.ask_at(dates_of(design))
-        cuts = cut_dates(design, CUTS).tolist() if task[2] else []
-        made = fits.run(cuts, threading.Event(), design, whole=not task[2])
-        kept(folder, task).save(card, dict(made))
-        sys.stderr.write(f"{name}: {task[0]} {task[1]}\n")
+    kept = ResultFolder(folder)
+    tasks = [task for of in tasks_of(name, designs).values() for task in of]
+    with kept.held(collects=True):
+        run_tasks(tasks, How(runtime.cores()), kept, lambda *_: sys.stderr.write("."))
+    sys.stderr.write(f" {name}\n")
 
 
-def load(folder: Path, task: tuple[str, int, bool], cut: float | None) -> dict[str, Any]:
-    """Return what the cards predict of a program, by card: from all rows or those before a cut."""
-    from mirical.model.cards import load_card
-    from mirical.rivals.fits import TIME_LAWS
+def load(folder: Path, designs: dict, of: tuple[str, int, bool]) -> dict[str, Any]:
+    """Return what the cards predict of a program, by card: of all rows or by cut."""
+    from mirical.many.result_files import ResultFolder
+    from mirical.rivals.fits import TIME_LAWS, put_together
 
-    return {n: kept(folder, task).load(load_card(n, "laws"))[cut] for n in TIME_LAWS}
+    kept = ResultFolder(folder)
+    tasks = {name: tasks_of(name, designs)[of] for name in TIME_LAWS}
+    return {
+        name: put_together([(tuple(task.item[3:]), kept.load(task)) for task in each])
+        for name, each in tasks.items()
+    }
 
 
 def preferences(designs: dict, folder: Path) -> Any:
@@ -137,7 +151,7 @@ def preferences(designs: dict, folder: Path) -> Any:
         law, seed, hindcast = task
         if hindcast:
             continue
-        stands = standings(load(folder, task, None))
+        stands = standings({n: found[None] for n, found in load(folder, designs, task).items()})
         true = stands.get(card_of[law])
         line = {"law": law, "program": seed, "best": next(iter(stands)), "fits": len(stands)}
         line |= (
@@ -153,7 +167,7 @@ def preferences(designs: dict, folder: Path) -> Any:
     return Table(rows=lines)
 
 
-def coverage(task: tuple[str, int, bool], design: Any, program: Any, folder: Path) -> Any:
+def coverage(task: tuple[str, int, bool], designs: dict, program: Any, folder: Path) -> Any:
     """Return, for each cut date, how many later rows and true factors the stack covers."""
     import numpy as np
     from astropy.table import Table
@@ -167,6 +181,7 @@ def coverage(task: tuple[str, int, bool], design: Any, program: Any, folder: Pat
     )
 
     lines = []
+    design = designs[task]
     dates = dates_of(design)
     truth = np.array(
         [
@@ -174,8 +189,9 @@ def coverage(task: tuple[str, int, bool], design: Any, program: Any, folder: Pat
             for band in design.bands
         ]
     )
+    known = load(folder, designs, task)
     for i, cut in enumerate(cut_dates(design, CUTS)):
-        past = load(folder, task, float(cut))
+        past = {name: found[float(cut)] for name, found in known.items()}
         stands = standings(past)
         stack = {name: one.weight for name, one in stands.items()}
         seen = np.array(

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
+from mirical.checking.draw_blocks import gather_quantities
 from mirical.checking.infrared_excess import ExcessDensities
 from mirical.checking.quantities import (
     SLOPE_SPREAD,
     AtDraw,
-    gather_quantities,
+    Questions,
     slope_posterior,
     star_influence,
 )
@@ -31,7 +32,9 @@ def looked() -> tuple[Gaussian, np.ndarray, list[AtDraw]]:
     gaussians = Gaussians(many, design, CARD, seed=3)
     flux = 10.0 ** np.random.default_rng(7).uniform(0, 2, len(design.rows))
     column = slopes(design, flux)["F770W"][:, None]
-    each = gather_quantities(gaussians, families(design, {}), column, range(N), 3, lambda: None)
+    questions, told = Questions(families(design, {}), column, 3), []
+    each = gather_quantities(gaussians, questions, range(N), told.append)
+    assert sum(told) == N
     return gaussians[0], column[:, 0], each
 
 

@@ -63,7 +63,7 @@ def test_chains_are_told_of_by_steps_divergences_and_time_left(pipe: Console):
 
 def draws(pipe: Console) -> None:
     with DrawWatch(200, pipe) as watch:
-        watch.advance()
+        watch.advance(1)
         watch.refit(3)()
         assert said(pipe, r"draws: 1 of 200, about \d+ s left")
         assert said(pipe, r"fits without a star: 1 of 3, about \d+ s left")

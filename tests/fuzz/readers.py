@@ -37,9 +37,9 @@ from mirical.imaging.images import Unmeasurable
 from mirical.imaging.model_psf import read_model
 from mirical.imaging.photometry_rows import Settings, row_of
 from mirical.inference.jobs import Inputs, Sampler, load_job, resolve_job
+from mirical.many.result_files import ResultFolder, encode
+from mirical.many.tasks import Recipe, Task, nothing
 from mirical.model.cards import Card, load_card
-from mirical.rivals.fits import ARRAYS, Predictions
-from mirical.rivals.store import KeptRivals
 from mirical.tables.apertures import Aperture, load_apertures, published_apertures
 from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
 from mirical.tables.photometry import load_photometry
@@ -232,23 +232,24 @@ def judge_ranks(replicates: dict[int, Replicate]) -> Iterator[str]:
                 yield f"rank {rank!r} of {count!r} of {label!r}"
 
 
-_CARD = load_card("hierarchical", "fuzz")
+_TASK = Task(Recipe({}, (), nothing), 1)  # type: ignore[arg-type]
 
 
-def make_rival(folder: Path) -> Path:
-    draws = {name: np.ones((3, 2)) for name in ARRAYS} | {"log_c": np.ones((3, 2, 2))}
-    KeptRivals(folder, {"seed": 1}).save(_CARD, {None: Predictions(**draws, problem="")})
-    return folder / "hierarchical.npz"
+def make_result(folder: Path) -> Path:
+    kept = ResultFolder(folder)
+    with kept.held(collects=False):
+        kept.save(_TASK, encode({"draws": np.ones((3, 2)), "problem": "", "ranks": {"A": [1, 2]}}))
+    return next(folder.glob("*.npz"))
 
 
-def read_rival(path: Path) -> Any:
-    return KeptRivals(path.parent, {"seed": 1}).load(_CARD)
+def read_result(path: Path) -> Any:
+    return ResultFolder(path.parent).load(_TASK)
 
 
-def judge_rival(found: Any) -> Iterator[str]:
-    for one in (found or {}).values():
-        for name in ARRAYS:
-            yield from not_finite(name, getattr(one, name))
+def judge_result(found: Any) -> Iterator[str]:
+    """A damaged file is made again; one that is read is whole."""
+    if found is not None:
+        yield from not_finite("draws", found["draws"])
 
 
 _IMAGES = "imaging.image_files"
@@ -305,6 +306,6 @@ READERS: tuple[Reader, ...] = (
            judge_card, TEXT, ("model.card_files", "storage.toml_files")),
     Reader("job", good.job, read_job, judge_inputs, TEXT, ("inference.jobs", "storage.toml_files")),
     Reader("ranks", make_ranks, read_ranks, judge_ranks, TEXT, ("validation.rank_file",)),
-    Reader("rival", make_rival, read_rival, judge_rival, BYTES, ("rivals.store",)),
+    Reader("result", make_result, read_result, judge_result, BYTES, ("many.result_files",)),
 )  # fmt: skip
 """Every reader of the program."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mirical.checking.star_refits import without_stars
+from mirical.checking.star_refits import StarRefits, without_stars
 from mirical.inference.gaussian import Gaussian, Gaussians
 from mirical.inference.leave_one_out import later_rows_at_draw, left_out_at_draw
 from mirical.model.design import Design, without_rows
@@ -104,7 +104,9 @@ def test_a_star_is_fitted_without_and_a_band_of_its_own_is_unknown():
     keep = (np.asarray(design.band) != 5) | (np.asarray(design.star) == 4)
     design = of_rows(replace(design, log_factor=rows), keep)
     told: list[int] = []
-    found = without_stars(design, CARD, [4], 3, lambda: told.append(1), chains=1)
+    found = without_stars(
+        design, CARD, [4], StarRefits(3, 1, begin=lambda _: lambda: told.append(1))
+    )
     assert len(told) == 1 and list(found) == [4]
     assert np.isnan(found[4][5]) and np.all(np.isfinite(found[4][:5]))
     # The star that is 30 % off is gone; the others stand where their draw has them.

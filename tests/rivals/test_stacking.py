@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mirical.model.cards import load_card
-from mirical.rivals.fits import Predictions, cut_dates
+from mirical.many.tasks import Result
+from mirical.rivals.fits import ARRAYS, Predictions, cut_dates, put_together
 from mirical.rivals.stacking import (
     mixture_density,
     mixture_quantiles,
     mixture_share,
     standings,
 )
-from mirical.rivals.store import KeptRivals
 from prior_draws import prior_draws
 
 
@@ -89,21 +86,22 @@ def test_quantiles_of_a_mixture_weigh_models_and_not_draws():
     np.testing.assert_allclose(found[:, 0], [0.0, 1.5], atol=0.011)
 
 
-def test_what_was_predicted_is_kept_for_the_same_study_alone(tmp_path: Path):
-    card, other = load_card("hierarchical", "test"), load_card("pipeline", "test")
-    found = {None: predictions(np.ones((4, 3))), 120.5: predictions(np.zeros((4, 2)), "bad")}
-    kept = KeptRivals(tmp_path, {"seed": 1})
-    assert kept.load(card) is None
-    kept.save(card, found)
-    again = kept.load(card)
-    assert again is not None and list(again) == [None, 120.5]
-    np.testing.assert_array_equal(again[None].log_likelihood, found[None].log_likelihood)
-    assert again[120.5].problem == "bad" and again[None].problem == ""
-    assert KeptRivals(tmp_path, {"seed": 2}).load(card) is None
-    (tmp_path / "pipeline.npz").write_bytes((tmp_path / "hierarchical.npz").read_bytes())
-    assert kept.load(other) is None
-    (tmp_path / "hierarchical.npz").write_bytes(b"not whole")
-    assert kept.load(card) is None
+def test_chains_that_disagree_or_fail_are_told_of_the_fit_of_all_rows():
+    def chain(center: float, problem: str = "", draws: int = 100) -> Result:
+        judged = np.random.default_rng(1).normal(center, size=(draws, 2))
+        arrays = dict.fromkeys(ARRAYS, np.full((3 if draws else 0, 2), center))
+        return {**arrays, "problem": problem, "judged": judged}
+
+    cut = chain(5.0, "bad")
+    found = put_together([((0, None), chain(0.0)), ((1, None), chain(0.0)), ((2, 120.5), cut)])
+    assert list(found) == [None, 120.5] and found[None].problem == ""
+    assert found[None].log_a.tolist() == np.zeros((6, 2)).tolist()
+    assert found[120.5].problem == "bad" and len(found[120.5].log_a) == 3
+    apart = put_together([((0, None), chain(0.0)), ((1, None), chain(9.0))])
+    assert apart[None].problem.startswith("R-hat is ")
+    failed = chain(0.0, "the chain could not start", draws=0)
+    one = put_together([((0, None), failed), ((1, None), chain(1.0))])[None]
+    assert one.problem == "the chain could not start" and len(one.log_a) == 3
 
 
 def test_cuts_leave_rows_on_either_side():

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from mirical.checking.quantities import (
-    gather_quantities,
-)
+from mirical.checking.draw_blocks import gather_quantities
+from mirical.checking.quantities import Questions
 from mirical.checking.score_directions import families
 from mirical.checking.source_parameters import row_parameters
+from mirical.checking.star_refits import StarRefits
 from mirical.checking.tables import (
     anomaly_table,
     check_table,
@@ -29,12 +30,45 @@ from mirical.errors import InputError
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import row_sites
 from mirical.inference.jobs import Inputs
+from mirical.many.running import run_here
+from mirical.many.tasks import Runner
 from mirical.reporting.page_folder import AboutRun
 
 Floats = NDArray[np.float64]
 
 FEWEST_DRAWS = 50
 """Draws fewer than which Pareto shapes say nothing."""
+
+
+@dataclass(frozen=True)
+class CheckPlan:
+    """What is asked of a run.
+
+    Attributes
+    ----------
+    draws : int
+        How many of the posterior's draws are looked at, evenly spread.
+    refit : bool
+        Whether the rows are fitted without each star whose effect the draws cannot tell.
+    run : Runner
+        Looks at draws and makes the fits.
+    """
+
+    draws: int
+    refit: bool = True
+    run: Runner = run_here
+
+
+class CheckWatch(Protocol):
+    """Watches the check of a run."""
+
+    def advance(self, draws: int) -> None:
+        """Take note of so many more draws looked at."""
+        ...
+
+    def refit(self, fits: int) -> Callable[[], None]:
+        """Take note that so many fits without a star come; return who takes note of each."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -72,12 +106,7 @@ def require_draws(posterior: xr.DataTree, folder: Path) -> None:
 
 
 def check_run(
-    name: str,
-    posterior: xr.DataTree,
-    inputs: Inputs,
-    draws: int,
-    advance: Callable[[], None],
-    refit: Callable[[int], Callable[[], None]] | None = None,
+    name: str, posterior: xr.DataTree, inputs: Inputs, plan: CheckPlan, watch: CheckWatch
 ) -> CheckedRun:
     """Check a run; writes nothing.
 
@@ -87,20 +116,17 @@ def check_run(
         The run's.
     posterior, inputs : DataTree, Inputs
         As `mirical.reporting.stored_inputs.open_run` returns them.
-    draws : int
-        How many of the posterior's draws are looked at, evenly spread.
-    advance : callable
-        Told of every draw done.
-    refit : callable, optional
-        Told of the number of fits without a star, of those whose effect the draws cannot tell;
-        returns who is told of each. By default none is made, and that is not told.
+    plan : CheckPlan
+        What is asked.
+    watch : CheckWatch
+        Told of every draw and fit done.
     """
     design, card = inputs.design, inputs.card
     seed = int(posterior.attrs["seed"])
     group = posterior["posterior"].to_dataset()
     sites = row_sites({str(name): np.asarray(group[name]) for name in group}, card)
     gaussians = Gaussians(sites, design, card, seed)
-    wanted = np.linspace(0, len(gaussians) - 1, min(draws, len(gaussians))).astype(int)
+    wanted = np.linspace(0, len(gaussians) - 1, min(plan.draws, len(gaussians))).astype(int)
     # The draw that counts is one of them, chosen by the seed before anything is known.
     wanted = np.random.default_rng([seed, len(wanted)]).permutation(wanted)
     parameters = row_parameters(inputs.factors)
@@ -108,14 +134,14 @@ def check_run(
     stacked = (
         np.stack(list(columns.values()), axis=1) if columns else np.zeros((len(design.rows), 0))
     )
-    each = gather_quantities(
-        gaussians, families(design, parameters), stacked, wanted.tolist(), seed, advance
-    )
+    questions = Questions(families(design, parameters), stacked, seed)
+    each = gather_quantities(gaussians, questions, wanted.tolist(), watch.advance, plan.run)
+    refits = StarRefits(seed, run=plan.run, begin=watch.refit) if plan.refit else None
     made = {
         "checks": check_table(each),
         "dependences": dependence_table(each, columns, design, parameters),
         "anomalies": anomaly_table(each, design),
-        "influence": influence_table(each, inputs, seed, refit),
+        "influence": influence_table(each, inputs, refits),
         "loo": loo_table(each, posterior, design),
     }
     made["points"] = point_table(posterior, design, parameters)

@@ -8,8 +8,7 @@ shape k says whether the draws reach that far: beyond `K_LIMIT` they do not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +16,15 @@ from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from mirical.checking.infrared_excess import ExcessDensities, excess_densities, half_df_of
+from mirical.checking.infrared_excess import (
+    ExcessDensities,
+    excess_densities,
+    half_df_of,
+)
 from mirical.checking.predictive_pvalues import Finding, findings
 from mirical.checking.score_directions import Family
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.leave_one_out import left_out_at_draw
-from mirical.inference.runtime import cores
 from mirical.randomness import generator
 
 Floats = NDArray[np.float64]
@@ -79,50 +81,38 @@ class AtDraw:
     log_a_without: Floats
 
 
-def gather_quantities(
-    gaussians: Gaussians,
-    families: dict[str, Family],
-    slopes: Floats,
-    draws: Sequence[int],
-    seed: int,
-    advance: Callable[[], None],
-) -> list[AtDraw]:
-    """Return what each draw says, the first of which is the one whose p-values count.
+@dataclass(frozen=True)
+class Questions:
+    """What every draw is asked.
 
-    Parameters
+    Attributes
     ----------
-    gaussians : Gaussians
-        The posterior.
     families : dict of {str : Family}
         Of the p-values.
     slopes : (row, direction) array
         Of the dependences.
-    draws : sequence of int
-        Which draws; the first `FINDING_DRAWS` give p-values.
     seed : int
         Of the replicated rows.
-    advance : callable
-        Told of every draw done.
     """
-    half_df = half_df_of(gaussians.card)
-    groups = [
-        np.flatnonzero(np.asarray(gaussians.design.star) == star)
-        for star in range(len(gaussians.design.stars))
-    ]
 
-    def one(place: int) -> AtDraw:
-        rows = gaussians[draws[place]]
+    families: dict[str, Family]
+    slopes: Floats
+    seed: int
+
+    def ask(self, gaussians: Gaussians, draw: int, place: int) -> AtDraw:
+        """Return what a draw says, the `place`-th of those looked at."""
+        slopes, rows, design = self.slopes, gaussians[draw], gaussians.design
+        half_df = half_df_of(gaussians.card)
+        groups = [np.flatnonzero(np.asarray(design.star) == s) for s in range(len(design.stars))]
         found = None
         if place < FINDING_DRAWS:
-            random = generator(seed, f"replicates {place}")
-            found = findings(rows, families, gaussians.design, random)
+            random = generator(self.seed, f"replicates {place}")
+            found = findings(rows, self.families, design, random)
         log_likelihood, pit = left_out_at_draw(rows)
         information = np.sum(rows.whiten(slopes) ** 2, axis=0) if slopes.size else np.zeros(0)
         precision = 1 / SLOPE_SPREAD**2 + information
         weighted_residual = slopes.T @ rows.weighted_residual
         mean, covariance = rows.log_a_posterior()
-        says = [excess_densities(rows, s, gaussians.design, half_df) for s in range(len(groups))]
-        advance()
         return AtDraw(
             findings=found,
             log_likelihood=log_likelihood,
@@ -132,14 +122,11 @@ def gather_quantities(
             slope_var=1 / precision,
             slope_weight=0.5
             * (weighted_residual**2 / precision - np.log(precision * SLOPE_SPREAD**2)),
-            stars=says,
+            stars=[excess_densities(rows, s, design, half_df) for s in range(len(groups))],
             log_a=mean,
             log_a_var=np.diag(covariance),
             log_a_without=np.stack([rows.log_a_without(group) for group in groups]),
         )
-
-    with ThreadPoolExecutor(max_workers=cores()) as pool:
-        return list(pool.map(one, range(len(draws))))
 
 
 @dataclass(frozen=True)

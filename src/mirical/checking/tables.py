@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
@@ -23,7 +22,7 @@ from mirical.checking.quantities import (
     star_influence,
 )
 from mirical.checking.score_directions import PARAMETERS, slopes
-from mirical.checking.star_refits import CHAINS, without_stars
+from mirical.checking.star_refits import StarRefits, without_stars
 from mirical.checking.verdict import QUESTIONS
 from mirical.conventions import T0_MJD
 from mirical.inference.jobs import Inputs
@@ -118,14 +117,12 @@ def anomaly_table(each: list[AtDraw], design: Design) -> QTable:
     return table
 
 
-def influence_table(
-    each: list[AtDraw],
-    inputs: Inputs,
-    seed: int,
-    refit: Callable[[int], Callable[[], None]] | None,
-    chains: int = CHAINS,
-) -> QTable:
-    """Return the change of each A without each star; `refit` as in `check_run`, by `chains`."""
+def influence_table(each: list[AtDraw], inputs: Inputs, refits: StarRefits | None) -> QTable:
+    """Return the change of each A without each star.
+
+    Those whose effect the draws cannot tell are fitted without, as `refits` says; if that is None,
+    their effect is not told.
+    """
     design = inputs.design
     shift, std, k = star_influence(each)
     n_stars, n_bands = shift.shape
@@ -133,9 +130,8 @@ def influence_table(
     basis = np.where(k < limit, "formula", "unknown").astype(object)
     whole = np.mean([one.log_a for one in each], axis=0)
     far = np.flatnonzero(k >= limit).tolist()
-    if refit is not None and far:
-        advance = refit(chains * len(far))
-        for s, found in without_stars(design, inputs.card, far, seed, advance, chains).items():
+    if refits is not None:
+        for s, found in without_stars(design, inputs.card, far, refits).items():
             shift[s] = found - whole
             basis[s] = "refit" if np.any(np.isfinite(found)) else "unknown"
     table = QTable()

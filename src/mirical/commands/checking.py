@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.shared import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.commands.many_fits import add_options, how_of, kept_beside
+from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 from mirical.text import one_line
@@ -25,12 +26,13 @@ def check(options: argparse.Namespace) -> int:
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
     from mirical.calibration.store import run_folder
-    from mirical.checking.check import FEWEST_DRAWS, check_run, require_draws
+    from mirical.checking.check import FEWEST_DRAWS, CheckPlan, check_run, require_draws
     from mirical.checking.page import write_check
     from mirical.commands.printing import print_check
     from mirical.commands.progress import DrawWatch
     from mirical.reporting.stored_inputs import open_run
 
+    how = how_of(options)
     if options.draws < FEWEST_DRAWS:
         raise InputError(f"check: --draws is {options.draws}; expected at least {FEWEST_DRAWS}.")
     folder = run_folder(options.run)
@@ -38,19 +40,17 @@ def check(options: argparse.Namespace) -> int:
     check_outputs(folders=[out])
     posterior, inputs = open_run(folder)
     require_draws(posterior, folder)
-    results, progress = consoles()
-    with DrawWatch(options.draws, progress) as watch:
-        checked = check_run(
-            one_line(folder.resolve().name),
-            posterior,
-            inputs,
-            options.draws,
-            watch.advance,
-            watch.refit if options.refit else None,
-        )
-    write_check(checked, out)
-    print_check(checked, out, results)
-    return _status(options.run, checked.believable, progress)
+    consoled = results, progress = consoles()
+    with kept_beside(out, how, consoled) as kept:
+        plan = CheckPlan(options.draws, options.refit, kept.run)
+        name = one_line(folder.resolve().name)
+        with DrawWatch(options.draws, progress) as watch:
+            checked = check_run(name, posterior, inputs, plan, watch)
+        kept.end_share()
+        write_check(checked, out)
+        print_check(checked, out, results)
+        return _status(options.run, checked.believable, progress)
+    return SUCCESS  # of a share
 
 
 def rivals(options: argparse.Namespace) -> int:
@@ -62,20 +62,13 @@ def rivals(options: argparse.Namespace) -> int:
     from mirical.calibration.store import run_folder
     from mirical.commands.printing import print_models
     from mirical.commands.progress import FitWatch
-    from mirical.inference.refits import SHORT
     from mirical.model.cards import load_card
     from mirical.reporting.stored_inputs import open_run
-    from mirical.rivals.comparison import (
-        UNTIL,
-        RivalPlan,
-        compare_models,
-        fit_rivals,
-        forecast_dates,
-    )
-    from mirical.rivals.fits import CHAINS, LADDER, LOOKED_AT, TIME_LAWS
+    from mirical.rivals.comparison import UNTIL, compare_models, fit_rivals, forecast_dates
+    from mirical.rivals.fits import LADDER, TIME_LAWS, RivalPlan
     from mirical.rivals.page import sentences, write_models
-    from mirical.rivals.store import KeptRivals
 
+    how = how_of(options)
     if not 0 <= options.cuts <= MOST_CUTS:
         raise InputError(f"rivals: --cuts is {options.cuts}; expected 0 to {MOST_CUTS}.")
     until = UNTIL if options.until is None else options.until
@@ -90,27 +83,20 @@ def rivals(options: argparse.Namespace) -> int:
     check_outputs(folders=[out])
     posterior, inputs = open_run(folder)
     attrs = {str(key): value for key, value in posterior.attrs.items()}
-    dates = forecast_dates(inputs, until)
-    study = {name: attrs[name] for name in ("photometry_sha256", "jax", "numpyro")}
-    study |= {"simulated": bool(attrs["simulated"])}
-    study |= {"seed": int(attrs["seed"]), "cuts": options.cuts, "dates": dates.tolist()}
-    study |= {"chains": CHAINS, "looked_at": LOOKED_AT, "sampler": repr(SHORT)}
-    results, progress = consoles()
-    kept = KeptRivals(out / "kept", study)
-    try:
+    plan = RivalPlan(forecast_dates(inputs, until), options.cuts, int(attrs["seed"]))
+    consoled = results, progress = consoles()
+    with kept_beside(out, how, consoled) as kept:
         with FitWatch(progress) as watch:
-            plan = RivalPlan(dates, options.cuts, int(attrs["seed"]))
-            found = fit_rivals(inputs, cards, plan, kept, watch.begin)
-    except KeyboardInterrupt:
-        progress.print(f"mirical: interrupted; the same command goes on from {out / 'kept'}.")
-        return INTERRUPTED
-    if all(of[None].problem for of in found.values()):
-        raise InputError("rivals: no model's chains may be believed: give the run more rows.")
-    name = one_line(folder.resolve().name)
-    compared = compare_models(name, attrs, inputs, cards, found, dates)
-    write_models(compared, out)
-    print_models(compared, sentences(compared), out, results)
-    return _status(options.run, True, progress)
+            found = fit_rivals(inputs, cards, plan, watch.begin, kept.run)
+        kept.end_share()
+        if all(of[None].problem for of in found.values()):
+            raise InputError("rivals: no model's chains may be believed: give the run more rows.")
+        name = one_line(folder.resolve().name)
+        compared = compare_models(name, attrs, inputs, cards, found, plan)
+        write_models(compared, out)
+        print_models(compared, sentences(compared), out, results)
+        return _status(options.run, True, progress)
+    return SUCCESS  # of a share
 
 
 def _status(run: str, sound: bool, cautions: Console) -> int:
@@ -145,6 +131,7 @@ def _add_check(parsers: argparse._SubParsersAction) -> None:
         action="store_false",
         help="do not fit again without each star whose effect the draws cannot tell",
     )
+    add_options(parser, "blocks of draws, then fits,")
     parser.set_defaults(command=check)
 
 
@@ -166,4 +153,5 @@ def _add_rivals(parsers: argparse._SubParsersAction) -> None:
         "--until", metavar="MJD", type=float, help="end of the forecast [62502, 2030-01-01]"
     )
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/rivals]")
+    add_options(parser, "fits")
     parser.set_defaults(command=rivals)

@@ -190,9 +190,9 @@ class DrawWatch(_Shown):
         )
         self._task = self._display.add_task("draws", total=total)
 
-    def advance(self) -> None:
-        """Take note of one more draw."""
-        self._display.update(self._task, advance=1)
+    def advance(self, draws: int) -> None:
+        """Take note of so many more draws."""
+        self._display.update(self._task, advance=draws)
 
     def refit(self, fits: int) -> Callable[[], None]:
         """Show that many fits without a star; return who takes note of each."""
@@ -214,6 +214,7 @@ class FitWatch(_Shown):
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed:.0f}/{task.total:.0f} fits"),
+            TimeRemainingColumn(),
             console=console,
         )
 
@@ -221,6 +222,9 @@ class FitWatch(_Shown):
         """Show a model and its number of fits; return who takes note of each."""
         task = self._display.add_task(model, total=fits)
         return lambda: self._display.update(task, advance=1)
+
+    def _lines(self) -> list[str]:
+        return super()._lines()[:1]  # of the model that is being fitted
 
 
 class _CountWatch(_Shown):

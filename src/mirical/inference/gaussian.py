@@ -27,6 +27,7 @@ from mirical.model.terms import JITTER, colour_correlation, loss_growth, smooth_
 from mirical.model.timelaw import LAWS, log_relative_factor
 
 Floats = NDArray[np.float64]
+Draws = NDArray | Mapping[int, NDArray]
 
 ROW_SITES = ("expected", "sigma", "star_band_offset")
 """What of a posterior draw is needed beside `SCALES` and the parameters of the time law."""
@@ -160,7 +161,8 @@ class Gaussians:
     Parameters
     ----------
     sites : mapping of {str : (draw, ...) array}
-        Draws of `mirical.inference.gaussian_draws.needed`.
+        Draws of `mirical.inference.gaussian_draws.needed`; or a mapping by draw in the array's
+        place, of those that will be asked for.
     design : Design
         The rows.
     card : Card
@@ -170,9 +172,9 @@ class Gaussians:
         their distributions given the draw.
     """
 
-    def __init__(self, sites: Mapping[str, NDArray], design: Design, card: Card, seed: int) -> None:
+    def __init__(self, sites: Mapping[str, Draws], design: Design, card: Card, seed: int) -> None:
         self.design, self.card, self.seed = design, card, seed
-        self._sites = sites
+        self.sites = sites
         band, subarray, star = (
             np.asarray(getattr(design, n)) for n in ("band", "subarray", "star")
         )
@@ -201,7 +203,7 @@ class Gaussians:
             self._smooth = np.asarray(smooth_covariance(design.log_wavelength, length))
 
     def __len__(self) -> int:
-        return len(self._sites["sigma"])
+        return len(self.sites["sigma"])
 
     def __getitem__(self, draw: int) -> Gaussian:
         random = np.random.default_rng([self.seed, draw])
@@ -299,11 +301,11 @@ class Gaussians:
         return (high - low) / (2 * _STEP)
 
     def _of(self, name: str, draw: int) -> Floats:
-        return np.asarray(self._sites[name][draw], dtype=float)
+        return np.asarray(self.sites[name][draw], dtype=float)
 
     def _scale(self, name: str, draw: int) -> float:
         term = (SCALES | BAND_SCALES)[name]
-        return float(self._sites[name][draw]) if self.card.has(term) else 0.0
+        return float(self.sites[name][draw]) if self.card.has(term) else 0.0
 
     def _colour_precision(self, draw: int, random: np.random.Generator) -> Floats:
         n_stars, n_bands = len(self.design.stars), len(self.design.bands)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -14,10 +12,20 @@ from numpy.typing import NDArray
 
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.inference.jobs import Inputs
+from mirical.many.running import run_here
+from mirical.many.tasks import Result, Runner
 from mirical.model.cards import Card
 from mirical.model.timelaw import LAWS
 from mirical.reporting.page_folder import AboutRun
-from mirical.rivals.fits import CHAINS, TIME_LAWS, Predictions, RivalFits, cut_dates
+from mirical.rivals.fits import (
+    TIME_LAWS,
+    Found,
+    Item,
+    Predictions,
+    RivalPlan,
+    put_together,
+    rival_tasks,
+)
 from mirical.rivals.stacking import (
     Standing,
     mixture_density,
@@ -25,7 +33,6 @@ from mirical.rivals.stacking import (
     mixture_share,
     standings,
 )
-from mirical.rivals.store import Found, KeptRivals
 
 Floats = NDArray[np.float64]
 
@@ -49,33 +56,14 @@ def forecast_dates(inputs: Inputs, until: float) -> Floats:
     return np.union1d(np.linspace(T0_MJD, max(until, last), _DATES), [last])
 
 
-@dataclass(frozen=True)
-class RivalPlan:
-    """What is asked of every rival model.
-
-    Attributes
-    ----------
-    dates : (date,) array
-        Epochs at which C is predicted.
-    cuts : int
-        Dates before which hindcasts know the rows, made by the cards of `TIME_LAWS` alone.
-    seed : int
-        Fixes every random number.
-    """
-
-    dates: Floats
-    cuts: int
-    seed: int
-
-
 def fit_rivals(
     inputs: Inputs,
     cards: Sequence[Card],
     plan: RivalPlan,
-    kept: KeptRivals,
     begin: Callable[[str, int], Callable[[], None]],
+    run: Runner = run_here,
 ) -> dict[str, Found]:
-    """Fit every card that is not kept yet; return what all predict, by card.
+    """Fit every card; return what all predict, by card.
 
     Parameters
     ----------
@@ -85,30 +73,26 @@ def fit_rivals(
         The rivals.
     plan : RivalPlan
         What is asked of each.
-    kept : KeptRivals
-        Where what was done is kept.
     begin : callable
         Told of a card and the number of its fits, returns who is told of each.
+    run : Runner
+        Makes the fits.
     """
-    at = cut_dates(inputs.design, plan.cuts)
-    found: dict[str, Found] = {}
-    for card in cards:
-        known = kept.load(card)
-        of_card = at if card.name in TIME_LAWS else at[:0]
-        advance = begin(card.name, 1 + len(of_card))
-        if known is None:
-            stop = Event()
-            known = {}
-            try:
-                fits = RivalFits(inputs.design, card, plan.dates, plan.seed)
-                for cut, predicted in fits.run(of_card.tolist(), stop):
-                    known[cut] = predicted
-                    advance()
-            finally:
-                stop.set()
-            kept.save(card, known)
-        found[card.name] = known
-    return found
+    tasks = {card.name: rival_tasks(inputs.design, card, plan) for card in cards}
+    each = [(name, task) for name, of in tasks.items() for task in of]
+    advance = {name: begin(name, len(of)) for name, of in tasks.items()}
+    results: dict[int, Result] = {}
+
+    def take(number: int, result: Result) -> None:
+        results[number] = result
+        advance[each[number][0]]()
+
+    run([task for _, task in each], take)
+    of_card: dict[str, list[tuple[Item, Result]]] = {name: [] for name in tasks}
+    for number in sorted(results):
+        name, task = each[number]
+        of_card[name].append((task.item, results[number]))
+    return {name: put_together(found) for name, found in of_card.items()}
 
 
 def compare_models(
@@ -117,19 +101,19 @@ def compare_models(
     inputs: Inputs,
     cards: Sequence[Card],
     found: Mapping[str, Found],
-    dates: Floats,
+    plan: RivalPlan,
 ) -> ModelComparison:
     """Return the comparison, the forecasts and the hindcasts of fitted rivals."""
     whole = {card: of[None] for card, of in found.items()}
     stands = standings(whole)
     tables = {
         "models": model_table(cards, whole, stands),
-        "forecast": forecast_table(inputs.design.bands, whole, stands, dates),
+        "forecast": forecast_table(inputs.design.bands, whole, stands, plan.dates),
     }
     if any(len(of) > 1 for of in found.values()):
         tables["hindcasts"] = hindcast_table(found)
     for table in tables.values():
-        table.meta |= {"run": name, "seed": int(attrs["seed"]), "chains": CHAINS}
+        table.meta |= {"run": name, "seed": int(attrs["seed"]), "chains": plan.chains}
         table.meta |= {"rows_end_mjd": T0_MJD + float(np.max(inputs.design.elapsed))}
         if attrs["simulated"]:
             table.meta["simulated"] = True
