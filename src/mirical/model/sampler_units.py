@@ -3,6 +3,9 @@
 They choose the coordinates in which the sampler moves (`terms.informed_normals`) and
 nothing else: the posterior is the same whatever they are, so rough and robust
 estimates serve.
+
+All is NumPy: it is done once a data set, and to compile its many small steps takes JAX
+two seconds.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -83,35 +85,34 @@ def measure_units(
     shape : tuple of int
         How many of each there are.
     """
-    star, band, subarray, visit = place
+    star, band, subarray, visit = map(np.asarray, place)
     n_stars, n_bands, n_subarrays, n_visits = shape
     group = (star * n_bands + band) * n_subarrays + subarray
-    decay = jnp.exp(-jnp.asarray(elapsed) / _TYPICAL_TAU)
-    fitted = fitted_rows(log_factor_unc)
-    rows = _Rows(jnp.asarray(log_factor), decay, group, shape[:3], band, fitted)
+    values, errors, days = map(np.asarray, (log_factor, log_factor_unc, elapsed))
+    decay, fitted = np.exp(-days / _TYPICAL_TAU), np.asarray(fitted_rows(errors))
+    rows = _Rows(values, decay, group, shape[:3], band, fitted)
     slope, weight = rows.robust_slopes()
     leverage = rows.by_band(weight * rows.inner(weight) ** 2)
 
     count = rows.by_group(fitted).reshape(shape[:3])
-    repeats = jnp.maximum(count - 1, 0).sum((0, 2))
+    repeats = np.maximum(count - 1, 0).sum((0, 2))
     residual = weight * rows.residual(slope, weight)
     square = (rows.by_band(residual**2) + _TYPICAL_SCATTER**2) / (repeats + 1)
-    errors = jnp.where(fitted > 0, jnp.asarray(log_factor_unc), 0.0)
-    stated = rows.by_band(errors**2) / jnp.maximum(count.sum((0, 2)), 1)
-    shared = _shared(residual, fitted, jnp.asarray(visit), n_visits)
-    excess = jnp.maximum(square - stated - shared, 0.1 * square)
+    stated = rows.by_band(np.where(fitted > 0, errors, 0.0) ** 2) / np.maximum(count.sum((0, 2)), 1)
+    shared = _shared(residual, fitted, visit, n_visits)
+    excess = np.maximum(square - stated - shared, 0.1 * square)
 
-    cells = jnp.stack([rows.mean(decay, weight), rows.mean(rows.values, weight)])
+    cells = np.stack([rows.mean(decay, weight), rows.mean(rows.values, weight)])
     cells = cells.reshape(2, *shape[:3])
     in_subarrays, by_star = _spread(cells, count > 0, _STRAY_SUBARRAY, axis=2)
-    of_stars, _ = _spread(by_star, (count > 0).any(2), _STRAY_STAR, axis=0)
-    outer = jnp.stack([in_subarrays.sum(1), of_stars])  # (level, moment, band)
-    loss = -outer[:, 1] / jnp.maximum(outer[:, 0], 1e-12)
+    of_stars, _ = _spread(by_star, np.any(count > 0, axis=2), _STRAY_STAR, axis=0)
+    outer = np.stack([in_subarrays.sum(1), of_stars])  # (level, moment, band)
+    loss = -outer[:, 1] / np.maximum(outer[:, 0], 1e-12)
     return Units(
-        loss_leverage=jnp.concatenate([leverage[None], outer[:, 0]]),
-        loss=jnp.concatenate([-slope[None], loss]),
+        loss_leverage=np.concatenate([leverage[None], outer[:, 0]]),
+        loss=np.concatenate([-slope[None], loss]),
         scatter_information=2 * repeats * (excess / square) ** 2,
-        log_scatter=0.5 * jnp.log(excess),
+        log_scatter=0.5 * np.log(excess),
     )
 
 
@@ -123,53 +124,53 @@ class _Rows(NamedTuple):
     is zero, else one.
     """
 
-    values: Float[Array, " row"]
-    decay: Float[Array, " row"]
-    group: Int[Data, " row"]
+    values: Float[np.ndarray, " row"]
+    decay: Float[np.ndarray, " row"]
+    group: Int[np.ndarray, " row"]
     shape: tuple[int, int, int]
-    band: Int[Data, " row"]
-    fitted: Float[Array, " row"]
+    band: Int[np.ndarray, " row"]
+    fitted: Float[np.ndarray, " row"]
 
-    def by_band(self, of: Array) -> Float[Array, " band"]:
+    def by_band(self, of: np.ndarray) -> Float[np.ndarray, " band"]:
         """Sum over the rows of each band."""
         return _sum(of, self.band, self.shape[1])
 
-    def by_group(self, of: Array) -> Float[Array, " group"]:
+    def by_group(self, of: np.ndarray) -> Float[np.ndarray, " group"]:
         """Sum over the rows of each group."""
         return _sum(of, self.group, int(np.prod(self.shape)))
 
-    def mean(self, of: Array, weight: Array) -> Float[Array, " group"]:
+    def mean(self, of: np.ndarray, weight: np.ndarray) -> Float[np.ndarray, " group"]:
         """Return the weighted mean of each group."""
-        return self.by_group(weight * of) / jnp.maximum(self.by_group(weight), 1e-12)
+        return self.by_group(weight * of) / np.maximum(self.by_group(weight), 1e-12)
 
-    def inner(self, weight: Array) -> Float[Array, " row"]:
+    def inner(self, weight: np.ndarray) -> Float[np.ndarray, " row"]:
         """Return the decays about their groups' means."""
         return self.decay - self.mean(self.decay, weight)[self.group]
 
-    def residual(self, slope: Array, weight: Array) -> Float[Array, " row"]:
+    def residual(self, slope: np.ndarray, weight: np.ndarray) -> Float[np.ndarray, " row"]:
         """Return the rows about their groups' lines."""
         plain = self.values - slope[self.band] * self.decay
         return plain - self.mean(plain, weight)[self.group]
 
-    def slopes(self, weight: Array, ridge: float) -> Float[Array, " band"]:
+    def slopes(self, weight: np.ndarray, ridge: float) -> Float[np.ndarray, " band"]:
         """Return the weighted least squares slopes, drawn to zero by a ridge."""
         inner = self.inner(weight)
         return self.by_band(weight * inner * self.values) / (
             self.by_band(weight * inner**2) + ridge
         )
 
-    def robust_slopes(self) -> tuple[Float[Array, " band"], Float[Array, " row"]]:
+    def robust_slopes(self) -> tuple[Float[np.ndarray, " band"], Float[np.ndarray, " row"]]:
         """Return the bands' slopes under a t distribution, and the weights it gives the rows.
 
         Two starts: a deviant row with leverage draws a fit to all rows, a
         large loss a fit that begins flat.
         """
-        starts = jnp.zeros(self.shape[1]), self.slopes(self.fitted, 1e-6)
+        starts = np.zeros(self.shape[1]), self.slopes(self.fitted, 1e-6)
         (one, weight_one, cost_one), (two, weight_two, cost_two) = map(self._reweighted, starts)
         better = cost_one <= cost_two
-        return jnp.where(better, one, two), jnp.where(better[self.band], weight_one, weight_two)
+        return np.where(better, one, two), np.where(better[self.band], weight_one, weight_two)
 
-    def _reweighted(self, slope: Array) -> tuple[Array, Array, Array]:
+    def _reweighted(self, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return slopes, weights, and the negative log density by band."""
         weight = self.fitted
         for _ in range(_ROUNDS):
@@ -177,36 +178,40 @@ class _Rows(NamedTuple):
             weight = self.fitted / (1 + squares / (_TAIL * _WIDE_SCATTER**2))
             slope = self.slopes(weight, (_WIDE_SCATTER / _TYPICAL_LOSS) ** 2)
         cost = 0.5 * (slope / _TYPICAL_LOSS) ** 2
-        of_row = jnp.where(self.fitted > 0, jnp.log(jnp.maximum(weight, 1e-300)), 0.0)
+        of_row = np.where(self.fitted > 0, np.log(np.maximum(weight, 1e-300)), 0.0)
         return slope, weight, cost - 0.5 * (_TAIL + 1) * self.by_band(of_row)
 
 
-def _sum(values: Data, place: Data, n: int) -> Array:
-    return jnp.zeros(n).at[place].add(values)
+def _sum(values: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:
+    return np.bincount(place, weights=values, minlength=n)
 
 
-def fitted_rows(log_factor_unc: Float[Data, " row"]) -> Float[Array, " row"]:
+def fitted_rows(log_factor_unc: Float[Data, " row"]) -> Float[Data, " row"]:
     """Return one for each row, zero for those left out."""
-    return jnp.where(jnp.asarray(log_factor_unc) < _SAYS_NOTHING, 1.0, 0.0)
+    return (log_factor_unc < _SAYS_NOTHING).astype(float)
 
 
-def _shared(residual: Array, fitted: Array, visit: Array, n_visits: int) -> Array:
+def _shared(
+    residual: np.ndarray, fitted: np.ndarray, visit: np.ndarray, n_visits: int
+) -> np.ndarray:
     """Return the variance the rows of a visit share: the mean product of two of them."""
     parts = residual, residual**2, fitted
     total, square, n = (_sum(part, visit, n_visits) for part in parts)
-    pairs = jnp.sum(n * (n - 1))
-    return jnp.maximum(jnp.sum(total**2 - square) / jnp.maximum(pairs, 1), 0.0)
+    pairs = np.sum(n * (n - 1))
+    return np.maximum(np.sum(total**2 - square) / np.maximum(pairs, 1), 0.0)
 
 
-def _spread(level: Array, present: Array, limit: float, axis: int) -> tuple[Array, Array]:
+def _spread(
+    level: np.ndarray, present: np.ndarray, limit: float, axis: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the moments of decay and value about their means along an axis, and the means.
 
     `level` holds decays and values; the moments are the decay's square and
     its product with the value, whose strays are taken back to `limit`.
     """
-    n = jnp.maximum(present.sum(axis, keepdims=True), 1)
-    centre = jnp.where(present, level, 0.0).sum(axis + 1, keepdims=True) / n
-    off = jnp.where(present, level - centre, 0.0)
-    value = jnp.clip(off[1], -limit, limit)
-    moments = jnp.stack([(off[0] ** 2).sum(axis), (off[0] * value).sum(axis)])
+    n = np.maximum(present.sum(axis, keepdims=True), 1)
+    centre = np.where(present, level, 0.0).sum(axis + 1, keepdims=True) / n
+    off = np.where(present, level - centre, 0.0)
+    value = np.clip(off[1], -limit, limit)
+    moments = np.stack([(off[0] ** 2).sum(axis), (off[0] * value).sum(axis)])
     return moments, centre.squeeze(axis + 1)

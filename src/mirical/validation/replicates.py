@@ -166,13 +166,12 @@ class Refitter:
         simulate = jax.jit(partial(self._simulate, study))
         self._draw = simulate.lower(self._key, design).compile()
         self._design = design
-        self._with_rows = jax.jit(with_rows)
 
     def replicate(self, number: int, stop: threading.Event) -> Replicate | None:
         """Draw, refit and rank one replicate; None if stopped before its end."""
         truth_key, chain_key = jax.random.split(jax.random.fold_in(self._key, number))
         truth, rows = map(np.asarray, self._draw(truth_key, self._design))
-        fit = self._refits.fit(chain_key, self._with_rows(self._design, rows), stop)
+        fit = self._refits.fit(chain_key, with_rows(self._design, rows), stop)
         if fit is None:
             return None
         n_draws = len(fit.values)
