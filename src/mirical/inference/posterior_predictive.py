@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from mirical.inference.runtime import random_key
+from mirical.inference.runtime import map_draws, plain_keys
 from mirical.inference.schema import Arrays
 from mirical.model.design import Design
 from mirical.model.likelihood import outlier_probability, row_distribution
@@ -67,10 +67,9 @@ def check_rows(sites: Arrays, design: Design, seed: int) -> RowChecks:
     names = [name for name in _USED if name in sites]
     chains, draws = sites["expected"].shape[:2]
     flat = {name: sites[name].reshape(chains * draws, *sites[name].shape[2:]) for name in names}
-    keys = jax.random.split(random_key(seed, "predictive"), chains * draws)
-    # Draw after draw: all at once takes half a gigabyte for a program of 500 rows.
-    each = jax.jit(partial(jax.lax.map, partial(_of_draw, jnp.asarray(design.log_factor))))
-    predictive, log_likelihood, residual, wrong = map(np.asarray, each((keys, flat)))
+    keys = plain_keys(seed, "predictive", chains * draws)
+    of_draw = partial(_of_draw, jnp.asarray(design.log_factor))
+    predictive, log_likelihood, residual, wrong = map_draws(of_draw, (keys, flat))
     return RowChecks(
         predictive=predictive.reshape(chains, draws, -1),
         log_likelihood=log_likelihood.reshape(chains, draws, -1),
@@ -83,7 +82,7 @@ def _of_draw(
     observed: Float[Array, " row"], keyed: tuple[jax.Array, dict[str, Array]]
 ) -> tuple[Array, ...]:
     """Return replicated rows, log densities, standardised residuals and P(outlier)."""
-    key, sites = keyed
+    key, sites = jax.random.wrap_key_data(keyed[0]), keyed[1]
     fraction, width = (sites.get(f"outlier_{part}") for part in ("fraction", "width"))
     rows = row_distribution(sites["expected"], sites["sigma"], fraction, width)
     residual = (observed - sites["expected"]) / sites["sigma"]

@@ -14,7 +14,6 @@ conditional on the offsets, a row that alone determines an offset predicts itsel
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -25,7 +24,7 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 from numpyro import handlers
 
-from mirical.inference.runtime import cores, random_key
+from mirical.inference.runtime import map_draws, plain_keys
 from mirical.inference.schema import Arrays
 from mirical.model.cards import Card
 from mirical.model.collapsed import integrate, row_variance
@@ -51,23 +50,21 @@ def log_likelihood_given_others(
     """
     trace = handlers.trace(handlers.seed(given, 0)).get_trace(design, card)
     sampled = [name for name, site in trace.items() if site["type"] == "sample"]
-    kept = {name: jnp.asarray(sites[name]) for name in (*sampled, "expected")}
     chains, draws = sites["expected"].shape[:2]
-    keys = jax.random.split(random_key(seed, "left out"), (chains, draws))
+    kept = {
+        name: sites[name].reshape(chains * draws, *sites[name].shape[2:])
+        for name in (*sampled, "expected")
+    }
     blocks = make_blocks(design, colour_correlation(design, card))
-    # Draw after draw: XLA may lock up on batches of thousands of factorisations.
-    each = jax.jit(partial(jax.lax.map, partial(_of_draw, design, blocks, card)))
-    chain = [(keys[i], {name: values[i] for name, values in kept.items()}) for i in range(chains)]
-    first = np.asarray(each(chain[0]))  # compiles, before threads run what is compiled
-    with ThreadPoolExecutor(max_workers=cores()) as pool:
-        others = list(pool.map(lambda one: np.asarray(each(one)), chain[1:]))
-    return np.stack([first, *others])
+    keys = plain_keys(seed, "left out", chains * draws)
+    found = map_draws(partial(_of_draw, design, blocks, card), (keys, kept))
+    return found.reshape(chains, draws, -1)
 
 
 def _of_draw(
     design: Design, blocks: Blocks, card: Card, keyed: tuple[jax.Array, dict[str, Any]]
 ) -> Float[Array, " row"]:
-    key, sites = keyed
+    key, sites = jax.random.wrap_key_data(keyed[0]), keyed[1]
     known = handlers.substitute(handlers.seed(given, 0), data=sites)(design, card)
     rows = row_distribution(
         sites["expected"], known.sigma, known.outlier_fraction, known.outlier_width
