@@ -23,13 +23,14 @@ from typing import Any
 
 STAGES = {
     "mirical.inference.jobs": ["resolve_job"],
+    "mirical.reporting.run_folder": ["write_run", "write_posterior", "write_report"],
     "mirical.reporting.run": [
         "sample",
         "check_rows",
+        "log_likelihood_given_others",
         "sample_prior",
         "build_posterior",
         "judge",
-        "write_run",
     ],
     "mirical.inference.sampling": ["_run_chains"],
 }
