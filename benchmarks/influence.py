@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from mirical.inference import runtime
@@ -40,6 +39,7 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
+    from mirical.chains.sampling import sample
     from mirical.checking.draw_blocks import gather_quantities
     from mirical.checking.quantities import Questions
     from mirical.checking.star_refits import StarRefits, without_stars
@@ -47,14 +47,13 @@ def main() -> None:
     from mirical.inference.gaussian import Gaussians
     from mirical.inference.gaussian_draws import row_sites
     from mirical.inference.jobs import Sampler
-    from mirical.inference.sampling import sample
     from mirical.simulation.simulated_program import simulate_program
     from mirical.tables.formats import write_ecsv
     from mirical.validation.injected_faults import resolved_program
 
     inputs = resolved_program(simulate_program(options.seed, "perturbed"), "hierarchical")
     design, card = inputs.design, inputs.card
-    chains = sample(design, card, replace(Sampler(), chains=4, warmup=200, draws=400), Unwatched())
+    chains = sample(design, card, Sampler(chains=4, warmup=200, draws=400))
     gaussians = Gaussians(row_sites(chains.sites, card), design, card, SEED)
     looked_at = np.linspace(0, len(gaussians) - 1, options.draws).astype(int).tolist()
     nothing = np.zeros((len(design.rows), 0))
@@ -95,13 +94,6 @@ def main() -> None:
 def dot() -> None:
     """Say that one more fit is done."""
     sys.stderr.write(".")
-
-
-class Unwatched:
-    """Takes no note of the chains."""
-
-    def advance(self, chain: int, steps: int, divergences: int) -> None:
-        """Do nothing."""
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ def main() -> None:
 def fitted(card: str, folder: Path) -> Any:
     """Return the calibration of the program fitted with a card, from the folder if it is there."""
     from mirical.calibration.store import open_calibration
+    from mirical.chains.running import Course
     from mirical.commands.progress import ChainWatch
     from mirical.inference.jobs import load_job, resolve_job, with_options
     from mirical.reporting.run import run_job
@@ -66,7 +67,7 @@ def fitted(card: str, folder: Path) -> Any:
 
         job = with_options(load_job("program"), {"model": card}, {})
         with ChainWatch(job.sampler, Console(stderr=True)) as watch:
-            run = run_job(job, resolve_job(job), watch)
+            run = run_job(job, resolve_job(job), Course(watch))
         if not run.verdict.believable:
             raise RuntimeError(f"the fit with {card} must not be believed")
         folder.parent.mkdir(parents=True, exist_ok=True)

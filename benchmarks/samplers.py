@@ -45,6 +45,7 @@ PEERS = "pymc", "nutpie"
 RHAT_LIMIT = 1.01
 SAME_DENSITY = 1e-8
 POINTS = 12
+DRAWS = 4000  # of a job that asks for a target
 BUSY = 0.5
 QUANTITIES = (
     "A B tau D D_band star_offset star_band_offset type_offset visit_offset repeatability"
@@ -200,7 +201,8 @@ def compare(
 
 
 def _lengths(sampler: Sampler, given: tuple[int, int] | None) -> Sampler:
-    return sampler if given is None else replace(sampler, warmup=given[0], draws=given[1])
+    warmup, draws = (sampler.warmup, sampler.draws or DRAWS) if given is None else given
+    return replace(sampler, warmup=warmup, draws=draws)
 
 
 def check_density(design: Design, card: Card) -> float:

@@ -32,9 +32,10 @@ STAGES = {
         "build_posterior",
         "judge",
     ],
-    "mirical.inference.sampling": ["_run_chains"],
+    "mirical.chains.sampling": ["RunningChains", "_look", "_disagree"],
 }
-"""Functions that are timed, where they are looked up; `_run_chains` is part of `sample`."""
+"""Functions that are timed, where they are looked up; those of `mirical.chains` are parts of
+`sample`: compilation and start, and judging."""
 
 
 def main() -> None:

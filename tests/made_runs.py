@@ -15,8 +15,8 @@ from mirical.bands import BANDS, SUBARRAYS
 from mirical.calibration.calibration import Query
 from mirical.calibration.comparison import compare_coefficients
 from mirical.calibration.published import PublishedCalibration
+from mirical.chains.verdict import Verdict
 from mirical.conventions import COUNT_RATE, FACTOR
-from mirical.inference.diagnostics import Verdict
 from mirical.inference.jobs import Job
 from mirical.model.cards import parse_card
 from mirical.tables.flags import FLAGS

@@ -21,6 +21,7 @@ FLOORS = (
     ("plotting", "tables"),
     ("imaging", "model"),
     ("inference", "simulation"),
+    ("chains",),
     ("calibration",),
     ("exports", "reporting"),
     ("checking",),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from mirical.inference.diagnostics import Verdict
+from mirical.chains.verdict import Verdict
 
 VERDICT = Verdict(
     believable=True,
     sentences=("The chains agree and the draws may be used.",),
     worst_rhat=1.0042,
     worst_rhat_of="A[F560W]",
-    min_ess_bulk=753.4,
+    min_ess_bulk=1753.4,
     min_ess_bulk_of="B[F770W]",
     min_ess_tail=612.6,
     min_ess_tail_of="tau[F770W]",
@@ -22,4 +22,7 @@ VERDICT = Verdict(
     error_noise_of="tau[F560W]",
     mean_noise=0.021,
     mean_noise_of="A[F770W]",
+    target_ess=1000,
+    target_ess_tail=400,
+    stopping=("Draws were made until every reported quantity had 1000 effective draws.",),
 )

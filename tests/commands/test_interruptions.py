@@ -5,37 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
-from mirical.commands import calibrating
 from mirical.commands.shared import place_if_interrupted
-from mirical.errors import InputError
 from mirical.interrupts import GRACE, stoppable, uninterrupted
-from mirical.storage.files import Unwritable
-
-
-def test_a_run_that_finds_no_room_is_kept_elsewhere(tmp_path: Path, monkeypatch):
-    written = []
-
-    def write_run(run: object, folder: Path) -> None:
-        if folder.name == "full":
-            raise Unwritable(folder, OSError(28, "No space left on device"))
-        written.append(folder)
-
-    monkeypatch.setattr("mirical.reporting.run_folder.write_run", write_run)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(InputError, match=r"full: cannot be written \(No space left on device\), "):
-        calibrating._write_or_rescue(Namespace(), tmp_path / "full")  # type: ignore[arg-type]
-    assert [folder.parent for folder in written] == [tmp_path]
-    monkeypatch.setattr(
-        "mirical.reporting.run_folder.write_run", lambda run, _: write_run(run, Path("full"))
-    )
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(InputError, match="nor was there room elsewhere, and the draws are lost"):
-        calibrating._write_or_rescue(Namespace(), tmp_path / "full")  # type: ignore[arg-type]
 
 
 def test_what_an_interrupt_leaves_never_stands_in_the_place_of_what_is_finished(tmp_path: Path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mirical.inference.diagnostics import blame_rows
+from mirical.chains.verdict import blame_rows
 from mirical.inference.disagreements import Disagreement, disagreements
 from mirical.inference.jobs import load_job, resolve_job
 from mirical.inference.sampling import sample_prior

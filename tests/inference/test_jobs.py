@@ -12,7 +12,7 @@ from astropy.table import Table
 
 from mirical.conventions import T0_MJD
 from mirical.errors import InputError
-from mirical.inference.jobs import Job, Sampler, load_job, resolve_job, with_options
+from mirical.inference.jobs import Job, Sampler, load_job, most_draws, resolve_job, with_options
 from samples import card_text, photometry, with_units, write_ecsv
 
 LEAST = 'photometry = "table5"\nmodel = "hierarchical"\n'
@@ -27,7 +27,7 @@ def job(text: str, folder: Path) -> Job:
 def test_the_default_job_is_table_5_with_the_hierarchical_model():
     shipped = load_job("table5")
     assert (shipped.name, shipped.photometry, shipped.model) == ("table5", "table5", "hierarchical")
-    assert shipped.sampler == Sampler(chains=4, warmup=500, draws=4000, seed=59720)
+    assert shipped.sampler == Sampler(chains=4, warmup=500, draws=None, seed=59720)
 
 
 def test_the_default_job_fits_thirty_of_its_thirty_one_rows():
@@ -161,6 +161,30 @@ def test_draws_that_do_not_fit_into_memory_are_refused_before_any_work():
     sentence = r"^1000 chains of 1000000 draws of 30 rows need about \d+ GB, and this machine has "
     with pytest.raises(InputError, match=sentence):
         resolve_job(asked)
+
+
+def test_without_a_number_of_draws_memory_is_their_bound(monkeypatch: pytest.MonkeyPatch):
+    job = load_job("table5")
+    design = resolve_job(job).design
+    assert most_draws(job.sampler, design) == 20000
+    monkeypatch.setattr("mirical.inference.jobs.memory", lambda: 2e7)
+    with pytest.raises(InputError, match="of 1000 draws of 30 rows need .* lower --chains"):
+        resolve_job(job)
+    monkeypatch.setattr("mirical.inference.jobs.memory", lambda: 2e8)
+    resolve_job(job)
+    assert 1000 < most_draws(job.sampler, design) < 20000
+
+
+def test_a_target_as_an_option_takes_the_place_of_the_file_s_length(tmp_path: Path):
+    own = job(LEAST + "time_limit = 2\n[sampler]\ndraws = 20\n", tmp_path)
+    assert with_options(own, {}, {"target_ess": 500}).sampler == Sampler(target_ess=500)
+    assert with_options(own, {}, {"max_draws": 900}).sampler == Sampler(max_draws=900)
+    both = with_options(own, {}, {"max_draws": 900, "draws": 30}).sampler
+    assert both == Sampler(draws=30, max_draws=900)
+    assert own.time_limit == 2.0
+    assert with_options(own, {}, {}, time_limit=0.5).time_limit == 0.5
+    with pytest.raises(InputError, match=r"^options: --time-limit is 0; expected minutes, such"):
+        with_options(own, {}, {}, time_limit=0)
 
 
 def test_an_option_that_cannot_be_used_is_refused():

@@ -6,10 +6,8 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-import xarray as xr
 from scipy.stats import norm, rankdata
 
-from mirical.inference.diagnostics import ERROR_NOISE_LIMIT, monte_carlo_errors
 from mirical.inference.quoted_errors import (
     covariance,
     error_noise,
@@ -86,25 +84,6 @@ def test_the_monte_carlo_error_of_an_error_is_what_repetitions_scatter_by():
     said = error_noise(random.standard_normal(2000), 2000)
     assert said == pytest.approx(np.std(many), rel=0.2)
     assert said == pytest.approx(0.964 / np.sqrt(2000), rel=0.1)
-
-
-def test_few_effective_draws_are_told_by_quantity():
-    random = np.random.default_rng(4)
-    independent = random.standard_normal((4, 1000, 2))
-    slow = np.repeat(random.standard_normal((4, 50)), 20, axis=1)
-    independent[:, :, 1] = slow
-    drawn = xr.Dataset(
-        {
-            "A": (("chain", "draw", "band"), independent),
-            "D": (("chain", "draw"), np.ones((4, 1000))),
-        },
-        coords={"band": ["F560W", "F770W"]},
-    )
-    of_errors, of_means = monte_carlo_errors(drawn)
-    assert of_errors[1] == of_means[1] == "A[F770W]"
-    assert of_errors[0] == pytest.approx(0.964 / np.sqrt(200), rel=0.5)
-    assert of_means[0] == pytest.approx(1 / np.sqrt(200), rel=0.5)
-    assert monte_carlo_errors(drawn.sel(band=["F560W"]))[0][0] < ERROR_NOISE_LIMIT
 
 
 def test_ranks_are_the_library_s_ties_included():

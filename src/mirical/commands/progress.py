@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
@@ -19,7 +19,9 @@ from rich.progress import (
     TimeRemainingColumn,
     track,
 )
+from rich.text import Text
 
+from mirical.chains.stopping import FIRST
 from mirical.inference.jobs import Sampler
 from mirical.validation.replicates import Replicate
 
@@ -35,13 +37,14 @@ class _Shown:
 
     _display: Progress
     _teller: threading.Thread | None = None
+    _at_first: dict[TaskID, float]
 
     def __enter__(self) -> Self:
+        self._at_first = {task.id: task.completed for task in self._display.tasks}
         if self._display.console.is_terminal:
             self._display.start()
             return self
         self._begun, self._over = time.monotonic(), threading.Event()
-        self._at_first = {task.id: task.completed for task in self._display.tasks}
         self._teller = threading.Thread(target=self._tell, daemon=True)
         self._teller.start()
         return self
@@ -88,6 +91,18 @@ class _Shown:
         return f", about {elapsed * (task.total - task.completed) / done:.0f} s left"
 
 
+class _Chains(Progress):
+    """Bars of chains, and below them what the last look found."""
+
+    said = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bars and the sentence."""
+        yield from super().get_renderables()
+        if self.said:
+            yield Text(self.said)
+
+
 class ChainWatch(_Shown):
     """A terminal display of running chains; use as a context manager.
 
@@ -101,11 +116,11 @@ class ChainWatch(_Shown):
 
     def __init__(self, sampler: Sampler, console: Console) -> None:
         self._warmup = sampler.warmup
-        self._total = sampler.warmup + sampler.draws
+        draws = min(sampler.max_draws, FIRST) if sampler.draws is None else sampler.draws
         self._lock = threading.Lock()
         self._divergences = [0] * sampler.chains
         self._done = [0] * sampler.chains
-        self._display = Progress(
+        self._display: _Chains = _Chains(
             TextColumn("chain {task.fields[chain]}"),
             TextColumn("{task.fields[stage]:<8}"),
             BarColumn(),
@@ -115,9 +130,22 @@ class ChainWatch(_Shown):
             console=console,
         )
         self._tasks: list[TaskID] = [
-            self._display.add_task("", total=self._total, chain=i + 1, stage="start", divergences=0)
+            self._display.add_task(
+                "", total=self._warmup + draws, chain=i + 1, stage="start", divergences=0
+            )
             for i in range(sampler.chains)
         ]
+
+    def begin(self, steps: Sequence[int]) -> None:
+        """Take note that the chains begin, or are warmed up again, after so many steps each."""
+        with self._lock:
+            for i, (task, done) in enumerate(zip(self._tasks, steps, strict=True)):
+                self._done[i] = self._at_first[task] = done
+                self._divergences[i] = 0
+                shown = self._display.tasks[i]
+                total = max(shown.total or 0, done)
+                fields: dict[str, Any] = shown.fields | {"divergences": 0}
+                self._display.reset(task, completed=done, total=total, **fields)
 
     def advance(self, chain: int, steps: int, divergences: int) -> None:
         """Take note of `steps` more steps of a chain, `divergences` of them divergent."""
@@ -130,6 +158,17 @@ class ChainWatch(_Shown):
                 stage="warm-up" if self._done[chain] <= self._warmup else "draws",
                 divergences=self._divergences[chain],
             )
+
+    def looked(self, steps: int, sentence: str) -> None:
+        """Take note of the steps each chain will need in all, and of what a look has found."""
+        with self._lock:
+            self._display.said = sentence
+            for task in self._tasks:
+                self._display.update(task, total=steps)
+
+    def _lines(self) -> list[str]:
+        said = self._display.said
+        return [*super()._lines(), *([said] if said else [])]
 
     def _line(self, task: Task) -> str:
         of = task.fields

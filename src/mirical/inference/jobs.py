@@ -33,8 +33,14 @@ class Sampler:
 
     Attributes
     ----------
-    chains, warmup, draws : int
-        Number of chains, and of warm-up steps and kept draws in each.
+    chains, warmup : int
+        Number of chains, and of warm-up steps in each.
+    draws : int or None
+        Draws kept of each chain; None to draw until the targets are met.
+    target_ess, target_ess_tail : int
+        Effective draws, bulk and tail, that every reported quantity must have.
+    max_draws : int
+        Draws of a chain at which a run without `draws` ends, targets met or not.
     seed : int
         Fixes every random number of the job.
     target_accept : float
@@ -46,17 +52,37 @@ class Sampler:
 
     chains: int = 4
     warmup: int = 500
-    draws: int = 1000
+    draws: int | None = None
+    target_ess: int = 1000
+    target_ess_tail: int = 400
+    max_draws: int = 20000
     seed: int = 59720
     target_accept: float = 0.9
     density: str = "collapsed"
 
+    @property
+    def most_draws(self) -> int:
+        """Draws of a chain at most."""
+        return self.max_draws if self.draws is None else self.draws
+
+
+_OF_TARGET = ("target_ess", "target_ess_tail", "max_draws")
 
 DENSITIES = ("collapsed", "joint")
 _SEEDS = 2**32
-_AT_LEAST = {"chains": 1, "warmup": 100, "draws": 4, "seed": 0}
-_AT_MOST = {"chains": 1000, "warmup": 10**6, "draws": 10**6, "seed": _SEEDS - 1}
+_AT_LEAST = {
+    "chains": 1,
+    "warmup": 100,
+    "draws": 4,
+    "target_ess": 100,
+    "target_ess_tail": 100,
+    "max_draws": 4,
+    "seed": 0,
+}
+_AT_MOST = dict.fromkeys(_AT_LEAST, 10**6) | {"chains": 1000, "seed": _SEEDS - 1}
 _COPIES = 3  # of all draws, while they are gathered and written
+_FEWEST = 1000  # draws of a chain that memory must hold where a job asks for a target
+MOST_MINUTES = 1e6
 
 
 @dataclass(frozen=True)
@@ -82,6 +108,8 @@ class Job:
     reference_mjd : float or None
         Epoch at which the report quotes one factor a band, MJD in days; by default one among the
         rows (`mirical.model.design.Design.reference_mjd`).
+    time_limit : float or None
+        Minutes after which sampling ends, targets met or not.
     """
 
     name: str
@@ -92,6 +120,7 @@ class Job:
     sampler: Sampler = Sampler()
     folder: Path | None = None
     reference_mjd: float | None = None
+    time_limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +147,7 @@ def load_job(name: str) -> Job:
     content.pop("provenance", None)
     defaults = {"predicted_fluxes": SHIPPED_FLUXES, "apertures": PUBLISHED_APERTURES}
     texts = ("photometry", "model", *defaults)
-    refuse_unknown_keys(where, content, (*texts, "sampler", "reference_mjd"))
+    refuse_unknown_keys(where, content, (*texts, "sampler", "reference_mjd", "time_limit"))
     for key in texts:
         value = content.get(key, defaults.get(key))
         if not isinstance(value, str):
@@ -133,6 +162,7 @@ def load_job(name: str) -> Job:
         sampler=_sampler(content.get("sampler", {}), where),
         folder=path.parent,
         reference_mjd=_epoch(content.get("reference_mjd"), f"{where}: reference_mjd"),
+        time_limit=_minutes(content.get("time_limit"), f"{where}: time_limit"),
     )
 
 
@@ -145,23 +175,38 @@ def _epoch(value: object, where: str) -> float | None:
     return float(value)  # type: ignore[arg-type]
 
 
+def _minutes(value: object, where: str) -> float | None:
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < float(value) <= MOST_MINUTES:  # type: ignore[arg-type]
+        raise InputError(f"{where} is {shown(value)}; expected minutes, such as 30.")
+    return float(value)  # type: ignore[arg-type]
+
+
 def with_options(
     job: Job,
     texts: dict[str, str | None],
     numbers: dict[str, int | None],
     reference_mjd: float | None = None,
+    time_limit: float | None = None,
 ) -> Job:
     """Return the job with command-line options in place of what its file says.
 
     Options that are None leave the file's value. Paths given as options are
     relative to the working folder, those in the file to the file. A job that is given another
-    table is called by that table's name: its numbers are not those of the file's rows.
+    table is called by that table's name: its numbers are not those of the file's rows. A target
+    or a bound given as an option takes the place of the file's fixed number of draws.
     """
     if reference_mjd is not None:
         job = replace(job, reference_mjd=_epoch(reference_mjd, "options: --mjd"))
+    if time_limit is not None:
+        job = replace(job, time_limit=_minutes(time_limit, "options: --time-limit"))
     given = {key: str(_absolute(value)) for key, value in texts.items() if value is not None}
     settings = {key: value for key, value in numbers.items() if value is not None}
     stated = {f.name: getattr(job.sampler, f.name) for f in fields(Sampler)}
+    if stated["draws"] is None or not settings.keys().isdisjoint(_OF_TARGET):
+        del stated["draws"]
     rows = Path(given.get("photometry", job.photometry))
     name = (one_line(rows.name.split(".")[0]) if rows.is_absolute() else "") or job.name
     return replace(job, **given, name=name, sampler=_sampler(stated | settings, "options"))
@@ -213,19 +258,33 @@ def resolve_job(job: Job) -> Inputs:
     return Inputs(card, factors, design)
 
 
-def _refuse_too_many_draws(sampler: Sampler, design: Design) -> None:
-    """Refuse a sampler whose draws this machine cannot hold, before any work."""
+def most_draws(sampler: Sampler, design: Design) -> int:
+    """Return how many draws of a chain there can be: the sampler's bound, or what memory holds."""
+    return int(min(sampler.most_draws, memory() / _bytes_of_a_draw(sampler, design)))
+
+
+def _bytes_of_a_draw(sampler: Sampler, design: Design) -> float:
+    """Return the bytes that one draw of every chain takes in all."""
     rows, bands, subarrays = len(design.rows), len(design.bands), len(design.subarrays)
     stars, visits = len(design.stars), len(design.visits)
     # Fitted, scatter, predicted and two likelihoods of each row; every term and its standard form.
     numbers = 5 * rows + 2 * (bands * (stars + subarrays + 8) + stars + visits)
-    needed = 8 * _COPIES * numbers * sampler.chains * sampler.draws
+    return 8.0 * _COPIES * numbers * sampler.chains
+
+
+def _refuse_too_many_draws(sampler: Sampler, design: Design) -> None:
+    """Refuse a sampler whose draws this machine cannot hold, before any work.
+
+    One that asks for a target is refused if it could not even begin: `most_draws` bounds it.
+    """
+    draws = min(sampler.most_draws, _FEWEST) if sampler.draws is None else sampler.draws
+    needed = draws * _bytes_of_a_draw(sampler, design)
     has = memory()
     if needed > has:
         raise InputError(
-            f"{sampler.chains} chains of {sampler.draws} draws of {rows} rows need about "
-            f"{needed / 1e9:.0f} GB, and this machine has {has / 1e9:.0f} GB; lower --draws or "
-            "--chains."
+            f"{sampler.chains} chains of {draws} draws of {len(design.rows)} rows need about "
+            f"{needed / 1e9:.0f} GB, and this machine has {has / 1e9:.0f} GB; lower "
+            f"{'--draws or ' if sampler.draws else ''}--chains."
         )
 
 

@@ -39,6 +39,9 @@ class Kernel(Protocol):
     """A Markov chain whose stationary distribution is the posterior."""
 
     data: tuple[Any, ...]
+    draws_per_step: int
+    """How many draws a step keeps; where it is not 1, the first axis of what `step` returns to
+    keep."""
 
     def start(self, key: jax.Array, data: tuple[Any, ...], warmup: int) -> Any:
         """Return an over-dispersed state, which will adapt for `warmup` steps."""
@@ -59,6 +62,8 @@ class Kernel(Protocol):
 
 class JointKernel:
     """NUTS over every quantity of the joint model."""
+
+    draws_per_step = 1
 
     def __init__(self, design: Design, card: Card, target_accept: float) -> None:
         self.data = (design,)
@@ -104,6 +109,8 @@ class CollapsedKernel:
     the offsets given these, and the rows' and the stars' numbers given the
     rest: exact conditionals of one posterior.
     """
+
+    draws_per_step = 1
 
     def __init__(self, design: Design, card: Card, target_accept: float) -> None:
         blocks = make_blocks(design, colour_correlation(design, card))

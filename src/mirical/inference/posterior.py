@@ -49,22 +49,40 @@ def quantities(sites: Arrays, law: str, reference_mjd: float) -> Arrays:
     reference_mjd : float
         Epoch of ``C_ref``, MJD in days.
     """
+    found = derived(sites, law, reference_mjd).items()
+    return named(sites | {name: np.asarray(value) for name, value in found})
+
+
+def derived(sites: Arrays, law: str, reference_mjd: float) -> dict[str, Any]:
+    """Return ``B`` and ``C_ref``, which are no sites; see `quantities`."""
     asymptote, loss = (jnp.asarray(sites[name]) for name in ("A", "loss"))
     bands = jnp.arange(loss.shape[-1])
     elapsed = jnp.full(len(bands), reference_mjd - T0_MJD)
     of_law = {name: jnp.asarray(sites[name]) for name in LAWS[law].parameters}
     at_reference = log_relative_factor(law, elapsed, of_law, bands)
-    derived = {
-        "B": np.asarray(amplitude(asymptote, loss)),
-        "C_ref": np.asarray(asymptote * jnp.exp(at_reference)),
-    }
+    return {"B": amplitude(asymptote, loss), "C_ref": asymptote * jnp.exp(at_reference)}
+
+
+def named(sites: Arrays) -> Arrays:
+    """Return what of draws of sites and derived quantities the posterior names: those, scalars."""
     lead = sites["tau"].ndim - 1
     scalars = {
         name: value
         for name, value in sites.items()
         if value.ndim == lead and not name.startswith("log_factor")
     }
-    return {name: sites[name] for name in DIMS if name in sites} | derived | scalars
+    return {name: sites[name] for name in DIMS if name in sites} | scalars
+
+
+def coordinates(design: Design) -> dict[str, list[str]]:
+    """Return the names along each dim of `DIMS`."""
+    return {
+        "band": list(design.bands),
+        "subarray": list(design.subarrays),
+        "star": list(design.stars),
+        "srctype": list(design.types),
+        "visit": list(design.visits),
+    }
 
 
 def build_posterior(
@@ -75,7 +93,7 @@ def build_posterior(
     Parameters
     ----------
     chains : Chains
-        Draws and sampler statistics.
+        Draws of sites and derived quantities, and sampler statistics.
     prior : dict of {str : (draw, ...) array}
         Draws of the sites from the prior.
     checks : dict
@@ -93,7 +111,7 @@ def build_posterior(
     }
     law, mjd = attrs["time_law"], attrs["reference_mjd"]
     groups = {
-        "posterior": quantities(chains.sites, law, mjd) | rows,
+        "posterior": named(chains.sites) | rows,
         "prior": {name: value[None] for name, value in quantities(prior, law, mjd).items()},
         **checks,
         "sample_stats": chains.stats,
@@ -105,19 +123,15 @@ def build_posterior(
     }
     row_names = (*_ROW_SITES, "log_factor", "elapsed", "log_factor_unc")
     indices = [k for k in groups["constant_data"] if k.endswith("_index")]
-    return arviz_base.from_dict(
+    tree = arviz_base.from_dict(
         groups,
-        coords={
-            "band": list(design.bands),
-            "subarray": list(design.subarrays),
-            "star": list(design.stars),
-            "srctype": list(design.types),
-            "visit": list(design.visits),
-            "row": list(design.rows),
-        },
+        coords=coordinates(design) | {"row": list(design.rows)},
         dims=DIMS | {name: ["row"] for name in (*row_names, *indices)},
         attrs={"/": attrs},
     )
+    for group in tree.children.values():
+        del group.attrs["created_at"]  # the same draws shall be the same bytes
+    return tree
 
 
 def write_posterior(posterior: xr.DataTree, path: Path) -> None:

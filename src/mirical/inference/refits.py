@@ -114,8 +114,8 @@ class Refits:
     ) -> None:
         self._kernel = CollapsedKernel(design, card, sampler.target_accept)
         self._values = values
-        self._warmup, self._draws = sampler.warmup, sampler.draws
-        self._more = more or sampler.draws
+        self._warmup, self._draws = sampler.warmup, sampler.most_draws
+        self._more = more or sampler.most_draws
         self._judged = judged
         self._start, self._advance = compile_steps(
             self._kernel, jax.random.key(0), sampler.warmup, self._block

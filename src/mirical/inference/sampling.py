@@ -1,23 +1,21 @@
-"""MCMC sampling: chains side by side, in blocks of draws that can be watched and stopped."""
+"""Blocks of MCMC steps, compiled once; draws from the prior."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpyro.infer import Predictive
 
-from mirical.errors import InputError
-from mirical.inference.jobs import Sampler
-from mirical.inference.kernels import KERNELS, Kernel
-from mirical.inference.runtime import cores, random_key, release_memory
-from mirical.inference.schema import Arrays, Chains
+from mirical.inference.kernels import Kernel
+from mirical.inference.runtime import random_key, release_memory
+from mirical.inference.schema import Arrays
 from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.joint import joint
@@ -25,46 +23,6 @@ from mirical.model.sampler_units import no_units
 
 BLOCK = 25  # steps between two looks at the progress and at Ctrl-C
 PRIOR_DRAWS = 4000
-
-
-class Progress(Protocol):
-    """Whoever watches the chains."""
-
-    def advance(self, chain: int, steps: int, divergences: int) -> None:
-        """Take note that a chain has done `steps` more steps, so many divergent after warm-up."""
-        ...
-
-
-def sample(design: Design, card: Card, sampler: Sampler, progress: Progress) -> Chains:
-    """Draw from the posterior.
-
-    Ctrl-C stops all chains at the same length and keeps their draws.
-
-    Raises
-    ------
-    InputError
-        If the sampler cannot start because the posterior is not finite anywhere near the data.
-    KeyboardInterrupt
-        If interrupted before every chain has left its warm-up.
-    """
-    kernel: Kernel = KERNELS[sampler.density](design, card, sampler.target_accept)
-    keys = jax.random.split(random_key(sampler.seed, "chains"), sampler.chains)
-    start, steps = compile_steps(kernel, keys[0], sampler.warmup)
-    starts = [start(key, kernel.data) for key in keys]
-    if not all(np.isfinite(kernel.log_density(state)) for state in starts):
-        raise InputError(
-            f"the sampler cannot start: the model's density is not finite anywhere near the "
-            f"data; check the priors of card {card.name!r} and the table's errors."
-        )
-    chains, stopped = _run_chains(steps, starts, kernel.data, sampler, progress)
-    length = min(len(stats["diverging"]) if stats else 0 for _, stats in chains)
-    if length == 0:
-        raise KeyboardInterrupt
-    draws, stats = jax.tree.map(lambda *each: np.stack([one[:length] for one in each]), *chains)
-    # One draw after another: XLA may lock up on batches of thousands of factorisations.
-    each_chain = partial(jax.lax.map, lambda draw: kernel.sites(draw, kernel.data))
-    sites = jax.jit(partial(jax.lax.map, each_chain))(draws)
-    return Chains({k: np.asarray(v) for k, v in sites.items()}, stats, complete=not stopped)
 
 
 def compile_steps(
@@ -99,7 +57,7 @@ def without_leverage(design: Design) -> Design:
 
 
 def block_of_draws(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Return the state after `STRETCH` steps, and the draws and statistics of each."""
+    """Return the state after `BLOCK` steps, and draw by draw what is kept and its statistics."""
 
     def step(state: Any, _: None) -> tuple[Any, Any]:
         state, nuts, draw = kernel.step(state, data)
@@ -113,41 +71,9 @@ def block_of_draws(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[A
         }
         return state, (draw, stats)
 
-    return jax.lax.scan(step, state, None, length=BLOCK)
-
-
-def _run_chains(
-    block: Callable[..., Any],
-    starts: list[Any],
-    data: tuple[Any, ...],
-    sampler: Sampler,
-    progress: Progress,
-) -> tuple[list[tuple[Any, Arrays]], bool]:
-    """Run every chain in a thread of its own; return draws and statistics, and whether stopped."""
-    stop = threading.Event()
-    core = threading.BoundedSemaphore(cores())
-    total = sampler.warmup + sampler.draws
-
-    def run(chain: int) -> tuple[Any, Arrays]:
-        state, pieces, done = starts[chain], [], 0
-        while done < total and not stop.is_set():
-            # Chains take turns on the cores, so that all are equally long if interrupted.
-            with core:
-                state, piece = block(state, data)
-            kept = slice(max(sampler.warmup - done, 0), total - done)
-            pieces.append(jax.tree.map(lambda v, kept=kept: np.asarray(v)[kept], piece))
-            steps = min(BLOCK, total - done)
-            done += steps
-            progress.advance(chain, steps, int(pieces[-1][1]["diverging"].sum()))
-        if not pieces:
-            return None, {}
-        return jax.tree.map(lambda *each: np.concatenate(each), *pieces)
-
-    with ThreadPoolExecutor(max_workers=len(starts)) as pool:
-        running = [pool.submit(run, chain) for chain in range(len(starts))]
-        try:
-            for chain in running:
-                chain.exception()
-        except KeyboardInterrupt:
-            stop.set()
-        return [chain.result() for chain in running], stop.is_set()
+    state, (draws, stats) = jax.lax.scan(step, state, None, length=BLOCK)
+    each = kernel.draws_per_step
+    if each > 1:
+        draws = jax.tree.map(lambda v: v.reshape(BLOCK * each, *v.shape[2:]), draws)
+        stats = {name: jnp.repeat(value, each) for name, value in stats.items()}
+    return state, (draws, stats)

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
 """Draws by variable or sample site."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How sampling came to its end.
+
+    Attributes
+    ----------
+    why : str
+        The targets were met; the asked number of draws was made; the bound on draws, the memory
+        or the time allows no more.
+    looks : int
+        How often the chains were judged on the way.
+    repeats : int
+        How often their warm-up was repeated.
+    """
+
+    why: Literal["targets", "draws", "max_draws", "memory", "time"]
+    looks: int
+    repeats: int
 
 
 @dataclass(frozen=True)
@@ -18,16 +38,16 @@ class Chains:
     Attributes
     ----------
     sites : dict of {str : (chain, draw, ...) array}
-        Every sample and deterministic site of the model.
+        Every sample and deterministic site of the model, ``B`` and ``C_ref``.
     stats : dict of {str : (chain, draw) array}
         ``diverging``, ``energy``, ``lp``, ``n_steps``, ``acceptance_rate``, ``step_size``.
-    complete : bool
-        False if sampling was interrupted and fewer draws than asked for are kept.
+    ending : Ending
+        Why there are not more.
     """
 
     sites: Arrays
     stats: Arrays
-    complete: bool
+    ending: Ending
 
 
 DIMS: dict[str, list[str]] = {

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import QTable
 
 from mirical.bands import BANDS
-from mirical.inference.diagnostics import Verdict
+from mirical.chains.verdict import Verdict
 from mirical.number_text import DATA, NOTHING, floats, rows_with, signed, value, words
 from mirical.plotting.marks import OUTLIER
 from mirical.reporting.result_tables import Tables

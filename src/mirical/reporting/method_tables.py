@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mirical.inference.diagnostics import (
+from mirical.chains.convergence import (
     BFMI_LIMIT,
     ERROR_NOISE_LIMIT,
-    ESS_LIMIT,
     MEAN_NOISE_LIMIT,
     RHAT_LIMIT,
-    Verdict,
 )
+from mirical.chains.verdict import Verdict
 from mirical.inference.jobs import Job
 from mirical.model.cards import Card
 from mirical.number_text import Sheet, count, number, text
@@ -37,9 +36,9 @@ def diagnostic_sheet(verdict: Verdict) -> Sheet:
         ("R-hat, largest", number(v.worst_rhat, 4), v.worst_rhat_of, f"at most {RHAT_LIMIT}",
          v.worst_rhat <= RHAT_LIMIT),
         ("Bulk effective draws, fewest", number(v.min_ess_bulk, 0), v.min_ess_bulk_of,
-         f"at least {ESS_LIMIT}", v.min_ess_bulk >= ESS_LIMIT),
+         f"at least {v.target_ess}", v.min_ess_bulk >= v.target_ess),
         ("Tail effective draws, fewest", number(v.min_ess_tail, 0), v.min_ess_tail_of,
-         f"at least {ESS_LIMIT}", v.min_ess_tail >= ESS_LIMIT),
+         f"at least {v.target_ess_tail}", v.min_ess_tail >= v.target_ess_tail),
         ("Monte-Carlo error of an error, largest (%)", number(100 * v.error_noise, 1),
          v.error_noise_of, f"at most {100 * ERROR_NOISE_LIMIT:.1f}",
          v.error_noise <= ERROR_NOISE_LIMIT),
@@ -80,8 +79,9 @@ def provenance_sheet(job: Job, attrs: Mapping[Any, object]) -> Sheet:
     stated = {_CALLED.get(key, f"Version of {key}"): entry for key, entry in attrs.items()}
     stated["Simulated data"] = "yes" if attrs.get("simulated") else "no"
     stated["Predicted fluxes"] = _file_name(job.predicted_fluxes)
-    settings = asdict(job.sampler).items()
-    stated["Sampler"] = ", ".join(f"{key.replace('_', ' ')} {entry}" for key, entry in settings)
+    settings = {name: value for name, value in asdict(job.sampler).items() if value is not None}
+    said = (f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
+    stated["Sampler"] = ", ".join(said)
     lines = tuple((text(name), text(entry)) for name, entry in stated.items())
     return Sheet("What it takes to repeat this run", ("What", "Which"), lines)
 

@@ -14,7 +14,9 @@ from mirical.calibration.comparison import compare_coefficients
 from mirical.calibration.draws import Draws
 from mirical.calibration.posterior import PosteriorCalibration, with_apertures
 from mirical.calibration.published import PublishedCalibration
-from mirical.inference.diagnostics import Verdict, blame_rows, judge
+from mirical.chains.running import Course
+from mirical.chains.sampling import sample
+from mirical.chains.verdict import Verdict, blame_rows, judge
 from mirical.inference.disagreements import disagreements
 from mirical.inference.jobs import (
     Inputs,
@@ -27,7 +29,7 @@ from mirical.inference.posterior import (
 )
 from mirical.inference.posterior_predictive import check_rows
 from mirical.inference.row_likelihood import log_likelihood_given_others
-from mirical.inference.sampling import Progress, sample, sample_prior
+from mirical.inference.sampling import sample_prior
 from mirical.reporting import curves, run_tables
 from mirical.version import __version__
 
@@ -48,8 +50,8 @@ class Run:
         Whether to believe them.
     tables : dict of {str : QTable}
         By file name without ``.ecsv``.
-    complete : bool
-        Whether sampling ran to its end.
+    in_time : bool
+        Whether sampling ended otherwise than by the time limit.
     """
 
     job: Job
@@ -57,13 +59,13 @@ class Run:
     posterior: xr.DataTree
     verdict: Verdict
     tables: dict[str, QTable]
-    complete: bool = True
+    in_time: bool = True
 
 
 def run_job(
     job: Job,
     inputs: Inputs,
-    progress: Progress,
+    course: Course,
     tell: Callable[[Sequence[str]], None] = lambda sentences: None,
 ) -> Run:
     """Sample the posterior of a job and make its tables; writes nothing.
@@ -72,16 +74,22 @@ def run_job(
     ----------
     job, inputs : Job, Inputs
         What to fit.
-    progress : Progress
-        Told of the chains' steps.
+    course : Course
+        Who watches the chains, where they are kept and when they stop.
     tell : callable
         Told, before sampling, which rows disagree by more than the card allows.
+
+    Raises
+    ------
+    InputError, KeyboardInterrupt, OutOfTimeError
+        As `mirical.chains.sampling.sample`.
     """
     design, card = inputs.design, inputs.card
     prior = sample_prior(design, card, job.sampler.seed)
     disagreeing = [one.sentence() for one in disagreements(design, prior)]
     tell(disagreeing)
-    chains = sample(design, card, job.sampler, progress)
+    mjd = job.reference_mjd or design.reference_mjd
+    chains = sample(design, card, job.sampler, mjd, course)
     checks = check_rows(chains.sites, design, job.sampler.seed)
     given_others = log_likelihood_given_others(chains.sites, design, card, job.sampler.seed)
     groups = checks.groups() | {"log_likelihood": {"log_factor": given_others.astype(np.float32)}}
@@ -100,9 +108,9 @@ def run_job(
         "curves": curves.band_curves(calibration, published, design),
         "predictive": curves.predictive_table(calibration, checks, design),
     }
-    verdict = judge(posterior, reported(posterior), PRINTED, chains.complete)
+    verdict = judge(posterior, reported(posterior), PRINTED, job.sampler, chains.ending)
     verdict = blame_rows(verdict, disagreeing)
-    return Run(job, inputs, posterior, verdict, made, chains.complete)
+    return Run(job, inputs, posterior, verdict, made, chains.ending.why != "time")
 
 
 def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int | float]:

@@ -78,9 +78,8 @@ def _resolved_job(run: Run) -> str:
         lines.append(f"apertures = {_quoted(_resolved(job.apertures, job.folder))}")
     lines.append(f"reference_mjd = {_quoted(run.posterior.attrs['reference_mjd'])}")
     lines += ["", "[sampler]"]
-    lines += [
-        f"{name} = {_quoted(getattr(sampler, name))}" for name in sampler.__dataclass_fields__
-    ]
+    settings = {name: getattr(sampler, name) for name in sampler.__dataclass_fields__}
+    lines += [f"{name} = {_quoted(one)}" for name, one in settings.items() if one is not None]
     lines += ["", "[provenance]"]
     lines += [f"{_quoted(key)} = {_quoted(value)}" for key, value in run.posterior.attrs.items()]
     return "\n".join(lines) + "\n"

@@ -16,12 +16,12 @@ from mirical.bands import BANDS
 from mirical.calibration.calibration import Calibration
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.staged import fit_staged
+from mirical.chains.sampling import sample
+from mirical.chains.verdict import Verdict, judge
 from mirical.conventions import REFERENCE_MJD
-from mirical.inference.diagnostics import Verdict, judge
 from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_job
-from mirical.inference.posterior import quantities, reported
+from mirical.inference.posterior import named, reported
 from mirical.inference.posterior_predictive import check_rows
-from mirical.inference.sampling import sample
 from mirical.inference.schema import DIMS, Arrays
 from mirical.model.cards import load_card
 from mirical.model.design import Design
@@ -133,11 +133,6 @@ def _staged(method: str, program: SimulatedProgram, folder: Path) -> Calibration
     return fit_staged(factors, throughput, time_fit_knows_subarrays="mixed" not in method)
 
 
-class _Unwatched:
-    def advance(self, chain: int, steps: int, divergences: int) -> None:
-        """Take no note."""
-
-
 def _floor(program: SimulatedProgram, design: Design, told: tuple[Errors, Faults]) -> xr.DataTree:
     faulty, seed = _faulty_rows(program), int(program.photometry.meta["seed"])
     return _tree(oracle_draws(design, program.coefficients, faulty, seed, *told), {}, design)
@@ -148,10 +143,10 @@ def _model(
 ) -> tuple[xr.DataTree, dict[str, Any]]:
     """Return the model's posterior, and what the record says of it beside the factors."""
     design = inputs.design
-    chains = sample(design, inputs.card, sampler, _Unwatched())
-    drawn = quantities(chains.sites, inputs.card.law, REFERENCE_MJD)
+    chains = sample(design, inputs.card, sampler, REFERENCE_MJD)
+    drawn = named(chains.sites)
     posterior = _tree(drawn, chains.stats, design)
-    verdict = judge(posterior, reported(posterior), (), chains.complete)
+    verdict = judge(posterior, reported(posterior), (), sampler, chains.ending)
     probability = check_rows(chains.sites, design, sampler.seed).outlier_probability
     return posterior, {
         "quantities": _score_quantities(drawn, program, design),

@@ -79,10 +79,16 @@ def check_study(sampler: Sampler, replicates: int) -> None:
     Raises
     ------
     InputError
-        If there are too few replicates, or the job samples the joint density.
+        If there are too few replicates, or the job states no number of draws or samples the
+        joint density.
     """
     if not FEWEST <= replicates <= MOST:
         raise InputError(f"sbc: --replicates is {replicates}; expected {FEWEST} to {MOST}.")
+    if sampler.draws is None:
+        raise InputError(
+            "sbc: the job states no number of draws; give --draws, such as 400, or a line 'draws' "
+            "under [sampler] in the job file."
+        )
     if sampler.density != "collapsed":
         raise InputError(
             f"sbc: sampler density is {sampler.density!r}; only 'collapsed' refits fast enough."

@@ -1,0 +1,171 @@
+"""Convergence diagnostics of drawn quantities, and Monte-Carlo errors of printed numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from arviz_stats.base.array import array_stats
+from numpy.typing import ArrayLike, NDArray
+
+from mirical.inference.quoted_errors import LEVELS, error_noise, half_width
+
+RHAT_LIMIT = 1.01
+BFMI_LIMIT = 0.3
+_BETWEEN_RUNS = 2 * np.sqrt(2)  # two standard deviations of the difference of two equal runs
+ERROR_NOISE_LIMIT = 0.05 / _BETWEEN_RUNS
+"""Largest Monte-Carlo error of a printed error, relative to it: two runs that differ in their
+seeds alone agree within 5 %."""
+MEAN_NOISE_LIMIT = 0.1 / _BETWEEN_RUNS
+"""The same of a printed mean, relative to its error: two runs agree within 0.1 sigma."""
+
+_TAIL = 0.89  # share of the draws below the upper tail; the library's default
+Floats = NDArray[np.float64]
+Places = Mapping[str, NDArray[np.int_]]
+"""Some quantities, by variable: places in its values, flattened."""
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Diagnostics of some quantities, those that are constant left out.
+
+    Attributes
+    ----------
+    places : tuple of (str, int)
+        Which quantity each is: its variable, and its place there.
+    labels : tuple of str
+        The same as one reads it, such as ``A[F560W]``.
+    rhat, bulk, tail : (quantity,) array
+        R-hat and effective draws.
+    error, mean : (quantity,) array
+        Monte-Carlo errors of the quoted error and of the mean, in units of the quoted error;
+        0 of what is not printed.
+    """
+
+    places: tuple[tuple[str, int], ...]
+    labels: tuple[str, ...]
+    rhat: Floats
+    bulk: Floats
+    tail: Floats
+    error: Floats
+    mean: Floats
+
+    def largest(self, values: Floats) -> tuple[float, str]:
+        """Return the largest of some values and whose it is; see `smallest`."""
+        value, label = self.smallest(-values)
+        return 0.0 - value, label
+
+    def smallest(self, values: Floats) -> tuple[float, str]:
+        """Return the smallest of some values and whose it is, the first that is not finite first.
+
+        A quantity that varies but has no finite diagnostic is the worst there is.
+        """
+        if not len(values):
+            return 0.0, ""
+        odd = ~np.isfinite(values)
+        place = int(np.argmax(odd)) if odd.any() else int(np.argmin(values))
+        return float(values[place]), self.labels[place]
+
+
+def diagnose(
+    drawn: xr.Dataset, printed: Mapping[str, NDArray[np.bool_]], only: Places | None = None
+) -> Convergence:
+    """Return the diagnostics of drawn quantities.
+
+    Parameters
+    ----------
+    drawn : Dataset
+        Variables with dims chain and draw, and others with coordinates.
+    printed : dict of {str : bool array}
+        Which quantities of a variable tables print with an error, in the shape of its values
+        of one draw.
+    only : dict, optional
+        Which quantities to look at; all by default.
+    """
+    places, labels, found = [], [], []
+    for key, variable in drawn.data_vars.items():
+        name = str(key)
+        values = variable.transpose("chain", "draw", ...).values
+        values = values.reshape(*values.shape[:2], -1)
+        wanted = np.arange(values.shape[2]) if only is None else only.get(name)
+        if wanted is None:
+            continue
+        if len(wanted) < values.shape[2]:
+            values = values[..., wanted]
+        varies = np.any(values != values[:1, :1], axis=(0, 1))
+        if not varies.all():
+            wanted, values = wanted[varies], values[..., varies]
+        if not len(wanted):
+            continue
+        shown = np.ravel(printed[name])[wanted] if name in printed else np.zeros(len(wanted), bool)
+        found.append(_diagnostics(values, shown))
+        places += [(name, int(place)) for place in wanted]
+        labels += [f"{name}{_label(variable[0, 0], int(place))}" for place in wanted]
+    columns = map(np.concatenate, zip(*found, strict=True)) if found else np.zeros((5, 0))
+    return Convergence(tuple(places), tuple(labels), *columns)
+
+
+def printed_places(
+    drawn: xr.Dataset, printed: Iterable[str], star: ArrayLike, band: ArrayLike
+) -> dict[str, NDArray[np.bool_]]:
+    """Return which quantities tables print with an error; see `diagnose`.
+
+    Parameters
+    ----------
+    drawn : Dataset
+        The variables.
+    printed : iterable of str
+        Those of them that tables print.
+    star, band : (row,) int array
+        Of each row: no table prints the colour of a star in a band without rows.
+    """
+    places = {name: np.ones(drawn[name].shape[2:], bool) for name in printed if name in drawn}
+    if "star_band_offset" in places:
+        places["star_band_offset"][...] = False
+        places["star_band_offset"][np.asarray(star), np.asarray(band)] = True
+    return places
+
+
+def _diagnostics(values: Floats, printed: NDArray[np.bool_]) -> list[Floats]:
+    """Return the five diagnostics of (chain, draw, quantity) values."""
+    with np.errstate(invalid="ignore", divide="ignore"):  # a quantity that hardly moves
+        return [
+            np.asarray(array_stats.rhat(values, chain_axis=0, draw_axis=1)),
+            _ess(values, "bulk"),
+            _ess(values, "tail"),
+            *_monte_carlo_errors(values, printed),
+        ]
+
+
+def _ess(values: Floats, method: str) -> Floats:
+    tail = _TAIL if method == "tail" else None
+    return np.asarray(array_stats.ess(values, chain_axis=0, draw_axis=1, method=method, prob=tail))
+
+
+def _monte_carlo_errors(values: Floats, printed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return the Monte-Carlo errors of quoted error and mean of what is printed."""
+    errors, means = np.zeros((2, values.shape[2]))
+    if not printed.any():
+        return errors, means
+    values = values[..., printed]
+    low, high = np.quantile(values, LEVELS, axis=(0, 1))
+    inside = ((values >= low) & (values <= high)).astype(float)
+    of_inside, of_mean = _ess(inside, "mean"), _ess(values, "mean")
+    flat = values.reshape(-1, values.shape[2])
+    width, spread = half_width(flat), flat.std(axis=0, ddof=1)
+    errors[printed] = [
+        error_noise(one, n) if half > 0 else np.nan
+        for one, n, half in zip(flat.T, of_inside, width, strict=True)
+    ]
+    means[printed] = np.where(width > 0, spread / (np.sqrt(of_mean) * width), np.nan)
+    return errors, means
+
+
+def _label(value: xr.DataArray, place: int) -> str:
+    if value.ndim == 0:
+        return ""
+    where = np.unravel_index(place, value.shape)
+    labels = [str(value[dim].values[i]) for dim, i in zip(value.dims, where, strict=True)]
+    return f"[{', '.join(labels)}]"
