@@ -63,7 +63,16 @@ class Case:
 CASES = {
     "run": Case(("run", "table5", "--seed", str(SEEDS[1]), "--out", "out"), step=2),
     "photometry": Case(
-        ("photometry", IMAGES, "--out", "out/rows.ecsv", "--pictures", "pictures"),
+        (
+            "photometry",
+            IMAGES,
+            "--out",
+            "out/rows.ecsv",
+            "--pictures",
+            "pictures",
+            "--workers",
+            "1",
+        ),
         ("out/rows.ecsv", "pictures"),
         step=1,
     ),
@@ -114,6 +123,11 @@ def content(folder: Path) -> dict[str, str]:
 def hidden(folder: Path) -> list[str]:
     """Return the hidden folders that are left anywhere in a folder."""
     return [str(path.relative_to(folder)) for path in folder.rglob(".mirical-*")]
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """Return the folders of results whose output is not written."""
+    return list(folder.rglob("*.unfinished"))
 
 
 class Deadly:
@@ -213,8 +227,8 @@ def settle_outputs(case: Case, folder: Path) -> None:
     """Do what commands do before they look at outputs."""
     from mirical.storage.files import settle
 
-    for name in case.outputs:
-        settle(folder / name)
+    for path in (*(folder / name for name in case.outputs), *unfinished(folder)):
+        settle(path)
 
 
 def trials(name: str, root: Path) -> dict[str, Any]:
@@ -254,6 +268,7 @@ def trials(name: str, root: Path) -> dict[str, Any]:
             settle_outputs(case, folder)
         else:  # the command itself comes next
             trial["again"] = command(case.line, folder, Deadly())
+            trial["unfinished"] = list(map(str, unfinished(folder)))
         found["kills"].append(trial | {"after": content(folder), "hidden": hidden(folder)})
         shutil.rmtree(folder)
     return found
@@ -261,19 +276,17 @@ def trials(name: str, root: Path) -> dict[str, Any]:
 
 def stub() -> None:
     """Replace what takes long and writes nothing: sampling, measuring, drawing and checking."""
-    from contextlib import nullcontext
     from types import SimpleNamespace
 
     from astropy.table import QTable
 
     from drawn import drawn_tree
-    from mirical.commands import imaging, printing
+    from mirical.commands import printing
     from mirical.exports import pipeline_check
     from mirical.exports.pipeline_check import PipelineCheck
-    from mirical.imaging.photometry_rows import row_of
+    from mirical.imaging import photometry_rows
     from mirical.inference import jobs
     from mirical.reporting import run, run_folder
-    from mirical.storage.files import whole_folder
     from mirical.tables import predicted_fluxes, spectra
 
     # JAX may only be asked in the process that imported it.
@@ -294,16 +307,15 @@ def stub() -> None:
         for name in ("report.html", "figures/curves.png", f"figures/{made.job.sampler.seed}.png"):
             (folder / name).write_text(f"report of seed {made.job.sampler.seed}")
 
-    def measure(rows: Any, paths: Any, settings: Any, _: int, pictures: Any, __: Any) -> None:
-        with whole_folder(pictures) if pictures else nullcontext() as folder:
-            for number, path in enumerate(paths):
-                rows[number] = row_of(path, settings)
-                (folder / f"{path.stem}.png").write_text(f"picture of {path.name}")
+    look_at = photometry_rows.look_at
+
+    def look(path: Path, settings: Any, name: str) -> tuple[dict[str, Any], bytes]:
+        return look_at(path, settings, name)[0], f"picture of {path.name}".encode()
 
     jobs.resolve_job = lambda _: inputs
     run.run_job, run_folder.write_report = run_job, write_report
     printing.print_run = lambda *_: None
-    imaging._measure = measure
+    photometry_rows.look_at = look
     pipeline_check.check_in_pipeline = lambda *_: checked
     spectra.predict = lambda *_: predicted_fluxes.shipped_fluxes()
 

@@ -9,17 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mirical.commands.shared import place_if_interrupted
 from mirical.interrupts import GRACE, stoppable, uninterrupted
-
-
-def test_what_an_interrupt_leaves_never_stands_in_the_place_of_what_is_finished(tmp_path: Path):
-    table, folder = tmp_path / "rows.ecsv", tmp_path / "table5"
-    assert [place_if_interrupted(path) for path in (table, folder)] == [table, folder]
-    table.touch()
-    folder.mkdir()
-    assert place_if_interrupted(table) == tmp_path / "rows.interrupted.ecsv"
-    assert place_if_interrupted(folder) == tmp_path / "table5.interrupted"
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])

@@ -67,6 +67,7 @@ def test_outputs_are_the_earlier_or_the_new_ones_wherever_a_command_is_killed(
             assert all(seen[file] in (old[file], new[file]) for file in seen), trial
         if "again" in trial:
             assert trial["again"]["status"] in (0, 1) and trial["after"] == new, trial
+            assert trial["unfinished"] == [], trial
         else:
             assert trial["after"] in (old, new), trial
     ends = [trial["after"] for trial in trials if "again" not in trial]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +20,10 @@ from PIL import Image
 import mirical
 from mirical.cli import main
 from mirical.errors import InputError
+from mirical.imaging import photometry_rows
 from mirical.imaging.aperture_photometry import measure
 from mirical.imaging.image_files import distinct_names
-from mirical.imaging.photometry_rows import Settings, row_of
+from mirical.imaging.photometry_rows import Settings, look_at, row_of
 from mirical.simulation.scene_images import Target, mosaic
 from mirical.simulation.scene_psf import scene_psf
 from mirical.simulation.scenes import Background, Scene
@@ -204,7 +209,7 @@ MISTAKES = {
     "photometry file.fits --out r.ecsv --star Mine=dwarf": (
         "photometry: --star 'Mine=dwarf': star type 'dwarf' is unknown"
     ),
-    "photometry file.fits --out r.ecsv --workers 0": "photometry: --workers 0; expected at least 1",
+    "photometry file.fits --out r.ecsv --workers 0": "--workers 0; expected at least 1.",
 }
 
 
@@ -222,20 +227,69 @@ def test_a_mistake_is_one_sentence(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_an_interruption_keeps_what_is_measured(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-):
-    from mirical.imaging import photometry_rows
+def content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
-    whole = photometry_rows.row_of
+
+@pytest.fixture(scope="module")
+def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return what a command that nothing interrupts leaves."""
+    here = tmp_path_factory.mktemp("whole")
+    assert main(line_of(folder, here)) == 1
+    return content(here)
+
+
+def line_of(images: Path, here: Path) -> list[str]:
+    return ["photometry", str(images), "--out", f"{here}/r.ecsv", "--pictures", f"{here}/pictures"]
+
+
+def test_an_interruption_keeps_what_is_measured(
+    folder: Path,
+    whole: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    measured = []
 
     def until_the_mask(path, settings, name):
+        measured.append(path.name)
         if path.name.startswith("mask"):
             raise KeyboardInterrupt
-        return whole(path, settings, name)
+        return look_at(path, settings, name)
 
-    monkeypatch.setattr(photometry_rows, "row_of", until_the_mask)
-    out = tmp_path / "rows.ecsv"
-    assert main(["photometry", str(folder), "--out", str(out), "--workers", "1"]) == 130
-    assert list(QTable.read(out, format="ascii.ecsv")["file"]) == ["edge_i2d.fits", "good_i2d.fits"]
-    assert "interrupted: 8 images were not looked at" in capsys.readouterr().err
+    monkeypatch.setattr(photometry_rows, "look_at", until_the_mask)
+    line = [*line_of(folder, tmp_path), "--workers", "1"]
+    assert main(line) == 130
+    place = tmp_path / "r.ecsv.unfinished"
+    said = f"mirical: interrupted; 2 of 10 results are kept in {place}; the same command goes on.\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert list(tmp_path.iterdir()) == [place]
+    monkeypatch.setattr(photometry_rows, "look_at", look_at)
+    assert main([*line, "--shard", "2/2"]) == 0
+    assert "share 2/2 is done; 7 of 10 results are in" in capsys.readouterr().out
+    assert main(line) == 1 and content(tmp_path) == whole
+    assert measured == ["edge_i2d.fits", "good_i2d.fits", "mask_i2d.fits"]
+
+
+def test_a_killed_command_goes_on_where_it_was_and_measures_a_changed_image_anew(
+    folder: Path, whole: dict[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    images, here = tmp_path / "images", tmp_path / "here"
+    shutil.copytree(folder, images)
+    changed = images / "good_i2d.fits"
+    shutil.copy(images / "rate_i2d.fits", changed)
+    here.mkdir()
+    code = "import sys; from mirical.cli import main; sys.exit(main())"
+    line = line_of(images, here)
+    killed = subprocess.Popen([sys.executable, "-c", code, *line, "--workers", "1"])
+    place = here / "r.ecsv.unfinished"
+    while len(list(place.glob("*.npz"))) < 2 and killed.poll() is None:
+        time.sleep(0.02)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL and not (here / "r.ecsv").exists()
+    shutil.copy(folder / "good_i2d.fits", changed)
+    assert main(line) == 1
+    assert "note: 1 results of other inputs are not used" in capsys.readouterr().err
+    assert content(here) == whole

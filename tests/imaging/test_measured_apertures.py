@@ -121,11 +121,12 @@ def test_the_table_serves_a_run_and_other_bands_keep_table_4(made: Path):
 def test_the_figure_shows_every_curve_and_its_radii(made: Path):
     from mirical.imaging.figures import encircled_figure
     from mirical.imaging.measured_apertures import study_apertures
+    from mirical.imaging.observed_curves import Models
 
     images = sorted(made.glob("*_i2d.fits"))
     psfs = {band: made / f"{band}.fits" for band in ("F770W", "F2300C")}
     marked = (0.33, 0.7)
-    study = study_apertures(images, psfs, None, None, marked)
+    study = study_apertures(images, Models(psfs), marked)
     figure = encircled_figure(study)
     assert figure.get_suptitle() == "simulated data"
     imaging, coronagraphs = figure.axes
@@ -149,8 +150,9 @@ def test_the_reference_file_claims_the_dates_of_its_images(
 ):
     from mirical.exports.apcorr_file import write_apcorr
     from mirical.imaging.measured_apertures import study_apertures
+    from mirical.imaging.observed_curves import Models
 
-    study = study_apertures([], {"F770W": made / "F770W.fits"}, None, None, (0.7,))
+    study = study_apertures([], Models({"F770W": made / "F770W.fits"}), (0.7,))
     write_apcorr(replace(study, span=span, simulated=simulated), tmp_path / "apcorr.fits")
     with datamodels.open(tmp_path / "apcorr.fits") as model:
         assert model.meta.pedigree == pedigree

@@ -21,8 +21,8 @@ from mirical.imaging.dithers import band_of
 from mirical.imaging.encircled_energy import combine, model_curve, observed_curve
 from mirical.imaging.images import read_image
 from mirical.imaging.mosaics import mosaic, save_mosaic
-from mirical.imaging.pipeline_settings import PIPELINE_SETTINGS, settings_text
 from mirical.imaging.star_finding import locate
+from mirical.pipeline_settings import PIPELINE_SETTINGS, settings_text
 from mirical.simulation.scene_images import Target, exposures
 from mirical.simulation.scene_psf import scene_psf
 from mirical.simulation.scenes import Background

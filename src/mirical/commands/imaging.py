@@ -7,16 +7,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirical.commands.shared import (
-    INTERRUPTED,
-    NOT_BELIEVABLE,
-    SUCCESS,
-    consoles,
-    place_if_interrupted,
-    write_table,
-)
+from mirical.commands.many_fits import Kept, add_options, how_of, kept_beside
+from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles, write_table
 from mirical.errors import InputError
-from mirical.imaging.pipeline_settings import settings_text
+from mirical.pipeline_settings import settings_text
 from mirical.storage.files import check_outputs, together, whole_folder
 
 if TYPE_CHECKING:
@@ -24,19 +18,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mirical.imaging.photometry_rows import Settings
-    from mirical.tables.apertures import Aperture
 
 
 def photometry(options: argparse.Namespace) -> int:
     """Measure images, one row a file; those that cannot be measured are kept with their reasons."""
     from mirical.bands import find_band
     from mirical.imaging.photometry_rows import Settings
-    from mirical.inference.runtime import cores
+    from mirical.imaging.photometry_table import photometry_table
     from mirical.tables.apertures import load_apertures
 
-    workers = cores() if options.workers is None else options.workers
-    if workers < 1:
-        raise InputError(f"photometry: --workers {options.workers}; expected at least 1.")
+    how = how_of(options)
     paths = _images(options.images)
     band = options.filter and find_band(options.filter, "photometry").name
     types = _star_types(options.star)
@@ -44,60 +35,50 @@ def photometry(options: argparse.Namespace) -> int:
     if not options.out.parent.is_dir():
         raise InputError(f"{options.out}: its folder does not exist; make it or choose another.")
     check_outputs([options.out], [options.pictures], inputs=[*paths, Path(options.apertures)])
-    settings = Settings(apertures, types, band)
-    rows: dict[int, dict[str, Any]] = {}
     consoled = consoles()
-    try:
+    with kept_beside(options.out, how, consoled) as kept:
         with together():
-            _measure(rows, paths, settings, workers, options.pictures, consoled[1])
-            table = _write_rows(rows, apertures, options.out)
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-        kept = place_if_interrupted(options.out)
-        _print_rows(_write_rows(rows, apertures, kept), len(paths), kept, consoled[0])
-        pictures = ", without pictures" if options.pictures else ""
-        said = f"interrupted: {len(paths) - len(rows)} images were not looked at{pictures}; the"
-        said += f" rows so far are kept in {kept}"
-        consoled[1].print(said, soft_wrap=True, markup=False)
-        return INTERRUPTED
-    n_used = _print_rows(table, len(paths), options.out, consoled[0])
-    return SUCCESS if n_used == len(paths) else NOT_BELIEVABLE
+            rows = _measure(paths, Settings(apertures, types, band), options, kept, consoled[1])
+            kept.end_share()
+            table = photometry_table(rows, apertures)
+            write_table(table, options.out)
+        n_used = _print_rows(table, len(paths), options.out, consoled[0])
+        return SUCCESS if n_used == len(paths) else NOT_BELIEVABLE
+    return SUCCESS  # of a share
 
 
 def _measure(
-    rows: dict[int, dict[str, Any]],
     paths: list[Path],
     settings: Settings,
-    workers: int,
-    pictures: Path | None,
+    options: argparse.Namespace,
+    kept: Kept,
     progress: Console,
-) -> None:
-    """Measure files into `rows`, by number, and draw them if a folder for pictures is given."""
-    from contextlib import closing, nullcontext
+) -> list[dict[str, Any]]:
+    """Return the rows of files; draw them if a folder for pictures is asked for."""
+    from contextlib import nullcontext
     from dataclasses import replace
-    from functools import partial
 
-    from mirical.commands.progress import watched
-    from mirical.imaging.figures import draw_picture
+    from mirical.commands.progress import CountWatch
     from mirical.imaging.photometry_rows import measure_files
 
-    with whole_folder(pictures) if pictures else nullcontext() as folder:
-        draw = partial(draw_picture, folder=folder) if folder else None
-        with closing(measure_files(paths, replace(settings, draw=draw), workers)) as found:
-            for number, row in watched(found, "images", len(paths), progress):
-                rows[number] = row
+    rows: dict[int, dict[str, Any]] = {}
+    with (
+        whole_folder(options.pictures) if options.pictures else nullcontext() as folder,
+        CountWatch("images", len(paths), progress) as watch,
+    ):
+        if folder is not None:
+            from mirical.imaging.figures import draw_picture
 
+            settings = replace(settings, draw=draw_picture)
 
-def _write_rows(
-    rows: dict[int, dict[str, Any]], apertures: dict[str, Aperture], out: Path
-) -> QTable:
-    """Write rows as a photometry table and return it."""
-    from mirical.imaging.photometry_table import photometry_table
+        def take(number: int, row: dict[str, Any], picture: tuple[str, bytes] | None) -> None:
+            rows[number] = row
+            if folder is not None and picture is not None:
+                (folder / picture[0]).write_bytes(picture[1])
+            watch.advance()
 
-    table = photometry_table([rows[i] for i in sorted(rows)], apertures)
-    write_table(table, out)
-    return table
+        measure_files(paths, settings, take, kept.run)
+    return [rows[number] for number in sorted(rows)]
 
 
 def _print_rows(table: QTable, images: int, out: Path, results: Console) -> int:
@@ -117,9 +98,12 @@ def _print_rows(table: QTable, images: int, out: Path, results: Console) -> int:
 def apertures(options: argparse.Namespace) -> int:
     """Measure encircled energies and the apertures that follow."""
     from mirical.commands.printing import print_apertures
+    from mirical.commands.progress import CountWatch
     from mirical.exports.aperture_folder import write_study
     from mirical.imaging.measured_apertures import study_apertures
+    from mirical.imaging.observed_curves import Models
 
+    how = how_of(options)
     check_outputs(folders=[options.out])
     psfs, only = _psfs(options.psf)
     images = _images(options.images)
@@ -131,15 +115,20 @@ def apertures(options: argparse.Namespace) -> int:
     if not all(0 < fraction < 1 for fraction in fractions):
         given = " ".join(f"{fraction:g}" for fraction in fractions)
         raise InputError(f"apertures: --radius-fractions {given}; expected numbers within 0 to 1.")
-    study = study_apertures(images, psfs, only, options.transition, fractions)
-    write_study(study, options.out)
-    results = consoles()[0]
-    print_apertures(study.table(), results)
-    results.print(
-        f"apertures.ecsv, radii.ecsv, curves.ecsv, apcorr.fits and encircled.png in {options.out}",
-        soft_wrap=True,
-        markup=False,
-    )
+    models = Models(psfs, only, options.transition)
+    consoled = results, progress = consoles()
+    with kept_beside(options.out, how, consoled) as kept:
+        with CountWatch("images", len(images), progress) as watch:
+            study = study_apertures(images, models, fractions, watch.advance, kept.run)
+        kept.end_share()
+        write_study(study, options.out)
+        print_apertures(study.table(), results)
+        results.print(
+            "apertures.ecsv, radii.ecsv, curves.ecsv, apcorr.fits and encircled.png in "
+            f"{options.out}",
+            soft_wrap=True,
+            markup=False,
+        )
     return SUCCESS
 
 
@@ -296,6 +285,7 @@ def _add_apertures(parsers: argparse._SubParsersAction) -> None:
         help="encircled energies whose radii are listed and marked [those of the paper's Fig. 2]",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    add_options(parser, "images")
     parser.set_defaults(command=apertures)
 
 
@@ -360,7 +350,5 @@ def _add_photometry(parsers: argparse._SubParsersAction) -> None:
         default=[],
         help="type of a star of your own: HotStars, ADwarfs or SolarAnalogs",
     )
-    parser.add_argument(
-        "--workers", metavar="N", type=int, help="processes side by side [one a core]"
-    )
+    add_options(parser, "images")
     parser.set_defaults(command=photometry)

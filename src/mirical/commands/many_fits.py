@@ -140,10 +140,10 @@ def kept_beside(out: Path, how: How, consoled: tuple[Console, Console]) -> Itera
         except Collected:
             said = f"{share}: the output has been written meanwhile, nothing is left to do"
             consoled[0].print(said, soft_wrap=True)
-        except InputError:
-            if kept.done()[0]:
-                consoled[1].print(f"note: {_of(kept)} are kept in {folder.path}", soft_wrap=True)
-            raise
+        except InputError as error:
+            if not kept.done()[0]:
+                raise
+            raise InputError(f"{error} {_of(kept)} are kept in {folder.path}.") from error
         except KeyboardInterrupt as error:
             if not kept.done()[0]:
                 raise

@@ -17,7 +17,6 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeRemainingColumn,
-    track,
 )
 from rich.text import Text
 
@@ -266,11 +265,21 @@ class FitWatch(_Shown):
         return super()._lines()[:1]  # of the model that is being fitted
 
 
-class _CountWatch(_Shown):
-    """Plain lines about work of a known number of steps."""
+class CountWatch(_Shown):
+    """A terminal display of work of a known number of steps; use as a context manager.
+
+    Parameters
+    ----------
+    what : str
+        What the steps are.
+    total : int
+        How many will come.
+    console : Console
+        Where to draw, or to print lines if it is not a terminal.
+    """
 
     def __init__(self, what: str, total: int, console: Console) -> None:
-        self._display = Progress(console=console)
+        self._display = Progress(console=console, transient=True)
         self._task = self._display.add_task(what, total=total)
 
     def advance(self) -> None:
@@ -320,10 +329,7 @@ def watched(steps: Iterable[_Step], what: str, total: int, console: Console) -> 
     console : Console
         Where to draw, or to print lines if it is not a terminal.
     """
-    if console.is_terminal:
-        yield from track(steps, what, total, console=console, transient=True)
-        return
-    with _CountWatch(what, total, console) as watch:
+    with CountWatch(what, total, console) as watch:
         for step in steps:
             watch.advance()
             yield step

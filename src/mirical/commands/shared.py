@@ -48,19 +48,6 @@ def write_table(table: Table, path: Path) -> None:
         write_ecsv(table, beside)
 
 
-def place_if_interrupted(path: Path) -> Path:
-    """Return where an interrupted command keeps what it has: beside what stands at a path, if any.
-
-    ``rows.interrupted.ecsv`` for ``rows.ecsv``, ``table5.interrupted`` for a folder ``table5``.
-    """
-    if not path.exists():
-        return path
-    place = path.resolve() if path.name in ("", "..") else path
-    if path.is_dir():
-        return place.with_name(f"{place.name}.interrupted")
-    return place.with_name(f"{place.stem}.interrupted{place.suffix}")
-
-
 def status_of(*calibrations: Calibration) -> int:
     """Return the exit status of an answer: 1 if it rests on a run that must not be believed."""
     return SUCCESS if all(one.believable for one in calibrations) else NOT_BELIEVABLE

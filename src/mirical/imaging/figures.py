@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,10 +101,8 @@ def draw_picture(
     found: Measurement,
     stem: str,
     about: Mapping[str, Any],
-    *,
-    folder: Path,
-) -> None:
-    """Write ``STEM.png`` into a folder: the whole image, and the star with what was summed.
+) -> bytes:
+    """Return a PNG of the whole image, and of the star with what was summed.
 
     Parameters
     ----------
@@ -116,17 +113,12 @@ def draw_picture(
     found : Measurement
         The result.
     stem : str
-        Name of the image without its ending, no other's; folders in it become part of the
-        picture's own name.
+        Name of the image without its ending.
     about : mapping
         Provenance, for the text of the PNG file.
-    folder : Path
-        An existing folder.
     """
     with rc_context(STYLE):
-        name = stem.replace("/", "__")
-        drawn = png(picture(image, aperture, found, stem))
-        (folder / f"{name}.png").write_bytes(labelled(drawn, about))
+        return labelled(png(picture(image, aperture, found, stem)), about)
 
 
 def picture(image: Image, aperture: Aperture, found: Measurement, stem: str) -> Figure:

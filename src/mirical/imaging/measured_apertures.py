@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,11 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS
 from mirical.errors import InputError
-from mirical.imaging.encircled_energy import (
-    ApertureEstimate,
-    EnergyCurve,
-    combine,
-    observed_curve,
-    usual_transition,
-)
-from mirical.imaging.image_files import Unmeasurable, distinct_names, file_hash
-from mirical.imaging.images import Image, read_image
-from mirical.imaging.model_psf import make_model, read_model
-from mirical.imaging.star_finding import Position, locate
-from mirical.tables.apertures import published_apertures
+from mirical.imaging.encircled_energy import ApertureEstimate, EnergyCurve, combine
+from mirical.imaging.image_files import distinct_names, file_hash
+from mirical.imaging.observed_curves import Models, bands_of, measure_curves
+from mirical.many.running import run_here
+from mirical.many.tasks import Runner, nothing
 from mirical.version import __version__
 
 _NAMES = ("r_a", "r_b1", "r_b2", "a_cor")
@@ -176,10 +169,10 @@ def _labelled(table: QTable, what: str, study: ApertureStudy) -> QTable:
 
 def study_apertures(
     images: Sequence[Path],
-    psfs: Mapping[str, Path],
-    only: Path | None,
-    transition: float | None,
+    models: Models,
     fractions: tuple[float, ...],
+    advance: Callable[[], None] = nothing,
+    run: Runner = run_here,
 ) -> ApertureStudy:
     """Measure encircled energies band by band.
 
@@ -190,52 +183,39 @@ def study_apertures(
     ----------
     images : sequence of Path
         Mosaics of bright stars in empty fields.
-    psfs : mapping of {str : Path}
-        Model PSF images by band.
-    only : Path or None
-        The model PSF image of the one band `psfs` does not name.
-    transition : float or None
-        Radius inside which the observations count, pixel; by default `usual_transition`.
+    models : Models
+        Model PSFs, and how far out they count.
     fractions : tuple of float
         Encircled energies whose radii are asked for.
+    advance : callable
+        Told of every image measured.
+    run : Runner
+        Measures them.
 
     Raises
     ------
     InputError
-        For the first image or model that cannot be used.
+        For an image or a model that cannot be used.
     """
     _refuse_twice(images)
-    stars: dict[str, list[tuple[Image, Position, str]]] = {band: [] for band in psfs}
-    exposures = []
-    for path in images:
-        try:
-            image = read_image(path)
-            band = image.exposure.band
-            usual = published_apertures()[band]
-            position = locate(image, usual.r_a / image.scale, usual.r_b2 / image.scale)
-        except Unmeasurable as why:
-            raise InputError(f"{path.name}: {why}.") from why
-        exposures.append(image.exposure)
-        stars.setdefault(band, []).append((image, position, path.name))
-    _refuse_shared(only, [band for band in stars if band not in psfs])
-    transitions = {band: transition or usual_transition(band) for band in stars}
-    estimates = {}
-    for band, observed in stars.items():
-        model = _model(band, psfs.get(band, only))
-        radius = transitions[band]
-        curves = [_observed(star, model, radius) for star in observed] or [model]
-        estimates[band] = _combined(band, curves, fractions)
-    counts = {band: len(observed) for band, observed in stars.items()}
-    dates = [exposure.mjd for exposure in exposures]
+    if models.only is not None:  # refused before the work
+        models.refuse_shared([*models.psfs, *bands_of(images)])
+    found = measure_curves(images, models, advance, run)
+    curves: dict[str, list[EnergyCurve]] = {band: [] for band in models.psfs}
+    for one in found:
+        curves.setdefault(one.band, []).append(one.curve)
+    estimates = {
+        band: _combined(band, observed or [models.curve(band)], fractions)
+        for band, observed in curves.items()
+    }
+    counts = {band: len(observed) for band, observed in curves.items()}
+    dates = [one.mjd for one in found]
     span = (min(dates), max(dates)) if dates else None
-    simulated = any(exposure.simulated for exposure in exposures)
-    files = [*images, *psfs.values(), *filter(None, [only])]
+    simulated = any(one.simulated for one in found)
+    files = [*images, *models.files()]
     hashes = dict(zip(distinct_names(files), map(file_hash, files), strict=True))
+    transitions = {band: models.radius(band) for band in curves}
     return ApertureStudy(estimates, counts, transitions, fractions, span, simulated, hashes)
-
-
-def _model(band: str, path: Path | None) -> EnergyCurve:
-    return make_model(band) if path is None else read_model(path, band)
 
 
 def _refuse_twice(images: Sequence[Path]) -> None:
@@ -245,25 +225,6 @@ def _refuse_twice(images: Sequence[Path]) -> None:
         if path.resolve() in seen:
             raise InputError(f"{path.name}: is given twice; give each image once.")
         seen.add(path.resolve())
-
-
-def _refuse_shared(psf: Path | None, bands: Sequence[str]) -> None:
-    """Refuse a model PSF that is not said to be of one band: another's is wrong by a tenth."""
-    if psf is not None and len(bands) != 1:
-        raise InputError(
-            f"apertures: --psf {psf} names no band, and {len(bands)} want a model PSF"
-            f"{': ' * bool(bands)}{', '.join(bands)}; give --psf BAND=FILE for each band."
-        )
-
-
-def _observed(
-    star: tuple[Image, Position, str], model: EnergyCurve, transition: float
-) -> EnergyCurve:
-    image, position, name = star
-    try:
-        return observed_curve(image.data, position.x, position.y, model, transition, image.scale)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from error
 
 
 def _combined(

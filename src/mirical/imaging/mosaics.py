@@ -32,7 +32,7 @@ from jwst.resample import ResampleStep
 from stdatamodels.jwst import datamodels
 
 from mirical.imaging.dithers import check_together
-from mirical.imaging.pipeline_settings import PIPELINE_SETTINGS
+from mirical.pipeline_settings import PIPELINE_SETTINGS
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import save_model
 

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mirical.bands import assumptions
 from mirical.conventions import PIXEL_SOLID_ANGLE
-from mirical.errors import InputError
 from mirical.imaging.aperture_photometry import Measurement, measure
 from mirical.imaging.image_files import Unmeasurable, distinct_names, file_hash
 from mirical.imaging.images import Image, read_image
-from mirical.many.processes import worker_pool
+from mirical.many.running import run_here
+from mirical.many.tasks import Perform, Recipe, Result, Runner, Task
 from mirical.stars import STARS, star_key
 from mirical.tables.apertures import Aperture
 from mirical.text import one_line
 from mirical.version import __version__
 
-Draw = Callable[[Image, Aperture, Measurement, str, Mapping[str, Any]], None]
+PACKAGES = "numpy", "scipy", "astropy", "photutils", "jwst", "stdatamodels", "matplotlib"
+"""Libraries on whose versions a measurement and its picture depend."""
+
+Draw = Callable[[Image, Aperture, Measurement, str, Mapping[str, Any]], bytes]
 """Draws what was measured; the last two arguments are the file's name without its ending, which
 no other file of the call has (folders in it, if need be), and the provenance of the picture."""
+
+Take = Callable[[int, dict[str, Any], tuple[str, bytes] | None], None]
+"""Is given the number and the row of a file, and name and bytes of its picture if there is one."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,9 @@ class Settings:
 
 
 def measure_files(
-    paths: Sequence[Path], settings: Settings, workers: int
-) -> Generator[tuple[int, dict[str, Any]]]:
-    """Measure files side by side; yield each one's number and row as it is done.
-
-    At most two files a worker are under way, so memory does not grow with
-    their number.
+    paths: Sequence[Path], settings: Settings, take: Take, run: Runner = run_here
+) -> None:
+    """Measure files side by side, in processes if there are several.
 
     Parameters
     ----------
@@ -63,39 +68,40 @@ def measure_files(
         Images.
     settings : Settings
         How to measure them.
-    workers : int
-        Processes; with one the files are measured here.
-
-    Raises
-    ------
-    InputError
-        If a process was ended from outside.
+    take : callable
+        Given each file's number, row and picture, in no order.
+    run : Runner
+        Measures them.
     """
-    one = partial(row_of, settings=settings)
-    named = list(zip(paths, distinct_names(paths), strict=True))
-    if workers == 1 or len(paths) == 1:
-        yield from ((i, one(path, name=name)) for i, (path, name) in enumerate(named))
-        return
-    with worker_pool(min(workers, len(paths))) as pool:
-        left = iter(enumerate(named))
-        running: dict[Future[dict[str, Any]], int] = {}
-        try:
-            while True:
-                for i, (path, name) in left:
-                    running[pool.submit(one, path, name=name)] = i
-                    if len(running) >= 2 * workers:
-                        break
-                if not running:
-                    return
-                for done in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(done), done.result()
-        except BrokenProcessPool as error:
-            raise InputError(
-                "photometry: a worker process was ended from outside, perhaps for want of memory; "
-                "give --workers 1, or fewer images at a time."
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    inputs = {"study": "photometry", "apertures": settings.apertures, "types": settings.types}
+    inputs |= {"band": settings.band, "pictures": settings.draw is not None}
+    recipe = Recipe(inputs, PACKAGES, partial(_measuring, settings), processes=True)
+    names = distinct_names(paths)
+    tasks = [
+        Task(recipe, [os.path.abspath(path), name, file_hash(path)])
+        for path, name in zip(paths, names, strict=True)
+    ]
+
+    def give(number: int, result: Result) -> None:
+        picture = None
+        if "picture" in result:
+            stem = names[number].removesuffix(paths[number].suffix)
+            picture = f"{stem.replace('/', '__')}.png", result["picture"].tobytes()
+        take(number, result["row"], picture)
+
+    run(tasks, give)
+
+
+def _measuring(settings: Settings) -> Perform:
+    """Return the function that measures a file by its path and name."""
+
+    def measure_one(item: Sequence[str], _: threading.Event) -> Result:
+        path, name = item[:2]
+        row, picture = look_at(Path(path), settings, name)
+        drawn = {} if picture is None else {"picture": np.frombuffer(picture, np.uint8)}
+        return {"row": row, **drawn}
+
+    return measure_one
 
 
 def row_of(path: Path, settings: Settings, name: str = "") -> dict[str, Any]:
@@ -110,9 +116,15 @@ def row_of(path: Path, settings: Settings, name: str = "") -> dict[str, Any]:
     name : str
         What to call it where its file name does not tell it from others.
     """
+    return look_at(path, settings, name)[0]
+
+
+def look_at(path: Path, settings: Settings, name: str = "") -> tuple[dict[str, Any], bytes | None]:
+    """Return the same as `row_of`, and the picture if one is drawn."""
     name = name or path.name
     row: dict[str, Any] = {"flag": "", "reason": "", "note": ""}
     row |= {"file": one_line(name), "file_hash": file_hash(path)}
+    picture = None
     try:
         image = read_image(path, settings.band)
         row |= _described(image, settings)
@@ -128,10 +140,10 @@ def row_of(path: Path, settings: Settings, name: str = "") -> dict[str, Any]:
             row["reason"] = f"no type is known of {row['name']!r}: give --star NAME=TYPE"
         if settings.draw is not None:
             stem = name.removesuffix(path.suffix)
-            settings.draw(image, aperture, found, stem, _provenance(row))
+            picture = settings.draw(image, aperture, found, stem, _provenance(row))
     except Unmeasurable as why:
         row |= {"flag": "unmeasured", "reason": str(why)}
-    return row
+    return row, picture
 
 
 def _described(image: Image, settings: Settings) -> dict[str, Any]:

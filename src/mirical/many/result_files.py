@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +143,8 @@ class ResultFolder:
         """
         self._require()
         try:
-            with whole_file(self._file(task.key)) as path:
-                path.write_bytes(content)
+            # In a context of its own it does not wait for outputs that are being written.
+            Context().run(_write, self._file(task.key), content)
         except InputError:
             self._require()
             raise
@@ -175,3 +176,8 @@ class ResultFolder:
                 os.rename(self.path, hidden.path / self.path.name)
             finally:
                 hidden.remove()
+
+
+def _write(path: Path, content: bytes) -> None:
+    with whole_file(path) as beside_it:
+        beside_it.write_bytes(content)
