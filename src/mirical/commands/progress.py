@@ -166,7 +166,8 @@ class ChainWatch(_Shown):
                 self._display.update(task, total=steps)
 
     def _lines(self) -> list[str]:
-        said = self._display.said
+        """Return a line a chain, and what the last look has found while they go on."""
+        said = "" if self._display.finished else self._display.said
         return [*super()._lines(), *([said] if said else [])]
 
     def _line(self, task: Task) -> str:
