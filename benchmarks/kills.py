@@ -63,7 +63,7 @@ def main() -> None:
         for moment in random.uniform(0, lasts, options.kills):
             rows.append(trial(options.command, place, float(moment)))
             sys.stdout.write(f"{rows[-1]}\n")
-    table = Table(rows, names=list(COLUMNS))
+    table = Table(rows=rows, names=list(COLUMNS))
     table["moment"].unit = table["seconds"].unit = "s"
     for column, what in COLUMNS.items():
         table[column].description = what
@@ -75,7 +75,9 @@ def main() -> None:
     }
     options.out.mkdir(parents=True, exist_ok=True)
     write_ecsv(table, options.out / f"kills-{options.name}.ecsv")
-    good = table["readable"] & table["identical"] & (table["stray"] == "") & ~table["orphans"]
+    good = (
+        table["readable"] & table["identical"] & (np.equal(table["stray"], "")) & ~table["orphans"]
+    )
     sys.stdout.write(f"{np.sum(good)} of {len(table)} kills were as they should be\n")
     sys.exit(0 if np.all(good) else 1)
 

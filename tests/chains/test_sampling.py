@@ -18,10 +18,10 @@ from mirical.chains import sampling
 from mirical.chains.checkpoint import Checkpoint
 from mirical.chains.identity import identity
 from mirical.chains.running import Course, Unwatched
-from mirical.chains.sampling import OutOfTimeError, sample
+from mirical.chains.sampling import Chains, OutOfTimeError, sample
+from mirical.chains.stopping import Ending
 from mirical.inference.jobs import Inputs, Sampler, load_job, resolve_job
 from mirical.inference.sampling import BLOCK, block_of_draws
-from mirical.inference.schema import Chains, Ending
 
 SAMPLER = Sampler(chains=2, warmup=100, target_ess=100, target_ess_tail=100, max_draws=260, seed=3)
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from mirical.chains.convergence import ERROR_NOISE_LIMIT, MEAN_NOISE_LIMIT, Convergence
-from mirical.chains.stopping import growth, neediest, next_length, rule_sentences
+from mirical.chains.stopping import Ending, growth, neediest, next_length, rule_sentences
 from mirical.inference.jobs import Sampler
-from mirical.inference.schema import Ending
 
 SAMPLER = Sampler(target_ess=1000, target_ess_tail=400)
 

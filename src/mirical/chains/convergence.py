@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from arviz_stats.base.array import array_stats
 from numpy.typing import ArrayLike, NDArray
 
 from mirical.inference.quoted_errors import LEVELS, error_noise, half_width
+from mirical.inference.runtime import cores
 
 RHAT_LIMIT = 1.01
 BFMI_LIMIT = 0.3
@@ -100,7 +102,7 @@ def diagnose(
         if not len(wanted):
             continue
         shown = np.ravel(printed[name])[wanted] if name in printed else np.zeros(len(wanted), bool)
-        found.append(_diagnostics(values, shown))
+        found.append(_side_by_side(values, shown))
         places += [(name, int(place)) for place in wanted]
         labels += [f"{name}{_label(variable[0, 0], int(place))}" for place in wanted]
     columns = map(np.concatenate, zip(*found, strict=True)) if found else np.zeros((5, 0))
@@ -126,6 +128,15 @@ def printed_places(
         places["star_band_offset"][...] = False
         places["star_band_offset"][np.asarray(star), np.asarray(band)] = True
     return places
+
+
+def _side_by_side(values: Floats, printed: NDArray[np.bool_]) -> list[Floats]:
+    """Return the five diagnostics of (chain, draw, quantity) values, on all cores."""
+    parts = min(cores(), values.shape[2])
+    with ThreadPoolExecutor(max_workers=parts) as pool:
+        share = np.array_split(values, parts, axis=2), np.array_split(printed, parts)
+        found = list(pool.map(_diagnostics, *share))
+    return [np.concatenate(each) for each in zip(*found, strict=True)]
 
 
 def _diagnostics(values: Floats, printed: NDArray[np.bool_]) -> list[Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,37 @@ import xarray as xr
 
 from mirical.chains.convergence import Convergence, Places, diagnose, printed_places
 from mirical.chains.running import Course, Progress, RunningChains
-from mirical.chains.stopping import DISAGREE, FIRST, WARMUPS, growth, neediest, next_length
+from mirical.chains.stopping import DISAGREE, FIRST, WARMUPS, Ending, growth, neediest, next_length
 from mirical.inference.jobs import Sampler, most_draws
 from mirical.inference.posterior import PRINTED, coordinates, named
-from mirical.inference.schema import DIMS, LEAST_DRAWS, Arrays, Chains, Ending
+from mirical.inference.schema import DIMS, LEAST_DRAWS, Arrays
 from mirical.model.cards import Card
 from mirical.model.design import Design
 
 STATS = ("diverging", "energy", "lp", "n_steps", "acceptance_rate", "step_size")
 """Statistics of every draw."""
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What the sampler returns.
+
+    Attributes
+    ----------
+    sites : dict of {str : (chain, draw, ...) array}
+        Every sample and deterministic site of the model, ``B`` and ``C_ref``.
+    stats : dict of {str : (chain, draw) array}
+        `STATS`.
+    ending : Ending
+        Why there are not more.
+    found : Convergence or None
+        Diagnostics of all reported quantities, if the last look was at all of them.
+    """
+
+    sites: Arrays
+    stats: Arrays
+    ending: Ending
+    found: Convergence | None = None
 
 
 class OutOfTimeError(Exception):
@@ -62,9 +85,9 @@ def sample(
     if sampler.draws is not None:
         length = sampler.draws
         in_time = chains.run_to(length)
-        ending = Ending("draws" if in_time else "time", 0, 0)
+        ending, found = Ending("draws" if in_time else "time", 0, 0), None
     else:
-        length, ending = _until_believed(chains, design, sampler, course.watch)
+        length, ending, found = _until_believed(chains, design, sampler, course.watch)
     if ending.why == "time":
         length = min(chains.length, length)
         if length < LEAST_DRAWS:
@@ -72,13 +95,13 @@ def sample(
     chains.keep()
     taken = chains.taken(length)
     stats = {name: taken.pop(name) for name in STATS}
-    return Chains(taken, stats, ending)
+    return Chains(taken, stats, ending, found)
 
 
 def _until_believed(
     chains: RunningChains, design: Design, sampler: Sampler, progress: Progress
-) -> tuple[int, Ending]:
-    """Let the chains grow from look to look; return their length and how they ended."""
+) -> tuple[int, Ending, Convergence | None]:
+    """Let the chains grow from look to look; return their length, how they ended, what they are."""
     most, watched = most_draws(sampler, design), None
     looks = chains.warmups  # one before every repeated warm-up, made before an interrupt or now
     first = length = min(FIRST, most)
@@ -90,10 +113,10 @@ def _until_believed(
         found, factors, watched = _look(chains, length, design, sampler, watched)
         factor = float(factors.max(initial=0.0))
         if factor <= 1:
-            return length, Ending("targets", looks, chains.warmups)
+            return length, Ending("targets", looks, chains.warmups), found
         if length >= most:
             bound = "max_draws" if most == sampler.max_draws else "memory"
-            return length, Ending(bound, looks, chains.warmups)
+            return length, Ending(bound, looks, chains.warmups), None
         wanted = min(length * factor, most)
         least, of = found.smallest(found.bulk)
         progress.looked(
@@ -102,7 +125,7 @@ def _until_believed(
             f"{sampler.target_ess} wanted ({of}); about {wanted:.0f} draws a chain are needed",
         )
         length = next_length(length, factor, most)
-    return length, Ending("time", looks, chains.warmups)
+    return length, Ending("time", looks, chains.warmups), None
 
 
 def _disagree(chains: RunningChains, length: int, design: Design) -> bool:

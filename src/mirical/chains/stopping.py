@@ -9,6 +9,8 @@ number of draws, far below the Monte-Carlo error.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -21,7 +23,6 @@ from mirical.chains.convergence import (
     Places,
 )
 from mirical.inference.jobs import Sampler
-from mirical.inference.schema import Ending
 
 FIRST = 250
 """Draws of a chain at the first look."""
@@ -34,6 +35,26 @@ WARMUPS = 4
 
 _MARGIN, _MOST = 1.1, 2.0  # of the growth from look to look: the needed one is an estimate
 _WATCHED = 20
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How sampling came to its end.
+
+    Attributes
+    ----------
+    why : str
+        The targets were met; the asked number of draws was made; the bound on draws, the memory
+        or the time allows no more.
+    looks : int
+        How often the chains were judged on the way.
+    repeats : int
+        How often their warm-up was repeated.
+    """
+
+    why: Literal["targets", "draws", "max_draws", "memory", "time"]
+    looks: int
+    repeats: int
 
 
 def growth(found: Convergence, sampler: Sampler) -> Floats:

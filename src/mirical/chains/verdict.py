@@ -15,12 +15,12 @@ from mirical.chains.convergence import (
     ERROR_NOISE_LIMIT,
     MEAN_NOISE_LIMIT,
     RHAT_LIMIT,
+    Convergence,
     diagnose,
     printed_places,
 )
-from mirical.chains.stopping import rule_sentences
+from mirical.chains.stopping import Ending, rule_sentences
 from mirical.inference.jobs import Sampler
-from mirical.inference.schema import Ending
 
 _REMEDIES = {
     "draws": "raise --draws by a factor {:.1f}",
@@ -92,6 +92,7 @@ def judge(
     printed: Iterable[str],
     sampler: Sampler,
     ending: Ending,
+    found: Convergence | None = None,
 ) -> Verdict:
     """Return the verdict over the reported quantities of a posterior.
 
@@ -108,9 +109,11 @@ def judge(
         The effective draws asked for.
     ending : Ending
         How sampling came to its end.
+    found : Convergence, optional
+        The diagnostics of these very quantities, if they were found before.
     """
     drawn = posterior["posterior"].to_dataset()[list(quantities)]
-    found = diagnose(drawn, _printed(posterior, drawn, list(printed)))
+    found = found or diagnose(drawn, _printed(posterior, drawn, list(printed)))
     extremes = {
         "rhat": found.largest(found.rhat),
         "bulk": found.smallest(found.bulk),

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from mirical.conventions import T0_MJD
-from mirical.inference.schema import DIMS, Arrays, Chains
+from mirical.inference.schema import DIMS, Arrays
 from mirical.model.design import Design
 from mirical.model.timelaw import LAWS, amplitude, log_relative_factor
 from mirical.storage.files import whole_file
@@ -86,14 +86,21 @@ def coordinates(design: Design) -> dict[str, list[str]]:
 
 
 def build_posterior(
-    chains: Chains, prior: Arrays, checks: dict[str, Arrays], design: Design, attrs: dict[str, Any]
+    sites: Arrays,
+    stats: Arrays,
+    prior: Arrays,
+    checks: dict[str, Arrays],
+    design: Design,
+    attrs: dict[str, Any],
 ) -> xr.DataTree:
     """Return everything a run knows as one DataTree.
 
     Parameters
     ----------
-    chains : Chains
-        Draws of sites and derived quantities, and sampler statistics.
+    sites : dict of {str : (chain, draw, ...) array}
+        Draws of sites and derived quantities.
+    stats : dict of {str : (chain, draw) array}
+        Statistics of the sampler.
     prior : dict of {str : (draw, ...) array}
         Draws of the sites from the prior.
     checks : dict
@@ -104,17 +111,17 @@ def build_posterior(
         Provenance, stored at the root; ``time_law`` is the card's, ``reference_mjd`` the epoch
         of ``C_ref``.
     """
-    rows = {name: chains.sites[name] for name in _ROW_SITES}
+    rows = {name: sites[name] for name in _ROW_SITES}
     constant = {
         name: np.asarray(getattr(design, name))
         for name in ("elapsed", "log_factor_unc", "band", "subarray", "star", "visit")
     }
     law, mjd = attrs["time_law"], attrs["reference_mjd"]
     groups = {
-        "posterior": named(chains.sites) | rows,
+        "posterior": named(sites) | rows,
         "prior": {name: value[None] for name, value in quantities(prior, law, mjd).items()},
         **checks,
-        "sample_stats": chains.stats,
+        "sample_stats": stats,
         "observed_data": {"log_factor": np.asarray(design.log_factor)},
         # An index and a dim may not share a name, so the rows' indices end in _index.
         "constant_data": {

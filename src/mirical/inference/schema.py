@@ -1,53 +1,13 @@
-"""Schema of draws: chains in memory, and the variables of a run's posterior with their dims."""
+"""Schema of draws: the variables of a run's posterior with their dims."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
 """Draws by variable or sample site."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How sampling came to its end.
-
-    Attributes
-    ----------
-    why : str
-        The targets were met; the asked number of draws was made; the bound on draws, the memory
-        or the time allows no more.
-    looks : int
-        How often the chains were judged on the way.
-    repeats : int
-        How often their warm-up was repeated.
-    """
-
-    why: Literal["targets", "draws", "max_draws", "memory", "time"]
-    looks: int
-    repeats: int
-
-
-@dataclass(frozen=True)
-class Chains:
-    """What the sampler returns.
-
-    Attributes
-    ----------
-    sites : dict of {str : (chain, draw, ...) array}
-        Every sample and deterministic site of the model, ``B`` and ``C_ref``.
-    stats : dict of {str : (chain, draw) array}
-        ``diverging``, ``energy``, ``lp``, ``n_steps``, ``acceptance_rate``, ``step_size``.
-    ending : Ending
-        Why there are not more.
-    """
-
-    sites: Arrays
-    stats: Arrays
-    ending: Ending
 
 
 DIMS: dict[str, list[str]] = {

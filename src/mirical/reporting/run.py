@@ -93,7 +93,9 @@ def run_job(
     checks = check_rows(chains.sites, design, job.sampler.seed)
     given_others = log_likelihood_given_others(chains.sites, design, card, job.sampler.seed)
     groups = checks.groups() | {"log_likelihood": {"log_factor": given_others.astype(np.float32)}}
-    posterior = build_posterior(chains, prior, groups, design, _provenance(job, inputs))
+    posterior = build_posterior(
+        chains.sites, chains.stats, prior, groups, design, _provenance(job, inputs)
+    )
     posterior = with_apertures(posterior, inputs.factors.apertures)
     draws = Draws.of(posterior)
     published = PublishedCalibration()
@@ -108,7 +110,9 @@ def run_job(
         "curves": curves.band_curves(calibration, published, design),
         "predictive": curves.predictive_table(calibration, checks, design),
     }
-    verdict = judge(posterior, reported(posterior), PRINTED, job.sampler, chains.ending)
+    verdict = judge(
+        posterior, reported(posterior), PRINTED, job.sampler, chains.ending, chains.found
+    )
     verdict = blame_rows(verdict, disagreeing)
     return Run(job, inputs, posterior, verdict, made, chains.ending.why != "time")
 
