@@ -65,6 +65,21 @@ def test_a_band_of_one_star_is_said_to_be(checked: tuple[int, Path]):
     }
 
 
+def test_a_check_in_shares_leaves_the_same_bytes(
+    run: Path, checked: tuple[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    command = ["check", str(run), "--draws", "60", "--no-refit", "--out", str(tmp_path / "out")]
+    assert main([*command, "--shard", "2/3"]) == 0
+    assert "share 2/3 is done; 4 of 12 results are in" in capsys.readouterr().out
+    assert main(command) == checked[0]
+    assert content(tmp_path) == {f"out/{name}": of for name, of in content(checked[1]).items()}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
 def test_what_the_draws_cannot_tell_is_fitted_again(
     run: Path, checked: tuple[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +49,9 @@ def test_factors_follow_the_time_law_of_the_run(run: Path):
     assert found.mean[0] == pytest.approx(expected.mean(), rel=1e-12)
 
 
-def test_rivals_are_compared_and_stacked(run: Path, capsys: pytest.CaptureFixture[str]):
+def test_rivals_are_compared_and_stacked_and_a_killed_command_goes_on(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     command = ["rivals", str(run), "--models", "hierarchical", "pipeline", "--cuts", "1"]
     assert main(command) == 1  # so few draws must not be believed
     said = capsys.readouterr().out
@@ -64,6 +70,26 @@ def test_rivals_are_compared_and_stacked(run: Path, capsys: pytest.CaptureFixtur
     for name in ("models", "forecast", "hindcasts"):
         assert (run / "rivals" / "figures" / f"{name}.png").stat().st_size > 5000
     assert list(run.glob("*.unfinished")) == []
+    assert resumed(command, tmp_path) == content(run / "rivals")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def resumed(command: list[str], folder: Path) -> dict[str, bytes]:
+    """Return what a command leaves that is killed after its first fit and given again."""
+    line = [*command, "--out", str(folder / "out")]
+    code = "import sys; from mirical.cli import main; sys.exit(main())"
+    killed = subprocess.Popen([sys.executable, "-c", code, *line])
+    while not list(folder.glob("out.unfinished/*.npz")) and killed.poll() is None:
+        time.sleep(0.05)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL and not (folder / "out").exists()
+    assert main(line) == 1
+    assert [path.name for path in folder.iterdir()] == ["out"]
+    return content(folder / "out")
 
 
 MISTAKES = {

@@ -5,6 +5,7 @@ A task whose worker dies is given to another by the scheduler; nothing is schedu
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import CancelledError, Future
 from typing import Any, Self
 
@@ -39,6 +40,8 @@ class Cluster:
                 "--scheduler: the package distributed is not installed; pip install "
                 "'mirical[cluster]', or leave --scheduler out."
             ) from error
+        # What goes wrong is said by this program, in a sentence.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         try:
             self._client: Any = Client(address, timeout=ANSWERS_WITHIN, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -62,8 +65,8 @@ class Cluster:
         self._client.close()
         if error is not None and isinstance(error, (KilledWorker, CommClosedError, CancelledError)):
             raise InputError(
-                f"--scheduler {self._address}: the cluster was lost ({reason_of(error)}); what was "
-                "done is kept: see to its workers, then give the same command."
+                f"--scheduler {self._address}: the cluster was lost ({reason_of(error)}); see to "
+                "its workers, then give the same command."
             ) from error
 
     @property

@@ -72,8 +72,8 @@ class Processes:
         self._pool.shutdown(cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
             raise InputError(
-                "a worker process was ended from outside, perhaps for want of memory; what was "
-                "done is kept: give the same command fewer --workers."
+                "a worker process was ended from outside, perhaps for want of memory; give the "
+                "same command fewer --workers."
             ) from error
 
     def submit(self, task: Task) -> Future[bytes | None]:
