@@ -24,8 +24,7 @@ The terms nest, so each step is small, and their order is that of the blocks:
     visit        one number a visit, rows of one star; P is a number
     star         gray and colour offsets of one star (1 + its own bands numbers)
     type         one number a type, after the stars' W and h are summed by cell
-    departure    ln D of a cell about its subarray's, one number a cell
-    global       ln A of each band and ln D of each subarray
+    outermost    ln A of each band, ln D of each subarray and of each cell about it
 
 The cost is linear in rows and in stars. An outlier has variance
 r_i + width^2; which rows did is redrawn between the sampler's steps.
@@ -45,7 +44,8 @@ from mirical.model.cards import Card
 from mirical.model.design import Data, Design
 from mirical.model.nesting import Blocks, StarGroup
 from mirical.model.offsets import Scales
-from mirical.model.quadratic_forms import Absorbed, Form, absorb, conclude, transpose
+from mirical.model.outermost import Units, conclude, gather, places, widths
+from mirical.model.quadratic_forms import Absorbed, Form, absorb, transpose
 from mirical.model.terms import Given, given
 
 _LOG_2PI = 1.8378770664093453
@@ -82,8 +82,7 @@ class Integrated(NamedTuple):
     log_density: Float[Array, ""]
     groups: tuple[OfGroup, ...]
     types: OfTypes
-    departure: Absorbed
-    level: Absorbed
+    outermost: Units
 
 
 def collapsed(
@@ -152,12 +151,11 @@ def integrate(
         evidence += by_visits + by_stars
         groups.append(OfGroup(of_weight, of_linear, gain, star))
     cells, by_types, of_types = _absorb_types(cells, types, scales)
-    basis = departure_basis(blocks, scales)
-    cells, by_departures, departure = absorb(cells, basis, jnp.zeros(basis.shape[1]))
-    mean = _level_mean(design, scales, reference)
-    by_level, level = conclude(cells, level_basis(design, blocks, scales), mean)
-    evidence += by_types + by_departures + by_level - jnp.sum(mean**2)
-    return Integrated(0.5 * evidence, tuple(groups), of_types, departure, level)
+    mean = _outermost_mean(design, blocks, scales, reference)
+    form = gather(cells, places(design, blocks))
+    by_outermost, outermost = conclude(form, widths(design, blocks, scales), mean)
+    evidence += by_types + by_outermost - jnp.sum(mean**2)
+    return Integrated(0.5 * evidence, tuple(groups), of_types, outermost)
 
 
 def _absorb_visits(
@@ -230,28 +228,11 @@ def _absorb_types(
     return left, evidence, OfTypes(variance, types.linear, types.weight)
 
 
-def departure_basis(blocks: Blocks, scales: Scales) -> Float[Array, "cell unit"]:
-    """Return the effect on the cells of each cell's own departure, none in FULL."""
-    departing = jnp.asarray(blocks.departing)
-    full = jnp.asarray(blocks.cell_subarray)[departing] == 0
-    n_units = len(departing)
-    own = jnp.where(full, 0.0, scales.subarray_band)
-    return jnp.zeros((len(blocks.cell_band), n_units)).at[departing, jnp.arange(n_units)].set(own)
-
-
-def level_basis(design: Design, blocks: Blocks, scales: Scales) -> Float[Array, "cell unit"]:
-    """Return the effect on the cells of ln A of each band and ln D of each subarray."""
-    in_band = jnp.asarray(blocks.cell_band)[:, None] == jnp.arange(len(design.bands))
-    subarrays = jnp.arange(1, len(design.subarrays))
-    in_subarray = jnp.asarray(blocks.cell_subarray)[:, None] == subarrays
-    return jnp.concatenate([in_band * scales.factor, in_subarray * -scales.subarray], axis=1)
-
-
-def _level_mean(
-    design: Design, scales: Scales, reference: Float[Array, " band"]
+def _outermost_mean(
+    design: Design, blocks: Blocks, scales: Scales, reference: Float[Array, " band"]
 ) -> Float[Array, " unit"]:
-    """Return the prior mean of ln A about the bands' means, in its prior's widths."""
-    others = jnp.zeros(len(design.subarrays) - 1)
+    """Return the prior mean of the units: of ln A about the bands' means, in its prior's widths."""
+    others = jnp.zeros(len(design.subarrays) - 1 + len(blocks.departing))
     return jnp.concatenate([(scales.factor_mean - reference) / scales.factor, others])
 
 

@@ -171,37 +171,3 @@ def _absorb_backward(kept: Any, cotangents: Any) -> tuple[Form, Array, Array]:
 
 
 absorb.defvjp(_absorb_forward, _absorb_backward)
-
-
-@jax.custom_vjp
-def conclude(
-    form: Form, basis: Float[Array, "effect unit"], mean: Float[Array, " unit"]
-) -> tuple[Float[Array, ""], Absorbed]:
-    """Integrate out the last term, u ~ N(mean, 1): as `absorb`, but no effects stay."""
-    return _conclude_forward(form, basis, mean)[0]
-
-
-def _conclude_forward(form: Form, basis: Array, mean: Array) -> tuple[Any, Any]:
-    n_effects, n_units = basis.shape
-    weighted = transpose(basis) @ form.weight
-    linear = times(transpose(basis), form.linear) + mean
-    unit = jnp.eye(n_units)
-    right = jnp.concatenate([weighted, linear[:, None], unit], axis=-1)
-    root, solved = _factor((unit + weighted @ basis, right))
-    gain, centre, inverse = jnp.split(solved, [n_effects, n_effects + 1], axis=-1)
-    centre = centre[:, 0]
-    evidence = jnp.sum(centre * linear) - 2 * jnp.sum(jnp.log(jnp.diagonal(root)))
-    rest = form.linear - form.weight @ (basis @ centre)
-    return (evidence, Absorbed(centre, gain, root)), (basis, gain, centre, inverse, rest)
-
-
-def _conclude_backward(kept: Any, cotangents: Any) -> tuple[Form, Array, Array]:
-    basis, gain, centre, inverse, rest = kept
-    by_evidence, _ = cotangents
-    effect = basis @ centre
-    to_weight = -by_evidence * (basis @ inverse @ transpose(basis) + _outer(effect, effect))
-    to_basis = 2 * by_evidence * (_outer(rest, centre) - transpose(gain))
-    return Form(to_weight, 2 * by_evidence * effect), to_basis, 2 * by_evidence * centre
-
-
-conclude.defvjp(_conclude_forward, _conclude_backward)

@@ -11,14 +11,13 @@ from mirical.model.collapsed import (
     OfGroup,
     OfTypes,
     band_means,
-    departure_basis,
-    level_basis,
     own_unc,
     star_basis,
 )
 from mirical.model.design import Data, Design
 from mirical.model.nesting import Blocks, StarGroup
 from mirical.model.offsets import Offsets, Scales
+from mirical.model.outermost import places, widths
 from mirical.model.quadratic_forms import solve, times
 
 
@@ -28,17 +27,18 @@ def redraw(
     """Draw every offset from its distribution given the rows, outermost term first."""
     keys = jax.random.split(key, 7)
     n_bands, n_stars, others = len(design.bands), len(design.stars), len(design.subarrays) - 1
-    unit = integrated.level.draw(keys[0], jnp.zeros(len(blocks.cell_band)))
-    log_a = band_means(design) + scales.factor * unit[:n_bands]
-    off_mean = jnp.concatenate([jnp.zeros(1), scales.subarray * unit[n_bands:]])
-    effect = level_basis(design, blocks, scales) @ unit
+    width = widths(design, blocks, scales)
+    unit = width * integrated.outermost.draw(keys[0])
+    log_a = band_means(design) + unit[:n_bands]
+    off_mean = jnp.pad(unit[n_bands : n_bands + others], (1, 0))
     # Cells without rows have no part in the density: their departures keep the prior.
     prior = scales.subarray_band * jax.random.normal(keys[1], (n_bands, others))
     departure = jnp.pad(prior, ((0, 0), (1, 0)))
-    basis = departure_basis(blocks, scales)
-    observed = basis @ integrated.departure.draw(keys[2], effect)
-    departure = departure.at[blocks.cell_band, blocks.cell_subarray].set(-observed)
-    effect = effect + observed
+    cell = blocks.departing
+    departure = departure.at[
+        jnp.asarray(blocks.cell_band)[cell], jnp.asarray(blocks.cell_subarray)[cell]
+    ].set(-unit[n_bands + others :])
+    effect = places(design, blocks).at_cells(unit)
     by_type = _draw_types(keys[3], integrated.types, effect)
 
     colours = jax.random.normal(keys[4], (n_stars, n_bands))
