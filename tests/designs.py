@@ -34,6 +34,8 @@ def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) 
             loss=np.full((3, N_BANDS), 0.04),
             scatter_information=np.full(N_BANDS, 12.0),
             log_scatter=np.full(N_BANDS, -5.0),
+            tau_information=np.full(N_BANDS, 30.0),
+            log_tau=np.full(N_BANDS, 5.2),
         ),
         bands=IMAGING_BANDS[:N_BANDS],
         subarrays=SUBARRAYS,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mirical.chains.convergence import ERROR_NOISE_LIMIT, diagnose, printed_places
+from mirical.chains.convergence import diagnose, error_noise_limit, printed_places
 
 
 def test_few_effective_draws_are_told_by_quantity():
@@ -29,7 +29,7 @@ def test_few_effective_draws_are_told_by_quantity():
     assert of_errors[0] == pytest.approx(0.964 / np.sqrt(200), rel=0.5)
     assert of_means[0] == pytest.approx(1 / np.sqrt(200), rel=0.5)
     one = diagnose(drawn, printed, {"A": np.array([0])})
-    assert one.labels == ("A[F560W]",) and one.error[0] < ERROR_NOISE_LIMIT
+    assert one.labels == ("A[F560W]",) and one.error[0] < error_noise_limit(3000)
 
 
 def test_a_quantity_that_varies_without_a_finite_diagnostic_is_the_worst():

@@ -23,7 +23,7 @@ from mirical.chains.stopping import Ending
 from mirical.inference.jobs import Inputs, Sampler, load_job, resolve_job
 from mirical.inference.sampling import BLOCK, block_of_draws
 
-SAMPLER = Sampler(chains=2, warmup=100, target_ess=100, target_ess_tail=100, max_draws=260, seed=3)
+SAMPLER = Sampler(chains=2, warmup=100, target_ess=10**6, max_draws=1000, seed=3)
 
 
 class BrokenOffError(Exception):
@@ -92,8 +92,8 @@ def same(one: Chains, two: Chains) -> bool:
 def test_interrupted_again_and_again_the_draws_are_those_of_an_unbroken_run(
     inputs: Inputs, unbroken: Chains, tmp_path: Path
 ):
-    assert unbroken.ending == Ending("max_draws", 3, 1)
-    assert unbroken.sites["A"].shape[:2] == unbroken.stats["energy"].shape == (2, 260)
+    assert unbroken.ending == Ending("max_draws", 4, 1)
+    assert unbroken.sites["A"].shape[:2] == unbroken.stats["energy"].shape == (2, 1000)
     path = tmp_path / "kept"
     for after in (5, 13, 18):  # in warm-up, among the draws, in the second warm-up
         interrupted(inputs, path, after)
@@ -102,14 +102,14 @@ def test_interrupted_again_and_again_the_draws_are_those_of_an_unbroken_run(
     assert same(sample(inputs.design, inputs.card, SAMPLER, course=Course(kept=kept)), unbroken)
     # All draws are kept: a larger bound goes on from them, a smaller one needs none.
     fewer = sample(
-        inputs.design, inputs.card, replace(SAMPLER, max_draws=250), course=Course(kept=kept)
+        inputs.design, inputs.card, replace(SAMPLER, max_draws=900), course=Course(kept=kept)
     )
-    assert np.array_equal(fewer.sites["tau"], unbroken.sites["tau"][:, :250])
+    assert np.array_equal(fewer.sites["tau"], unbroken.sites["tau"][:, :900])
     kept.close()
 
 
 def test_time_ends_sampling_with_the_draws_there_are(inputs: Inputs, tmp_path: Path):
-    sampler = replace(SAMPLER, draws=200)
+    sampler = replace(SAMPLER, draws=800)
     late = time.monotonic() - 1
     with pytest.raises(OutOfTimeError):
         sample(inputs.design, inputs.card, sampler, course=Course(deadline=late))
@@ -119,7 +119,7 @@ def test_time_ends_sampling_with_the_draws_there_are(inputs: Inputs, tmp_path: P
     chains = sample(inputs.design, inputs.card, sampler, course=course)
     assert chains.ending == Ending("time", 0, 0)
     length = min(state.draws for state in kept.states.values())
-    assert 25 <= length < 200 and chains.sites["A"].shape[1] == length
+    assert 100 <= length < 800 and chains.sites["A"].shape[1] == length
     whole = sample(inputs.design, inputs.card, sampler, course=replace(course, deadline=math.inf))
     assert np.array_equal(whole.sites["A"][:, :length], chains.sites["A"])
     kept.close()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirical.chains.convergence import ERROR_NOISE_LIMIT, MEAN_NOISE_LIMIT, Convergence
+from mirical.chains.convergence import MEAN_NOISE_LIMIT, Convergence, error_noise_limit
 from mirical.chains.stopping import Ending, growth, neediest, next_length, rule_sentences
 from mirical.inference.jobs import Sampler
 
 SAMPLER = Sampler(target_ess=1000, target_ess_tail=400)
+NOISE = error_noise_limit(1000)
 
 
 def found(**changed: float) -> Convergence:
@@ -18,7 +19,7 @@ def found(**changed: float) -> Convergence:
         "rhat": 1.005,
         "bulk": 2000.0,
         "tail": 800.0,
-        "error": ERROR_NOISE_LIMIT / 2,
+        "error": NOISE / 2,
         "mean": MEAN_NOISE_LIMIT / 2,
     }
     arrays = {name: np.array([one, changed.get(name, one)]) for name, one in good.items()}
@@ -32,7 +33,7 @@ def found(**changed: float) -> Convergence:
         ({"rhat": 1.04}, 4.0),
         ({"bulk": 250.0}, 4.0),
         ({"tail": 100.0}, 4.0),
-        ({"error": 2 * ERROR_NOISE_LIMIT}, 4.0),
+        ({"error": 2 * NOISE}, 4.0),
         ({"mean": 2 * MEAN_NOISE_LIMIT}, 4.0),
         ({"bulk": np.nan}, np.inf),
     ],
@@ -54,7 +55,7 @@ def test_the_next_look_is_at_most_twice_as_far(factor: float, length: int):
 
 def test_the_rule_is_told_in_words():
     said = " ".join(rule_sentences(SAMPLER, Ending("targets", 5, 1)))
-    assert "1000 effective draws (bulk; tail 400)" in said and "at most 1.8 % and 3.5 %" in said
+    assert "1000 effective draws (bulk; tail 400)" in said and "at most 3.0 % and 3.5 %" in said
     assert "judged 5 times" in said and "warm-up was repeated once" in said
     fixed = rule_sentences(Sampler(draws=300), Ending("draws", 0, 0))
     assert fixed == ("Each chain was asked for 300 draws, whatever they tell.",)

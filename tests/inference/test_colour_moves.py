@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from itertools import product
 
 import jax
@@ -93,7 +92,7 @@ def test_jumps_visit_colour_precision_and_indicators_as_often_as_they_are_probab
     design = crowded_design(14)
     known, offsets, colour_precision = conditions(design)
     colours = colours_of(design)
-    common = known.scales.colour**2 * colour_precision
+    common = known.scales.colour[0] ** 2 * colour_precision[0]
 
     def step(state, key):
         state = colours.jump(key, design, known, common, offsets, state)
@@ -125,9 +124,11 @@ def test_colour_precision_given_the_offsets_is_conjugate():
     of_rows = "log_factor", "star", "band", "subarray", "visit", "elapsed"
     only = {name: getattr(design, name)[alone] for name in of_rows}
     design = replace(design, rows=tuple(range(len(alone))), **only)
-    redraw = partial(colours_of(design).redraw_colour_precision, design=design, scales=known.scales)
+    colours = colours_of(design)
+    common = known.scales.colour[0] ** 2 * colour_precision[0]
+    count, square = colours.squares(design, offsets)
     drawn = jax.lax.map(
-        lambda key: redraw(key, offsets=offsets, colour_precision=colour_precision),
+        lambda key: colours.redraw_precision(key, common, count, square),
         jax.random.split(jax.random.key(2), 20000),
         batch_size=10,
     )

@@ -55,7 +55,7 @@ def discarded(refits, design, key: int, monkeypatch) -> int:
     with monkeypatch.context() as patch:
         patch.setattr(refits, "_advance", counted)
         kept = len(fit(refits, design, key).values)
-    return BLOCK * len(blocks) - kept
+    return BLOCK * len(blocks) - kept // refits._kernel.draws_per_step
 
 
 def test_a_pilot_changes_no_posterior_and_a_bad_one_is_not_used(refits, design):

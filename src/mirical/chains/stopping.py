@@ -15,16 +15,16 @@ from typing import Literal
 import numpy as np
 
 from mirical.chains.convergence import (
-    ERROR_NOISE_LIMIT,
     MEAN_NOISE_LIMIT,
     RHAT_LIMIT,
     Convergence,
     Floats,
     Places,
+    error_noise_limit,
 )
 from mirical.inference.jobs import Sampler
 
-FIRST = 250
+FIRST = 400
 """Draws of a chain at the first look."""
 
 DISAGREE = 1.1
@@ -68,7 +68,7 @@ def growth(found: Convergence, sampler: Sampler) -> Floats:
             (found.rhat - 1) / (RHAT_LIMIT - 1),
             sampler.target_ess / found.bulk,
             sampler.target_ess_tail / found.tail,
-            (found.error / ERROR_NOISE_LIMIT) ** 2,
+            (found.error / error_noise_limit(sampler.target_ess)) ** 2,
             (found.mean / MEAN_NOISE_LIMIT) ** 2,
         )
     return np.max([np.where(np.isfinite(one), one, np.inf) for one in factors], axis=0)
@@ -94,12 +94,13 @@ def rule_sentences(sampler: Sampler, ending: Ending) -> tuple[str, ...]:
         return (f"Each chain was asked for {sampler.draws} draws, whatever they tell.",)
     repeated = {0: "was not repeated", 1: "was repeated once"}
     warmup = repeated.get(ending.repeats, f"was repeated {ending.repeats} times")
+    noise = error_noise_limit(sampler.target_ess)
     looks = "once" if ending.looks == 1 else f"{ending.looks} times"
     return (
         f"Draws were made until every reported quantity had {sampler.target_ess} effective draws "
         f"(bulk; tail {sampler.target_ess_tail}) and R-hat of at most {RHAT_LIMIT}, and the "
         f"Monte-Carlo error of every printed error and mean was at most "
-        f"{100 * ERROR_NOISE_LIMIT:.1f} % and {100 * MEAN_NOISE_LIMIT:.1f} % of the error, or for "
+        f"{100 * noise:.1f} % and {100 * MEAN_NOISE_LIMIT:.1f} % of the error, or for "
         f"{sampler.max_draws} draws a chain at most.",
         f"The chains were judged {looks}, first after {FIRST} draws each; their warm-up {warmup}.",
         "Whether to stop is decided by how precisely the draws tell each quantity, not by its "

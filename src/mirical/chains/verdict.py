@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from arviz_stats.sampling_diagnostics import bfmi as bfmi_of
+from arviz_stats.base.array import array_stats
 
 from mirical.chains.convergence import (
     BFMI_LIMIT,
-    ERROR_NOISE_LIMIT,
     MEAN_NOISE_LIMIT,
     RHAT_LIMIT,
     Convergence,
     diagnose,
+    error_noise_limit,
     printed_places,
 )
 from mirical.chains.stopping import Ending, rule_sentences
@@ -123,7 +123,7 @@ def judge(
     }
     stats = posterior["sample_stats"].to_dataset()
     divergences = int(stats["diverging"].sum())
-    bfmi = float(np.min(bfmi_of(posterior)["energy"]))
+    bfmi = min(_bfmi(energy) for energy in stats["energy"].values)
     failed = tuple(_failures(extremes, divergences, bfmi, sampler, _REMEDIES[ending.why]))
     return Verdict(
         believable=not failed,
@@ -147,6 +147,12 @@ def judge(
         target_ess_tail=sampler.target_ess_tail,
         stopping=rule_sentences(sampler, ending),
     )
+
+
+def _bfmi(energy: np.ndarray) -> float:
+    """Return the E-BFMI of one chain; all draws of one step of the sampler share its energy."""
+    of_steps = energy[np.append(True, np.diff(energy) != 0)]
+    return float(np.squeeze(array_stats.bfmi(of_steps[None])))
 
 
 def _printed(posterior: xr.DataTree, drawn: xr.Dataset, printed: list[str]) -> dict[str, Any]:
@@ -203,7 +209,8 @@ def _failures(
                 f"Too few effective draws: {kind} ESS of {found[1]} is {found[0]:.0f}, expected at "
                 f"least {limit}; {more.format(limit / max(found[0], 1))}."
             )
-    for kind, limit in (("error", ERROR_NOISE_LIMIT), ("mean", MEAN_NOISE_LIMIT)):
+    noise = error_noise_limit(sampler.target_ess)
+    for kind, limit in (("error", noise), ("mean", MEAN_NOISE_LIMIT)):
         found = extremes[kind]
         if not found[0] <= limit:
             yield (

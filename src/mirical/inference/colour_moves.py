@@ -3,7 +3,7 @@ r"""Exact Gibbs moves of the stars' colour scales and outlier indicators.
 A star's colour offsets are normal with variance colour_scale^2 / colour precision,
 and the colour precision, one number a star, is Gamma(df/2, df/2): together Student's t.
 
-`Colours.redraw_colour_precision` draws it given the offsets, which is conjugate. It moves a
+`Colours.redraw_precision` draws it given the offsets, which is conjugate. It moves a
 little at a time, and a star with an infrared excess in two or three bands has
 two explanations, a wide colour or outliers, with nothing between.
 `Colours.jump` proposes colour precision and indicators together: the first uniform in its
@@ -31,7 +31,7 @@ from mirical.model.cards import Card
 from mirical.model.collapsed import own_unc
 from mirical.model.design import Data, Design
 from mirical.model.nesting import Blocks, StarGroup
-from mirical.model.offsets import Offsets, Scales
+from mirical.model.offsets import Offsets
 from mirical.model.quadratic_forms import few_at_once, solve
 from mirical.model.terms import Given
 
@@ -68,7 +68,7 @@ class _Filtered(NamedTuple):
 
 _RANGE = float(np.log(1e-5)), float(np.log(20.0))
 """Of ln colour precision proposed: 1e-5 is a star 300 times worse in colour than most."""
-_JUMPS = 6  # for every draw of the offsets; a tenth to a third are accepted where it matters
+_JUMPS = 12  # for every draw of the offsets; a tenth to a third are accepted where it matters
 _MOST_ROWS = 48
 """Stars with more rows are left out: bands seen again and again cannot all have gone wrong."""
 _FREE = -1.0  # a row whose indicator is drawn and not given
@@ -118,51 +118,33 @@ class Colours:
         """Draw each star's colour precision from its prior."""
         return jax.random.gamma(key, self._half_df, (len(design.stars),)) / self._half_df
 
-    def redraw(
-        self, key: jax.Array, design: Design, known: Given, offsets: Offsets, state: State
-    ) -> State:
-        """Draw the colour precisions given the offsets, then let them and the indicators jump.
-
-        Parameters
-        ----------
-        known, offsets, state
-            A state of the chain, `known` with the colour scales of its
-            colour precisions. The stars' own offsets count for the first draw
-            alone, and do not belong to what is returned.
-        """
-        draw_key, key = jax.random.split(key)
-        common = known.scales.colour**2 * state.colour_precision
-        colour_precision = self.redraw_colour_precision(
-            draw_key, design, known.scales, offsets, state.colour_precision
-        )
-
-        moved = State(colour_precision, state.outlier)
-        return self.jump(key, design, known, common, offsets, moved)
-
-    def redraw_colour_precision(
-        self,
-        key: jax.Array,
-        design: Design,
-        scales: Scales,
-        offsets: Offsets,
-        colour_precision: Float[Array, " star"],
-    ) -> Float[Array, " star"]:
-        """Draw each star's colour precision given its colour offsets in its own bands."""
+    def squares(
+        self, design: Design, offsets: Offsets
+    ) -> tuple[Float[Array, " star"], Float[Array, " star"]]:
+        """Return how many bands each star was seen in, and eta' R^-1 eta of its colours in them."""
         seen = jnp.zeros_like(offsets.star_band).at[design.star, design.band].set(1.0)
         masked = seen[:, :, None] * self._correlation * seen[:, None, :]
         masked = masked + (1 - seen)[:, :, None] * jnp.eye(len(design.bands))
         root = few_at_once(lambda each: jnp.linalg.cholesky(each[0]), (masked, seen))
-        unit = solve(root, seen * offsets.star_band)
-        common = scales.colour**2 * colour_precision
-        rate = self._half_df + 0.5 * jnp.sum(unit**2, axis=1) / common
-        return jax.random.gamma(key, self._half_df + 0.5 * seen.sum(1)) / rate
+        return seen.sum(1), jnp.sum(solve(root, seen * offsets.star_band) ** 2, axis=1)
+
+    def redraw_precision(
+        self,
+        key: jax.Array,
+        common: Float[Array, ""],
+        count: Float[Array, " star"],
+        square: Float[Array, " star"],
+    ) -> Float[Array, " star"]:
+        """Draw each star's colour precision given its colours; `common` is colour_scale squared."""
+        rate = self._half_df + 0.5 * square / common
+        return jax.random.gamma(key, self._half_df + 0.5 * count) / rate
 
     def jump(
         self,
         key: jax.Array,
         design: Design,
         known: Given,
-        common: Float[Array, " star"],
+        common: Float[Array, ""],
         offsets: Offsets,
         state: State,
     ) -> State:
@@ -187,7 +169,7 @@ class Colours:
         self,
         key: jax.Array,
         known: Given,
-        common: Float[Array, " star"],
+        common: Float[Array, ""],
         left: Float[Array, " row"],
         sequence: _Sequence,
         state: State,
@@ -202,7 +184,7 @@ class Colours:
             """Return the log of target over proposal and the indicators, by star."""
             # In ln colour precision, up to a constant.
             gamma = self._half_df * (jnp.log(tight) - tight)
-            colour = (common[group.star] / tight)[:, None, None] * sequence.correlation
+            colour = (common / tight)[:, None, None] * sequence.correlation
             start = _Filtered(jnp.zeros_like(stated), own + colour, gamma)
             slots = rows.T, jnp.asarray(sequence.place).T, uniform, forced.T
             end, chosen = jax.lax.scan(partial(_observe, known, left), start, slots)

@@ -15,6 +15,7 @@ from numpyro.infer.util import constrain_fn
 
 from mirical.inference.colour_moves import Colours, State
 from mirical.inference.outlier_moves import flip_some
+from mirical.inference.scale_moves import ColourScale, move_repeatability
 from mirical.model.cards import Card
 from mirical.model.collapsed import band_means, collapsed, integrate, row_variance
 from mirical.model.design import Design
@@ -23,7 +24,14 @@ from mirical.model.likelihood import outlier_probability, row_distribution
 from mirical.model.nesting import make_blocks
 from mirical.model.offsets import Offsets
 from mirical.model.redraw import redraw
-from mirical.model.terms import Given, colour_correlation, given
+from mirical.model.terms import (
+    Given,
+    Scatter,
+    colour_correlation,
+    given,
+    loss_unit,
+    row_scatter,
+)
 
 _LENGTH = 0.5, 4.0
 """Shortest and longest trajectory, in the sampler's units, in which the posterior is about one
@@ -52,7 +60,7 @@ class Kernel(Protocol):
         ...
 
     def step(self, state: Any, data: tuple[Any, ...]) -> tuple[Any, HMCState, Draw]:
-        """Return the next state, the sampler's own part of it and what to keep."""
+        """Return the next state, the sampler's own part of it and its `draws_per_step` draws."""
         ...
 
     def sites(self, draw: Draw, data: tuple[Any, ...]) -> Draw:
@@ -85,7 +93,7 @@ class JointKernel:
     def step(self, state: HMCState, data: tuple[Any, ...]) -> tuple[HMCState, HMCState, Draw]:
         """Return the next state of NUTS."""
         state = self._nuts.sample(state, data, {})
-        return state, state, state.z
+        return state, state, jax.tree.map(lambda value: value[None], state.z)
 
     def sites(self, draw: Draw, data: tuple[Any, ...]) -> Draw:
         """Return the sample and deterministic sites of the model."""
@@ -101,22 +109,30 @@ class CollapsedState(NamedTuple):
     key: jax.Array
 
 
+class _Round(NamedTuple):
+    """What one round hands to the next: outliers and colour precisions, and moved sites."""
+
+    state: State
+    z: Draw
+
+
 class CollapsedKernel:
     """HMC over the collapsed density, the offsets and deviant rows drawn exactly in turn.
 
     A step moves the scales and the response loss with HMC given which rows
     went wrong and how far each star's colours are off, then a few times draws
     the offsets given these, and the rows' and the stars' numbers given the
-    rest: exact conditionals of one posterior.
+    rest: exact conditionals of one posterior. Every round of these is a draw.
     """
 
-    draws_per_step = 1
+    draws_per_step = _ROUNDS
 
     def __init__(self, design: Design, card: Card, target_accept: float) -> None:
         blocks = make_blocks(design, colour_correlation(design, card))
         self.data = (design, blocks)
         self._card = card
         self._colours = Colours(design, card, blocks) if card.has("star_band_offset") else None
+        self._colour_scale = None if self._colours is None else ColourScale(card)
         self._model = partial(collapsed, card=card)
         self._hmc = HMC(
             self._model,
@@ -142,7 +158,7 @@ class CollapsedKernel:
     def step(
         self, state: CollapsedState, data: tuple[Any, ...]
     ) -> tuple[CollapsedState, HMCState, Draw]:
-        """Return the next state; what is kept holds the offsets drawn with it."""
+        """Return the next state; what is kept are the draws of all rounds, one after another."""
         design, blocks = data
         arguments = (*data, state.outlier, state.colour_precision)
         key, length_key, flip_key, rounds_key = jax.random.split(state.key, 4)
@@ -151,46 +167,91 @@ class CollapsedKernel:
         hmc = self._hmc.refresh(state.hmc._replace(trajectory_length=length), arguments, {})
         hmc = self._hmc.sample(hmc, arguments, {})
         values = constrain_fn(self._model, arguments, {}, hmc.z)
-        known = self._given(values | {"colour_precision": state.colour_precision}, design)
+        values = values | {"colour_precision": state.colour_precision}
+        known, sites = self._given(values, design)
         outlier = state.outlier
         if known.outlier_fraction is not None:
             outlier = flip_some(flip_key, design, blocks, known, outlier)
-        common = known.scales.colour * jnp.sqrt(state.colour_precision)
 
-        def go_round(before: State, key: jax.Array) -> tuple[State, Draw]:
-            colour = common / jnp.sqrt(before.colour_precision)
-            now = known._replace(scales=known.scales._replace(colour=colour))
-            after, offsets = self._redraw(key, data, now, before)
-            return after, {"offsets": offsets, "colour_precision": before.colour_precision}
+        def go_round(before: _Round, key: jax.Array) -> tuple[_Round, Draw]:
+            after, offsets = self._redraw(key, data, known, sites, before)
+            kept = {"offsets": offsets, "colour_precision": before.state.colour_precision}
+            return after, kept | {"z": hmc.z | before.z}
 
-        start = State(state.colour_precision, outlier)
+        start = _Round(State(state.colour_precision, outlier), self._moved_sites(hmc.z))
         after, drawn = jax.lax.scan(go_round, start, jax.random.split(rounds_key, _ROUNDS))
-        last = jax.tree.map(lambda values: values[-1], drawn)
+        moved = hmc._replace(z=hmc.z | after.z)
         return (
-            CollapsedState(hmc, after.outlier, after.colour_precision, key),
+            CollapsedState(moved, after.state.outlier, after.state.colour_precision, key),
             hmc,
-            last | {"z": hmc.z},
+            drawn,
         )
 
+    def _moved_sites(self, z: Draw) -> Draw:
+        """Return the sites that are moved between the steps of HMC."""
+        names = ["repeatability_unit", "loss_unit"]
+        if self._colour_scale is not None:
+            names.append(self._colour_scale.site(z) or "")
+        return {name: z[name] for name in names if name in z}
+
     def _redraw(
-        self, key: jax.Array, data: tuple[Any, ...], known: Given, state: State
-    ) -> tuple[State, Offsets]:
-        """Draw the offsets, and given them the rows' and the stars' numbers."""
+        self, key: jax.Array, data: tuple[Any, ...], known: Given, sites: Draw, now: _Round
+    ) -> tuple[_Round, Offsets]:
+        """Draw the offsets, and given them the scatter, the outliers and the colours."""
         design, blocks = data
-        offsets_key, outlier_key, colour_key = jax.random.split(key, 3)
+        offsets_key, scatter_key, outlier_key, colour_key = jax.random.split(key, 4)
+        common = Scatter(*(sites[f"repeatability_{name}"] for name in Scatter._fields))
+        z = dict(now.z)
+        known = known._replace(sigma=_sigma(common, z, design))
+        if self._colours is not None:
+            colour = self._scale_of(z, sites) / jnp.sqrt(now.state.colour_precision)
+            known = known._replace(scales=known.scales._replace(colour=colour))
         y = design.log_factor - known.loss_effect
-        variance = row_variance(known, state.outlier)
+        variance = row_variance(known, now.state.outlier)
         integrated = integrate(design, blocks, known.scales, y, variance)
         offsets = redraw(offsets_key, design, blocks, known.scales, integrated)
         expected = known.loss_effect + offsets.at_rows(design)
+
+        xi = z["repeatability_unit"]
+        xi = move_repeatability(scatter_key, design, known, common, expected, xi)
+        z["repeatability_unit"] = xi
+        known = known._replace(sigma=_sigma(common, z, design))
+        if "loss_unit" in z:
+            z["loss_unit"] = loss_unit(design, self._card, known.scales, known.sigma, sites)
         rows = row_distribution(expected, known.sigma, known.outlier_fraction, known.outlier_width)
         wrong = outlier_probability(rows, design.log_factor)
-        after = State(
-            state.colour_precision, jax.random.bernoulli(outlier_key, wrong).astype(float)
-        )
+        outlier = jax.random.bernoulli(outlier_key, wrong).astype(float)
+        state = State(now.state.colour_precision, outlier)
         if self._colours is not None:
-            after = self._colours.redraw(colour_key, design, known, offsets, after)
-        return after, offsets
+            known = known._replace(scales=known.scales._replace(colour=self._scale_of(z, sites)))
+            after = self._redraw_colours(colour_key, design, known, offsets, _Round(state, z))
+            return after, offsets
+        return _Round(state, z), offsets
+
+    def _redraw_colours(
+        self, key: jax.Array, design: Design, known: Given, offsets: Offsets, now: _Round
+    ) -> _Round:
+        """Draw the colours' scale and precisions given the offsets, then let the stars jump.
+
+        The colour scale of `known` is the one that all stars have in common.
+        """
+        assert self._colours is not None and self._colour_scale is not None
+        scale_key, precision_key, jump_key = jax.random.split(key, 3)
+        count, square = self._colours.squares(design, offsets)
+        z, scale = now.z, known.scales.colour
+        name = self._colour_scale.site(z)
+        if name is not None:
+            z = z | {name: self._colour_scale.move(scale_key, name, z[name], count, square)}
+            scale = self._colour_scale.value(name, z[name])
+        precision = self._colours.redraw_precision(precision_key, scale**2, count, square)
+        moved = State(precision, now.state.outlier)
+        return _Round(self._colours.jump(jump_key, design, known, scale**2, offsets, moved), z)
+
+    def _scale_of(self, z: Draw, sites: Draw) -> Array:
+        name = self._colour_scale.site(z) if self._colour_scale is not None else None
+        if self._colour_scale is None or name is None:
+            return sites["colour_scale"]
+        return self._colour_scale.value(name, z[name])
 
     def sites(self, draw: Draw, data: tuple[Any, ...]) -> Draw:
         """Return the sites of the terms, the offsets' quantities and the rows' expectation."""
@@ -199,17 +260,20 @@ class CollapsedKernel:
         arguments = (*data, jnp.zeros_like(design.log_factor), draw["colour_precision"])
         values = constrain_fn(self._model, arguments, {}, draw["z"])
         values = values | {"colour_precision": draw["colour_precision"]}
-        trace = handlers.trace(self._substituted(values)).get_trace(design, self._card)
-        known = self._given(values, design)
-        named = {name: site["value"] for name, site in trace.items() if site["type"] != "plate"}
+        known, named = self._given(values, design)
         rows = {"expected": known.loss_effect + offsets.at_rows(design), "sigma": known.sigma}
         return named | offsets.quantities(design) | rows
 
-    def _substituted(self, values: Draw) -> Any:
-        return handlers.substitute(handlers.seed(given, 0), data=values)
+    def _given(self, values: Draw, design: Design) -> tuple[Given, Draw]:
+        """Return what the terms make of values of their sites, and all their sites."""
+        model = handlers.trace(handlers.substitute(handlers.seed(given, 0), data=values))
+        known = model(design, self._card)
+        sites = {name: one["value"] for name, one in model.trace.items() if one["type"] != "plate"}
+        return known, sites
 
-    def _given(self, values: Draw, design: Design) -> Given:
-        return self._substituted(values)(design, self._card)
+
+def _sigma(common: Scatter, z: Draw, design: Design) -> Float[Array, " row"]:
+    return row_scatter(common.of_bands(common.bent(z["repeatability_unit"], design).u), design)
 
 
 KERNELS: dict[str, type[JointKernel] | type[CollapsedKernel]] = {

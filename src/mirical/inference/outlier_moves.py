@@ -24,7 +24,7 @@ from mirical.model.design import Design
 from mirical.model.nesting import Blocks
 from mirical.model.terms import Given
 
-_FLIPS = 4  # each costs one gradient; a trajectory has about twelve
+_FLIPS = 2  # each costs one gradient; a trajectory has about nine
 
 
 def flip_log_odds(

@@ -9,6 +9,7 @@ memory as chains run at once.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -27,9 +28,9 @@ from mirical.inference.sampling import BLOCK, block_of_draws, compile_steps
 from mirical.model.cards import Card
 from mirical.model.design import Design
 
-SHORT = Sampler(chains=1, warmup=150, draws=150)
+SHORT = Sampler(chains=1, warmup=150, draws=300)
 """Settings of a chain that is to be believed by its effective draws, `MORE` of which it may add."""
-MORE = 50
+MORE = 100
 WANTED_ESS = 60
 RHAT_LIMIT = 1.1  # of one short chain cut in halves, over tens of quantities
 DIVERGENT_LIMIT = 0.02
@@ -52,7 +53,7 @@ class Fit:
     values : (draw, quantity) array
         Draws; none if the chain could not start.
     diverged : int
-        How many of them diverged.
+        How many of them are of steps that diverged.
     rhat, ess : (quantity,) array
         R-hat of the chain's halves, and effective draws.
     """
@@ -189,18 +190,19 @@ class Refits:
         if not np.isfinite(self._kernel.log_density(state)):
             return Fit(np.empty((0, 0)), 0, np.empty(0), np.empty(0))
         pieces, done, wanted = [], 0, self._draws
+        each = self._kernel.draws_per_step
         while True:
-            while done < discarded + wanted:
+            while done < discarded + math.ceil(wanted / each):
                 if stop.is_set():
                     return None
                 state, piece = self._advance(state, data)
-                kept = slice(max(discarded - done, 0), None)
+                kept = slice(max(discarded - done, 0) * each, None)
                 pieces.append([np.asarray(part)[kept] for part in piece])
                 done += BLOCK
             values, diverging = map(np.concatenate, zip(*pieces, strict=True))
             rhat, ess = _diagnose(values[:, : self._judged])
             if np.min(ess) >= WANTED_ESS or wanted >= _LONGEST * self._draws:
-                return Fit(values, int(diverging.sum()), rhat, ess)
+                return Fit(values, each * int(diverging.sum()), rhat, ess)
             wanted += self._more
 
 

@@ -50,7 +50,7 @@ def sample_prior(design: Design, card: Card, seed: int) -> Arrays:
 def without_leverage(design: Design) -> Design:
     """Return the design with the units of its prior.
 
-    Units set by the data come with a density (`terms.informed_normals`) that
+    Units set by the data come with a density (`terms.informed`) that
     drawing forwards would leave out.
     """
     return replace(design, units=no_units(len(design.bands)))
@@ -75,5 +75,8 @@ def block_of_draws(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[A
     each = kernel.draws_per_step
     if each > 1:
         draws = jax.tree.map(lambda v: v.reshape(BLOCK * each, *v.shape[2:]), draws)
+        # A step that diverged counts once, its other statistics are those of all its draws.
+        once = jnp.arange(BLOCK * each) % each == 0
         stats = {name: jnp.repeat(value, each) for name, value in stats.items()}
+        stats["diverging"] = jnp.logical_and(stats["diverging"], once)
     return state, (draws, stats)

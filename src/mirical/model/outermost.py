@@ -43,8 +43,8 @@ class Places(NamedTuple):
     departing: Int[Data, " departing"]
     units: Int[Array, "3 cell"]
 
-    def at_cells(self, of_units: Float[Array, "unit *more"]) -> Float[Array, "cell *more"]:
-        """Return O times something of the units."""
+    def at_cells(self, of_units: Float[Array, "*unit"]) -> Float[Array, "*cell"]:
+        """Return O times a vector of the units, or a matrix with a row each."""
         none = jnp.zeros_like(of_units[:1])
         band, subarray, departure = jnp.concatenate([of_units, none])[self.units]
         return band - subarray + departure

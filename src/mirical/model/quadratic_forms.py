@@ -96,11 +96,10 @@ def few_at_once(function: Callable[..., Any], batch: tuple[Array, ...]) -> Any:
 
 
 def _factor(pair: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Return the Cholesky factor L of a matrix and (L L')^-1 times the columns beside it."""
-    precision, right = pair
+    """Return the Cholesky factor L of a matrix and L^-1, given an identity of its size."""
+    precision, unit = pair
     root = jnp.linalg.cholesky(precision, symmetrize_input=False)
-    half = solve_triangular(root, right, lower=True)
-    return root, solve_triangular(root, half, lower=True, trans=1)
+    return root, solve_triangular(root, unit, lower=True)
 
 
 @jax.custom_vjp
@@ -122,15 +121,15 @@ def absorb(
 
 
 def _absorb_forward(form: Form, basis: Array, mean: Array) -> tuple[Any, Any]:
-    n_effects, n_units = basis.shape[-2:]
+    n_units = basis.shape[-1]
     weighted = transpose(basis) @ form.weight
     precision = jnp.eye(n_units) + weighted @ basis
     linear = times(transpose(basis), form.linear) + mean
     unit = jnp.broadcast_to(jnp.eye(n_units), precision.shape)
-    right = jnp.concatenate([weighted, linear[..., None], unit], axis=-1)
-    root, solved = few_at_once(_factor, (precision, right))
-    gain, centre, inverse = jnp.split(solved, [n_effects, n_effects + 1], axis=-1)
-    centre = centre[..., 0]
+    root, half = few_at_once(_factor, (precision, unit))
+    # Products are cheaper than solving for every column: P^-1 is needed whole anyway.
+    inverse = transpose(half) @ half
+    gain, centre = inverse @ weighted, times(inverse, linear)
     left = Form(
         form.weight - transpose(weighted) @ gain, form.linear - times(transpose(gain), linear)
     )

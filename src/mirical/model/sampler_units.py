@@ -1,6 +1,6 @@
 """Units of the sampler: approximate location and scale of each quantity, from the rows.
 
-They choose the coordinates in which the sampler moves (`terms.informed_normals`) and
+They choose the coordinates in which the sampler moves (`terms.informed`) and
 nothing else: the posterior is the same whatever they are, so rough and robust
 estimates serve.
 
@@ -26,6 +26,7 @@ _ROUNDS = 15  # of reweighting; the weights of deviant rows settle in about ten
 _TAIL, _WIDE_SCATTER = 3.0, 0.01  # of the t distribution that weighs the rows of a star
 _STRAY_STAR = 0.06  # a star farther off is taken back to there: three times the usual error
 _STRAY_SUBARRAY = 0.03
+_TAU_STEP = 0.5  # of ln tau
 LEFT_OUT = 100.0
 """Photometric error of ln C that leaves a row out of a fit and in its place in the design."""
 _SAYS_NOTHING = 1.0  # a row of such an error sets no unit
@@ -49,12 +50,18 @@ class Units:
         Inverse variance with which the rows determine the logarithm of the repeatability.
     log_scatter : (band,) array
         Logarithm of the scatter of repeats beyond photometric errors and what visits share.
+    tau_information : (band,) array
+        Inverse variance with which the rows determine ln tau.
+    log_tau : (band,) array
+        ln tau [d].
     """
 
     loss_leverage: Float[Data, "level band"]
     loss: Float[Data, "level band"]
     scatter_information: Float[Data, " band"]
     log_scatter: Float[Data, " band"]
+    tau_information: Float[Data, " band"]
+    log_tau: Float[Data, " band"]
 
 
 jax.tree_util.register_dataclass(Units)
@@ -64,7 +71,8 @@ def no_units(n_bands: int) -> Units:
     """Return the units in which every quantity moves in its prior's."""
     nothing = np.zeros(n_bands)
     levels = np.zeros((3, n_bands))
-    return Units(levels, levels, nothing, np.full(n_bands, np.log(_TYPICAL_SCATTER)))
+    scatter, tau = (np.full(n_bands, np.log(of)) for of in (_TYPICAL_SCATTER, _TYPICAL_TAU))
+    return Units(levels, levels, nothing, scatter, nothing, tau)
 
 
 def measure_units(
@@ -106,6 +114,7 @@ def measure_units(
     cells = cells.reshape(2, *shape[:3])
     in_subarrays, by_star = _spread(cells, count > 0, _STRAY_SUBARRAY, axis=2)
     of_stars, _ = _spread(by_star, np.any(count > 0, axis=2), _STRAY_STAR, axis=0)
+    about_tau = _by_time_constant(rows, slope, weight, days, stated + excess)
     outer = np.stack([in_subarrays.sum(1), of_stars])  # (level, moment, band)
     loss = -outer[:, 1] / np.maximum(outer[:, 0], 1e-12)
     return Units(
@@ -113,6 +122,8 @@ def measure_units(
         loss=np.concatenate([-slope[None], loss]),
         scatter_information=2 * repeats * (excess / square) ** 2,
         log_scatter=0.5 * np.log(excess),
+        tau_information=about_tau[0],
+        log_tau=about_tau[1],
     )
 
 
@@ -180,6 +191,26 @@ class _Rows(NamedTuple):
         cost = 0.5 * (slope / _TYPICAL_LOSS) ** 2
         of_row = np.where(self.fitted > 0, np.log(np.maximum(weight, 1e-300)), 0.0)
         return slope, weight, cost - 0.5 * (_TAIL + 1) * self.by_band(of_row)
+
+
+def _by_time_constant(
+    rows: _Rows, slope: np.ndarray, weight: np.ndarray, days: np.ndarray, variance: np.ndarray
+) -> tuple[Float[np.ndarray, " band"], Float[np.ndarray, " band"]]:
+    """Return how well the rows of one star and subarray determine ln tau, and one step to it.
+
+    ln C changes by -L (x / tau) exp(-x / tau) with ln tau; what a change of the loss L
+    explains as well is taken out, and the estimate is one step of least squares from the typical
+    tau, of `_TAU_STEP` at most.
+    """
+    change = slope[rows.band] * rows.decay * days / _TYPICAL_TAU
+    change = change - rows.mean(change, weight)[rows.group]
+    inner = rows.inner(weight)
+    own = rows.by_band(weight * inner**2)
+    shared = rows.by_band(weight * inner * change) / np.maximum(own, 1e-12)
+    change = change - shared[rows.band] * inner
+    square = rows.by_band(weight * change**2)
+    step = rows.by_band(weight * change * rows.residual(slope, weight)) / np.maximum(square, 1e-12)
+    return square / variance, np.log(_TYPICAL_TAU) + np.clip(step, -_TAU_STEP, _TAU_STEP)
 
 
 def _sum(values: np.ndarray, place: np.ndarray, n: int) -> np.ndarray:

@@ -79,13 +79,20 @@ def unit_normals(name: str, *shape: int) -> Array:
     return numpyro.sample(name, dist.Normal(jnp.zeros(shape), 1.0).to_event(len(shape)))
 
 
-def informed_normals(
-    name: str,
+class Informed(NamedTuple):
+    """Units that suit the rows: x = mean + units @ xi, with xi about standard normal."""
+
+    mean: Float[Array, " unit"]
+    units: Float[Array, "unit unit"]
+    log_volume: Float[Array, ""]
+
+
+def informed(
     root: Float[Array, "unit unit"],
     information: Float[Data, " unit"],
     estimate: Float[Data, " unit"],
-) -> Float[Array, " unit"]:
-    """Return x = ``root @ u`` with u standard normal, sampled in units that suit the rows.
+) -> Informed:
+    """Return the units of x = ``root @ u``, u standard normal, that suit the rows.
 
     Where the rows inform x well, it is confined to a place and a width of
     their own, and a sampler in units of the prior meets a funnel. If the rows
@@ -98,8 +105,6 @@ def informed_normals(
 
     Parameters
     ----------
-    name : str
-        Name of the site of xi.
     root : (unit, unit) array
         Cholesky factor of the prior covariance.
     information : (unit,) array
@@ -107,44 +112,68 @@ def informed_normals(
     estimate : (unit,) array
         What they would find.
     """
-    n_units = root.shape[0]
-    precision = jnp.eye(n_units) + root.T @ (information[:, None] * root)
+    precision = jnp.eye(root.shape[0]) + root.T @ (information[:, None] * root)
     lower = jnp.linalg.cholesky(precision)
     half = solve_triangular(lower, root.T, lower=True)
     covariance = half.T @ half
     # Of all roots of V, the triangular one tends to diag(information)^-1/2 where the rows
     # decide, and so stays put as the prior's width changes.
     units = jnp.linalg.cholesky(covariance)
-    xi = unit_normals(name, n_units)
-    x = covariance @ (information * estimate) + units @ xi
-    u = solve_triangular(root, x, lower=True)
     log_volume = jnp.sum(jnp.log(jnp.diagonal(lower)))
-    numpyro.factor(f"{name}_volume", 0.5 * (xi @ xi - u @ u) - log_volume)
+    return Informed(covariance @ (information * estimate), units, log_volume)
+
+
+def informed_normals(
+    name: str, root: Float[Array, "unit unit"], by_rows: Informed
+) -> Float[Array, " unit"]:
+    """Return x = ``root @ u`` with u standard normal, sampled as `informed` says."""
+    xi = unit_normals(name, root.shape[0])
+    x = by_rows.mean + by_rows.units @ xi
+    u = solve_triangular(root, x, lower=True)
+    numpyro.factor(f"{name}_volume", 0.5 * (xi @ xi - u @ u) - by_rows.log_volume)
     return x
 
 
-def bent_normals(
+def informed_singly(
     name: str,
     spread: Float[Array, ""],
     information: Float[Data, " unit"],
     estimate: Float[Data, " unit"],
 ) -> Float[Array, " unit"]:
-    """Return independent standard normals u, sampled in units that suit what rows say of spread u.
+    """Return independent normals of a spread, sampled as `informed` says of each."""
+    ratio = 1 / jnp.sqrt(1 + information * spread**2)  # of the posterior's width to the prior's
+    xi = unit_normals(name, *jnp.shape(information))
+    u = ratio**2 * spread * information * estimate + ratio * xi
+    numpyro.factor(f"{name}_volume", jnp.sum(0.5 * (xi**2 - u**2) + jnp.log(ratio)))
+    return spread * u
 
-    As `informed_normals`, for the logarithm of a scatter: where it is hidden
+
+class Bent(NamedTuple):
+    """Standard normals u in other units, and ln |du/dxi| of each."""
+
+    u: Float[Array, " unit"]
+    log_slope: Float[Array, " unit"]
+
+
+def bend(
+    xi: Float[Array, " unit"],
+    spread: ArrayLike,
+    information: Float[Data, " unit"],
+    estimate: Float[Data, " unit"],
+) -> Bent:
+    """Return standard normals u from units xi that suit what rows say of spread u.
+
+    As `informed`, for the logarithm of a scatter: where it is hidden
     below the photometric errors the rows carry no information any more, and the posterior
     has a tail as wide as the prior beside a core as narrow as the rows make it. So
-    the site xi moves in the rows' units down to `_BEND` below their estimate,
+    xi moves in the rows' units down to `_BEND` below their estimate,
     and in the prior's farther down.
     """
-    ratio = 1 / jnp.sqrt(1 + information * spread**2)  # of the core's width to the prior's
-    xi = unit_normals(name, *jnp.shape(information))
+    ratio = 1 / jnp.sqrt(1 + information * jnp.square(spread))  # of the core's width
     below = _BEND - xi
     u = ratio**2 * spread * information * estimate + ratio * xi
     u = u - (1 - ratio) * jax.nn.softplus(below)
-    log_slope = jnp.log(ratio + (1 - ratio) * jax.nn.sigmoid(below))
-    numpyro.factor(f"{name}_volume", jnp.sum(0.5 * (xi**2 - u**2) + log_slope))
-    return u
+    return Bent(u, jnp.log(ratio + (1 - ratio) * jax.nn.sigmoid(below)))
 
 
 def smooth_covariance(
@@ -180,8 +209,33 @@ def loss_growth(design: Design, card: Card) -> Float[Array, " band"]:
     return jnp.exp(card.fixed("loss_slope") * (design.log_wavelength - _LOSS_PIVOT))
 
 
+def loss_root(
+    design: Design, card: Card, scale: Float[Array, ""], departure: Float[Array, ""]
+) -> Float[Array, "band band"]:
+    """Return the Cholesky factor of the prior covariance of the bands' losses."""
+    smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
+    size = scale * loss_growth(design, card)
+    private = departure**2 + JITTER
+    return jnp.linalg.cholesky(size[:, None] * size * smooth + private * jnp.eye(len(design.bands)))
+
+
+def loss_unit(
+    design: Design, card: Card, scales: Scales, sigma: Float[Array, " row"], sites: dict[str, Array]
+) -> Float[Array, " band"]:
+    """Return the units of given losses where the rows' scatter is `sigma`.
+
+    They are sampled in units that suit the scatter, so that whoever moves it alone must tell the
+    losses anew.
+    """
+    root = loss_root(design, card, sites["loss_scale"], sites["loss_departure"])
+    information, estimate = loss_information(design, scales, sigma)
+    centre = card.centre("loss_centre", design.bands, 0.0)
+    by_rows = informed(root, information, estimate - centre)
+    return solve_triangular(by_rows.units, sites["loss"] - centre - by_rows.mean, lower=True)
+
+
 def response_loss(
-    design: Design, card: Card, informed: tuple[Float[Array, " band"], Float[Array, " band"]]
+    design: Design, card: Card, informed_by: tuple[Float[Array, " band"], Float[Array, " band"]]
 ) -> Float[Array, " row"]:
     """Return ln C(t)/A: loss smooth in wavelength with departures, tau pooled over bands."""
     n_bands = len(design.bands)
@@ -189,24 +243,22 @@ def response_loss(
         numpyro.deterministic("loss", jnp.zeros(n_bands))
         numpyro.deterministic("tau", jnp.full(n_bands, np.inf))
         return jnp.zeros_like(design.elapsed)
-    smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
-    growth = loss_growth(design, card)
-    private = draw("loss_departure", card) ** 2 + JITTER
-    size = draw("loss_scale", card) * growth
-    covariance = size[:, None] * size * smooth + private * jnp.eye(n_bands)
-    root = jnp.linalg.cholesky(covariance)
+    root = loss_root(design, card, draw("loss_scale", card), draw("loss_departure", card))
     centre = card.centre("loss_centre", design.bands, 0.0)
-    information, estimate = informed
-    off_centre = informed_normals("loss_unit", root, information, estimate - centre)
+    information, estimate = informed_by
+    off_centre = informed_normals("loss_unit", root, informed(root, information, estimate - centre))
     loss = numpyro.deterministic("loss", centre + off_centre)
-    spread = draw("tau_spread", card) * unit_normals("tau_unit", n_bands)
     typical = card.centre("tau_centre", design.bands, 1.0) * draw("tau_median", card)
-    tau = numpyro.deterministic("tau", typical * jnp.exp(spread))
+    spread = draw("tau_spread", card)
+    estimate = design.units.log_tau - jnp.log(typical)
+    off = informed_singly("tau_unit", spread, design.units.tau_information, estimate)
+    tau = numpyro.deterministic("tau", typical * jnp.exp(off))
     law = {"loss": loss, "tau": tau}
     law |= {name: draw(name, card) for name in LAWS[card.law].common}
     if "loss_per_year" in LAWS[card.law].of_band:
+        smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
         smooth_root = jnp.linalg.cholesky(smooth + JITTER * jnp.eye(n_bands))
-        rate = draw("loss_per_year_scale", card) * growth
+        rate = draw("loss_per_year_scale", card) * loss_growth(design, card)
         rate = rate * (smooth_root @ unit_normals("loss_per_year_unit", n_bands))
         law["loss_per_year"] = numpyro.deterministic("loss_per_year", rate)
     return log_relative_factor(card.law, jnp.asarray(design.elapsed), law, design.band)
@@ -263,16 +315,36 @@ def colour_correlation(design: Design, card: Card) -> Float[Array, "band band"]:
     return (1 - share) * smooth + (share + JITTER) * identity
 
 
+class Scatter(NamedTuple):
+    """What the bands have in common of their repeatability."""
+
+    spread: ArrayLike
+    median: ArrayLike
+    limit: ArrayLike
+
+    def bent(self, xi: Float[Array, " band"], design: Design) -> Bent:
+        """Return the bands' standard normals from the units they are sampled in."""
+        estimate = design.units.log_scatter - jnp.log(self.median)
+        return bend(xi, self.spread, design.units.scatter_information, estimate)
+
+    def of_bands(self, u: Float[Array, " band"]) -> Float[Array, " band"]:
+        """Return the repeatability of each band from its standard normal."""
+        return below_limit(self.median * jnp.exp(self.spread * u), self.limit)
+
+
 def repeatability(design: Design, card: Card) -> Float[Array, " row"]:
     """Return the rows' standard deviation without outliers: photometric error and repeatability."""
-    spread = draw("repeatability_spread", card)
-    median = draw("repeatability_median", card)
-    limit = draw("repeatability_limit", card)
-    estimate = design.units.log_scatter - jnp.log(median)
-    unit = bent_normals("repeatability_unit", spread, design.units.scatter_information, estimate)
-    sigma = below_limit(median * jnp.exp(spread * unit), limit)
-    sigma = numpyro.deterministic("repeatability", sigma)
-    return jnp.hypot(sigma[design.band], design.log_factor_unc)
+    common = Scatter(*(draw(f"repeatability_{name}", card) for name in Scatter._fields))
+    xi = unit_normals("repeatability_unit", len(design.bands))
+    u, log_slope = common.bent(xi, design)
+    numpyro.factor("repeatability_unit_volume", jnp.sum(0.5 * (xi**2 - u**2) + log_slope))
+    sigma = numpyro.deterministic("repeatability", common.of_bands(u))
+    return row_scatter(sigma, design)
+
+
+def row_scatter(repeatability: Float[Array, " band"], design: Design) -> Float[Array, " row"]:
+    """Return the rows' standard deviation without outliers from the bands' repeatability."""
+    return jnp.hypot(repeatability[design.band], design.log_factor_unc)
 
 
 def below_limit(scatter: ArrayLike, limit: ArrayLike) -> Array:

@@ -8,9 +8,9 @@ from typing import Any
 
 from mirical.chains.convergence import (
     BFMI_LIMIT,
-    ERROR_NOISE_LIMIT,
     MEAN_NOISE_LIMIT,
     RHAT_LIMIT,
+    error_noise_limit,
 )
 from mirical.chains.verdict import Verdict
 from mirical.inference.jobs import Job
@@ -32,6 +32,7 @@ _CALLED = {
 def diagnostic_sheet(verdict: Verdict) -> Sheet:
     """Return the numbers of the verdict beside their limits."""
     v = verdict
+    noise = error_noise_limit(v.target_ess)
     checks = (
         ("R-hat, largest", number(v.worst_rhat, 4), v.worst_rhat_of, f"at most {RHAT_LIMIT}",
          v.worst_rhat <= RHAT_LIMIT),
@@ -40,8 +41,7 @@ def diagnostic_sheet(verdict: Verdict) -> Sheet:
         ("Tail effective draws, fewest", number(v.min_ess_tail, 0), v.min_ess_tail_of,
          f"at least {v.target_ess_tail}", v.min_ess_tail >= v.target_ess_tail),
         ("Monte-Carlo error of an error, largest (%)", number(100 * v.error_noise, 1),
-         v.error_noise_of, f"at most {100 * ERROR_NOISE_LIMIT:.1f}",
-         v.error_noise <= ERROR_NOISE_LIMIT),
+         v.error_noise_of, f"at most {100 * noise:.1f}", v.error_noise <= noise),
         ("Monte-Carlo error of a mean, largest (% of its error)", number(100 * v.mean_noise, 1),
          v.mean_noise_of, f"at most {100 * MEAN_NOISE_LIMIT:.1f}",
          v.mean_noise <= MEAN_NOISE_LIMIT),
