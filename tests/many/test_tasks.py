@@ -45,5 +45,7 @@ def test_a_task_has_another_hash_for_every_input(monkeypatch: pytest.MonkeyPatch
     assert key() == keys[0]
     monkeypatch.setattr(tasks, "__version__", "another")
     keys.append(key())
+    monkeypatch.setattr(tasks, "source_hash", lambda: "another")
+    keys.append(key())
     monkeypatch.setattr(tasks, "version", lambda package: "another")
-    assert len({*keys, key()}) == 6
+    assert len({*keys, key()}) == 7

@@ -8,13 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from mirical.errors import InputError
 from mirical.many.result_files import encode
-from mirical.many.tasks import Perform, Recipe
-from mirical.version import __version__
+from mirical.many.tasks import Perform, Recipe, versions_of
 
 RECIPES_AT_ONCE = 2
 """Recipes whose prepared functions a process holds: a compiled model takes a few 100 MB."""
@@ -74,12 +72,12 @@ class Parcel:
         InputError
             If a package has another version in this process.
         """
+        here = versions_of(set(self.versions) - {"mirical", "source"})
         for package, wanted in self.versions.items():
-            found = __version__ if package == "mirical" else version(package)
-            if found != wanted:
+            if here[package] != wanted:
                 raise InputError(
-                    f"a worker has {package} {found}, but this command {wanted}; install the same "
-                    "there."
+                    f"a worker has {package} {here[package]}, but this command {wanted}; install "
+                    "the same there."
                 )
         self.begin()
         return pickle.loads(self.content)()

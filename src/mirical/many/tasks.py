@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class Recipe:
     @cached_property
     def versions(self) -> dict[str, str]:
         """Return the versions of this program and of the libraries."""
-        return {"mirical": __version__} | {name: version(name) for name in self.packages}
+        return versions_of(self.packages)
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,19 @@ class Task:
     def key(self) -> str:
         """Return the hash of all that the result depends on, the name of its file."""
         return content_hash([self.recipe.key, self.item])
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of this program, its source's hash among them, and of libraries."""
+    own = {"mirical": __version__, "source": source_hash()}
+    return own | {name: version(name) for name in packages}
+
+
+@cache
+def source_hash() -> str:
+    """Return the hash of this program's modules: a version of its own to a developer."""
+    folder = Path(__file__).parents[1]
+    return content_hash([path.read_bytes().hex() for path in sorted(folder.rglob("*.py"))])[:12]
 
 
 def content_hash(value: object) -> str:
