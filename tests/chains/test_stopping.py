@@ -55,7 +55,7 @@ def test_the_next_look_is_at_most_twice_as_far(factor: float, length: int):
 
 def test_the_rule_is_told_in_words():
     said = " ".join(rule_sentences(SAMPLER, Ending("targets", 5, 1)))
-    assert "1000 effective draws (bulk; tail 400)" in said and "at most 3.0 % and 3.5 %" in said
+    assert "1000 effective draws (bulk; tail 400)" in said and "at most 3.5 % and 3.5 %" in said
     assert "judged 5 times" in said and "warm-up was repeated once" in said
     fixed = rule_sentences(Sampler(draws=300), Ending("draws", 0, 0))
     assert fixed == ("Each chain was asked for 300 draws, whatever they tell.",)

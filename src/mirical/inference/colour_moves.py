@@ -68,7 +68,7 @@ class _Filtered(NamedTuple):
 
 _RANGE = float(np.log(1e-5)), float(np.log(20.0))
 """Of ln colour precision proposed: 1e-5 is a star 300 times worse in colour than most."""
-_JUMPS = 12  # for every draw of the offsets; a tenth to a third are accepted where it matters
+_JUMPS = 6  # for every draw of the offsets; a tenth to a third are accepted where it matters
 _MOST_ROWS = 48
 """Stars with more rows are left out: bands seen again and again cannot all have gone wrong."""
 _FREE = -1.0  # a row whose indicator is drawn and not given

@@ -39,6 +39,9 @@ wide. Drawn anew for every step, so that no period resonates; NUTS takes half as
 to move as far, for it throws away what it tries last."""
 
 _ROUNDS = 4  # of offsets and what is drawn given them, each a fifth of a trajectory's cost
+_EVERY = (
+    2  # rounds between two that are kept: what moves slowly differs little from one to the next
+)
 
 Draw = dict[str, Any]
 
@@ -122,10 +125,10 @@ class CollapsedKernel:
     A step moves the scales and the response loss with HMC given which rows
     went wrong and how far each star's colours are off, then a few times draws
     the offsets given these, and the rows' and the stars' numbers given the
-    rest: exact conditionals of one posterior. Every round of these is a draw.
+    rest: exact conditionals of one posterior. Every second round of these is a draw.
     """
 
-    draws_per_step = _ROUNDS
+    draws_per_step = _ROUNDS // _EVERY
 
     def __init__(self, design: Design, card: Card, target_accept: float) -> None:
         blocks = make_blocks(design, colour_correlation(design, card))
@@ -158,7 +161,7 @@ class CollapsedKernel:
     def step(
         self, state: CollapsedState, data: tuple[Any, ...]
     ) -> tuple[CollapsedState, HMCState, Draw]:
-        """Return the next state; what is kept are the draws of all rounds, one after another."""
+        """Return the next state; what is kept are the draws of some rounds."""
         design, blocks = data
         arguments = (*data, state.outlier, state.colour_precision)
         key, length_key, flip_key, rounds_key = jax.random.split(state.key, 4)
@@ -180,11 +183,12 @@ class CollapsedKernel:
 
         start = _Round(State(state.colour_precision, outlier), self._moved_sites(hmc.z))
         after, drawn = jax.lax.scan(go_round, start, jax.random.split(rounds_key, _ROUNDS))
+        kept = jax.tree.map(lambda values: values[_EVERY - 1 :: _EVERY], drawn)
         moved = hmc._replace(z=hmc.z | after.z)
         return (
             CollapsedState(moved, after.state.outlier, after.state.colour_precision, key),
             hmc,
-            drawn,
+            kept,
         )
 
     def _moved_sites(self, z: Draw) -> Draw:
