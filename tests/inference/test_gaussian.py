@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpyro import handlers
 
-from mirical.inference.gaussian import Gaussians
+from mirical.errors import InputError
+from mirical.inference.gaussian import MOST_ROWS, Gaussians, require_few_rows
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
@@ -96,3 +99,9 @@ def test_what_is_private_to_a_band_in_the_law_is_freed():
             covariance += width**2 * np.outer(slope, slope)
     np.testing.assert_allclose(one.freed_residual - one.residual, shift, atol=1e-6)
     np.testing.assert_allclose(one.freed_covariance, covariance, atol=1e-7)
+
+
+def test_a_run_of_more_rows_than_its_matrices_can_hold_is_refused():
+    require_few_rows("check", MOST_ROWS, Path("long"))
+    with pytest.raises(InputError, match="long: has 4001 rows, and check .* of 4000 at most; run"):
+        require_few_rows("check", MOST_ROWS + 1, Path("long"))

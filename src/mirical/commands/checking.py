@@ -30,6 +30,7 @@ def check(options: argparse.Namespace) -> int:
     from mirical.checking.page import write_check
     from mirical.commands.printing import print_check
     from mirical.commands.progress import DrawWatch
+    from mirical.inference.gaussian import require_few_rows
     from mirical.reporting.stored_inputs import open_run
 
     how = how_of(options)
@@ -40,6 +41,7 @@ def check(options: argparse.Namespace) -> int:
     check_outputs(folders=[out])
     posterior, inputs = open_run(folder)
     require_draws(posterior, folder)
+    require_few_rows("check", len(inputs.design.rows), folder)
     consoled = results, progress = consoles()
     with kept_beside(out, how, consoled) as kept:
         plan = CheckPlan(options.draws, options.refit, kept.run)
@@ -62,6 +64,7 @@ def rivals(options: argparse.Namespace) -> int:
     from mirical.calibration.store import run_folder
     from mirical.commands.printing import print_models
     from mirical.commands.progress import FitWatch
+    from mirical.inference.gaussian import require_few_rows
     from mirical.model.cards import load_card
     from mirical.reporting.stored_inputs import open_run
     from mirical.rivals.comparison import UNTIL, compare_models, fit_rivals, forecast_dates
@@ -82,6 +85,7 @@ def rivals(options: argparse.Namespace) -> int:
     out = options.out or folder / "rivals"
     check_outputs(folders=[out])
     posterior, inputs = open_run(folder)
+    require_few_rows("rivals", len(inputs.design.rows), folder)
     attrs = {str(key): value for key, value in posterior.attrs.items()}
     plan = RivalPlan(forecast_dates(inputs, until), options.cuts, int(attrs["seed"]))
     consoled = results, progress = consoles()

@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.stats import norm
 
+from mirical.errors import InputError
 from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.terms import JITTER, colour_correlation, loss_growth, smooth_covariance
@@ -55,7 +57,26 @@ BAND_SCALES = {
 }
 """The same of what bands say of each other's laws and repeatabilities."""
 
+MOST_ROWS = 4000
+"""Rows of a run at most: matrices of so many squared take 128 MB each, several to a draw."""
+
 _STEP = 1e-5  # of the law's derivatives
+
+
+def require_few_rows(command: str, rows: int, folder: Path) -> None:
+    """Refuse a run with more rows than matrices of rows by rows can hold.
+
+    Raises
+    ------
+    InputError
+        If there are more than `MOST_ROWS`.
+    """
+    if rows > MOST_ROWS:
+        raise InputError(
+            f"{folder}: has {rows} rows, and {command} holds matrices of rows by rows, of "
+            f"{MOST_ROWS} at most; run the job on some of the stars or dates, and {command} that "
+            "run."
+        )
 
 
 @dataclass(frozen=True)
