@@ -14,6 +14,8 @@ PACKAGE = Path(mirical.__file__).parent
 _EVERYTHING = {"Exception", "BaseException"}
 
 ALLOWED: dict[str, str] = {
+    "chains/checkpoint.py _opened": "raises again, once the file is closed",
+    "many/parcels.py of": "hands what was raised to everyone who waits for the same thing",
     "imaging/image_files.py reading": "raises again what was raised in a module of mirical",
 }
 """Handlers of everything, by file and function, and why they hide nothing."""

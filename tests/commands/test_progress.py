@@ -110,10 +110,10 @@ def test_chains_are_told_of_by_what_is_found_and_from_where_they_go_on(pipe: Con
     found = "250 draws a chain: fewest effective draws 300 of 1000 wanted (A[F560W])"
     with ChainWatch(Sampler(chains=1, warmup=500), pipe) as watch:
         watch.begin([600])
-        assert said(pipe, r"chain 1: 600 of 750 steps, 0 divergences, \d+ s so far")
-        watch.advance(0, 150, 2)
+        assert said(pipe, r"chain 1: 600 of 900 steps, 0 divergences, \d+ s so far")
+        watch.advance(0, 300, 2)
         watch.looked(1500, found)
-        assert said(pipe, r"chain 1: 750 of 1500 steps, 2 divergences, about \d+ s left")
+        assert said(pipe, r"chain 1: 900 of 1500 steps, 2 divergences, about \d+ s left")
         assert said(pipe, re.escape(found))
         watch.begin([0])  # warmed up again
         assert said(pipe, r"chain 1: 0 of 1500 steps, 0 divergences, \d+ s so far")

@@ -16,7 +16,7 @@ from mirical.cli import main
 from mirical.commands.progress import ChainWatch
 from mirical.storage.files import Unwritable
 
-SHORT = ["--chains", "2", "--warmup", "100", "--draws", "60"]
+SHORT = ["--chains", "2", "--warmup", "100", "--draws", "120"]
 """As the run of `short_run`, which nothing interrupts."""
 
 KILLED = """
@@ -115,7 +115,7 @@ def test_interrupts_and_time_limits_lose_nothing(
         patch.setattr("mirical.reporting.run_folder.write_run", full)
         assert main(line) == 2
     assert capfd.readouterr().err.endswith(
-        f"mirical: {out}: cannot be written (No space left on device), and is as it was; 75 draws "
+        f"mirical: {out}: cannot be written (No space left on device), and is as it was; 150 draws "
         f"a chain are kept in {kept}: the same command writes the run once there is room.\n"
     )
     with monkeypatch.context() as patch:
@@ -125,7 +125,9 @@ def test_interrupts_and_time_limits_lose_nothing(
 
         patch.setattr("mirical.reporting.run_folder.write_run", late)
         assert main(line) == 130
-    said = f"mirical: interrupted; 75 draws a chain are kept in {kept}; the same command goes on.\n"
+    said = (
+        f"mirical: interrupted; 150 draws a chain are kept in {kept}; the same command goes on.\n"
+    )
     assert capfd.readouterr().err.endswith(said)
     assert content(out) == before
     assert main(line) in (0, 1)

@@ -162,8 +162,12 @@ _READING = {
 """Calls that read a file."""
 
 _NOT_A_USERS_FILE: dict[str, str] = {
+    "chains.identity": "reads its own sources, whose changes make kept draws useless",
+    "chains.running": "reads draws that a run kept, from memory; the checkpoint tells of damage",
     "commands.applying": "reads six bytes, to tell an image from a table",
+    "commands.calibrating": "opens the checkpoint, which tells of damage and begins anew",
     "commands.streams": "opens the null device",
+    "many.tasks": "reads its own sources, whose changes make kept results useless",
     "storage.disk": "opens folders, to have them written",
     "storage.files": "copies what a command has just written",
     "storage.atomic_writes": "reads lists that it wrote itself, whole or not at all",

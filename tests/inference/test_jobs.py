@@ -27,7 +27,7 @@ def job(text: str, folder: Path) -> Job:
 def test_the_default_job_is_table_5_with_the_hierarchical_model():
     shipped = load_job("table5")
     assert (shipped.name, shipped.photometry, shipped.model) == ("table5", "table5", "hierarchical")
-    assert shipped.sampler == Sampler(chains=4, warmup=500, draws=None, seed=59720)
+    assert shipped.sampler == Sampler(chains=4, warmup=300, target_ess=4000, seed=59720)
 
 
 def test_the_default_job_fits_thirty_of_its_thirty_one_rows():

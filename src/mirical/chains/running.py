@@ -185,8 +185,7 @@ class RunningChains:
         finally:
             stop.set()
             pool.shutdown()
-            if going:
-                self.keep()
+            self.keep()
         return self.length >= length
 
     def keep(self, *, anew: bool = False) -> None:
