@@ -22,7 +22,7 @@ TABLES = ("coefficients", "subarrays", "stars", "rows", "comparison", "curves", 
 def run(tmp_path_factory) -> Path:
     """Return the folder of the default job, run in full."""
     folder = tmp_path_factory.mktemp("run") / "table5"
-    assert main(["run", "--out", str(folder)]) == 0
+    assert main(["run", "--target-ess", "1000", "--out", str(folder)]) == 0
     return folder
 
 
