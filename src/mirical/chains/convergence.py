@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from arviz_stats.base.array import array_stats
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mirical.inference.quoted_errors import LEVELS, error_noise, half_width
 from mirical.inference.runtime import cores
@@ -120,25 +120,17 @@ def diagnose(
     return Convergence(tuple(places), tuple(labels), *columns)
 
 
-def printed_places(
-    drawn: xr.Dataset, printed: Iterable[str], star: ArrayLike, band: ArrayLike
-) -> dict[str, NDArray[np.bool_]]:
-    """Return which quantities tables print with an error; see `diagnose`.
+def printed_places(drawn: xr.Dataset, printed: Iterable[str]) -> dict[str, NDArray[np.bool_]]:
+    """Return all quantities of some variables, as those whose printed errors are judged.
 
     Parameters
     ----------
     drawn : Dataset
         The variables.
     printed : iterable of str
-        Those of them that tables print.
-    star, band : (row,) int array
-        Of each row: no table prints the colour of a star in a band without rows.
+        Those of them that are judged so; see `diagnose`.
     """
-    places = {name: np.ones(drawn[name].shape[2:], bool) for name in printed if name in drawn}
-    if "star_band_offset" in places:
-        places["star_band_offset"][...] = False
-        places["star_band_offset"][np.asarray(star), np.asarray(band)] = True
-    return places
+    return {name: np.ones(drawn[name].shape[2:], bool) for name in printed if name in drawn}
 
 
 def _side_by_side(values: Floats, printed: NDArray[np.bool_]) -> list[Floats]:

@@ -147,7 +147,7 @@ def _look(
     for only in (_of_bands(names, design) if watched is None else watched, None):
         looked_at = names if only is None else [name for name in names if name in only]
         drawn = _dataset(chains.drawn(length, looked_at), design)
-        printed = printed_places(drawn, PRINTED, design.star, design.band)
+        printed = printed_places(drawn, PRINTED)
         found = diagnose(drawn, printed, only)
         factors = growth(found, sampler)
         if factors.max(initial=0.0) > 1:

@@ -99,8 +99,7 @@ def judge(
     Parameters
     ----------
     posterior : DataTree
-        With groups ``posterior``, ``sample_stats`` and, if colours are printed,
-        ``constant_data``.
+        With groups ``posterior`` and ``sample_stats``.
     quantities : iterable of str
         Variables of ``posterior`` whose chains must agree.
     printed : iterable of str
@@ -113,7 +112,7 @@ def judge(
         The diagnostics of these very quantities, if they were found before.
     """
     drawn = posterior["posterior"].to_dataset()[list(quantities)]
-    found = found or diagnose(drawn, _printed(posterior, drawn, list(printed)))
+    found = found or diagnose(drawn, printed_places(drawn, printed))
     extremes = {
         "rhat": found.largest(found.rhat),
         "bulk": found.smallest(found.bulk),
@@ -153,13 +152,6 @@ def _bfmi(energy: np.ndarray) -> float:
     """Return the E-BFMI of one chain; all draws of one step of the sampler share its energy."""
     of_steps = energy[np.append(True, np.diff(energy) != 0)]
     return float(np.squeeze(array_stats.bfmi(of_steps[None])))
-
-
-def _printed(posterior: xr.DataTree, drawn: xr.Dataset, printed: list[str]) -> dict[str, Any]:
-    if not printed:
-        return {}
-    rows = posterior["constant_data"].to_dataset()
-    return printed_places(drawn, printed, rows["star_index"].values, rows["band_index"].values)
 
 
 def blame_rows(verdict: Verdict, disagreeing: Sequence[str]) -> Verdict:

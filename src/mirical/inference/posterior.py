@@ -31,10 +31,11 @@ PRINTED: tuple[str, ...] = (
     "C_ref",
     "D",
     "star_offset",
-    "star_band_offset",
     "repeatability",
 )
-"""Variables of the posterior that tables print with an error."""
+"""Variables of the posterior whose printed errors two runs must agree in. The colours of stars are
+not among them: a star that may be off in colour, or have outliers instead, has a posterior of two
+parts, and where an end of its interval falls between them, no number of draws makes it stable."""
 
 
 def quantities(sites: Arrays, law: str, reference_mjd: float) -> Arrays:
