@@ -49,7 +49,7 @@ class Verdict:
     divergences, draws, chains : int
         Counts after warm-up; draws per chain.
     mean_steps : float
-        Mean number of leapfrog steps a draw.
+        Mean number of leapfrog steps a trajectory.
     error_noise, mean_noise : float
         Largest Monte-Carlo error of a printed error and of a printed mean, in units of the error.
     error_noise_of, mean_noise_of : str

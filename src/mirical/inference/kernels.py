@@ -39,9 +39,8 @@ wide. Drawn anew for every step, so that no period resonates; NUTS takes half as
 to move as far, for it throws away what it tries last."""
 
 _ROUNDS = 4  # of offsets and what is drawn given them, each a fifth of a trajectory's cost
-_EVERY = (
-    2  # rounds between two that are kept: what moves slowly differs little from one to the next
-)
+_EVERY = 2
+"""Rounds between two that are kept: what moves slowly differs little from one to the next."""
 
 Draw = dict[str, Any]
 
