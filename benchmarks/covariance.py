@@ -55,7 +55,7 @@ def run_missing(kept: Path, truth: str, number: int) -> None:
     from mirical.conventions import T0_MJD
     from mirical.inference.jobs import Sampler
     from mirical.inference.refits import Refits
-    from mirical.model.timelaw import log_relative_factor
+    from mirical.laws.timelaw import log_relative_factor
     from mirical.simulation.simulated_program import simulate_program
     from mirical.validation.injected_faults import resolved_program
 

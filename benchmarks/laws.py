@@ -37,7 +37,7 @@ def main() -> None:
     from checks import like
     from machine import machine
 
-    from mirical.model.cards import load_card
+    from mirical.cards.card import load_card
     from mirical.rivals.fits import TIME_LAWS
     from mirical.simulation.simulated_program import simulate_program
     from mirical.tables.formats import write_ecsv
@@ -83,9 +83,9 @@ def dates_of(design: Any) -> Any:
 
 def tasks_of(name: str, designs: dict) -> dict[tuple[str, int, bool], list[Any]]:
     """Return the fits of a card to every program: all its rows, or those before each cut."""
+    from mirical.cards.card import load_card
     from mirical.inference.refits import MORE, SHORT
     from mirical.many.tasks import Recipe, Task
-    from mirical.model.cards import load_card
     from mirical.rivals.fits import RivalFits, RivalPlan, cut_dates
 
     card, first = load_card(name, "laws"), next(iter(designs.values()))
@@ -141,7 +141,7 @@ def preferences(designs: dict, folder: Path) -> Any:
     """Return, for each program, how the law it was made with stands among all."""
     from astropy.table import Table
 
-    from mirical.model.cards import load_card
+    from mirical.cards.card import load_card
     from mirical.rivals.fits import TIME_LAWS
     from mirical.rivals.stacking import standings
 

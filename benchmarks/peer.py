@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pymc.distributions.transforms import log_exp_m1
 from pytensor.tensor.variable import TensorVariable
 
+from mirical.cards.card import TERMS, Card
 from mirical.errors import InputError
-from mirical.model.cards import TERMS, Card
 from mirical.model.design import Design
 
 _JITTER = 1e-8

@@ -37,8 +37,8 @@ from mirical.inference import runtime
 if TYPE_CHECKING:
     from astropy.table import Table
 
+    from mirical.cards.card import Card
     from mirical.inference.jobs import Sampler
-    from mirical.model.cards import Card
     from mirical.model.design import Design
 
 PEERS = "pymc", "nutpie"

@@ -65,7 +65,7 @@ def gradient_seconds(n_rows: int, n_stars: int) -> float:
     import jax.numpy as jnp
     from numpyro import handlers
 
-    from mirical.model.cards import load_card
+    from mirical.cards.card import load_card
     from mirical.model.collapsed import integrate
     from mirical.model.nesting import make_blocks
     from mirical.model.terms import colour_correlation, given

@@ -12,7 +12,7 @@ from mirical.bands import SUBARRAYS
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.posterior import PosteriorCalibration, with_apertures
 from mirical.inference.posterior import write_posterior
-from mirical.model.timelaw import ADDITIVE, LAWS
+from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.tables.apertures import published_apertures
 
 LOSS = {"F560W": 0.005, "F770W": 0.01, "FND": 0.034, "F1065C": 0.008, "F2550W": 0.25}

@@ -15,10 +15,10 @@ from mirical.bands import BANDS, SUBARRAYS
 from mirical.calibration.calibration import Query
 from mirical.calibration.comparison import compare_coefficients
 from mirical.calibration.published import PublishedCalibration
+from mirical.cards.card import parse_card
 from mirical.chains.verdict import Verdict
 from mirical.conventions import COUNT_RATE, FACTOR
 from mirical.inference.jobs import Job
-from mirical.model.cards import parse_card
 from mirical.tables.flags import FLAGS
 from verdict import VERDICT
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpyro.infer import Predictive
 
 from designs import crowded_design
+from mirical.cards.card import load_card
 from mirical.inference.sampling import without_leverage
-from mirical.model.cards import load_card
 from mirical.model.design import Design
 from mirical.model.joint import joint
 

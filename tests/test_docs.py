@@ -13,10 +13,10 @@ import pytest
 
 from mirical import cli
 from mirical.calibration.basis import BORROWED, DATA, DEFINED, NO_DATA, NOT_JUDGED, PARTLY, PRIOR
+from mirical.cards.card import TERMS
 from mirical.checking.verdict import QUESTIONS
 from mirical.commands.exporting import EXPORTS
-from mirical.model.cards import TERMS
-from mirical.model.timelaw import LAWS
+from mirical.laws.timelaw import LAWS
 from mirical.tables.flags import FLAGS
 
 ROOT = Path(__file__).parents[1]

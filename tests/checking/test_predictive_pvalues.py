@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
+from mirical.cards.card import Card
 from mirical.checking.predictive_pvalues import CheckOutcome, Finding, check_outcomes, findings
 from mirical.checking.scatter import clustered
 from mirical.checking.score_directions import families, slopes
 from mirical.inference.gaussian import Gaussians
-from mirical.model.cards import Card
 from mirical.model.design import Design
 from prior_draws import CARD, drawn_design
 

@@ -24,8 +24,8 @@ from mirical.exports.pipeline_check import (
 )
 from mirical.exports.pipeline_export import about, draw_rows, mean_rows
 from mirical.exports.pipeline_law import epochs, fit_kind
-from mirical.model.pipeline_throughput import relative_throughput
-from mirical.model.timelaw import LAWS
+from mirical.laws.pipeline_throughput import relative_throughput
+from mirical.laws.timelaw import LAWS
 
 ABOUT = About("made", "SIMULATION", "2022-05-21T00:00:00", ["first line", "second line"])
 ROWS = PhotomRows(

@@ -23,6 +23,7 @@ from mirical.calibration.calibration import Calibration, Factors, Query
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.published import PublishedCalibration
 from mirical.calibration.store import open_calibration
+from mirical.cards.card import Card, load_card
 from mirical.commands.points import asked_points
 from mirical.errors import InputError
 from mirical.exports.calibrated_image import CalibratedImage, calibrate_image
@@ -39,7 +40,6 @@ from mirical.imaging.photometry_rows import Settings, row_of
 from mirical.inference.jobs import Inputs, Sampler, load_job, resolve_job
 from mirical.many.result_files import ResultFolder, encode
 from mirical.many.tasks import Recipe, Task, nothing
-from mirical.model.cards import Card, load_card
 from mirical.tables.apertures import Aperture, load_apertures, published_apertures
 from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
 from mirical.tables.photometry import load_photometry

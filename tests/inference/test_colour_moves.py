@@ -11,8 +11,8 @@ from numpyro import handlers
 from scipy.stats import gamma, multivariate_normal
 
 from designs import crowded_design
+from mirical.cards.card import load_card
 from mirical.inference.colour_moves import Colours, State, star_rows
-from mirical.model.cards import load_card
 from mirical.model.joint import sample_offsets
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given

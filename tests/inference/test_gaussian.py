@@ -10,10 +10,10 @@ from numpyro import handlers
 
 from mirical.errors import InputError
 from mirical.inference.gaussian import MOST_ROWS, Gaussians, require_few_rows
+from mirical.laws.timelaw import ADDITIVE, log_relative_factor
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
-from mirical.model.timelaw import ADDITIVE, log_relative_factor
 from prior_draws import CARD, drawn_design
 
 

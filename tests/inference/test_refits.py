@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mirical.cards.card import load_card
 from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.refits import BURN_IN, Fit, Refits
 from mirical.inference.sampling import BLOCK
-from mirical.model.cards import load_card
 from mirical.model.design import with_rows
 
 SAMPLER = Sampler(chains=1, warmup=100, draws=400, seed=3)

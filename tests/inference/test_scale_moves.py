@@ -10,9 +10,9 @@ from numpyro import handlers
 from scipy.stats import norm
 
 from designs import crowded_design
+from mirical.cards.card import load_card
 from mirical.inference.colour_moves import Colours
 from mirical.inference.scale_moves import ColourScale, metropolis, move_repeatability
-from mirical.model.cards import load_card
 from mirical.model.joint import sample_offsets
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import Scatter, colour_correlation, given

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from mirical.cards.card import load_card
 from mirical.inference.runtime import PACKAGES
 from mirical.many import tasks
 from mirical.many.tasks import Recipe, Task, content_hash, nothing
-from mirical.model.cards import load_card
 
 
 @dataclass(frozen=True)

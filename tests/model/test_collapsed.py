@@ -16,15 +16,15 @@ from numpyro.infer.util import log_density
 from scipy.linalg import cho_factor, cho_solve
 
 from designs import crowded_design
+from mirical.cards.card import MAY_VANISH, Card, load_card, parse_card
+from mirical.cards.priors import Prior
 from mirical.inference.jobs import load_job, resolve_job
 from mirical.inference.outlier_moves import flip_log_odds, flip_some
-from mirical.model.cards import MAY_VANISH, Card, load_card, parse_card
 from mirical.model.collapsed import collapsed, integrate, row_variance
 from mirical.model.joint import joint, sample_offsets
 from mirical.model.likelihood import row_distribution
 from mirical.model.nesting import Blocks, make_blocks
 from mirical.model.offsets import Offsets, Scales
-from mirical.model.priors import Prior
 from mirical.model.redraw import redraw
 from mirical.model.terms import Given, colour_correlation, given
 

@@ -13,7 +13,7 @@ from numpyro.infer.util import log_density
 from scipy.stats import multivariate_normal, norm
 
 from designs import crowded_design
-from mirical.model.cards import load_card
+from mirical.cards.card import load_card
 from mirical.model.terms import (
     bend,
     given,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mirical.cards.card import load_card
 from mirical.errors import InputError
 from mirical.inference.jobs import load_job
-from mirical.model.cards import load_card
 from mirical.storage.toml_files import MOST_BYTES, parse_toml, read_toml_text
 from samples import card_text
 

@@ -13,11 +13,11 @@ import pytest
 from arviz_stats.ecdf_utils import get_pointwise_confidence_band, simulate_confidence_bands
 from PIL import Image
 
+from mirical.cards.card import load_card, parse_card
 from mirical.cli import main
 from mirical.errors import InputError
 from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.sampling import sample_prior
-from mirical.model.cards import load_card, parse_card
 from mirical.validation import replicates as replicates_module
 from mirical.validation import sbc
 from mirical.validation.rank_file import RANKS, RankFile

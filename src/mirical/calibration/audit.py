@@ -34,8 +34,8 @@ from mirical.calibration.staged_averages import StagedRows, clipped_average, sta
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
 from mirical.inference.jobs import Inputs
+from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.model.design import Design
-from mirical.model.timelaw import LAWS, log_relative_factor
 from mirical.number_text import percent, words
 from mirical.tables.apertures import published_apertures
 

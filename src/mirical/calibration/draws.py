@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.errors import InputError, reading
 from mirical.inference.schema import DIMS, LEAST_DRAWS, NEEDED, POSITIVE, SAMPLE
-from mirical.model.timelaw import ADDITIVE, LAWS
+from mirical.laws.timelaw import ADDITIVE, LAWS
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -31,7 +31,7 @@ from mirical.inference.quoted_errors import (
     normal_image,
     scatter_half_width,
 )
-from mirical.model.timelaw import ADDITIVE, LAWS, log_relative_factor
+from mirical.laws.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.tables.apertures import Aperture
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class PosteriorCalibration(Calibration):
 
     @property
     def time_law(self) -> str:
-        """Name of the time law the run was fitted with; see `mirical.model.timelaw.LAWS`."""
+        """Name of the time law the run was fitted with; see `mirical.laws.timelaw.LAWS`."""
         return str(self.run_draws.attrs.get("time_law", ADDITIVE))
 
     @property

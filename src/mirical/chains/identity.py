@@ -10,8 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from mirical.cards.card import Card
 from mirical.inference.jobs import Sampler
-from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.version import __version__
 

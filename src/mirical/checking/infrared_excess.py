@@ -25,9 +25,9 @@ from scipy.special import logsumexp
 from scipy.stats import gamma
 
 from mirical.bands import BANDS
+from mirical.cards.card import Card
 from mirical.dust import dust_over_star
 from mirical.inference.gaussian import Gaussian
-from mirical.model.cards import Card
 from mirical.model.design import Design
 
 Floats = NDArray[np.float64]

@@ -11,13 +11,13 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from mirical.cards.card import Card
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing
 from mirical.inference.refits import MORE, SHORT, Fit, Refits
 from mirical.inference.runtime import PACKAGES, configure, random_key
 from mirical.many.running import run_here
 from mirical.many.tasks import Perform, Recipe, Result, Runner, Task, nothing
-from mirical.model.cards import Card
 from mirical.model.design import Design, without_rows
 
 Floats = NDArray[np.float64]

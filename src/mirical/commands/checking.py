@@ -62,10 +62,10 @@ def rivals(options: argparse.Namespace) -> int:
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
     from mirical.calibration.store import run_folder
+    from mirical.cards.card import load_card
     from mirical.commands.printing import print_models
     from mirical.commands.progress import FitWatch
     from mirical.inference.gaussian import require_few_rows
-    from mirical.model.cards import load_card
     from mirical.reporting.stored_inputs import open_run
     from mirical.rivals.comparison import UNTIL, compare_models, fit_rivals, forecast_dates
     from mirical.rivals.fits import LADDER, TIME_LAWS, RivalPlan

@@ -18,7 +18,7 @@ from stdatamodels.jwst import datamodels
 
 from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
-from mirical.model.pipeline_throughput import FUNCTIONS, Tables, relative_throughput
+from mirical.laws.pipeline_throughput import FUNCTIONS, Tables, relative_throughput
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import Columns, read_fits, save_model
 from mirical.text import ascii_text
@@ -45,7 +45,7 @@ class PhotomRows:
         uncertainty, which the pipeline does not read; (MJy/sr)/(DN/s/pixel).
     tables : mapping
         Coefficients of the time functions, each (row,), by the names of
-        `mirical.model.pipeline_throughput.FUNCTIONS`.
+        `mirical.laws.pipeline_throughput.FUNCTIONS`.
     """
 
     filters: tuple[str, ...]

@@ -16,8 +16,8 @@ from mirical.calibration.posterior import PosteriorCalibration
 from mirical.exports.covariance_file import history
 from mirical.exports.photom_file import About, PhotomRows
 from mirical.exports.pipeline_law import CHECKED, SPAN, convert, epochs, fit_kind
-from mirical.model.pipeline_throughput import Tables, exact_tables, relative_throughput
-from mirical.model.timelaw import LAWS
+from mirical.laws.pipeline_throughput import Tables, exact_tables, relative_throughput
+from mirical.laws.timelaw import LAWS
 
 Floats = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """Conversion of a posterior's factors to the pipeline's time law, and its error.
 
-The pipeline holds one set of coefficients a row (`mirical.model.pipeline_throughput`). A draw of a
+The pipeline holds one set of coefficients a row (`mirical.laws.pipeline_throughput`). A draw of a
 card fitted in its law is such a set as it stands. A posterior mean is not, whatever
 the law: the mean of exponentials is none. Nor is a draw of the paper's law, which adds
 up factors instead of throughputs. Both are fitted here, epoch by epoch in units of the
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from mirical.conventions import T0_MJD
-from mirical.model.pipeline_throughput import Tables, relative_throughput
-from mirical.model.timelaw import YEAR
+from mirical.laws.pipeline_throughput import Tables, relative_throughput
+from mirical.laws.timelaw import YEAR
 
 Floats = NDArray[np.float64]
 

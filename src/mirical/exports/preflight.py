@@ -22,7 +22,7 @@ from mirical.exports.preflight_file import (
 from mirical.exports.preflight_keywords import KEYWORDS
 from mirical.exports.preflight_rows import ROWS
 from mirical.exports.preflight_times import TIMES, beyond_the_data, jumps
-from mirical.model.pipeline_throughput import FUNCTIONS
+from mirical.laws.pipeline_throughput import FUNCTIONS
 
 SPAN = (59720.0, 62000.0)
 """Epochs a file is to be used at, unless others are given: to the middle of 2028, MJD in days."""

@@ -20,7 +20,7 @@ from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
 from mirical.conventions import REFERENCE_MJD
 from mirical.errors import InputError
 from mirical.exports.pipeline_law import epochs
-from mirical.model.pipeline_throughput import FUNCTIONS, Tables, relative_throughput
+from mirical.laws.pipeline_throughput import FUNCTIONS, Tables, relative_throughput
 from mirical.storage.fits_files import Columns, read_fits
 
 Floats = NDArray[np.float64]

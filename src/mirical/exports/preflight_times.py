@@ -26,7 +26,7 @@ from mirical.exports.preflight_file import (
     Finding,
     PhotomFile,
 )
-from mirical.model.pipeline_throughput import FUNCTIONS
+from mirical.laws.pipeline_throughput import FUNCTIONS
 
 Floats = NDArray[np.float64]
 

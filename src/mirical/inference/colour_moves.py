@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from mirical.model.cards import Card
+from mirical.cards.card import Card
 from mirical.model.collapsed import own_unc
 from mirical.model.design import Data, Design
 from mirical.model.nesting import Blocks, StarGroup

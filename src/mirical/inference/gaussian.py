@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.stats import norm
 
+from mirical.cards.card import Card
 from mirical.errors import InputError
-from mirical.model.cards import Card
+from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.model.design import Design
 from mirical.model.terms import JITTER, colour_correlation, loss_growth, smooth_covariance
-from mirical.model.timelaw import LAWS, log_relative_factor
 
 Floats = NDArray[np.float64]
 Draws = NDArray | Mapping[int, NDArray]

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from mirical.cards.card import Card
 from mirical.inference.gaussian import BAND_SCALES, ROW_SITES, SCALES
 from mirical.inference.schema import Arrays
-from mirical.model.cards import Card
+from mirical.laws.timelaw import LAWS
 from mirical.model.design import Design
-from mirical.model.timelaw import LAWS
 
 Floats = NDArray[np.float64]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from mirical.cards.card import Card, load_card
 from mirical.conventions import EPOCHS
 from mirical.errors import InputError, refuse_unknown_keys, shown
 from mirical.inference.runtime import memory
-from mirical.model.cards import Card, load_card
 from mirical.model.design import Design, make_design
 from mirical.storage.shipped import find_file, resolve
 from mirical.storage.toml_files import parse_toml, read_toml_text

@@ -13,10 +13,10 @@ from numpyro.infer import HMC, NUTS, init_to_value
 from numpyro.infer.hmc import HMCState
 from numpyro.infer.util import constrain_fn
 
+from mirical.cards.card import Card
 from mirical.inference.colour_moves import Colours, State
 from mirical.inference.outlier_moves import flip_some
 from mirical.inference.scale_moves import ColourScale, move_repeatability
-from mirical.model.cards import Card
 from mirical.model.collapsed import band_means, collapsed, integrate, row_variance
 from mirical.model.design import Design
 from mirical.model.joint import joint

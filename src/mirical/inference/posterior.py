@@ -12,8 +12,8 @@ import xarray as xr
 
 from mirical.conventions import T0_MJD
 from mirical.inference.schema import DIMS, Arrays
+from mirical.laws.timelaw import LAWS, amplitude, log_relative_factor
 from mirical.model.design import Design
-from mirical.model.timelaw import LAWS, amplitude, log_relative_factor
 from mirical.storage.files import whole_file
 
 _ROW_SITES = ("expected", "sigma")

@@ -24,9 +24,9 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 from numpyro import handlers
 
+from mirical.cards.card import Card
 from mirical.inference.runtime import map_draws, plain_keys
 from mirical.inference.schema import Arrays
-from mirical.model.cards import Card
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Design
 from mirical.model.likelihood import outlier_probability, row_distribution

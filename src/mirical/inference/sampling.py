@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro.infer import Predictive
 
+from mirical.cards.card import Card
 from mirical.inference.kernels import Kernel
 from mirical.inference.runtime import random_key, release_memory
 from mirical.inference.schema import Arrays
-from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.model.joint import joint
 from mirical.model.sampler_units import no_units
@@ -73,10 +73,9 @@ def block_of_draws(kernel: Kernel, state: Any, data: tuple[Any, ...]) -> tuple[A
 
     state, (draws, stats) = jax.lax.scan(step, state, None, length=BLOCK)
     each = kernel.draws_per_step
-    if each > 1:
-        draws = jax.tree.map(lambda v: v.reshape(BLOCK * each, *v.shape[2:]), draws)
-        # A step that diverged counts once, its other statistics are those of all its draws.
-        once = jnp.arange(BLOCK * each) % each == 0
-        stats = {name: jnp.repeat(value, each) for name, value in stats.items()}
-        stats["diverging"] = jnp.logical_and(stats["diverging"], once)
+    draws = jax.tree.map(lambda v: v.reshape(BLOCK * each, *v.shape[2:]), draws)
+    # A step that diverged counts once, its other statistics are those of all its draws.
+    once = jnp.arange(BLOCK * each) % each == 0
+    stats = {name: jnp.repeat(value, each) for name, value in stats.items()}
+    stats["diverging"] = jnp.logical_and(stats["diverging"], once)
     return state, (draws, stats)

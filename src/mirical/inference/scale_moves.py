@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 from numpyro.infer.util import constrain_fn, potential_energy
 
-from mirical.model.cards import Card
+from mirical.cards.card import Card
 from mirical.model.design import Design
 from mirical.model.likelihood import row_distribution
 from mirical.model.terms import Given, Scatter, draw, row_scatter

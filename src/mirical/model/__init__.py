@@ -1,1 +1,1 @@
-"""The generative model: cards, design, terms and their joint density."""
+"""The generative model: design, terms and their joint density."""

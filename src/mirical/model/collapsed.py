@@ -40,7 +40,7 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 from numpyro import handlers
 
-from mirical.model.cards import Card
+from mirical.cards.card import Card
 from mirical.model.design import Data, Design
 from mirical.model.nesting import Blocks, StarGroup
 from mirical.model.offsets import Scales

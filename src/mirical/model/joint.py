@@ -7,7 +7,7 @@ import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
-from mirical.model.cards import Card
+from mirical.cards.card import Card
 from mirical.model.design import Design
 from mirical.model.likelihood import row_distribution
 from mirical.model.offsets import Offsets, Scales

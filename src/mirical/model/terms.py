@@ -20,12 +20,12 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpyro.infer.reparam import TransformReparam
 
-from mirical.model.cards import Card
+from mirical.cards.card import Card
+from mirical.cards.priors import Gamma
+from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.model.design import Data, Design
 from mirical.model.offsets import Scales
-from mirical.model.priors import Gamma
 from mirical.model.sampler_units import fitted_rows
-from mirical.model.timelaw import LAWS, log_relative_factor
 
 JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
 _LOSS_PIVOT = np.log(15.0)  # ln(micron) at which the card states the size of the loss

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mirical.cards.card import Card
 from mirical.chains.convergence import (
     BFMI_LIMIT,
     MEAN_NOISE_LIMIT,
@@ -14,7 +15,6 @@ from mirical.chains.convergence import (
 )
 from mirical.chains.verdict import Verdict
 from mirical.inference.jobs import Job
-from mirical.model.cards import Card
 from mirical.number_text import Sheet, count, number, text
 
 PASSES, FAILS = "passes", "FAILS"

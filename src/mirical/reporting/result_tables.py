@@ -10,7 +10,7 @@ from astropy.table import QTable
 from mirical.bands import BANDS
 from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import FACTOR_TEXT
-from mirical.model.timelaw import ADDITIVE, LAWS
+from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.number_text import (
     DATA,
     NOTHING,

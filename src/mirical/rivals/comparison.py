@@ -10,12 +10,12 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from mirical.cards.card import Card
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.inference.jobs import Inputs
+from mirical.laws.timelaw import LAWS
 from mirical.many.running import run_here
 from mirical.many.tasks import Result, Runner
-from mirical.model.cards import Card
-from mirical.model.timelaw import LAWS
 from mirical.reporting.page_folder import AboutRun
 from mirical.rivals.fits import (
     TIME_LAWS,

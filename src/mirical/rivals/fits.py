@@ -17,6 +17,7 @@ import numpy as np
 from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
+from mirical.cards.card import Card
 from mirical.conventions import T0_MJD
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing
@@ -24,7 +25,6 @@ from mirical.inference.leave_one_out import later_rows_at_draw, left_out_at_draw
 from mirical.inference.refits import MORE, RHAT_LIMIT, SHORT, Fit, Refits
 from mirical.inference.runtime import PACKAGES, configure, random_key
 from mirical.many.tasks import Perform, Recipe, Result, Task
-from mirical.model.cards import Card
 from mirical.model.design import Design, without_rows
 from mirical.randomness import generator
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
-from mirical.model.timelaw import ADDITIVE
+from mirical.laws.timelaw import ADDITIVE
 from mirical.randomness import generator
 from mirical.simulation.errors_and_faults import Errors
 from mirical.simulation.scene_images import Target, mosaic

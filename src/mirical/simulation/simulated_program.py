@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mirical.bands import BANDS
 from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError, did_you_mean
-from mirical.model.timelaw import ADDITIVE, LAWS
+from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.randomness import generator
 from mirical.simulation.errors_and_faults import Errors, Faults, draw_disturbances
 from mirical.simulation.exposures import Exposures, plan_exposures
@@ -89,7 +89,7 @@ def simulate_program(
     errors : Errors, optional
         Sizes of what it does know.
     law : str
-        True time law, one of `mirical.model.timelaw.LAWS`; the paper's by default.
+        True time law, one of `mirical.laws.timelaw.LAWS`; the paper's by default.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS, subarray_term
 from mirical.conventions import FACTOR, T0_MJD
-from mirical.model.timelaw import ADDITIVE, log_relative_factor
+from mirical.laws.timelaw import ADDITIVE, log_relative_factor
 from mirical.randomness import generator
 from mirical.storage.shipped import data_file
 
@@ -49,7 +49,7 @@ class Coefficients:
     D_band : (band, subarray) array
         The same with the departure of each band.
     law : str
-        Time law, one of `mirical.model.timelaw.LAWS`; B is C(t0) - A in any of them.
+        Time law, one of `mirical.laws.timelaw.LAWS`; B is C(t0) - A in any of them.
     of_law : dict of {str : array}
         Its parameters beside loss and tau.
     """

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from mirical.cards.card import Card
 from mirical.checking.infrared_excess import excess_densities, half_df_of, probability
 from mirical.checking.predictive_pvalues import CheckOutcome, check_outcomes, findings
 from mirical.checking.score_directions import Parameters, families
@@ -17,7 +18,6 @@ from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing
 from mirical.inference.jobs import Sampler
 from mirical.inference.refits import Fit, Refits
-from mirical.model.cards import Card
 from mirical.model.design import Design
 from mirical.randomness import generator
 

@@ -17,13 +17,13 @@ from scipy.optimize import minimize
 
 from mirical.bands import BANDS
 from mirical.inference.schema import Arrays
+from mirical.laws.timelaw import ADDITIVE, amplitude, log_relative_factor
 from mirical.model.collapsed import integrate
 from mirical.model.design import Design
 from mirical.model.nesting import make_blocks
 from mirical.model.offsets import Scales
 from mirical.model.redraw import redraw
 from mirical.model.terms import smooth_covariance
-from mirical.model.timelaw import ADDITIVE, amplitude, log_relative_factor
 from mirical.randomness import generator
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Errors, Faults
 from mirical.simulation.truth import (

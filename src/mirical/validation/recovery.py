@@ -16,6 +16,7 @@ from mirical.bands import BANDS
 from mirical.calibration.calibration import Calibration
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.staged import fit_staged
+from mirical.cards.card import load_card
 from mirical.chains.sampling import sample
 from mirical.chains.verdict import Verdict, judge
 from mirical.conventions import REFERENCE_MJD
@@ -23,7 +24,6 @@ from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_jo
 from mirical.inference.posterior import named, reported
 from mirical.inference.posterior_predictive import check_rows
 from mirical.inference.schema import DIMS, Arrays
-from mirical.model.cards import load_card
 from mirical.model.design import Design
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Errors, Faults
 from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program

@@ -12,17 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
 
+from mirical.cards.card import Card, priors_of
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.inference.jobs import Sampler
 from mirical.inference.refits import Refits, Values
 from mirical.inference.runtime import random_key
 from mirical.inference.sampling import without_leverage
+from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.many.tasks import Perform
-from mirical.model.cards import Card, priors_of
 from mirical.model.design import Design, with_rows
 from mirical.model.joint import joint
 from mirical.model.likelihood import row_distribution
-from mirical.model.timelaw import LAWS, log_relative_factor
 from mirical.validation.ranks import rank_of
 
 MOST_KEPT = 99

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mirical.bands import SUBARRAYS
+from mirical.cards.card import TERMS, load_card, parse_card
 from mirical.errors import InputError
 from mirical.inference.jobs import load_job, resolve_job
 from mirical.inference.sampling import PRIOR_DRAWS, sample_prior
-from mirical.model.cards import TERMS, load_card, parse_card
 from samples import card_text
 
 

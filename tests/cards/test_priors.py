@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import pytest
 
+from mirical.cards.priors import FAMILIES, Prior, read_prior
 from mirical.errors import InputError
-from mirical.model.priors import FAMILIES, Prior, read_prior
 
 # Per family: parameters, the words, the median.
 STATED: dict[str, tuple[dict[str, float], str, float]] = {

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirical.conventions import T0_MJD
-from mirical.model.timelaw import LATE, YEAR
+from mirical.laws.timelaw import LATE, YEAR
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def exact_tables(law: str, of: Mapping[str, Floats]) -> tuple[Floats, Tables] | 
     Parameters
     ----------
     law : str
-        One of `mirical.model.timelaw.LAWS`.
+        One of `mirical.laws.timelaw.LAWS`.
     of : mapping of {str : (..., band) array}
         A and the law's parameters.
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jwst.photom import time_dependence
 
-from mirical.model.pipeline_throughput import exact_tables, relative_throughput
-from mirical.model.timelaw import log_relative_factor
+from mirical.laws.pipeline_throughput import exact_tables, relative_throughput
+from mirical.laws.timelaw import log_relative_factor
 
 X = np.array([0.0, 3.5, 120.0, 365.0, 900.0, 2280.0])
 T0 = np.full(2, 59720.0)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mirical.model.timelaw import ADDITIVE, LATE, LAWS, amplitude, log_relative_factor
+from mirical.laws.timelaw import ADDITIVE, LATE, LAWS, amplitude, log_relative_factor
 
 A, B, TAU = 0.9064, -0.2011, 235.4  # F2550W of Table 8
 LOSS = float(np.log(A / (A + B)))

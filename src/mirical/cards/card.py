@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mirical.cards.card_files import read_card_files, with_base
+from mirical.cards.priors import Prior, read_prior, text_of
+from mirical.cards.published_values import CENTRES, Centre, read_centre
 from mirical.errors import InputError, did_you_mean, refuse_unknown_keys, shown
-from mirical.model.card_files import read_card_files, with_base
-from mirical.model.priors import Prior, read_prior, text_of
-from mirical.model.published_values import CENTRES, Centre, read_centre
-from mirical.model.timelaw import ADDITIVE, LAWS
+from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.storage.shipped import resolve
 from mirical.storage.toml_files import parse_toml
 
@@ -88,7 +88,7 @@ class Card:
     meanings : dict of {str : str}
         What each term stands for, in the card's words.
     law : str
-        Time law of the response loss, one of `mirical.model.timelaw.LAWS`.
+        Time law of the response loss, one of `mirical.laws.timelaw.LAWS`.
     texts : dict of {str : str}
         The card's file as written and those it is based on, by name.
     """

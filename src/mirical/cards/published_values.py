@@ -8,9 +8,9 @@ import numpy as np
 from astropy.table import QTable
 from jaxtyping import Float
 
+from mirical.cards.priors import read_wording, text_of
 from mirical.conventions import FACTOR
 from mirical.errors import InputError, refuse_unknown_keys, shown
-from mirical.model.priors import read_wording, text_of
 from mirical.storage.shipped import data_file
 
 CENTRES: dict[str, tuple[str, ...]] = {
