@@ -27,7 +27,12 @@ def test_the_shipped_card_uses_every_term_and_says_what_it_means():
 
 def test_the_pooled_card_lets_nothing_differ_between_bands_but_factor_loss_and_scatter():
     card = load_card("pooled", "test")
-    assert set(TERMS) - set(card.terms) == {"star_band_offset", "visit_offset"}
+    assert set(TERMS) - set(card.terms) == {
+        "flux_scale",
+        "type_band_offset",
+        "star_band_offset",
+        "visit_offset",
+    }
     vanished = {n for n, prior in card.priors.items() if prior.is_fixed and prior.value == 0}
     assert vanished == {"tau_spread", "subarray_band_scale", "type_scale"}
     assert card.fixed("tau_median") == 200.0 and card.centres == {}

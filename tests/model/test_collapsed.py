@@ -40,6 +40,7 @@ def scales(design) -> Scales:
         subarray_band=jnp.asarray(0.01),
         type=jnp.asarray(0.01),
         star=jnp.asarray(0.02),
+        type_band=0.015 * jnp.linalg.cholesky(jnp.asarray(correlation(design))),
         colour=jnp.linspace(0.003, 0.02, n_stars),
         visit=jnp.asarray(0.003),
         subarray_mean=np.array([0.0, 0.005, -0.02, 0.01, -0.03]),
@@ -77,6 +78,8 @@ def dense(design, known: Given) -> tuple[np.ndarray, np.ndarray]:
     cell = design.band * 5 + design.subarray
     departure = np.eye(n_bands * 5)[cell] * float(s.subarray_band) * (design.subarray > 0)[:, None]
     kind = np.eye(3)[design.star_type[design.star]] * float(s.type)
+    of_type = np.zeros((len(rows), 3, n_bands))
+    of_type[rows, design.star_type[design.star]] = np.asarray(s.type_band)[design.band]
     gray = np.eye(n_stars)[design.star] * float(s.star)
     colour = np.zeros((len(rows), n_stars, n_bands))
     colour[rows, design.star] = (
@@ -85,7 +88,7 @@ def dense(design, known: Given) -> tuple[np.ndarray, np.ndarray]:
     flux = np.zeros((len(rows), n_stars, n_bands))
     flux[rows, design.star, design.band] = design.flux_unc[design.star, design.band]
     visit = np.eye(len(design.visits))[design.visit] * float(s.visit)
-    flat = [a.reshape(len(rows), -1) for a in (colour, flux)]
+    flat = [a.reshape(len(rows), -1) for a in (of_type, colour, flux)]
     basis = np.hstack([factor, subarray, departure, kind, gray, *flat, visit])
     return basis, np.asarray(s.factor_mean)[design.band] - s.subarray_mean[design.subarray]
 
@@ -134,6 +137,7 @@ def test_redrawn_offsets_have_the_moments_of_the_textbook_posterior(name):
             (offsets.subarray - known.scales.subarray_mean)[:, 1:] / known.scales.subarray,
             offsets.type / known.scales.type,
             offsets.star / known.scales.star,
+            np.asarray(offsets.type_band).reshape(DRAWS, -1) / 0.015,
             offsets.visit / known.scales.visit,
         ],
         axis=1,
@@ -143,8 +147,18 @@ def test_redrawn_offsets_have_the_moments_of_the_textbook_posterior(name):
         n_bands * 6 + 4 : n_bands * 6 + 7 + len(design.stars),
         -len(design.visits) : 0,
     ]
-    expected = np.concatenate([basis @ centre + mean, centre[pick]])
-    variance = np.concatenate([np.diag(basis @ spread @ basis.T), np.diag(spread)[pick]])
+    root = np.asarray(known.scales.type_band) / 0.015
+    first = n_bands * 6 + 7 + len(design.stars)
+    units = np.zeros((3, n_bands, basis.shape[1]))
+    for kind in range(3):
+        units[kind, :, first + kind * n_bands : first + (kind + 1) * n_bands] = root
+    picked = np.concatenate([np.eye(basis.shape[1])[pick], units.reshape(-1, basis.shape[1])])
+    n_visits = len(design.visits)
+    order = np.r_[: len(pick) - n_visits, len(pick) : len(picked), len(pick) - n_visits : len(pick)]
+    picked = picked[order]
+    expected = np.concatenate([basis @ centre + mean, picked @ centre])
+    of_picked = np.einsum("ij,jk,ik->i", picked, spread, picked)
+    variance = np.concatenate([np.diag(basis @ spread @ basis.T), of_picked])
     z_mean = (drawn.mean(axis=0) - expected) / np.sqrt(variance / DRAWS)
     z_variance = (drawn.var(axis=0) / variance - 1) / np.sqrt(2 / DRAWS)
     assert np.max(np.abs(z_mean)) < 4.5
@@ -167,7 +181,7 @@ def test_redrawn_colours_have_the_posterior_s_moments_in_bands_a_star_was_not_se
     basis, mean = dense(design, known)
     factor = cho_factor(basis @ basis.T + np.diag(known.sigma**2))
     n_bands, n_stars = len(design.bands), len(design.stars)
-    first = n_bands + 4 + 5 * n_bands + 3 + n_stars  # columns before the colours'
+    first = n_bands + 4 + 5 * n_bands + 3 + n_stars + 3 * n_bands  # columns before the colours'
     root = np.asarray(known.scales.colour)[:, None, None] * np.linalg.cholesky(correlation(design))
     effect = np.zeros((n_stars, n_bands, basis.shape[1]))
     for star in range(n_stars):
@@ -269,7 +283,8 @@ def differences(design, card: Card, n_points: int) -> tuple[np.ndarray, np.ndarr
 
 
 LINEAR = (
-    "level subarray_unit subarray_band_unit type_unit star_unit star_band_unit flux_unit visit_unit"
+    "level subarray_unit subarray_band_unit type_unit type_band_unit star_unit star_band_unit "
+    "flux_unit visit_unit"
 ).split()
 
 

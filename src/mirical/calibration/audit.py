@@ -165,7 +165,7 @@ def _shared(
     return (
         np.diag(sigma[here] ** 2)
         + of_star * (star[:, None] == star)
-        + variance("type_scale") * (kind[:, None] == kind)
+        + (variance("type_scale") + variance("type_band_scale")) * (kind[:, None] == kind)
         + variance("visit_scale") * (visit[:, None] == visit)
     )
 

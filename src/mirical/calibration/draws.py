@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.errors import InputError, reading
-from mirical.inference.schema import DIMS, LEAST_DRAWS, NEEDED, POSITIVE, SAMPLE
+from mirical.inference.schema import DIMS, FLUX_SCALE, LEAST_DRAWS, NEEDED, POSITIVE, SAMPLE
 from mirical.laws.timelaw import ADDITIVE, LAWS
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _faults(draws: Draws) -> Iterator[str]:
         if name in drawn and not np.all(drawn[name].values > 0):
             yield f"its posterior has draws of {name!r} that are not positive"
     for name, variable in drawn.items():
-        if name.endswith("_scale") and np.any(variable.values < 0):
+        if name.endswith("_scale") and name != FLUX_SCALE and np.any(variable.values < 0):
             yield f"its posterior has draws of {name!r} that are negative"
     yield from _row_faults(draws.groups[ROWS], sizes)
 

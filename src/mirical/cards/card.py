@@ -28,7 +28,9 @@ TERMS: dict[str, tuple[str, ...]] = {
         "tau_spread",
     ),
     "subarray": ("subarray_scale", "subarray_band_scale"),
+    "flux_scale": ("flux_scale_unc",),
     "star_offset": ("star_scale", "type_scale"),
+    "type_band_offset": ("type_band_scale", "type_band_length"),
     "star_band_offset": ("colour_scale", "colour_tail", "colour_length", "colour_roughness"),
     "visit_offset": ("visit_scale",),
     "repeatability": ("repeatability_median", "repeatability_spread", "repeatability_limit"),
@@ -40,8 +42,10 @@ _ALWAYS = ("factor", "repeatability")
 _POSITIVE = ("log-normal", "half-normal", "beta", "fixed")
 _MAY_BE: dict[str, tuple[str, ...]] = {
     "A": ("log-normal",),  # the terms take its median and spread
+    "flux_scale_unc": ("fixed",),
     "loss_slope": ("fixed",),
     "loss_length": ("fixed",),
+    "type_band_length": ("fixed",),
     "colour_length": ("fixed",),
     "colour_roughness": ("fixed",),
     "colour_tail": ("fixed",),
@@ -57,8 +61,10 @@ MAY_VANISH = (
     "tau_spread",
     "subarray_scale",
     "subarray_band_scale",
+    "flux_scale_unc",
     "star_scale",
     "type_scale",
+    "type_band_scale",
     "visit_scale",
 )
 """Widths that a card may fix at zero, which takes what they are of out of the model.

@@ -16,6 +16,8 @@ from mirical.chains.running import Course, Progress, RunningChains
 from mirical.chains.stopping import DISAGREE, FIRST, WARMUPS, Ending, growth, neediest, next_length
 from mirical.inference.jobs import Sampler, most_draws
 from mirical.inference.posterior import PRINTED, coordinates, named
+from mirical.inference.runtime import random_key
+from mirical.inference.sampling import flux_scale_draws
 from mirical.inference.schema import DIMS, LEAST_DRAWS, Arrays
 from mirical.model.design import Design
 
@@ -95,6 +97,8 @@ def sample(
     chains.keep()
     taken = chains.taken(length)
     stats = {name: taken.pop(name) for name in STATS}
+    shape = stats["diverging"].shape
+    taken |= flux_scale_draws(card, random_key(sampler.seed, "flux scale"), shape)
     return Chains(taken, stats, ending, found)
 
 

@@ -26,7 +26,13 @@ from mirical.cards.card import Card
 from mirical.errors import InputError
 from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.model.design import Design
-from mirical.model.terms import JITTER, colour_correlation, loss_growth, smooth_covariance
+from mirical.model.terms import (
+    JITTER,
+    colour_correlation,
+    loss_growth,
+    smooth_covariance,
+    type_correlation,
+)
 
 Floats = NDArray[np.float64]
 Draws = NDArray | Mapping[int, NDArray]
@@ -39,6 +45,7 @@ SCALES = {
     "subarray_band_scale": "subarray",
     "type_scale": "star_offset",
     "star_scale": "star_offset",
+    "type_band_scale": "type_band_offset",
     "colour_scale": "star_band_offset",
     "visit_scale": "visit_offset",
     "outlier_fraction": "outliers",
@@ -210,6 +217,10 @@ class Gaussians:
             "visit": _same(visit),
         }
         self._cell = self._alike["band"] & self._alike["subarray"]
+        self._of_types = np.zeros_like(self._cell, dtype=float)
+        if card.has("type_band_offset"):
+            among = np.asarray(type_correlation(design, card))[np.ix_(band, band)]
+            self._of_types = self._alike["type"] * among
         self._correlation = np.asarray(colour_correlation(design, card))
         self._stated = np.asarray(design.flux_unc)[star, band]
         prior = card.priors["A"].parameters
@@ -241,6 +252,7 @@ class Gaussians:
             self._scale("subarray_scale", draw) ** 2 * alike["subarray"]
             + self._scale("subarray_band_scale", draw) ** 2 * self._cell
             + self._scale("type_scale", draw) ** 2 * alike["type"]
+            + self._scale("type_band_scale", draw) ** 2 * self._of_types
             + self._scale("star_scale", draw) ** 2 * alike["star"]
             + self._scale("visit_scale", draw) ** 2 * alike["visit"]
             + np.outer(self._stated, self._stated) * (alike["star"] & alike["band"])

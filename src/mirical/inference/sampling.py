@@ -16,7 +16,7 @@ from numpyro.infer import Predictive
 from mirical.cards.card import Card
 from mirical.inference.kernels import Kernel
 from mirical.inference.runtime import random_key, release_memory
-from mirical.inference.schema import Arrays
+from mirical.inference.schema import FLUX_SCALE, Arrays
 from mirical.model.design import Design
 from mirical.model.joint import joint
 from mirical.model.sampler_units import no_units
@@ -44,7 +44,19 @@ def sample_prior(design: Design, card: Card, seed: int) -> Arrays:
     drawn = draws(random_key(seed, "prior"), without_leverage(design))
     prior = {k: np.asarray(v) for k, v in drawn.items()}
     release_memory()
-    return prior
+    return prior | flux_scale_draws(card, random_key(seed, "scale of the prior"), (PRIOR_DRAWS,))
+
+
+def flux_scale_draws(card: Card, key: jax.Array, shape: tuple[int, ...]) -> Arrays:
+    """Return draws of ``flux_scale`` of a shape, of nothing if the card has no such term.
+
+    An error that all stars and bands have in common is the same as a change of all factors, which
+    are flat over decades: the rows leave its prior as it is, and independent of everything else.
+    """
+    if not card.has("flux_scale"):
+        return {}
+    drawn = card.fixed("flux_scale_unc") * jax.random.normal(key, shape)
+    return {FLUX_SCALE: np.asarray(drawn)}
 
 
 def without_leverage(design: Design) -> Design:

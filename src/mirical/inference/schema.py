@@ -22,6 +22,7 @@ DIMS: dict[str, list[str]] = {
     "star_offset": ["star"],
     "star_band_offset": ["star", "band"],
     "type_offset": ["srctype"],
+    "type_band_offset": ["srctype", "band"],
     "visit_offset": ["visit"],
     "repeatability": ["band"],
 }
@@ -33,6 +34,10 @@ POSITIVE = ("A", "tau", "C_ref", "D", "D_band", "repeatability")
 
 NEEDED = ("A", "B", "tau", "D", "D_band", "repeatability")
 """Variables that every answer of a run rests on, beside those of its time law."""
+
+FLUX_SCALE = "flux_scale"
+"""Variable with the error of the flux scale common to all stars and bands, in ln C: independent of
+all others, which are given an exact flux scale."""
 
 SAMPLE = ("chain", "draw")
 """First dims of every variable of the posterior."""

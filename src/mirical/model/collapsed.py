@@ -23,7 +23,7 @@ The terms nest, so each step is small, and their order is that of the blocks:
 
     visit        one number a visit, rows of one star; P is a number
     star         gray and colour offsets of one star (1 + its own bands numbers)
-    type         one number a type, after the stars' W and h are summed by cell
+    type         a gray and a smooth offset a type, after its stars' W and h are summed by cell
     outermost    ln A of each band, ln D of each subarray and of each cell about it
 
 The cost is linear in rows and in stars. An outlier has variance
@@ -47,6 +47,7 @@ from mirical.model.offsets import Scales
 from mirical.model.outermost import Units, conclude, gather, places, widths
 from mirical.model.quadratic_forms import Absorbed, Form, absorb, transpose
 from mirical.model.terms import Given, given
+from mirical.model.type_offsets import OfTypes, absorb_types
 
 _LOG_2PI = 1.8378770664093453
 
@@ -58,22 +59,6 @@ class OfGroup(NamedTuple):
     linear: Float[Array, "member turn slot"]
     visit_gain: Float[Array, "member turn"]
     star: Absorbed
-
-
-class OfTypes(NamedTuple):
-    """The distribution of the types' offsets given the cells' effects, one number each.
-
-    Attributes
-    ----------
-    variance, pull : (srctype,) array
-        Variance, and the pull of the rows where the effects are zero.
-    weight : (srctype, cell) array
-        What each cell's effect takes off that pull.
-    """
-
-    variance: Float[Array, " srctype"]
-    linear: Float[Array, " srctype"]
-    weight: Float[Array, "srctype cell"]
 
 
 class Integrated(NamedTuple):
@@ -139,18 +124,18 @@ def integrate(
     evidence = -jnp.sum(weight * y**2 + jnp.log(variance) + _LOG_2PI)
 
     n_cells = len(blocks.cell_band)
-    cells = Form(jnp.zeros((n_cells, n_cells)), jnp.zeros(n_cells))
-    types = Form(jnp.zeros((len(design.types), n_cells)), jnp.zeros(len(design.types)))
+    n_types = len(design.types)
+    types = Form(jnp.zeros((n_types, n_cells, n_cells)), jnp.zeros((n_types, n_cells)))
     groups = []
     weights, linear_terms = blocks.by_group(weight), blocks.by_group(weight * y)
     for group, of_weight, of_linear in zip(blocks.groups, weights, linear_terms, strict=True):
         gain, form, by_visits = _absorb_visits(of_weight, of_linear, scales)
         basis = star_basis(design, group, scales)
         form, by_stars, star = absorb(form, basis, jnp.zeros_like(basis[:, 0]))
-        cells, types = _add(cells, types, design, group, form)
+        types = _add(types, design, group, form)
         evidence += by_visits + by_stars
         groups.append(OfGroup(of_weight, of_linear, gain, star))
-    cells, by_types, of_types = _absorb_types(cells, types, scales)
+    cells, by_types, of_types = absorb_types(types, blocks.cell_band, scales)
     mean = _outermost_mean(design, blocks, scales, reference)
     form = gather(cells, places(design, blocks))
     by_outermost, outermost = conclude(form, widths(design, blocks, scales), mean)
@@ -197,35 +182,14 @@ def own_unc(design: Design, group: StarGroup) -> Float[Array, "member own"]:
     return jnp.asarray(design.flux_unc)[group.star[:, None], band]
 
 
-def _add(
-    cells: Form, types: Form, design: Design, group: StarGroup, form: Form
-) -> tuple[Form, Form]:
-    """Add the stars' forms to that of the cells, and their margins to those of their types."""
+def _add(types: Form, design: Design, group: StarGroup, form: Form) -> Form:
+    """Add the stars' forms to those of their types' cells."""
     place = group.slot_cell
     kind = jnp.asarray(design.star_type)[group.star]
-    margin = form.weight.sum(-1)
-    return (
-        Form(
-            cells.weight.at[place[:, :, None], place[:, None, :]].add(form.weight),
-            cells.linear.at[place].add(form.linear),
-        ),
-        Form(
-            types.weight.at[kind[:, None], place].add(margin),
-            types.linear.at[kind].add(form.linear.sum(-1)),
-        ),
+    return Form(
+        types.weight.at[kind[:, None, None], place[:, :, None], place[:, None, :]].add(form.weight),
+        types.linear.at[kind[:, None], place].add(form.linear),
     )
-
-
-def _absorb_types(
-    cells: Form, types: Form, scales: Scales
-) -> tuple[Form, Float[Array, ""], OfTypes]:
-    """Integrate out one number a type; the types' forms hold the margins of their stars'."""
-    precision = 1 + scales.type**2 * types.weight.sum(-1)
-    variance = scales.type**2 / precision
-    shared = variance[:, None] * types.weight
-    left = Form(cells.weight - types.weight.T @ shared, cells.linear - shared.T @ types.linear)
-    evidence = jnp.sum(variance * types.linear**2) - jnp.sum(jnp.log(precision))
-    return left, evidence, OfTypes(variance, types.linear, types.weight)
 
 
 def _outermost_mean(

@@ -17,7 +17,7 @@ from mirical.model.terms import colour_correlation, given, unit_normals
 def joint(design: Design, card: Card, *, observed: bool = True) -> None:
     """Hierarchical model of the rows' log calibration factors.
 
-    z_i = ln C_b(t_i) - ln D_ab + delta_s + eta_sb + nu_v + eps_i,
+    z_i = ln C_b(t_i) - ln D_ab + delta_s + theta_kb + eta_sb + nu_v + eps_i,
     C_b(t) = A_b + B_b exp(-(t - t0) / tau_b)          (paper Eqs. 3 and 4)
 
     Parameters
@@ -56,6 +56,9 @@ def sample_offsets(
     if card.has("star_offset"):
         by_type = scales.type * unit_normals("type_unit", len(design.types))
         star = scales.star * unit_normals("star_unit", n_stars)
+    type_band = jnp.zeros((len(design.types), n_bands))
+    if card.has("type_band_offset"):
+        type_band = unit_normals("type_band_unit", len(design.types), n_bands) @ scales.type_band.T
     star_band, flux = jnp.zeros((n_stars, n_bands)), jnp.zeros((n_stars, n_bands))
     if card.has("star_band_offset"):
         unit = unit_normals("star_band_unit", n_stars, n_bands)
@@ -71,6 +74,7 @@ def sample_offsets(
         subarray=jnp.concatenate([jnp.zeros(1), subarray]),
         subarray_band=jnp.pad(departure, ((0, 0), (1, 0))),
         type=by_type,
+        type_band=type_band,
         star=star,
         star_band=star_band,
         flux=flux,

@@ -1,6 +1,6 @@
 """Offsets: the linear terms of the model, Gaussian given the scales.
 
-    z_i = ln[C_b(t_i)/A_b] + ln A_b - ln D_ab + type + star + star-band + visit + eps_i
+    z_i = ln[C_b(t_i)/A_b] + ln A_b - ln D_ab + type + type-band + star + star-band + visit + eps_i
 
 Everything after the first term enters ln C linearly with a normal prior whose
 width is a scale of the card. The joint model samples these offsets; the
@@ -30,6 +30,9 @@ class Scales(NamedTuple):
         Of ln D common to all bands, and of its departure in one band.
     type, star : float
         Of the gray offsets of a type and of a star about its type.
+    type_band : (band, unit) array
+        Root of the covariance between bands of a type's offsets about its gray one; of no unit
+        where the card has none.
     colour : (star,) array
         Size of each star's colour offsets.
     visit : float
@@ -44,6 +47,7 @@ class Scales(NamedTuple):
     subarray_band: Float[Array, ""]
     type: Float[Array, ""]
     star: Float[Array, ""]
+    type_band: Float[Array, "band unit"]
     colour: Float[Array, " star"]
     visit: Float[Array, ""]
     subarray_mean: Float[Data, " subarray"] = np.zeros(len(SUBARRAYS))
@@ -62,6 +66,8 @@ class Offsets(NamedTuple):
         Departure of ln D in a band; FULL is zero.
     type : (srctype,) array
         Gray offset of the predicted fluxes of a type.
+    type_band : (srctype, band) array
+        Offset of a type in a band about its gray one.
     star : (star,) array
         Gray offset of a star about its type's.
     star_band : (star, band) array
@@ -76,6 +82,7 @@ class Offsets(NamedTuple):
     subarray: Float[Array, " subarray"]
     subarray_band: Float[Array, "band subarray"]
     type: Float[Array, " srctype"]
+    type_band: Float[Array, "srctype band"]
     star: Float[Array, " star"]
     star_band: Float[Array, "star band"]
     flux: Float[Array, "star band"]
@@ -89,6 +96,7 @@ class Offsets(NamedTuple):
             - self.subarray[subarray]
             - self.subarray_band[band, subarray]
             + self.type[design.star_type[star]]
+            + self.type_band[design.star_type[star], band]
             + self.star[star]
             + self.star_band[star, band]
             + self.flux[star, band]
@@ -102,6 +110,7 @@ class Offsets(NamedTuple):
             "D": jnp.exp(self.subarray),
             "D_band": jnp.exp(self.subarray + self.subarray_band),
             "type_offset": self.type,
+            "type_band_offset": self.type_band,
             "star_offset": self.type[design.star_type] + self.star,
             "star_band_offset": self.star_band,
             "visit_offset": self.visit,

@@ -9,7 +9,6 @@ from jaxtyping import Array, Float
 from mirical.model.collapsed import (
     Integrated,
     OfGroup,
-    OfTypes,
     band_means,
     own_unc,
     star_basis,
@@ -39,14 +38,18 @@ def redraw(
         jnp.asarray(blocks.cell_band)[cell], jnp.asarray(blocks.cell_subarray)[cell]
     ].set(-unit[n_bands + others :])
     effect = places(design, blocks).at_cells(unit)
-    by_type = _draw_types(keys[3], integrated.types, effect)
+    type_unit = integrated.types.draw(keys[3], effect)
+    type_band = type_unit[:, 1:] @ scales.type_band.T
+    by_type = scales.type * type_unit[:, 0]
+    in_bands = by_type[:, None] + type_band
 
     colours = jax.random.normal(keys[4], (n_stars, n_bands))
     star, visit = jnp.zeros(n_stars), jnp.zeros(len(design.visits))
     star_band, flux = jnp.zeros((n_stars, n_bands)), jnp.zeros((n_stars, n_bands))
     for number, (group, done) in enumerate(zip(blocks.groups, integrated.groups, strict=True)):
         star_key, visit_key = jax.random.split(jax.random.fold_in(keys[5], number))
-        at_slots = effect[group.slot_cell] + by_type[design.star_type[group.star]][:, None]
+        kind, band = design.star_type[group.star], blocks.cell_band[group.slot_cell]
+        at_slots = effect[group.slot_cell] + in_bands[kind[:, None], band]
         unit = done.star.draw(star_key, at_slots)
         at_slots = at_slots + times(star_basis(design, group, scales), unit)
         n_own = group.own_band.shape[1]
@@ -64,19 +67,12 @@ def redraw(
         subarray=jnp.asarray(scales.subarray_mean) + off_mean,
         subarray_band=departure,
         type=by_type,
+        type_band=type_band,
         star=star,
         star_band=star_band,
         flux=flux,
         visit=visit,
     )
-
-
-def _draw_types(
-    key: jax.Array, types: OfTypes, effect: Float[Array, " cell"]
-) -> Float[Array, " srctype"]:
-    noise = jax.random.normal(key, types.variance.shape)
-    mean = types.variance * (types.linear - types.weight @ effect)
-    return mean + jnp.sqrt(types.variance) * noise
 
 
 def _draw_visits(

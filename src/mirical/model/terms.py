@@ -280,6 +280,7 @@ def offset_scales(design: Design, card: Card) -> Scales:
         subarray_band=subarray_band,
         type=type_scale,
         star=star,
+        type_band=type_band_root(design, card),
         colour=colour_scales(design, card),
         visit=visit,
         subarray_mean=np.log(card.centre("D_centre", design.subarrays, 1.0)),
@@ -288,6 +289,20 @@ def offset_scales(design: Design, card: Card) -> Scales:
 
 def _widths(term: str, names: tuple[str, ...], card: Card) -> list[Float[Array, ""]]:
     return [draw(name, card) if card.has(term) else _NONE for name in names]
+
+
+def type_band_root(design: Design, card: Card) -> Float[Array, "band unit"]:
+    """Return the root of the covariance between bands of a type's offsets about its gray one."""
+    n_bands = len(design.bands)
+    if not card.has("type_band_offset"):
+        return jnp.zeros((n_bands, 0))
+    return draw("type_band_scale", card) * jnp.linalg.cholesky(type_correlation(design, card))
+
+
+def type_correlation(design: Design, card: Card) -> Float[Array, "band band"]:
+    """Return the correlation between bands of a type's offsets about its gray one."""
+    smooth = smooth_covariance(design.log_wavelength, card.fixed("type_band_length"))
+    return smooth + JITTER * jnp.eye(len(design.bands))
 
 
 def colour_scales(design: Design, card: Card) -> Float[Array, " star"]:

@@ -25,6 +25,10 @@ DUST_TEMPERATURE = 128.0
 Rayleigh-Jeans tail, so the excess goes as lambda^-1 / (exp(hc / lambda k T) - 1))."""
 
 
+TYPE_LENGTH = 0.7
+"""Correlation length in ln(micron) of what a type of star shares about its gray error."""
+
+
 @dataclass(frozen=True)
 class Errors:
     """Spreads of the errors every program has and the model knows.
@@ -44,6 +48,11 @@ class Errors:
         Multiple of each band's true repeatability; 1 scatters the rows by it, 0 not at all.
     photometry : float
         Multiple of each row's ``ifluxunc``, likewise.
+    type_band : float
+        Error common to a type of star about its gray one, smooth in wavelength, fraction
+        (Bohlin et al. 2022: one to three percent).
+    flux_scale : float
+        Error common to all stars and bands, fraction (Rieke et al. 2023: 0.6 %).
     """
 
     star_offset: float = 0.02
@@ -52,6 +61,8 @@ class Errors:
     visit: float = 0.0025
     repeatability: float = 1.0
     photometry: float = 1.0
+    type_band: float = 0.0
+    flux_scale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -90,8 +101,12 @@ class Disturbances:
 
     Attributes
     ----------
+    flux_scale : float
+        Common to all rows.
     type_offset : dict of {str : float}
         By star type.
+    type_band_offset : dict of {(str, str) : float}
+        By star type and band.
     star_offset : dict of {str : float}
         By star, that of its type included.
     star_band_offset : dict of {(str, str) : float}
@@ -106,7 +121,9 @@ class Disturbances:
         Missing fraction of the flux of each row; 0 for rows that are no outliers.
     """
 
+    flux_scale: float
     type_offset: dict[str, float]
+    type_band_offset: dict[tuple[str, str], float]
     star_offset: dict[str, float]
     star_band_offset: dict[tuple[str, str], float]
     debris_disk: dict[str, float]
@@ -117,10 +134,13 @@ class Disturbances:
     def shifts(self, rows: QTable) -> Floats:
         """Return the sum of all shifts for each row of the program."""
         star = [self.star_offset[name] for name in rows["name"]]
+        of_types = zip(rows["srctype"], rows["filter"], strict=True)
+        kind = [self.type_band_offset[pair] for pair in of_types]
         pairs = zip(rows["name"], rows["filter"], strict=True)
         colour = [self.star_band_offset[pair] for pair in pairs]
         visit = [self.visit_offset[name] for name in visit_names(rows)]
-        return np.array(star) + np.array(colour) + np.array(visit) - np.log1p(-self.deviant)
+        common = self.flux_scale - np.log1p(-self.deviant)
+        return np.array(star) + np.array(kind) + np.array(colour) + np.array(visit) + common
 
 
 def draw_disturbances(rows: QTable, seed: int, errors: Errors, faults: Faults) -> Disturbances:
@@ -137,6 +157,9 @@ def draw_disturbances(rows: QTable, seed: int, errors: Errors, faults: Faults) -
     """
     types = errors.type_offset * generator(seed, "type offsets").standard_normal(len(STAR_TYPES))
     type_offset = dict(zip(STAR_TYPES, types.tolist(), strict=True))
+    by_type = errors.type_band * smooth_in_wavelength(
+        generator(seed, "type colours"), len(STAR_TYPES), TYPE_LENGTH
+    )
     stars = errors.star_offset * generator(seed, "star offsets").standard_normal(len(STARS))
     star_offset = {
         star.name: type_offset[star.srctype] + float(own)
@@ -145,7 +168,13 @@ def draw_disturbances(rows: QTable, seed: int, errors: Errors, faults: Faults) -
     disk = dict.fromkeys(BANDS, 0.0) | dust_excess(faults.debris_disk)
     visit_offset, off_visit = _visit_offsets(rows, seed, errors.visit, faults.off_visit)
     return Disturbances(
+        flux_scale=errors.flux_scale * float(generator(seed, "flux scale").standard_normal()),
         type_offset=type_offset,
+        type_band_offset={
+            (kind, band): float(by_type[i, j])
+            for i, kind in enumerate(STAR_TYPES)
+            for j, band in enumerate(BANDS)
+        },
         star_offset=star_offset,
         star_band_offset=_star_band_offsets(seed, errors.colour, disk),
         debris_disk=disk,

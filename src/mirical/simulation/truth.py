@@ -166,9 +166,11 @@ def with_departures(coefficients: Coefficients, seed: int, spread: float) -> Coe
     return replace(coefficients, D_band=coefficients.D * np.exp(departures))
 
 
-def smooth_in_wavelength(random: np.random.Generator, n: int) -> Floats:
+def smooth_in_wavelength(
+    random: np.random.Generator, n: int, length: float = SMOOTH_LENGTH
+) -> Floats:
     """Return `n` draws over the bands of unit variance, smooth in ln wavelength: (n, band)."""
-    x = np.log([band.pivot for band in BANDS.values()]) / SMOOTH_LENGTH
+    x = np.log([band.pivot for band in BANDS.values()]) / length
     covariance = np.exp(-0.5 * np.subtract.outer(x, x) ** 2)
     # The jitter keeps the root real for F1140C and F1130W, which share a pivot wavelength.
     root = np.linalg.cholesky(covariance + 1e-6 * np.eye(len(x)))

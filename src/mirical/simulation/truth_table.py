@@ -66,8 +66,13 @@ def _calibration(coefficients: Coefficients) -> Iterator[Record]:
 
 
 def _offsets(rows: QTable, drawn: Disturbances) -> Iterator[Record]:
+    if drawn.flux_scale:
+        yield "flux_scale", "", "", "", drawn.flux_scale, "1"
     for kind, value in drawn.type_offset.items():
         yield "type_offset", "", "", kind, value, "1"
+    for (kind, band), value in drawn.type_band_offset.items():
+        if value:
+            yield "type_band_offset", band, "", kind, value, "1"
     for star in dict.fromkeys(map(str, rows["name"])):
         yield "star_offset", "", "", star, drawn.star_offset[star], "1"
     pairs = zip(map(str, rows["name"]), map(str, rows["filter"]), strict=True)

@@ -25,7 +25,7 @@ from mirical.model.offsets import Scales
 from mirical.model.redraw import redraw
 from mirical.model.terms import smooth_covariance
 from mirical.randomness import generator
-from mirical.simulation.errors_and_faults import DUSTY_STAR, Errors, Faults
+from mirical.simulation.errors_and_faults import DUSTY_STAR, TYPE_LENGTH, Errors, Faults
 from mirical.simulation.truth import (
     SMOOTH_LENGTH,
     TAU_BAND_SPREAD,
@@ -143,8 +143,10 @@ def _true_scales(design: Design, errors: Errors, faults: Faults) -> Scales:
         "star": errors.star_offset,
         "visit": errors.visit,
     }
+    smooth = smooth_covariance(design.log_wavelength, TYPE_LENGTH) + 1e-6 * jnp.eye(n_bands)
     return Scales(
         factor_mean=jnp.zeros(n_bands),
+        type_band=errors.type_band * jnp.linalg.cholesky(smooth),
         factor=jnp.full(n_bands, _FLAT),
         colour=jnp.asarray(colour),
         **{name: jnp.asarray(value) for name, value in told.items()},
