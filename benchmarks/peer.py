@@ -118,6 +118,9 @@ def _offsets(design: Design, card: Card) -> TensorVariable:
     by_type = _draw("type_scale", card) * _unit_normals("type_unit", len(design.types))
     gray = _draw("star_scale", card) * _unit_normals("star_unit", n_stars)
     gray = gray + by_type[design.star_type]
+    alike = _smooth_covariance(design, card.fixed("type_band_length")) + _JITTER * np.eye(n_bands)
+    of_types = _unit_normals("type_band_unit", len(design.types), n_bands)
+    of_types = _draw("type_band_scale", card) * pt.dot(of_types, np.linalg.cholesky(alike).T)
 
     half_df = np.asarray(card.fixed("colour_tail") / 2)
     colour_precision = pm.Gamma(
@@ -128,13 +131,25 @@ def _offsets(design: Design, card: Card) -> TensorVariable:
     smooth = _smooth_covariance(design, card.fixed("colour_length"))
     root = np.linalg.cholesky((1 - share) * smooth + (share + _JITTER) * np.eye(n_bands))
     of_star = colour[:, None] * pt.dot(_unit_normals("star_band_unit", n_stars, n_bands), root.T)
-    of_star = of_star + gray[:, None]
+    of_star = of_star + gray[:, None] + of_types[design.star_type]
     if design.states_flux_unc:
         of_star = of_star + _unit_normals("flux_unit", n_stars, n_bands) * design.flux_unc
 
     visit = _draw("visit_scale", card) * _unit_normals("visit_unit", len(design.visits))
     cell = band * (others + 1) + design.subarray
-    return of_star.ravel()[star * n_bands + band] - of_cell.ravel()[cell] + visit[design.visit]
+    linear = of_star.ravel()[star * n_bands + band] - of_cell.ravel()[cell] + visit[design.visit]
+    return linear + _rate_slope(design, card)
+
+
+def _rate_slope(design: Design, card: Card) -> TensorVariable | float:
+    """Return the effect of each row's count rate where the card has a slope with it."""
+    seen, stated = design.covariates, card.settings["rate_slope"]
+    at = [i for i, b in enumerate(design.bands) if b in stated and b in seen.rated]
+    if not at:
+        return 0.0
+    slope = card.fixed("rate_slope_scale") * _unit_normals("rate_slope_unit", len(at))
+    decades = seen.log_rate - np.log10(card.fixed("rate_pivot"))
+    return pt.dot((design.band[:, None] == at) * decades[:, None], slope)
 
 
 def _scatter(design: Design, card: Card) -> TensorVariable:

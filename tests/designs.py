@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mirical.bands import IMAGING_BANDS, SUBARRAYS
+from mirical.model.covariates import Covariates
 from mirical.model.design import Design
 from mirical.model.sampler_units import Units
 from mirical.stars import STAR_TYPES
@@ -44,4 +45,13 @@ def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) 
         visits=tuple(map(str, range(N_STARS * N_VISITS))),
         rows=tuple(range(1, rows + 1)),
         states_flux_unc=flux_errors,
+        covariates=Covariates(
+            log_rate=random.uniform(2, 4, rows),
+            log_well=random.uniform(3, 5, rows),
+            reduction=random.integers(0, 2, rows).astype(np.int32),
+            rated=IMAGING_BANDS[1:3],
+            welled=IMAGING_BANDS[:N_BANDS],
+            reductions=("1.13", "1.14"),
+            steps=(59900.0, 60200.0),
+        ),
     )

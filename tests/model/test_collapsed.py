@@ -16,6 +16,7 @@ from numpyro.infer.util import log_density
 from scipy.linalg import cho_factor, cho_solve
 
 from designs import crowded_design
+from detector_card import detector_card_text
 from mirical.cards.card import MAY_VANISH, Card, load_card, parse_card
 from mirical.cards.priors import Prior
 from mirical.inference.jobs import load_job, resolve_job
@@ -199,8 +200,13 @@ def test_redrawn_colours_have_the_posterior_s_moments_in_bands_a_star_was_not_se
     assert np.max(np.abs(z_variance)) < 4.5
 
 
+OUTLIERS = load_card("hierarchical", "test").text.split("[term.outliers]")[1]
+OUTLIERS = "[term.outliers]" + OUTLIERS.split("[term.rate_slope]")[0]
+
+
 def without_outliers(name: str) -> Card:
-    return parse_card(load_card(name, "test").text.split("[term.outliers]")[0], "test", "test")
+    text = load_card(name, "test").text
+    return parse_card(text.replace(OUTLIERS, "").split("[term.outliers]")[0], "test", "test")
 
 
 def joint_with_indicators(design, card: Card, outlier) -> None:
@@ -318,8 +324,9 @@ def with_zeros(card: Card) -> Card:
         without_outliers("pooled"),
         without_outliers("update"),
         with_zeros(without_outliers("hierarchical")),
+        parse_card(detector_card_text('["F770W"]').replace(OUTLIERS, ""), "test", "test"),
     ],
-    ids=["pooled", "update", "zeros"],
+    ids=["pooled", "update", "zeros", "detector"],
 )
 def test_collapsed_equals_joint_whatever_the_card(card):
     gaps, errors = differences(crowded_design(60), card, 2)

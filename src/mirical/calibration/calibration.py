@@ -231,6 +231,11 @@ class Calibration(Protocol):
         ...
 
     @property
+    def steps(self) -> tuple[float, ...]:
+        """Dates from which on all factors are shifted, MJD in days."""
+        return ()
+
+    @property
     def scatter(self) -> Scatter:
         """How single observations scatter about the factor."""
         ...

@@ -31,6 +31,7 @@ from mirical.inference.quoted_errors import (
     normal_image,
     scatter_half_width,
 )
+from mirical.laws.steps import step_effect
 from mirical.laws.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.tables.apertures import Aperture
 
@@ -137,6 +138,13 @@ class PosteriorCalibration(Calibration):
         return str(self.run_draws.attrs.get("time_law", ADDITIVE))
 
     @property
+    def steps(self) -> tuple[float, ...]:
+        """Dates from which on all factors are shifted, MJD in days."""
+        if not self.run_draws.has("step"):
+            return ()
+        return tuple(float(date) for date in self.run_draws.labels("step"))
+
+    @property
     def epochs(self) -> dict[str, tuple[float, float]]:
         """First and last epoch of the run's rows by band, MJD in days."""
         elapsed, index = (self.run_draws.values(of, ROWS) for of in ("elapsed", "band_index"))
@@ -182,6 +190,9 @@ class PosteriorCalibration(Calibration):
         """Return what draws the factors of points in the bands of a query, (draw, point)."""
         law, chosen = self.time_law, self.chosen(number, seed)
         drawn = self.parameters(["A", "D_band", *LAWS[law].parameters])
+        steps = self.steps
+        if steps:
+            drawn |= self.parameters(["step"])
         fitted = self.bands
         self._refuse_others(query)
         of = {name: value[chosen] for name, value in drawn.items()}
@@ -191,6 +202,9 @@ class PosteriorCalibration(Calibration):
             band = np.array([fitted.index(b) for b in points.filters])
             term = [subarrays.index(name) for name in points.terms]
             relative = log_relative_factor(law, points.mjd - T0_MJD, of, band)
+            if steps:
+                elapsed = points.mjd - T0_MJD
+                relative = relative + step_effect(elapsed, steps, of["step"], band)
             return of["A"][:, band] * np.exp(relative) / of["D_band"][:, band, term]
 
         return draw

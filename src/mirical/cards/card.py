@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from jaxtyping import Float
 from mirical.cards.card_files import read_card_files, with_base
 from mirical.cards.priors import Prior, read_prior, text_of
 from mirical.cards.published_values import CENTRES, Centre, read_centre
+from mirical.cards.settings import SETTINGS, read_setting
 from mirical.errors import InputError, did_you_mean, refuse_unknown_keys, shown
 from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.storage.shipped import resolve
@@ -35,8 +36,15 @@ TERMS: dict[str, tuple[str, ...]] = {
     "visit_offset": ("visit_scale",),
     "repeatability": ("repeatability_median", "repeatability_spread", "repeatability_limit"),
     "outliers": ("outlier_fraction", "outlier_width"),
+    "step": ("step_scale", "step_band_scale"),
+    "rate_slope": ("rate_slope_scale", "rate_pivot"),
+    "well_slope": ("well_slope_scale", "well_pivot"),
+    "reduction_offset": ("reduction_scale",),
 }
 """Every term a card may use, with the priors it must state."""
+
+BY_CHOICE = ("step", "well_slope", "reduction_offset")
+"""Terms that no shipped card uses: they need a date, a band or a column."""
 
 _ALWAYS = ("factor", "repeatability")
 _POSITIVE = ("log-normal", "half-normal", "beta", "fixed")
@@ -51,6 +59,13 @@ _MAY_BE: dict[str, tuple[str, ...]] = {
     "colour_tail": ("fixed",),
     "repeatability_limit": ("fixed",),
     "slow_share": ("beta", "fixed"),
+    "step_scale": ("fixed",),
+    "step_band_scale": ("fixed",),
+    "rate_slope_scale": ("fixed",),
+    "rate_pivot": ("fixed",),
+    "well_slope_scale": ("fixed",),
+    "well_pivot": ("fixed",),
+    "reduction_scale": ("fixed",),
     "outlier_fraction": ("beta", "fixed"),
 }
 """Families of the priors that are not free; all other quantities are positive."""
@@ -97,6 +112,8 @@ class Card:
         Time law of the response loss, one of `mirical.laws.timelaw.LAWS`.
     texts : dict of {str : str}
         The card's file as written and those it is based on, by name.
+    settings : dict of {str : tuple}
+        By term: dates of steps [MJD, d], bands that a slope is on in.
     """
 
     name: str
@@ -107,6 +124,12 @@ class Card:
     meanings: dict[str, str]
     law: str
     texts: dict[str, str]
+    settings: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """Dates of steps, MJD in days."""
+        return self.settings.get("step", ())
 
     @property
     def text(self) -> str:
@@ -174,7 +197,8 @@ def _read(content: dict[str, Any], name: str, where: str, texts: dict[str, str])
         priors |= _read_priors(term, law, entries, where)
     meanings = {term: text_of(terms[term], "means", f"{where}: term {term!r}", "") for term in used}
     title = text_of(content, "title", where, name)
-    return Card(name, title, priors, centres, used, meanings, law, texts)
+    settings = {term: read_setting(term, terms[term], where) for term in used if term in SETTINGS}
+    return Card(name, title, priors, centres, used, meanings, law, texts, settings)
 
 
 def priors_of(term: str, law: str) -> tuple[str, ...]:
@@ -202,7 +226,8 @@ def _in_use(term: object, where: str) -> bool:
 
 
 def _entries(term: str, law: str, content: dict[str, object], where: str) -> dict[str, object]:
-    keys = ("use", "means", "prior", *(("law",) if term == "response_loss" else ()))
+    own = ("law",) if term == "response_loss" else (SETTINGS[term],) if term in SETTINGS else ()
+    keys = ("use", "means", "prior", *own)
     refuse_unknown_keys(f"{where}: term {term!r}", content, keys)
     entries = content.get("prior", {})
     if not isinstance(entries, dict):

@@ -140,7 +140,12 @@ class RunningChains:
             self._kernel,
             keys[0],
             sampler.warmup,
-            partial(derived, law=card.law, reference_mjd=reference_mjd),
+            partial(
+                derived,
+                law=card.law,
+                reference_mjd=reference_mjd,
+                steps=design.covariates.steps,
+            ),
         )
         self._starts = [start(key, self._kernel.data) for key in keys]
         if not all(np.isfinite(self._kernel.log_density(state)) for state in self._starts):

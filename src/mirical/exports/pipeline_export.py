@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mirical.bands import SUBARRAYS, assumed_term, readouts
 from mirical.calibration.calibration import Calibration, Query, simulated
 from mirical.calibration.posterior import PosteriorCalibration
+from mirical.errors import InputError
 from mirical.exports.covariance_file import history
 from mirical.exports.photom_file import About, PhotomRows
 from mirical.exports.pipeline_law import CHECKED, SPAN, convert, epochs, fit_kind
@@ -63,7 +64,13 @@ def mean_rows(calibration: Calibration) -> Exported:
 
     The time tables of a band are those of its factor in FULL; photmjsr takes up each
     subarray's throughput.
+
+    Raises
+    ------
+    InputError
+        If the factors have a step.
     """
+    _refuse_steps(calibration)
     mjd = epochs()
     found = {
         (band, term): _moments(calibration, band, term, mjd)
@@ -107,8 +114,9 @@ def draw_rows(calibration: Calibration, number: int, seed: int = 0) -> list[Phot
     Raises
     ------
     InputError
-        If the calibration has not so many draws.
+        If the calibration has not so many draws, or its factors have a step.
     """
+    _refuse_steps(calibration)
     index, filters, subarrays = _layout(calibration)
     photmjsr, tables = _draws_in_full(calibration, number, seed)
     mjd = calibration.reference_mjd
@@ -139,6 +147,16 @@ def about(calibration: Calibration, exported: Exported | None = None, draw: str 
         useafter="2022-05-21T00:00:00",
         history=lines,
     )
+
+
+def _refuse_steps(calibration: Calibration) -> None:
+    if calibration.steps:
+        dates = ", ".join(f"{date:.10g}" for date in calibration.steps)
+        raise InputError(
+            f"{calibration.name}: its factors are shifted from MJD {dates} on, and the pipeline's "
+            "tables hold no such step; export a run whose card has no term 'step', fitted to the "
+            "rows of one side."
+        )
 
 
 def pedigree(calibration: Calibration) -> str:

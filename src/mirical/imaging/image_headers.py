@@ -31,6 +31,9 @@ _LAUNCH, _LATEST = 59573, 70000  # MJD: no image of MIRI is from before or after
 _SIMULATED = "SIMULATED"  # begins the program title of simulated files
 
 
+_REDUCTION = "calibration_software_version", "ref_file.crds.context_used"
+
+
 @dataclass(frozen=True)
 class Exposure:
     """What the header says.
@@ -53,6 +56,8 @@ class Exposure:
         Background level the image no longer holds, DN/s/pixel.
     simulated : bool
         Whether the file says of itself that it is simulated.
+    reduction : str
+        Version of the pipeline (CAL_VER) and reference files (CRDS_CTX), empty if not stated.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Exposure:
     factor: float
     subtracted: float
     simulated: bool
+    reduction: str
 
 
 def true_band(keyword: str, subarray: str, mask: str | None, factor: float) -> str:
@@ -187,6 +193,7 @@ def exposure_of(model: Any, band: str | None, factor: float, unit: float) -> Exp
         factor=factor,
         subtracted=(level or 0.0) / unit,
         simulated=stated_text(model, "program.title").startswith(_SIMULATED),
+        reduction=" ".join(filter(None, (stated_text(model, place) for place in _REDUCTION))),
     )
 
 

@@ -157,6 +157,7 @@ def _described(image: Image, settings: Settings) -> dict[str, Any]:
         "subarray": exposure.subarray,
         "time": exposure.mjd,
         "inttime": exposure.integration_time,
+        "reduction": exposure.reduction,
         "simulated": exposure.simulated,
     }
 

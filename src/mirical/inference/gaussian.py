@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
@@ -26,6 +27,7 @@ from mirical.cards.card import Card
 from mirical.errors import InputError
 from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.model.design import Design
+from mirical.model.detector_terms import DETECTOR_TERMS, effect_at_rows
 from mirical.model.terms import (
     JITTER,
     colour_correlation,
@@ -242,7 +244,7 @@ class Gaussians:
         law = {name: self._of(name, draw) for name in LAWS[self.card.law].parameters}
         sigma, alike = self._of("sigma", draw), self._alike
         elapsed = np.asarray(self.design.elapsed)
-        loss_effect = self.law_effect(draw, elapsed, self._band)
+        loss_effect = self.law_effect(draw, elapsed, self._band) + self._detector_effect(draw)
         colour_precision = self._colour_precision(draw, random)
         colour = self._scale("colour_scale", draw) / np.sqrt(colour_precision)
         at_rows = colour[self._star]
@@ -288,6 +290,11 @@ class Gaussians:
         """Return ln[C(t)/A] of a draw at points: days since t0, and bands."""
         law = {name: self._of(name, draw) for name in LAWS[self.card.law].parameters}
         return log_relative_factor(self.card.law, elapsed, law, band)
+
+    def _detector_effect(self, draw: int) -> Floats:
+        """Return the effect of the detector terms on ln C of the rows."""
+        values = {n: jnp.asarray(self._of(n, draw)) for n in DETECTOR_TERMS if self.card.has(n)}
+        return np.asarray(effect_at_rows(self.design, self.card, values))
 
     def _private_law(
         self, law: dict[str, Floats], draw: int, random: np.random.Generator

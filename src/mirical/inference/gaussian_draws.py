@@ -16,6 +16,7 @@ from mirical.inference.gaussian import BAND_SCALES, ROW_SITES, SCALES
 from mirical.inference.schema import Arrays
 from mirical.laws.timelaw import LAWS
 from mirical.model.design import Design
+from mirical.model.detector_terms import DETECTOR_TERMS
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +29,8 @@ def needed(card: Card) -> tuple[str, ...]:
     # What a card fixes has no R-hat.
     scalars.sort(key=lambda name: card.priors[name].is_fixed)
     of_bands = [name for name, term in BAND_SCALES.items() if card.has(term)]
-    return (*scalars, *of_bands, *LAWS[card.law].of_band, *ROW_SITES)
+    detector = [name for name in DETECTOR_TERMS if card.has(name)]
+    return (*scalars, *of_bands, *LAWS[card.law].of_band, *detector, *ROW_SITES)
 
 
 def row_sites(sites: Mapping[str, NDArray[Any]], card: Card) -> Arrays:
@@ -52,7 +54,14 @@ class Packing:
         in_bands = dict.fromkeys(LAWS[card.law].of_band, (n_bands,))
         of_rows = {"expected": (n_rows,), "sigma": (n_rows,)}
         colours = {"star_band_offset": (n_stars, n_bands)}
-        known: dict[str, tuple[int, ...]] = in_bands | of_rows | colours
+        seen = design.covariates
+        detector = {
+            "step": (len(seen.steps), n_bands),
+            "rate_slope": (n_bands,),
+            "well_slope": (n_bands,),
+            "reduction_offset": (len(seen.reductions), len(design.subarrays)),
+        }
+        known: dict[str, tuple[int, ...]] = in_bands | of_rows | colours | detector
         self._shapes = {name: known.get(name, ()) for name in needed(card)}
         self._shapes["repeatability"] = (n_bands,)
         scalars = [n for n, shape in self._shapes.items() if not shape and n not in BAND_SCALES]

@@ -12,6 +12,7 @@ import xarray as xr
 
 from mirical.conventions import T0_MJD
 from mirical.inference.schema import DIMS, Arrays
+from mirical.laws.steps import step_effect
 from mirical.laws.timelaw import LAWS, amplitude, log_relative_factor
 from mirical.model.design import Design
 from mirical.storage.files import whole_file
@@ -38,7 +39,9 @@ not among them: a star that may be off in colour, or have outliers instead, has 
 parts, and where an end of its interval falls between them, no number of draws makes it stable."""
 
 
-def quantities(sites: Arrays, law: str, reference_mjd: float) -> Arrays:
+def quantities(
+    sites: Arrays, law: str, reference_mjd: float, steps: tuple[float, ...] = ()
+) -> Arrays:
     """Return the named quantities of draws of the model's sites, derived ones included.
 
     Parameters
@@ -49,18 +52,25 @@ def quantities(sites: Arrays, law: str, reference_mjd: float) -> Arrays:
         Time law of the card.
     reference_mjd : float
         Epoch of ``C_ref``, MJD in days.
+    steps : tuple of float
+        Dates of the card's steps, MJD in days.
     """
-    found = derived(sites, law, reference_mjd).items()
+    found = derived(sites, law, reference_mjd, steps).items()
     return named(sites | {name: np.asarray(value) for name, value in found})
 
 
-def derived(sites: Arrays, law: str, reference_mjd: float) -> dict[str, Any]:
+def derived(
+    sites: Arrays, law: str, reference_mjd: float, steps: tuple[float, ...] = ()
+) -> dict[str, Any]:
     """Return ``B`` and ``C_ref``, which are no sites; see `quantities`."""
     asymptote, loss = (jnp.asarray(sites[name]) for name in ("A", "loss"))
     bands = jnp.arange(loss.shape[-1])
     elapsed = jnp.full(len(bands), reference_mjd - T0_MJD)
     of_law = {name: jnp.asarray(sites[name]) for name in LAWS[law].parameters}
     at_reference = log_relative_factor(law, elapsed, of_law, bands)
+    if "step" in sites:
+        step = jnp.asarray(sites["step"])
+        at_reference = at_reference + step_effect(elapsed, steps, step, bands)
     return {"B": amplitude(asymptote, loss), "C_ref": asymptote * jnp.exp(at_reference)}
 
 
@@ -83,6 +93,8 @@ def coordinates(design: Design) -> dict[str, list[str]]:
         "star": list(design.stars),
         "srctype": list(design.types),
         "visit": list(design.visits),
+        "step": [f"{date:.10g}" for date in design.covariates.steps],
+        "reduction": list(design.covariates.reductions),
     }
 
 
@@ -118,9 +130,10 @@ def build_posterior(
         for name in ("elapsed", "log_factor_unc", "band", "subarray", "star", "visit")
     }
     law, mjd = attrs["time_law"], attrs["reference_mjd"]
+    found = quantities(prior, law, mjd, design.covariates.steps)
     groups = {
         "posterior": named(sites) | rows,
-        "prior": {name: value[None] for name, value in quantities(prior, law, mjd).items()},
+        "prior": {name: value[None] for name, value in found.items()},
         **checks,
         "sample_stats": stats,
         "observed_data": {"log_factor": np.asarray(design.log_factor)},

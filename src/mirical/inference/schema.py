@@ -25,6 +25,10 @@ DIMS: dict[str, list[str]] = {
     "type_band_offset": ["srctype", "band"],
     "visit_offset": ["visit"],
     "repeatability": ["band"],
+    "step": ["step", "band"],
+    "rate_slope": ["band"],
+    "well_slope": ["band"],
+    "reduction_offset": ["reduction", "subarray"],
 }
 """Variables of the posterior with named dims, those of its time law among them; the card's scales
 are scalars beside them."""

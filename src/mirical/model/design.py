@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS, assumed_term
 from mirical.conventions import REFERENCE_MJD, T0_MJD
+from mirical.model.covariates import Covariates, covariates_of
 from mirical.model.sampler_units import LEFT_OUT, Data, Units, measure_units, no_units
 from mirical.stars import STAR_TYPES
 from mirical.tables.calibration_factors import CalibrationFactors
@@ -43,6 +44,8 @@ class Design:
         Row numbers in the photometry table, counted from 1.
     states_flux_unc : bool
         Whether any `flux_unc` is not zero.
+    covariates : Covariates
+        What the detector terms rest on.
     """
 
     log_factor: Float[Data, " row"]
@@ -63,6 +66,7 @@ class Design:
     visits: tuple[str, ...]
     rows: tuple[int, ...]
     states_flux_unc: bool
+    covariates: Covariates
 
     @property
     def reference_mjd(self) -> float:
@@ -100,8 +104,16 @@ def without_rows(design: Design, left_out: NDArray[np.bool_]) -> Design:
     return with_rows(replace(design, log_factor_unc=unc), design.log_factor)
 
 
-def make_design(factors: CalibrationFactors) -> Design:
-    """Return the design of all rows without a flag, in table order."""
+def make_design(factors: CalibrationFactors, steps: tuple[float, ...] = ()) -> Design:
+    """Return the design of all rows without a flag, in table order.
+
+    Parameters
+    ----------
+    factors : CalibrationFactors
+        The rows.
+    steps : tuple of float
+        Dates of the card's steps, MJD in days.
+    """
     observed = factors.observations.table
     used = np.flatnonzero([not flag for flag in observed["flag"]])
     rows = observed[used]
@@ -136,6 +148,7 @@ def make_design(factors: CalibrationFactors) -> Design:
         visits=visits,
         rows=tuple(int(r) for r in rows["row"]),
         states_flux_unc=bool(np.any(flux_unc > 0)),
+        covariates=covariates_of(rows, steps),
     )
     return with_rows(design, log_factor)
 

@@ -11,7 +11,8 @@ from mirical.cards.card import Card
 from mirical.model.design import Design
 from mirical.model.likelihood import row_distribution
 from mirical.model.offsets import Offsets, Scales
-from mirical.model.terms import colour_correlation, given, unit_normals
+from mirical.model.terms import colour_correlation, given
+from mirical.model.unit_normals import unit_normals
 
 
 def joint(design: Design, card: Card, *, observed: bool = True) -> None:

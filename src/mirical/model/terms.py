@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro
-import numpyro.distributions as dist
 from jax.scipy.linalg import solve_triangular
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
@@ -24,8 +23,10 @@ from mirical.cards.card import Card
 from mirical.cards.priors import Gamma
 from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.model.design import Data, Design
+from mirical.model.detector_terms import detector_effect
 from mirical.model.offsets import Scales
 from mirical.model.sampler_units import fitted_rows
+from mirical.model.unit_normals import unit_normals
 
 JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
 _LOSS_PIVOT = np.log(15.0)  # ln(micron) at which the card states the size of the loss
@@ -40,7 +41,7 @@ class Given(NamedTuple):
     Attributes
     ----------
     loss_effect : (row,) array
-        ln[C(t) / A] of each row.
+        ln[C(t) / A] of each row, with the effect of the detector terms.
     scales : Scales
         Prior widths of the offsets.
     sigma : (row,) array
@@ -58,10 +59,11 @@ class Given(NamedTuple):
 
 
 def given(design: Design, card: Card) -> Given:
-    """Sample the response loss, every scale and the rows' scatter."""
+    """Sample the response loss, the detector terms, every scale and the rows' scatter."""
     scales = offset_scales(design, card)
     sigma = repeatability(design, card)
     loss_effect = response_loss(design, card, loss_information(design, scales, sigma))
+    loss_effect = loss_effect + detector_effect(design, card)
     return Given(loss_effect, scales, sigma, *outliers(card))
 
 
@@ -72,11 +74,6 @@ def draw(name: str, card: Card) -> Float[Array, ""]:
         return numpyro.deterministic(name, jnp.asarray(prior.value))
     with numpyro.handlers.reparam(config={name: TransformReparam()} if prior.is_standard else {}):
         return numpyro.sample(name, prior.distribution())
-
-
-def unit_normals(name: str, *shape: int) -> Array:
-    """Sample standard normals of a shape, as one site."""
-    return numpyro.sample(name, dist.Normal(jnp.zeros(shape), 1.0).to_event(len(shape)))
 
 
 class Informed(NamedTuple):

@@ -25,6 +25,7 @@ from mirical.reporting.method_tables import diagnostic_sheet, prior_sheet, prove
 from mirical.reporting.result_tables import (
     Tables,
     coefficient_sheet,
+    detector_sheet,
     factor_sheet,
     star_sheet,
     subarray_sheet,
@@ -131,6 +132,7 @@ def _content(run: Run) -> dict[str, Any]:
         "deviants": outlier_sheet(tables),
         "stars": star_sheet(tables),
         "subarrays": subarray_sheet(tables),
+        "detector": detector_sheet(tables),
         "coverage": coverage_sheet(curves.predictive_coverage(tables["predictive"])),
         "diagnostics": diagnostic_sheet(run.verdict),
         "priors": prior_sheet(card),

@@ -162,6 +162,21 @@ def star_sheet(tables: Tables) -> Sheet:
     )
 
 
+def detector_sheet(tables: Tables) -> Sheet:
+    """Return the detector terms that rows tell something of; no line if there are none."""
+    lines = [
+        (
+            text(str(row["term"])),
+            text(" ".join(filter(None, (str(row["filter"]), str(row["subarray"]))))),
+            text(str(row["of"])),
+            measured(value(row["effect_pct"]), value(row["effect_pct_std"])),
+        )
+        for row in tables.get("detector", ())
+    ]
+    names = ("Term", "Band or subarray", "Date or reduction", "Effect on C (%)")
+    return Sheet("Detector terms", names, tuple(lines))
+
+
 def subarray_sheet(tables: Tables) -> Sheet:
     """Return the throughput of each subarray beside the published one."""
     published = PublishedCalibration().throughput

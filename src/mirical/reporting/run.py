@@ -110,6 +110,9 @@ def run_job(
         "curves": curves.band_curves(calibration, published, design),
         "predictive": curves.predictive_table(calibration, checks, design),
     }
+    detector = run_tables.detector_table(draws)
+    if len(detector):
+        made["detector"] = detector
     verdict = judge(
         posterior, reported(posterior), PRINTED, job.sampler, chains.ending, chains.found
     )

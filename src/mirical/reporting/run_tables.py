@@ -17,7 +17,9 @@ from mirical.calibration.draws import Draws
 from mirical.conventions import FACTOR
 from mirical.inference.posterior_predictive import RowChecks
 from mirical.inference.quoted_errors import MEANING, mean_and_error
+from mirical.inference.schema import DIMS
 from mirical.model.design import Design
+from mirical.model.detector_terms import DETECTOR_TERMS
 from mirical.number_text import words
 from mirical.tables.apertures import Aperture
 from mirical.tables.calibration_factors import CalibrationFactors
@@ -75,6 +77,31 @@ def subarray_table(draws: Draws, design: Design) -> QTable:
     table = QTable({"subarray": list(design.subarrays), "D": mean, "D_std": std})
     table["n_rows"], table["basis"] = rows, subarray_basis(draws)
     table.meta |= _meta(draws, "Throughput of each subarray relative to FULL")
+    return table
+
+
+def detector_table(draws: Draws) -> QTable:
+    """Return what the rows say of each detector term, in percent of C, where it is not fixed.
+
+    Columns term, filter, subarray, of (date of a step in MJD, or reduction), effect_pct and
+    effect_pct_std; a slope is a decade's.
+    """
+    lines = []
+    for term in DETECTOR_TERMS:
+        if not draws.has(term):
+            continue
+        mean, std = mean_and_error(100 * draws.values(term))
+        dims = DIMS[term]
+        for place in zip(*np.nonzero(std > 0), strict=True):
+            at = {dim: draws.labels(dim)[i] for dim, i in zip(dims, place, strict=True)}
+            of = at.get("step", at.get("reduction", ""))
+            found = (mean[place], std[place])
+            lines.append((term, at.get("band", ""), at.get("subarray", ""), of, *found))
+    names = ("term", "filter", "subarray", "of", "effect_pct", "effect_pct_std")
+    table = QTable(rows=lines, names=names) if lines else QTable({name: [] for name in names})
+    for name in names[4:]:
+        table[name] = np.asarray(table[name], dtype=float) * u.percent
+    table.meta |= _meta(draws, f"Detector terms, percent of C (_std: {MEANING})")
     return table
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS
+from mirical.bands import BANDS, SUBARRAYS
 from mirical.dust import dust_over_star
 from mirical.randomness import generator
 from mirical.simulation.truth import smooth_in_wavelength
@@ -27,6 +27,14 @@ Rayleigh-Jeans tail, so the excess goes as lambda^-1 / (exp(hc / lambda k T) - 1
 
 TYPE_LENGTH = 0.7
 """Correlation length in ln(micron) of what a type of star shares about its gray error."""
+
+
+RATE_PIVOT = 300.0
+"""Count rate of the central pixel, DN/s, at which a slope with it is no change."""
+REDUCED_ANEW = 60000.0
+"""MJD before which rows are of an earlier reduction, if reductions differ."""
+REDUCTIONS = "1.13", "1.14"
+"""What they are called."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,15 @@ class Faults:
         Rate of rows 5 to 30 % faint, fraction of rows (one of Table 5's 31 is 28 % faint).
     off_visit : float
         Loss of one visit in all its bands, fraction (a guiding failure that passed).
+    step : float
+        Change of ln C in all bands from `step_mjd` on, fraction (an anneal, a new flat field).
+    step_mjd : float
+        Its date, MJD in days.
+    fnd_rate_slope : float
+        Change of ln C in FND with a decade of the central pixel's count rate, fraction.
+    reduction : float
+        Spread of the offsets in ln C, by subarray, of the rows before `REDUCED_ANEW`: of another
+        version of the pipeline.
     subarray_by_band : float
         Spread of ln D between bands about a subarray's own D, fraction (the
         dedicated sequences of section 3.3 disagree by up to 4 %, most by less than 1 %).
@@ -87,6 +104,10 @@ class Faults:
     deviant_rows: float = 0.01
     off_visit: float = 0.02
     subarray_by_band: float = 0.007
+    step: float = 0.0
+    step_mjd: float = 60100.0
+    fnd_rate_slope: float = 0.0
+    reduction: float = 0.0
 
 
 NO_ERRORS = Errors(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -117,6 +138,8 @@ class Disturbances:
         By visit as ``"STAR VISIT"``, a faulty visit's loss included.
     off_visit : str or None
         The faulty visit.
+    reduction_offset : dict of {str : float}
+        By subarray, of rows of the earlier reduction; empty if there is one alone.
     deviant : (row,) array
         Missing fraction of the flux of each row; 0 for rows that are no outliers.
     """
@@ -129,6 +152,7 @@ class Disturbances:
     debris_disk: dict[str, float]
     visit_offset: dict[str, float]
     off_visit: str | None
+    reduction_offset: dict[str, float]
     deviant: Floats
 
     def shifts(self, rows: QTable) -> Floats:
@@ -139,8 +163,14 @@ class Disturbances:
         pairs = zip(rows["name"], rows["filter"], strict=True)
         colour = [self.star_band_offset[pair] for pair in pairs]
         visit = [self.visit_offset[name] for name in visit_names(rows)]
-        common = self.flux_scale - np.log1p(-self.deviant)
+        common = self.flux_scale - np.log1p(-self.deviant) + self._reductions(rows)
         return np.array(star) + np.array(kind) + np.array(colour) + np.array(visit) + common
+
+    def _reductions(self, rows: QTable) -> Floats:
+        """Return the offset of each row's reduction."""
+        before = rows["time"].to_value("d") < REDUCED_ANEW
+        of = [self.reduction_offset.get(str(a), 0.0) for a in rows["subarray"]]
+        return np.where(before, of, 0.0)
 
 
 def draw_disturbances(rows: QTable, seed: int, errors: Errors, faults: Faults) -> Disturbances:
@@ -180,6 +210,7 @@ def draw_disturbances(rows: QTable, seed: int, errors: Errors, faults: Faults) -
         debris_disk=disk,
         visit_offset=visit_offset,
         off_visit=off_visit,
+        reduction_offset=_reduction_offsets(seed, faults.reduction),
         deviant=_deviant_rows(len(rows), seed, faults.deviant_rows),
     )
 
@@ -227,6 +258,13 @@ def _visit_offsets(
         return offsets, None
     offsets[faulty] -= float(np.log1p(-loss))
     return offsets, faulty
+
+
+def _reduction_offsets(seed: int, spread: float) -> dict[str, float]:
+    if spread == 0:
+        return {}
+    drawn = spread * generator(seed, "reductions").standard_normal(len(SUBARRAYS))
+    return dict(zip(SUBARRAYS, drawn.tolist(), strict=True))
 
 
 def _deviant_rows(n: int, seed: int, rate: float) -> Floats:

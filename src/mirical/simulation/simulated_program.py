@@ -15,7 +15,14 @@ from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError, did_you_mean
 from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.randomness import generator
-from mirical.simulation.errors_and_faults import Errors, Faults, draw_disturbances
+from mirical.simulation.errors_and_faults import (
+    RATE_PIVOT,
+    REDUCED_ANEW,
+    REDUCTIONS,
+    Errors,
+    Faults,
+    draw_disturbances,
+)
 from mirical.simulation.exposures import Exposures, plan_exposures
 from mirical.simulation.observing_program import observing_program
 from mirical.simulation.truth import (
@@ -33,6 +40,8 @@ from mirical.tables.formats import write_ecsv
 from mirical.tables.predicted_fluxes import by_star_band, shipped_fluxes
 
 Floats = NDArray[np.float64]
+
+_ITERATIONS = 5  # of a rate changed by itself, each smaller than the one before by the slope
 
 TRUTHS = ("published", "perturbed")
 
@@ -109,15 +118,19 @@ def simulate_program(
     exposures = plan_exposures(rows, planned, _factors(regular, rows), seed)
     noise = _noise(rows, coefficients, exposures.ifluxunc / planned, seed, errors)
     factor = _factors(coefficients, rows) * np.exp(drawn.shifts(rows) + noise)
+    factor *= np.exp(_detector(rows, faults, _count_rate(fluxes, factor, rows), exposures))
     photometry = _photometry(rows, _count_rate(fluxes, factor, rows), exposures, fluxes)
     known = {"simulated": True, "seed": seed, "truth": truth}
     known |= {} if law == ADDITIVE else {"law": law}
+    if faults.reduction:
+        earlier = rows["time"].to_value("d") < REDUCED_ANEW
+        photometry["reduction"] = np.where(earlier, *REDUCTIONS)
     photometry.meta |= {"title": "SIMULATED photometry of standard stars"} | known
     photometry.meta["origin"] = (
         "mirical simulate: stars, subarrays and bands of Gordon et al. 2025, Tables 1-3 (repaired "
         "rows included); model fluxes of C26202 and SNAP-2 are invented (P330-E scaled)"
     )
-    table = truth_table(rows, coefficients, drawn)
+    table = truth_table(rows, coefficients, drawn, faults)
     table.meta |= {"title": "SIMULATED: true values behind a simulated photometry table"} | known
     table.meta |= {"errors": asdict(errors), "faults": asdict(faults)}
     return SimulatedProgram(photometry, table, coefficients)
@@ -161,6 +174,19 @@ def _count_rate(fluxes: Floats, factors: Floats, rows: QTable) -> Floats:
     corrections = np.array([published_apertures()[band].correction for band in rows["filter"]])
     rate = (fluxes * FLUX) / (factors * corrections * FACTOR * PIXEL_SOLID_ANGLE)
     return rate.to_value("DN pix-1 s-1")
+
+
+def _detector(rows: QTable, faults: Faults, rate: Floats, exposures: Exposures) -> Floats:
+    """Return the effect on ln C of a step, and of a slope with the count rate without it."""
+    effect = np.where(rows["time"].to_value("d") >= faults.step_mjd, faults.step, 0.0)
+    fnd = np.asarray(rows["filter"]) == "FND"
+    slope = np.where(fnd, faults.fnd_rate_slope, 0.0)
+    central = exposures.central_share * rate * np.exp(-effect) + exposures.ibkg
+    # The rate that is seen is itself changed by the slope: s log10(r / pivot) with that rate.
+    for _ in range(_ITERATIONS):
+        by_rate = slope * np.log10(central / RATE_PIVOT)
+        central = exposures.central_share * rate * np.exp(-effect - by_rate) + exposures.ibkg
+    return effect + slope * np.log10(central / RATE_PIVOT)
 
 
 def _noise(

@@ -8,7 +8,7 @@ from astropy.table import QTable, Table
 
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.conventions import FACTOR
-from mirical.simulation.errors_and_faults import DUSTY_STAR, Disturbances
+from mirical.simulation.errors_and_faults import DUSTY_STAR, REDUCTIONS, Disturbances, Faults
 from mirical.simulation.truth import Coefficients
 
 Record = tuple[str, str, str, str, float, str]
@@ -24,7 +24,9 @@ _COLUMNS = {
 }
 
 
-def truth_table(rows: QTable, coefficients: Coefficients, drawn: Disturbances) -> Table:
+def truth_table(
+    rows: QTable, coefficients: Coefficients, drawn: Disturbances, faults: Faults
+) -> Table:
     """Return every true value of a program, one a line.
 
     Parameters
@@ -35,13 +37,15 @@ def truth_table(rows: QTable, coefficients: Coefficients, drawn: Disturbances) -
         The true calibration.
     drawn : Disturbances
         What moved the rows off it.
+    faults : Faults
+        What was wrong on purpose.
 
     Returns
     -------
     Table
         Columns quantity, filter, subarray, name, value, unit.
     """
-    records = [*_calibration(coefficients), *_offsets(rows, drawn), *_faults(rows, drawn)]
+    records = [*_calibration(coefficients), *_offsets(rows, drawn), *_faults(rows, drawn, faults)]
     table = Table(rows=records, names=list(_COLUMNS))
     for column, text in _COLUMNS.items():
         table[column].info.description = text
@@ -82,10 +86,17 @@ def _offsets(rows: QTable, drawn: Disturbances) -> Iterator[Record]:
         yield "visit_offset", "", "", visit, value, "1"
 
 
-def _faults(rows: QTable, drawn: Disturbances) -> Iterator[Record]:
+def _faults(rows: QTable, drawn: Disturbances, faults: Faults) -> Iterator[Record]:
     for band, excess in drawn.debris_disk.items():
         if excess:
             yield "debris_disk", band, "", DUSTY_STAR, excess, "1"
+    for subarray, value in drawn.reduction_offset.items():
+        yield "reduction_offset", "", subarray, REDUCTIONS[0], value, "1"
+    if faults.step:
+        for band in BANDS:
+            yield "step", band, "", f"{faults.step_mjd:.10g}", faults.step, "1"
+    if faults.fnd_rate_slope:
+        yield "rate_slope", "FND", "", "", faults.fnd_rate_slope, "1"
     if drawn.off_visit is not None:
         yield "off_visit", "", "", drawn.off_visit, drawn.visit_offset[drawn.off_visit], "1"
     for number, (row, missing) in enumerate(zip(rows, drawn.deviant, strict=True), start=1):

@@ -44,5 +44,6 @@ COLUMNS: dict[str, Column] = {
     "model_flux": Column("Predicted flux", FLUX),
     "model_flux_unc": Column("Its error", FLUX),
     "visit": Column("Visit of the star"),
+    "reduction": Column("Version of the pipeline and reference files the row was reduced with"),
 }
 """By name, in Table 5's order; background counts in pixrate and pixwelldepth."""

@@ -151,7 +151,8 @@ def _converted(raw: Table, where: str, optional: Sequence[str], notes: list[str]
             table[column] = _number(raw, table, column, where, notes)
         else:
             table[column] = np.full(len(raw), np.nan) * COLUMNS[column].unit
-    table["visit"] = texts(raw["visit"]) if "visit" in raw.colnames else [""] * len(raw)
+    for column in ("visit", "reduction"):
+        table[column] = texts(raw[column]) if column in raw.colnames else [""] * len(raw)
     table["flag"], table["reason"] = stated, _own_reasons(raw)
     return table
 

@@ -20,7 +20,7 @@ def image_of(scene: Scene, at: tuple[float, float]) -> Image:
     """Return the image of a scene with the star at ``(x, y)``, without going through a file."""
     data, photon, read = scene.draw(*at)
     exposure = Exposure(
-        "star", "1", scene.band, scene.subarray, 59800.0, 20.0, np.nan, 0.0, simulated=True
+        "star", "1", scene.band, scene.subarray, 59800.0, 20.0, np.nan, 0.0, True, ""
     )
     saturated = np.zeros(data.shape, dtype=bool)
     return Image(data, np.sqrt(photon + read), saturated, exposure, (at,), 1.0)

@@ -1,0 +1,52 @@
+"""Settings of a card's terms that are no priors: dates of steps, bands that a term is on in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mirical.bands import BANDS
+from mirical.conventions import EPOCHS
+from mirical.errors import InputError, did_you_mean, shown
+
+SETTINGS = {"step": "dates", "rate_slope": "bands", "well_slope": "bands"}
+"""The setting each term needs."""
+
+
+def read_setting(term: str, content: dict[str, object], where: str) -> tuple[Any, ...]:
+    """Return a term's setting: dates in order, or bands.
+
+    Raises
+    ------
+    InputError
+        If it is missing or no list of epochs, or of bands.
+    """
+    key = SETTINGS[term]
+    place = f"{where}: term {term!r}"
+    example = "[60100.0]" if key == "dates" else '["FND"]'
+    values = content.get(key)
+    if not isinstance(values, list) or not values:
+        given = "is missing" if key not in content else f"is {shown(values)}"
+        raise InputError(f"{place}: {key} {given}; expected a list such as {example}.")
+    return _dates(values, place) if key == "dates" else _bands(values, place)
+
+
+def _dates(values: list[object], place: str) -> tuple[float, ...]:
+    for value in values:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not EPOCHS[0] <= float(value) <= EPOCHS[1]:  # type: ignore[arg-type]
+            raise InputError(
+                f"{place}: dates has {shown(value)}; expected epochs of JWST, MJD in days, such as "
+                "60100.0."
+            )
+    dates = tuple(float(value) for value in values)  # type: ignore[arg-type]
+    if sorted(set(dates)) != list(dates):
+        raise InputError(f"{place}: dates are {shown(values)}; expected them in order, once each.")
+    return dates
+
+
+def _bands(values: list[object], place: str) -> tuple[str, ...]:
+    for value in values:
+        if not isinstance(value, str) or value not in BANDS:
+            hint = did_you_mean(value, BANDS) if isinstance(value, str) else "."
+            raise InputError(f"{place}: bands has {shown(value)}, which is no band{hint}")
+    return tuple(map(str, values))

@@ -1,0 +1,93 @@
+"""Detector terms of the model: effects on ln C that are linear in what a row states of itself.
+
+Their widths are fixed by the card: one or two dates, or one band, do not tell how large such
+effects are in general. They are therefore normal with known covariance, and sampled beside the
+response loss: a handful of numbers that the rows determine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+from jaxtyping import Array, Float
+
+from mirical.cards.card import Card
+from mirical.laws.steps import step_effect
+from mirical.model.design import Design
+from mirical.model.unit_normals import unit_normals
+
+Values = Mapping[str, Array]
+
+
+def detector_effect(design: Design, card: Card) -> Float[Array, " row"]:
+    """Sample every detector term of the card and return their effect on ln C of each row."""
+    values = {
+        name: numpyro.deterministic(name, sample(design, card))
+        for name, sample in _SAMPLED.items()
+        if card.has(name)
+    }
+    return effect_at_rows(design, card, values)
+
+
+def effect_at_rows(design: Design, card: Card, values: Values) -> Float[Array, " row"]:
+    """Return the effect on ln C of each row of given values of the detector terms."""
+    seen, band, effect = design.covariates, design.band, jnp.zeros(len(design.rows))
+    if card.has("step"):
+        effect += step_effect(jnp.asarray(design.elapsed), seen.steps, values["step"], band)
+    if card.has("rate_slope"):
+        decades = seen.log_rate - np.log10(card.fixed("rate_pivot"))
+        effect += values["rate_slope"][band] * decades
+    if card.has("well_slope"):
+        decades = seen.log_well - np.log10(card.fixed("well_pivot"))
+        effect += values["well_slope"][band] * decades
+    if card.has("reduction_offset"):
+        effect += values["reduction_offset"][seen.reduction, design.subarray]
+    return effect
+
+
+def _step(design: Design, card: Card) -> Float[Array, "step band"]:
+    n_steps, n_bands = len(design.covariates.steps), len(design.bands)
+    common = card.fixed("step_scale") * unit_normals("step_unit", n_steps)
+    own = card.fixed("step_band_scale") * unit_normals("step_band_unit", n_steps, n_bands)
+    return common[:, None] + own
+
+
+def _rate_slope(design: Design, card: Card) -> Float[Array, " band"]:
+    return _slope("rate_slope", design, card, design.covariates.rated)
+
+
+def _well_slope(design: Design, card: Card) -> Float[Array, " band"]:
+    return _slope("well_slope", design, card, design.covariates.welled)
+
+
+def _slope(term: str, design: Design, card: Card, stated: tuple[str, ...]) -> Float[Array, " band"]:
+    """Return the change of ln C a decade, zero in bands that have no such term or state nothing."""
+    slope = jnp.zeros(len(design.bands))
+    at = [i for i, b in enumerate(design.bands) if b in card.settings[term] and b in stated]
+    if not at:
+        return slope
+    drawn = card.fixed(f"{term}_scale") * unit_normals(f"{term}_unit", len(at))
+    return slope.at[np.array(at)].set(drawn)
+
+
+def _reduction_offset(design: Design, card: Card) -> Float[Array, "reduction subarray"]:
+    """Return the offset of rows of each reduction and subarray, zero of the last reduction."""
+    others, n_subarrays = len(design.covariates.reductions) - 1, len(design.subarrays)
+    offset = jnp.zeros((others + 1, n_subarrays))
+    if not others:
+        return offset
+    units = unit_normals("reduction_unit", others, n_subarrays)
+    return offset.at[:-1].set(card.fixed("reduction_scale") * units)
+
+
+_SAMPLED = {
+    "step": _step,
+    "rate_slope": _rate_slope,
+    "well_slope": _well_slope,
+    "reduction_offset": _reduction_offset,
+}
+DETECTOR_TERMS = tuple(_SAMPLED)
+"""Names of the terms, each also that of its variable in the posterior."""
