@@ -119,7 +119,7 @@ def _add_sbc(parsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--distort",
-        choices=("scatter", "no-star-offset"),
+        choices=("scatter", "no-star-offset", "no-type-band-offset"),
         help="make the model wrong on purpose: errors understated by 1.5, or a term dropped",
     )
     parser.add_argument(

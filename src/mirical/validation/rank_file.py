@@ -103,10 +103,11 @@ def header(study: Study) -> dict[str, Any]:
 def _design_hash(design: Design) -> str:
     """Return the hash of everything but the log factors, which are drawn, and what they set."""
     digest = hashlib.sha256()
-    for field in fields(design):
-        if field.name in ("log_factor", "units"):
-            continue
-        value = getattr(design, field.name)
-        content = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
-        digest.update(field.name.encode() + b"\0" + content)
+    for part in (design, design.covariates):
+        for field in fields(part):
+            if field.name in ("log_factor", "units", "covariates"):
+                continue
+            value = getattr(part, field.name)
+            content = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+            digest.update(field.name.encode() + b"\0" + content)
     return digest.hexdigest()

@@ -28,6 +28,9 @@ from mirical.validation.ranks import rank_of
 MOST_KEPT = 99
 """Largest number of thinned draws a rank is taken among."""
 
+COLOUR = "F770W", "F2100W"
+"""Bands whose ratio of factors is ranked too: far apart in wavelength."""
+
 Place = tuple[str, str, int | None]
 
 _BY_BAND = {"A": "factor", "loss": "response_loss", "tau": "response_loss", "C_ref": "factor"}
@@ -42,21 +45,21 @@ class Distortion:
     scatter : float
         The rows scatter so many times more than their errors and the
         repeatability they were drawn with say.
-    drop_star_offset : bool
-        The rows are drawn with gray star offsets and fitted without.
+    dropped : str
+        Term with which the rows are drawn and without which they are fitted; none if empty.
     """
 
     scatter: float = 1.0
-    drop_star_offset: bool = False
+    dropped: str = ""
 
     def fitted(self, card: Card) -> Card:
         """Return the card the refits use."""
-        if not self.drop_star_offset:
+        if not self.dropped:
             return card
-        dropped = priors_of("star_offset", card.law)
+        dropped = priors_of(self.dropped, card.law)
         return replace(
             card,
-            terms=tuple(term for term in card.terms if term != "star_offset"),
+            terms=tuple(term for term in card.terms if term != self.dropped),
             priors={name: prior for name, prior in card.priors.items() if name not in dropped},
         )
 
@@ -141,13 +144,16 @@ def tracked(design: Design, card: Card) -> dict[str, Place]:
             if name != "A" and not card.priors[name].is_fixed
         ]
         found |= {name: (f"scales of {term}", name, None) for name in free}
+    if set(COLOUR) <= set(design.bands):
+        found["/".join(COLOUR)] = ("colour of factors", "colour", None)
     return found | {"log_likelihood": ("log likelihood", "log_likelihood", None)}
 
 
 DISTORTIONS: dict[str | None, Distortion] = {
     None: Distortion(),
     "scatter": Distortion(scatter=1.5),
-    "no-star-offset": Distortion(drop_star_offset=True),
+    "no-star-offset": Distortion(dropped="star_offset"),
+    "no-type-band-offset": Distortion(dropped="type_band_offset"),
 }
 """The model as it is, and the wrong ones a calibration must be able to find out, by name."""
 
@@ -211,11 +217,17 @@ def refitting(study: Study) -> Perform:
 
 def values_of(design: Design, card: Card) -> Values:
     """Return the function that finds the `tracked` quantities in the sites of one draw."""
-    return partial(_values, places=tuple(tracked(design, card).values()), law=card.law)
+    places = tuple(tracked(design, card).values())
+    pair = tuple(design.bands.index(b) for b in COLOUR) if set(COLOUR) <= set(design.bands) else ()
+    return partial(_values, places=places, law=card.law, pair=pair)
 
 
 def _values(
-    sites: dict[str, Any], design: Design, places: tuple[Place, ...], law: str
+    sites: dict[str, Any],
+    design: Design,
+    places: tuple[Place, ...],
+    law: str,
+    pair: tuple[int, ...],
 ) -> jax.Array:
     """Return the ranked quantities of one draw of the model's sites."""
     fraction, width = (sites.get(f"outlier_{part}") for part in ("fraction", "width"))
@@ -227,5 +239,7 @@ def _values(
         "C_ref": sites["A"] * jnp.exp(at_reference),
         "log_likelihood": jnp.sum(rows.log_prob(jnp.asarray(design.log_factor))),
     }
+    if pair:
+        derived["colour"] = derived["C_ref"][pair[0]] / derived["C_ref"][pair[1]]
     values = sites | derived
     return jnp.stack([values[v] if i is None else values[v][i] for _, v, i in places])

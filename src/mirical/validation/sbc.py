@@ -46,7 +46,8 @@ class Outcome:
     ----------
     table : Table
         One row a quantity: ``quantity``, ``group``, ``n``, ``p_value``,
-        ``p_family`` (times the number of quantities), ``passes``.
+        ``p_family`` (times the number of quantities), ``passes``, and the shares of true values
+        inside the central 68 and 95 % intervals, ``covered_68`` and ``covered_95``.
     curves : Table
         Difference between the distribution of each quantity's ranks and the
         uniform one, with the simultaneous band: ``quantity``, ``rank``,
@@ -147,6 +148,9 @@ def assess(study: Study, ranks: RankFile, replicates: int) -> Outcome:
     p = p_values(positions)
     table = Table({"quantity": list(places), "group": [group for group, _, _ in places.values()]})
     table["n"] = len(sound)
+    for level in (68, 95):
+        inside = np.abs(positions - 0.5) < level / 200
+        table[f"covered_{level}"] = np.round(inside.mean(axis=1), 4)
     table["p_value"], table["p_family"] = p, np.minimum(p * len(places), 1.0)
     table["passes"] = table["p_family"] > FALSE_ALARM
     table.meta |= {
