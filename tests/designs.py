@@ -53,5 +53,6 @@ def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) 
             welled=IMAGING_BANDS[:N_BANDS],
             reductions=("1.13", "1.14"),
             steps=(59900.0, 60200.0),
+            knots=(59700.0, 60000.0, 60300.0, 60600.0),
         ),
     )

@@ -18,6 +18,23 @@ value = 0.01
 unit = "1"
 reason = "test"
 
+[term.time_departure]
+[term.time_departure.prior.departure_scale]
+distribution = "fixed"
+value = 0.01
+unit = "1"
+reason = "test"
+[term.time_departure.prior.departure_length]
+distribution = "fixed"
+value = 300.0
+unit = "d"
+reason = "test"
+[term.time_departure.prior.departure_slope]
+distribution = "fixed"
+value = 1.0
+unit = "1"
+reason = "test"
+
 [term.well_slope]
 bands = ["F560W", "F1000W"]
 [term.well_slope.prior.well_slope_scale]

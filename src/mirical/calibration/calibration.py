@@ -231,8 +231,8 @@ class Calibration(Protocol):
         ...
 
     @property
-    def steps(self) -> tuple[float, ...]:
-        """Dates from which on all factors are shifted, MJD in days."""
+    def departures(self) -> tuple[str, ...]:
+        """Terms that change the factors with time beside the time law."""
         return ()
 
     @property

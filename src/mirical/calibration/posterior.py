@@ -31,7 +31,7 @@ from mirical.inference.quoted_errors import (
     normal_image,
     scatter_half_width,
 )
-from mirical.laws.steps import step_effect
+from mirical.laws.departures import curve_effect, step_effect
 from mirical.laws.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.tables.apertures import Aperture
 
@@ -42,6 +42,12 @@ Floats = NDArray[np.float64]
 
 _NUMBERS_AT_ONCE = 1_000_000  # draws times points that are computed together: 8 MB an array
 _MOST_NUMBERS = 50_000_000  # of one answer: 400 MB
+_DEPARTURES = (
+    ("step", "step", step_effect),
+    ("time_departure", "knot", curve_effect),
+)
+"""Variables that change the factors with time beside the time law, and the dim of their dates."""
+
 _EXACT, _EPOCHS = 200, 6  # points whose own epochs make up the part of time; else epochs a band
 _NODES = 200  # epochs of one band and subarray
 
@@ -138,11 +144,12 @@ class PosteriorCalibration(Calibration):
         return str(self.run_draws.attrs.get("time_law", ADDITIVE))
 
     @property
-    def steps(self) -> tuple[float, ...]:
-        """Dates from which on all factors are shifted, MJD in days."""
-        if not self.run_draws.has("step"):
-            return ()
-        return tuple(float(date) for date in self.run_draws.labels("step"))
+    def departures(self) -> tuple[str, ...]:
+        """Terms that change the factors with time beside the time law."""
+        return tuple(name for name, _, _ in _DEPARTURES if self.run_draws.has(name))
+
+    def _dates(self, dim: str) -> tuple[float, ...]:
+        return tuple(float(date) for date in self.run_draws.labels(dim))
 
     @property
     def epochs(self) -> dict[str, tuple[float, float]]:
@@ -190,9 +197,12 @@ class PosteriorCalibration(Calibration):
         """Return what draws the factors of points in the bands of a query, (draw, point)."""
         law, chosen = self.time_law, self.chosen(number, seed)
         drawn = self.parameters(["A", "D_band", *LAWS[law].parameters])
-        steps = self.steps
-        if steps:
-            drawn |= self.parameters(["step"])
+        departures = {
+            name: (self._dates(dim), effect)
+            for name, dim, effect in _DEPARTURES
+            if self.run_draws.has(name)
+        }
+        drawn |= self.parameters([*departures])
         fitted = self.bands
         self._refuse_others(query)
         of = {name: value[chosen] for name, value in drawn.items()}
@@ -202,9 +212,8 @@ class PosteriorCalibration(Calibration):
             band = np.array([fitted.index(b) for b in points.filters])
             term = [subarrays.index(name) for name in points.terms]
             relative = log_relative_factor(law, points.mjd - T0_MJD, of, band)
-            if steps:
-                elapsed = points.mjd - T0_MJD
-                relative = relative + step_effect(elapsed, steps, of["step"], band)
+            for name, (dates, effect) in departures.items():
+                relative = relative + effect(points.mjd - T0_MJD, dates, of[name], band)
             return of["A"][:, band] * np.exp(relative) / of["D_band"][:, band, term]
 
         return draw

@@ -37,13 +37,14 @@ TERMS: dict[str, tuple[str, ...]] = {
     "repeatability": ("repeatability_median", "repeatability_spread", "repeatability_limit"),
     "outliers": ("outlier_fraction", "outlier_width"),
     "step": ("step_scale", "step_band_scale"),
+    "time_departure": ("departure_scale", "departure_length", "departure_slope"),
     "rate_slope": ("rate_slope_scale", "rate_pivot"),
     "well_slope": ("well_slope_scale", "well_pivot"),
     "reduction_offset": ("reduction_scale",),
 }
 """Every term a card may use, with the priors it must state."""
 
-BY_CHOICE = ("step", "well_slope", "reduction_offset")
+BY_CHOICE = ("step", "time_departure", "well_slope", "reduction_offset")
 """Terms that no shipped card uses: they need a date, a band or a column."""
 
 _ALWAYS = ("factor", "repeatability")
@@ -61,6 +62,9 @@ _MAY_BE: dict[str, tuple[str, ...]] = {
     "slow_share": ("beta", "fixed"),
     "step_scale": ("fixed",),
     "step_band_scale": ("fixed",),
+    "departure_scale": ("fixed",),
+    "departure_length": ("fixed",),
+    "departure_slope": ("fixed",),
     "rate_slope_scale": ("fixed",),
     "rate_pivot": ("fixed",),
     "well_slope_scale": ("fixed",),

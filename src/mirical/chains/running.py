@@ -144,7 +144,7 @@ class RunningChains:
                 derived,
                 law=card.law,
                 reference_mjd=reference_mjd,
-                steps=design.covariates.steps,
+                seen=design.covariates,
             ),
         )
         self._starts = [start(key, self._kernel.data) for key in keys]

@@ -68,9 +68,9 @@ def mean_rows(calibration: Calibration) -> Exported:
     Raises
     ------
     InputError
-        If the factors have a step.
+        If the factors change otherwise than by the time law.
     """
-    _refuse_steps(calibration)
+    _refuse_departures(calibration)
     mjd = epochs()
     found = {
         (band, term): _moments(calibration, band, term, mjd)
@@ -114,9 +114,9 @@ def draw_rows(calibration: Calibration, number: int, seed: int = 0) -> list[Phot
     Raises
     ------
     InputError
-        If the calibration has not so many draws, or its factors have a step.
+        If the calibration has not so many draws, or they depart from the law.
     """
-    _refuse_steps(calibration)
+    _refuse_departures(calibration)
     index, filters, subarrays = _layout(calibration)
     photmjsr, tables = _draws_in_full(calibration, number, seed)
     mjd = calibration.reference_mjd
@@ -149,13 +149,12 @@ def about(calibration: Calibration, exported: Exported | None = None, draw: str 
     )
 
 
-def _refuse_steps(calibration: Calibration) -> None:
-    if calibration.steps:
-        dates = ", ".join(f"{date:.10g}" for date in calibration.steps)
+def _refuse_departures(calibration: Calibration) -> None:
+    if calibration.departures:
         raise InputError(
-            f"{calibration.name}: its factors are shifted from MJD {dates} on, and the pipeline's "
-            "tables hold no such step; export a run whose card has no term 'step', fitted to the "
-            "rows of one side."
+            f"{calibration.name}: its factors change by the terms "
+            f"{', '.join(calibration.departures)} beside the time law, and the pipeline's tables "
+            "hold none of that; export a run whose card has no such term."
         )
 
 

@@ -57,6 +57,7 @@ class Packing:
         seen = design.covariates
         detector = {
             "step": (len(seen.steps), n_bands),
+            "time_departure": (len(seen.knots), n_bands),
             "rate_slope": (n_bands,),
             "well_slope": (n_bands,),
             "reduction_offset": (len(seen.reductions), len(design.subarrays)),

@@ -253,7 +253,7 @@ def resolve_job(job: Job) -> Inputs:
     """
     card = load_card(job.model, f"job {job.name}", job.folder)
     factors = job_factors(job)
-    design = make_design(factors, card.steps)
+    design = make_design(factors, card)
     _refuse_too_many_draws(job.sampler, design)
     return Inputs(card, factors, design)
 

@@ -12,8 +12,9 @@ import xarray as xr
 
 from mirical.conventions import T0_MJD
 from mirical.inference.schema import DIMS, Arrays
-from mirical.laws.steps import step_effect
+from mirical.laws.departures import curve_effect, step_effect
 from mirical.laws.timelaw import LAWS, amplitude, log_relative_factor
+from mirical.model.covariates import Covariates
 from mirical.model.design import Design
 from mirical.storage.files import whole_file
 
@@ -40,7 +41,7 @@ parts, and where an end of its interval falls between them, no number of draws m
 
 
 def quantities(
-    sites: Arrays, law: str, reference_mjd: float, steps: tuple[float, ...] = ()
+    sites: Arrays, law: str, reference_mjd: float, seen: Covariates | None = None
 ) -> Arrays:
     """Return the named quantities of draws of the model's sites, derived ones included.
 
@@ -52,15 +53,15 @@ def quantities(
         Time law of the card.
     reference_mjd : float
         Epoch of ``C_ref``, MJD in days.
-    steps : tuple of float
-        Dates of the card's steps, MJD in days.
+    seen : Covariates, optional
+        With the dates of the card's detector terms, if it has any.
     """
-    found = derived(sites, law, reference_mjd, steps).items()
+    found = derived(sites, law, reference_mjd, seen).items()
     return named(sites | {name: np.asarray(value) for name, value in found})
 
 
 def derived(
-    sites: Arrays, law: str, reference_mjd: float, steps: tuple[float, ...] = ()
+    sites: Arrays, law: str, reference_mjd: float, seen: Covariates | None = None
 ) -> dict[str, Any]:
     """Return ``B`` and ``C_ref``, which are no sites; see `quantities`."""
     asymptote, loss = (jnp.asarray(sites[name]) for name in ("A", "loss"))
@@ -68,9 +69,13 @@ def derived(
     elapsed = jnp.full(len(bands), reference_mjd - T0_MJD)
     of_law = {name: jnp.asarray(sites[name]) for name in LAWS[law].parameters}
     at_reference = log_relative_factor(law, elapsed, of_law, bands)
-    if "step" in sites:
-        step = jnp.asarray(sites["step"])
-        at_reference = at_reference + step_effect(elapsed, steps, step, bands)
+    for name, dates, effect in (
+        ("step", seen and seen.steps, step_effect),
+        ("time_departure", seen and seen.knots, curve_effect),
+    ):
+        if name in sites and dates:
+            shift = effect(elapsed, dates, jnp.asarray(sites[name]), bands)
+            at_reference = at_reference + shift
     return {"B": amplitude(asymptote, loss), "C_ref": asymptote * jnp.exp(at_reference)}
 
 
@@ -94,6 +99,7 @@ def coordinates(design: Design) -> dict[str, list[str]]:
         "srctype": list(design.types),
         "visit": list(design.visits),
         "step": [f"{date:.10g}" for date in design.covariates.steps],
+        "knot": [f"{mjd:.10g}" for mjd in design.covariates.knots],
         "reduction": list(design.covariates.reductions),
     }
 
@@ -130,7 +136,7 @@ def build_posterior(
         for name in ("elapsed", "log_factor_unc", "band", "subarray", "star", "visit")
     }
     law, mjd = attrs["time_law"], attrs["reference_mjd"]
-    found = quantities(prior, law, mjd, design.covariates.steps)
+    found = quantities(prior, law, mjd, design.covariates)
     groups = {
         "posterior": named(sites) | rows,
         "prior": {name: value[None] for name, value in found.items()},

@@ -26,6 +26,7 @@ DIMS: dict[str, list[str]] = {
     "visit_offset": ["visit"],
     "repeatability": ["band"],
     "step": ["step", "band"],
+    "time_departure": ["knot", "band"],
     "rate_slope": ["band"],
     "well_slope": ["band"],
     "reduction_offset": ["reduction", "subarray"],

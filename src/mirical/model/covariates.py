@@ -10,7 +10,12 @@ from astropy.table import QTable
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
+from mirical.cards.card import Card
+from mirical.errors import InputError
 from mirical.model.sampler_units import Data
+
+_KNOTS_A_LENGTH = 4  # a Matern-3/2 process keeps 96 % of its variance between them
+_MOST_KNOTS = 200
 
 UNNAMED = "not stated"
 """Reduction of rows whose table states none."""
@@ -34,6 +39,8 @@ class Covariates:
         named so.
     steps : tuple of float
         Dates of steps, MJD in days.
+    knots : tuple of float
+        Epochs at which a departure from the time law is given, MJD in days.
     """
 
     log_rate: Float[Data, " row"]
@@ -43,17 +50,24 @@ class Covariates:
     welled: tuple[str, ...] = ()
     reductions: tuple[str, ...] = (UNNAMED,)
     steps: tuple[float, ...] = ()
+    knots: tuple[float, ...] = ()
 
 
 jax.tree_util.register_dataclass(
     Covariates,
     data_fields=["log_rate", "log_well", "reduction"],
-    meta_fields=["rated", "welled", "reductions", "steps"],
+    meta_fields=["rated", "welled", "reductions", "steps", "knots"],
 )
 
 
-def covariates_of(rows: QTable, steps: tuple[float, ...]) -> Covariates:
-    """Return the covariates of rows of a photometry table."""
+def covariates_of(rows: QTable, card: Card | None) -> Covariates:
+    """Return the covariates of rows of a photometry table, for the terms of a card.
+
+    Raises
+    ------
+    InputError
+        If the card's departure from the time law changes too fast for the span of the rows.
+    """
     rate, well = (_decades(rows, name) for name in ("pixrate", "pixwelldepth"))
     names = [UNNAMED] * len(rows)
     if "reduction" in rows.colnames:
@@ -66,13 +80,25 @@ def covariates_of(rows: QTable, steps: tuple[float, ...]) -> Covariates:
         rated=_bands_with(rows, rate),
         welled=_bands_with(rows, well),
         reductions=reductions,
-        steps=steps,
+        steps=() if card is None else card.steps,
+        knots=() if card is None else _knots(rows["time"].to_value("d"), card),
     )
 
 
-def no_covariates(rows: int) -> Covariates:
-    """Return the covariates of so many rows of which nothing is stated."""
-    return Covariates(np.zeros(rows), np.zeros(rows), np.zeros(rows, dtype=np.int32))
+def _knots(mjd: NDArray[np.float64], card: Card) -> tuple[float, ...]:
+    """Return the knots of the card's departure, from the first row to a length after the last."""
+    if not card.has("time_departure"):
+        return ()
+    length = card.fixed("departure_length")
+    spacing = length / _KNOTS_A_LENGTH
+    count = int(np.ceil((mjd.max() + length - mjd.min()) / spacing)) + 1
+    if count > _MOST_KNOTS:
+        shortest = _KNOTS_A_LENGTH * (mjd.max() - mjd.min()) / (_MOST_KNOTS - 10)
+        raise InputError(
+            f"card {card.name!r}: departure_length is {length:g} d; expected {shortest:.0f} d or "
+            "more for rows over so long a time."
+        )
+    return tuple((mjd.min() + spacing * np.arange(count)).tolist())
 
 
 def _decades(rows: QTable, name: str) -> NDArray[np.float64]:

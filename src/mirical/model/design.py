@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS, assumed_term
+from mirical.cards.card import Card
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.model.covariates import Covariates, covariates_of
 from mirical.model.sampler_units import LEFT_OUT, Data, Units, measure_units, no_units
@@ -104,15 +105,15 @@ def without_rows(design: Design, left_out: NDArray[np.bool_]) -> Design:
     return with_rows(replace(design, log_factor_unc=unc), design.log_factor)
 
 
-def make_design(factors: CalibrationFactors, steps: tuple[float, ...] = ()) -> Design:
+def make_design(factors: CalibrationFactors, card: Card | None = None) -> Design:
     """Return the design of all rows without a flag, in table order.
 
     Parameters
     ----------
     factors : CalibrationFactors
         The rows.
-    steps : tuple of float
-        Dates of the card's steps, MJD in days.
+    card : Card, optional
+        Whose detector terms say what of the rows they need.
     """
     observed = factors.observations.table
     used = np.flatnonzero([not flag for flag in observed["flag"]])
@@ -148,7 +149,7 @@ def make_design(factors: CalibrationFactors, steps: tuple[float, ...] = ()) -> D
         visits=visits,
         rows=tuple(int(r) for r in rows["row"]),
         states_flux_unc=bool(np.any(flux_unc > 0)),
-        covariates=covariates_of(rows, steps),
+        covariates=covariates_of(rows, card),
     )
     return with_rows(design, log_factor)
 

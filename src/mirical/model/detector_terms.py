@@ -15,9 +15,12 @@ import numpyro
 from jaxtyping import Array, Float
 
 from mirical.cards.card import Card
-from mirical.laws.steps import step_effect
+from mirical.laws.departures import curve_effect, step_effect
 from mirical.model.design import Design
 from mirical.model.unit_normals import unit_normals
+
+_PIVOT = 15.0  # micron, where the card states the size of a departure
+_JITTER = 1e-9  # keeps a Cholesky factor of many knots real
 
 Values = Mapping[str, Array]
 
@@ -37,6 +40,9 @@ def effect_at_rows(design: Design, card: Card, values: Values) -> Float[Array, "
     seen, band, effect = design.covariates, design.band, jnp.zeros(len(design.rows))
     if card.has("step"):
         effect += step_effect(jnp.asarray(design.elapsed), seen.steps, values["step"], band)
+    if card.has("time_departure"):
+        elapsed = jnp.asarray(design.elapsed)
+        effect += curve_effect(elapsed, seen.knots, values["time_departure"], band)
     if card.has("rate_slope"):
         decades = seen.log_rate - np.log10(card.fixed("rate_pivot"))
         effect += values["rate_slope"][band] * decades
@@ -83,8 +89,20 @@ def _reduction_offset(design: Design, card: Card) -> Float[Array, "reduction sub
     return offset.at[:-1].set(card.fixed("reduction_scale") * units)
 
 
+def _time_departure(design: Design, card: Card) -> Float[Array, "knot band"]:
+    """Return a Gaussian process of Matern-3/2 covariance at its knots, growing with wavelength."""
+    knots = np.array(design.covariates.knots)
+    distance = np.sqrt(3) * np.abs(knots[:, None] - knots) / card.fixed("departure_length")
+    covariance = (1 + distance) * np.exp(-distance) + _JITTER * np.eye(len(knots))
+    in_time = np.linalg.cholesky(covariance) @ unit_normals("departure_unit", len(knots))
+    from_pivot = design.log_wavelength - np.log(_PIVOT)
+    size = card.fixed("departure_scale") * jnp.exp(card.fixed("departure_slope") * from_pivot)
+    return in_time[:, None] * size
+
+
 _SAMPLED = {
     "step": _step,
+    "time_departure": _time_departure,
     "rate_slope": _rate_slope,
     "well_slope": _well_slope,
     "reduction_offset": _reduction_offset,
