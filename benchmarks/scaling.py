@@ -93,6 +93,7 @@ def gradient_seconds(n_rows: int, n_stars: int) -> float:
 def random_design(n_rows: int, n_stars: int):
     """Return a design of random rows; a visit is of one star, which has few bands."""
     from mirical.bands import BANDS, SUBARRAYS
+    from mirical.model.covariates import Covariates
     from mirical.model.design import Design, with_rows
     from mirical.model.sampler_units import no_units
     from mirical.stars import STAR_TYPES
@@ -126,6 +127,7 @@ def random_design(n_rows: int, n_stars: int):
         visits=names("visit", int(visit.max()) + 1),
         rows=tuple(range(1, n_rows + 1)),
         states_flux_unc=False,
+        covariates=Covariates(*np.zeros((2, n_rows)), np.zeros(n_rows, dtype=np.int32)),
     )
     return with_rows(design, log_factor)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mirical.bands import IMAGING_BANDS, SUBARRAYS
@@ -55,4 +57,20 @@ def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) 
             steps=(59900.0, 60200.0),
             knots=(59700.0, 60000.0, 60300.0, 60600.0),
         ),
+    )
+
+
+def some_rows(design: Design, keep: np.ndarray) -> Design:
+    """Return the design of some of its rows, given as places or a mask; all names are kept."""
+    of_rows = "log_factor", "log_factor_unc", "elapsed", "band", "subarray", "star", "visit"
+    seen = design.covariates
+    covariates = replace(
+        seen,
+        **{n: np.asarray(getattr(seen, n))[keep] for n in ("log_rate", "log_well", "reduction")},
+    )
+    return replace(
+        design,
+        rows=tuple(np.array(design.rows)[keep].tolist()),
+        covariates=covariates,
+        **{n: np.asarray(getattr(design, n))[keep] for n in of_rows},
     )

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import jax
@@ -10,7 +9,7 @@ import pytest
 from numpyro import handlers
 from scipy.stats import gamma, multivariate_normal
 
-from designs import crowded_design
+from designs import crowded_design, some_rows
 from mirical.cards.card import load_card
 from mirical.inference.colour_moves import Colours, State, star_rows
 from mirical.model.joint import sample_offsets
@@ -121,9 +120,7 @@ def test_colour_precision_given_the_offsets_is_conjugate():
     design = crowded_design(120)
     known, offsets, colour_precision = conditions(design)
     alone = np.flatnonzero((design.star != 0) | (design.band == 2))
-    of_rows = "log_factor", "star", "band", "subarray", "visit", "elapsed"
-    only = {name: getattr(design, name)[alone] for name in of_rows}
-    design = replace(design, rows=tuple(range(len(alone))), **only)
+    design = some_rows(design, alone)
     colours = colours_of(design)
     common = known.scales.colour[0] ** 2 * colour_precision[0]
     count, square = colours.squares(design, offsets)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from designs import some_rows
 from mirical.checking.star_refits import StarRefits, without_stars
 from mirical.inference.gaussian import Gaussian, Gaussians
 from mirical.inference.leave_one_out import later_rows_at_draw, left_out_at_draw
@@ -16,13 +17,6 @@ from mirical.model.sampler_units import LEFT_OUT, measure_units
 from prior_draws import CARD, prior_draws
 
 DRAWS = 3
-
-
-def of_rows(design: Design, keep: np.ndarray) -> Design:
-    """Return the design of some of its rows, all names kept."""
-    names = ("log_factor", "log_factor_unc", "elapsed", "band", "subarray", "star", "visit")
-    rows = tuple(np.array(design.rows)[keep].tolist())
-    return replace(design, rows=rows, **{n: np.asarray(getattr(design, n))[keep] for n in names})
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +29,7 @@ def both() -> tuple[list[Gaussian], list[Gaussian], np.ndarray, Design, dict[str
     sigma = np.where(held, np.hypot(sites["sigma"], LEFT_OUT), sites["sigma"])
     inside = Gaussians(sites | {"sigma": sigma}, masked, CARD, seed=1)
     rest = {n: sites[n][:, ~held] for n in ("sigma", "expected")}
-    outside = Gaussians(sites | rest, of_rows(design, ~held), CARD, seed=1)
+    outside = Gaussians(sites | rest, some_rows(design, ~held), CARD, seed=1)
     made = [[g[i] for i in range(DRAWS)] for g in (inside, outside)]
     # Which rows went wrong is drawn row by row, and there are fewer outside.
     for i in range(DRAWS):
@@ -89,7 +83,7 @@ def test_rows_left_out_set_no_units():
     held = np.asarray(design.star) == 2
     wild = np.where(held, 7.0, np.asarray(design.log_factor))
     masked = without_rows(replace(design, log_factor=wild), held)
-    alone = of_rows(design, ~held)
+    alone = some_rows(design, ~held)
     place = alone.star, alone.band, alone.subarray, alone.visit
     shape = len(design.stars), len(design.bands), len(design.subarrays), len(design.visits)
     expected = measure_units(alone.log_factor, alone.log_factor_unc, alone.elapsed, place, shape)
@@ -102,7 +96,7 @@ def test_a_star_is_fitted_without_and_a_band_of_its_own_is_unknown():
     design, sites = prior_draws(DRAWS)
     rows = sites["expected"][1] + 0.3 * (np.asarray(design.star) == 4)
     keep = (np.asarray(design.band) != 5) | (np.asarray(design.star) == 4)
-    design = of_rows(replace(design, log_factor=rows), keep)
+    design = some_rows(replace(design, log_factor=rows), keep)
     told: list[int] = []
     found = without_stars(
         design, CARD, [4], StarRefits(3, 1, begin=lambda _: lambda: told.append(1))

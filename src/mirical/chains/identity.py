@@ -16,7 +16,7 @@ from mirical.model.design import Design
 from mirical.version import __version__
 
 _MADE_BY = ("jax", "jaxlib", "numpyro", "numpy")
-_SOURCES = ("chains", "inference", "model")
+_SOURCES = ("cards", "chains", "inference", "laws", "model")
 _SETTINGS = ("chains", "warmup", "seed", "target_accept", "density")
 
 
