@@ -54,6 +54,22 @@ def test_every_row_star_and_band_has_its_line(checked: tuple[int, Path]):
     assert np.all(slopes["rows"] >= 3) and np.all(slopes["slope_unc"] < 1.05)
 
 
+def test_every_prior_that_can_be_scaled_meets_every_reported_number(checked: tuple[int, Path]):
+    _, folder = checked
+    found, words = table(folder, "psense"), table(folder, "prior_words")
+    numbers = 5 * 9 + 4  # D of FULL is 1
+    assert len(words) == numbers and len(found) == numbers * len(set(found["prior"]))
+    assert {"A", "tau_median", "type_scale", "outlier_fraction"} < set(found["prior"])
+    assert "flux_scale_unc" in found.meta["fixed"] and "type_scale" not in found.meta["fixed"]
+    # These rows hardly tell a time constant: the report says so, and its prior moves it.
+    tau = (found["number"] == "tau") & (found["prior"] == "tau_median")
+    assert np.all(found["sensitivity"][tau] > 0.1)
+    assert set(words["prior"][words["number"] == "tau"]) == {"tau_median"}
+    page = (folder / "check.html").read_text()
+    assert 'id="prior-table"' in page and "flux_scale_unc" in page
+    assert "Reported numbers move with" in page and "tau_median (tau of 9 bands)" in page
+
+
 def test_a_band_of_one_star_is_said_to_be(checked: tuple[int, Path]):
     _, folder = checked
     influence = table(folder, "influence")

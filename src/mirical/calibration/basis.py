@@ -60,6 +60,18 @@ def loss_basis(draws: Draws) -> list[str]:
     return [BORROWED if n == 1 and b != PRIOR else b for n, b in zip(visits, own, strict=True)]
 
 
+def coefficient_basis(draws: Draws) -> dict[str, list[str]]:
+    """Say what each band's C_ref, A, B, tau and repeatability rest on."""
+    loss = loss_basis(draws)
+    return {
+        "C_ref": level_basis(draws),
+        "A": loss,  # the factor is measured where rows are; how far A lies beyond is the loss's
+        "B": loss,
+        "tau": basis(draws, "tau"),
+        "repeatability": basis(draws, "repeatability"),
+    }
+
+
 def level_basis(draws: Draws) -> list[str]:
     """Say what each band's factor in FULL rests on.
 

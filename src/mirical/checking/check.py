@@ -1,4 +1,4 @@
-"""The check of a run: predictive checks, outliers, infrared excesses and influence, as tables."""
+"""The check of a run: predictive checks, outliers, excesses, influence and priors, as tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from mirical.checking.draw_blocks import gather_quantities
+from mirical.checking.prior_sensitivity import report_words, sensitivity_table, word_table
 from mirical.checking.quantities import Questions
 from mirical.checking.score_directions import families
 from mirical.checking.source_parameters import row_parameters
@@ -146,6 +147,8 @@ def check_run(
     }
     made["points"] = point_table(posterior, design, parameters)
     made["points"]["outlier_probability"] = np.mean([one.outlier for one in each], axis=0)
+    made["psense"] = sensitivity_table(posterior, card)
+    made["prior_words"] = word_table(report_words(posterior), made["psense"])
     for table in made.values():
         table.meta |= {"run": name, "draws": len(wanted), "seed": seed}
         if posterior.attrs["simulated"]:

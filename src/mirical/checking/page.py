@@ -21,9 +21,21 @@ from mirical.checking.figures import (
 )
 from mirical.checking.infrared_excess import PRIOR, TEMPERATURES
 from mirical.checking.predictive_pvalues import ALARM, ALARM_MEDIAN, REPLICATES
+from mirical.checking.prior_sensitivity import THRESHOLD
 from mirical.checking.quantities import FINDING_DRAWS, K_LIMIT, SLOPE_SPREAD
 from mirical.checking.score_directions import PARAMETERS
-from mirical.number_text import Sheet, count, floats, measured, number, signed, text, words
+from mirical.checking.verdict import moved_by
+from mirical.number_text import (
+    Sheet,
+    count,
+    floats,
+    measured,
+    number,
+    rows_with,
+    signed,
+    text,
+    words,
+)
 from mirical.plotting.canvas import png
 from mirical.reporting.page import page_of
 from mirical.reporting.page_folder import write_page
@@ -82,6 +94,11 @@ def _content(checked: CheckedRun) -> dict[str, Any]:
         "anomalies": anomaly_sheet(tables["anomalies"]),
         "rows": loo_sheet(tables["loo"]),
         "loo": tables["loo"].meta,
+        "priors": prior_sheet(tables["psense"]),
+        "words": word_sheet(tables["prior_words"]),
+        "fixed": tables["psense"].meta["fixed"],
+        "weight_limit": tables["psense"].meta["pareto_k_limit"],
+        "threshold": THRESHOLD,
         "each": [(name, PARAMETERS.get(name, name)) for name in _parameters(tables["dependences"])],
         "replicates": REPLICATES,
         "finding_draws": FINDING_DRAWS,
@@ -168,3 +185,45 @@ def loo_sheet(rows: QTable) -> Sheet:
     )
     heads = ("Row", "Star", "Band", "Log density", "Share below", "Pareto k")
     return Sheet("Rows predicted worst", heads, lines)
+
+
+def prior_sheet(sensitivity: QTable) -> Sheet:
+    """Return each prior that can be scaled, by the number that moves most with it."""
+    moved = sensitivity[np.asarray(sensitivity["moves"])]
+    order = np.argsort(-floats(sensitivity["sensitivity"]))
+    most: dict[str, QTable.Row] = {}
+    for row in sensitivity[order]:
+        most.setdefault(str(row["prior"]), row)
+    lines = tuple(
+        (
+            text(prior),
+            text(moved_by(rows_with(moved, "prior", prior)) or "none"),
+            text(f"{row['number']} of {row['of']}"),
+            number(float(row["sensitivity"]), 3),
+            signed(float(row["shift_half"]), 2),
+            signed(float(row["shift_double"]), 2),
+            number(float(row["error_half"]), 2),
+            number(float(row["error_double"]), 2),
+            number(float(row["pareto_k"]), 2),
+        )
+        for prior, row in most.items()
+    )
+    each = ("power ½", "power 2")
+    heads = ("Prior", "Numbers that move", "Moves most", "Sensitivity", *each, *each, "Pareto k")
+    groups = (("", 4), ("Shift (σ)", 2), ("Error over error", 2), ("", 1))
+    return Sheet("Reported numbers that move with a prior", heads, lines, groups)
+
+
+def word_sheet(rests_on: QTable) -> Sheet:
+    """Return the numbers whose sensitivity speaks against what the report says they rest on."""
+    lines = tuple(
+        (
+            text(f"{row['number']} of {row['of']}"),
+            text(row["basis"]),
+            number(float(row["sensitivity"]), 3),
+            text(row["prior"]),
+        )
+        for row in rests_on[~np.asarray(rests_on["agrees"])]
+    )
+    heads = ("Number", "Report says", "Largest sensitivity", "To the prior of")
+    return Sheet("Words that disagree with the sensitivity", heads, lines)

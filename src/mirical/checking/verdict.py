@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import QTable
 
 from mirical.checking.quantities import K_LIMIT
-from mirical.number_text import floats, percent, signed, words
+from mirical.number_text import DATA, floats, percent, rows_with, signed, words
 
 QUESTIONS = {
     "rows": "Does any row lie farther out than the rest of its band allows?",
@@ -28,6 +28,8 @@ LIKELY = 0.5
 """Probability above which an anomaly is told of."""
 STRONG = 1.0
 """Shift of an A by one star, in sigma, above which it is told of."""
+LISTED = 4
+"""Bands that are named; of more, the number is told. No more subarrays than that have a D."""
 
 
 def sentences(tables: Mapping[str, QTable]) -> tuple[str, ...]:
@@ -49,6 +51,7 @@ def sentences(tables: Mapping[str, QTable]) -> tuple[str, ...]:
         *_stars(tables["anomalies"]),
         *_influence(tables["influence"]),
         *_loo(tables["loo"]),
+        *prior_sentences(tables["psense"], tables["prior_words"]),
     )
 
 
@@ -108,3 +111,40 @@ def _loo(rows: QTable) -> list[str]:
         f"{far} of {len(rows)} rows have a Pareto k above {K_LIMIT}: their leave-one-out "
         "predictions are rough."
     ]
+
+
+def prior_sentences(sensitivity: QTable, rests_on: QTable) -> list[str]:
+    """Say which reported numbers move with which prior, and which of them the report calls data."""
+    priors = list(dict.fromkeys(words(sensitivity["prior"])))
+    moved = sensitivity[np.asarray(sensitivity["moves"])]
+    by_prior = [prior for prior in priors if prior in words(moved["prior"])]
+    told = [f"{prior} ({moved_by(rows_with(moved, 'prior', prior))})" for prior in by_prior]
+    said = [
+        f"Reported numbers move with {len(by_prior)} of the card's {len(priors)} priors: "
+        f"{'; '.join(told)}."
+        if told
+        else f"No reported number moves with any of the card's {len(priors)} priors."
+    ]
+    factors = rows_with(sensitivity, "number", "C_ref")
+    most = factors[int(np.argmax(floats(factors["sensitivity"])))]
+    said.append(
+        f"A factor depends most on the prior of {most['prior']}: with half and twice the prior's "
+        f"power the error of C_ref of {most['of']} is {most['error_half']:.2f} and "
+        f"{most['error_double']:.2f} times what it is."
+    )
+    wrong = rows_with(rests_on[~np.asarray(rests_on["agrees"])], "basis", DATA)
+    if len(wrong):
+        said.append(f"The report calls {moved_by(wrong)} data all the same.")
+    return said
+
+
+def moved_by(rows: QTable) -> str:
+    """Return which numbers, of which bands or subarrays or how many bands, some lines are about."""
+    of: dict[str, list[str]] = {}
+    for row in rows:
+        of.setdefault(str(row["number"]), []).append(str(row["of"]))
+    return ", ".join(f"{number} of {_places(places)}" for number, places in of.items())
+
+
+def _places(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= LISTED else f"{len(names)} bands"

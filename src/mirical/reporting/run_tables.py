@@ -12,7 +12,7 @@ from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
 from mirical.bands import BANDS
-from mirical.calibration.basis import NO_DATA, basis, level_basis, loss_basis, subarray_basis
+from mirical.calibration.basis import NO_DATA, basis, coefficient_basis, subarray_basis
 from mirical.calibration.draws import Draws
 from mirical.conventions import FACTOR
 from mirical.inference.posterior_predictive import RowChecks
@@ -54,15 +54,7 @@ def coefficient_table(draws: Draws, design: Design, apertures: Mapping[str, Aper
     stars = [len(set(design.star[design.band == i])) for i in range(len(bands))]
     by_band = dict(zip(bands, stars, strict=True))
     table["n_stars"] = [by_band.get(band, 0) for band in BANDS]
-    loss = loss_basis(draws)
-    rests_on = {
-        "C_ref": level_basis(draws),
-        "A": loss,  # the factor is measured where rows are; how far A lies beyond is the loss's
-        "B": loss,
-        "tau": basis(draws, "tau"),
-        "repeatability": basis(draws, "repeatability"),
-    }
-    for name, entries in rests_on.items():
+    for name, entries in coefficient_basis(draws).items():
         known = dict(zip(bands, entries, strict=True))
         table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in BANDS]
     table.meta |= _meta(draws, f"Coefficients: posterior mean, and error (_std: {MEANING})")
