@@ -18,19 +18,31 @@ from mirical.tables.apertures import published_apertures
 LOSS = {"F560W": 0.005, "F770W": 0.01, "FND": 0.034, "F1065C": 0.008, "F2550W": 0.25}
 SCALE = 0.008
 """Standard deviation of what all bands share in ln A."""
+FLUX_SCALE, TYPE = 0.006, 0.01
+"""Standard deviations of flux scale and type offsets, gray as well as in a band."""
 
 
 def drawn_calibration(
-    law: str = ADDITIVE, bands: tuple[str, ...] = tuple(LOSS), draws: int = 400
+    law: str = ADDITIVE,
+    bands: tuple[str, ...] = tuple(LOSS),
+    draws: int = 400,
+    absolute: tuple[str, ...] = (),
 ) -> PosteriorCalibration:
     """Return a calibration of simulated rows in some bands."""
-    return PosteriorCalibration.of(drawn_tree(law, bands, draws), name="drawn")
+    return PosteriorCalibration.of(drawn_tree(law, bands, draws, absolute), name="drawn")
 
 
 def drawn_tree(
-    law: str = ADDITIVE, bands: tuple[str, ...] = tuple(LOSS), draws: int = 400
+    law: str = ADDITIVE,
+    bands: tuple[str, ...] = tuple(LOSS),
+    draws: int = 400,
+    absolute: tuple[str, ...] = (),
 ) -> xr.DataTree:
-    """Return the posterior of that calibration."""
+    """Return the posterior of that calibration.
+
+    Of the parts of an absolute error it has those named: flux_scale, types. Types shift ln A by
+    the mean offset of three types of star.
+    """
     random = np.random.default_rng(5)
     shape = 2, draws // 2
     normal = random.standard_normal
@@ -50,7 +62,15 @@ def drawn_tree(
         "slow_share": ([], random.uniform(0.2, 0.4, shape)),
         "slow_ratio": ([], random.uniform(4.0, 6.0, shape)),
     }
-    wanted = {*LAWS[law].parameters, "A", "repeatability", "D", "D_band", "visit_scale"}
+    extra = _absolute(shape, bands)
+    variables |= extra
+    if "types" in absolute:
+        shift = extra["type_offset"][1].mean(axis=-1, keepdims=True)
+        shift = shift + extra["type_band_offset"][1].mean(axis=-2)
+        variables["A"] = ["band"], variables["A"][1] * np.exp(shift)
+    asked = {"flux_scale": {"flux_scale"}, "types": {"type_offset", "type_band_offset"}}
+    wanted = set().union(*(asked[part] for part in absolute))
+    wanted |= {*LAWS[law].parameters, "A", "repeatability", "D", "D_band", "visit_scale"}
     variables = {name: value for name, value in variables.items() if name in wanted}
     variables["B"] = (["band"], variables["A"][1] * np.expm1(-loss))
     posterior = xr.Dataset(
@@ -78,10 +98,25 @@ def drawn_tree(
     return with_apertures(tree, published_apertures())
 
 
-def write_drawn(folder: Path, law: str = ADDITIVE, believable: bool = True) -> None:
+def _absolute(shape: tuple[int, int], bands: tuple[str, ...]) -> dict:
+    """Return draws of flux scale and type offsets; they take no number of the other draws'."""
+    normal = np.random.default_rng(6).standard_normal
+    return {
+        "flux_scale": ([], FLUX_SCALE * normal(shape)),
+        "type_offset": (["srctype"], TYPE * normal((*shape, 3))),
+        "type_band_offset": (["srctype", "band"], TYPE * normal((*shape, 3, len(bands)))),
+    }
+
+
+def write_drawn(
+    folder: Path,
+    law: str = ADDITIVE,
+    believable: bool = True,
+    absolute: tuple[str, ...] = (),
+) -> None:
     """Write the calibration as a run's folder that can be asked."""
     folder.mkdir(parents=True, exist_ok=True)
-    posterior = drawn_tree(law)
+    posterior = drawn_tree(law, absolute=absolute)
     write_posterior(posterior, folder / "posterior.nc")
     verdict = {"believable": believable, "chains": 2, "draws": 200}
     (folder / "diagnostics.json").write_text(json.dumps(verdict), encoding="utf-8")

@@ -120,6 +120,8 @@ def _coefficients(bands: Sequence[str], n_stars: int, shifts: Mapping[str, float
         error = 0.02 * abs(column) + 1e-4 * column.unit
         table[name] = Masked(column, mask=~fitted)
         table[f"{name}_std"] = Masked(error, mask=~fitted)
+    relative = 0.015 * table["C_ref"].unmasked
+    table["C_ref_relative_std"] = Masked(relative, mask=~fitted)
     table["sigma_cf_pct"] = Masked(np.full(len(BANDS), 2.0), mask=~fitted) * u.percent
     table["aperture_pct"] = Masked(np.full(len(BANDS), 0.046), mask=~fitted) * u.percent
     table["repeatability_pct"] = Masked(np.full(len(BANDS), 0.4), mask=~fitted) * u.percent
@@ -129,7 +131,7 @@ def _coefficients(bands: Sequence[str], n_stars: int, shifts: Mapping[str, float
     for name, word in bases.items():
         table[f"{name}_basis"] = np.where(fitted, word, "no data")
     table["C_ref_basis"] = np.where(fitted, "data", "no data")
-    table.meta["C_ref_mjd"] = 59760.0
+    table.meta |= {"C_ref_mjd": 59760.0, "errors": "no error of the flux scale is stated"}
     return table
 
 

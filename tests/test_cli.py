@@ -182,8 +182,8 @@ def test_factors_of_a_grid_come_back_in_its_order_with_its_own_columns(
     assert main(["factors", "published", *options]) == 0
     table = QTable.read(out, format="ascii.ecsv")
     assert table.colnames == [
-        *("filter", "subarray", "mjd", "note", "c_mean", "c_std", "c_q16", "c_q84"),
-        *("c_aperture_std", "basis"),
+        *("filter", "subarray", "mjd", "note", "c_mean", "c_std", "c_relative_std"),
+        *("c_q16", "c_q84", "c_aperture_std", "basis"),
     ]
     assert list(table["filter"]) == ["F770W", "F1065C"] and list(table["note"]) == ["a", "b"]
     # Table 8: A + B exp(-x / tau), 0.37 % and 0.42 % of it

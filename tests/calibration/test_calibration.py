@@ -82,7 +82,9 @@ def test_the_answer_is_a_table_in_the_order_of_the_query_with_units():
     query = Query.of(["F770W", "F560W"], ["SUB64", "FULL"], [59760, 59800])
     one, two = np.array([1.0, 2.0]), np.eye(2)
     table = Factors(query, one, 0.1 * one, 0.8 * one, 0.9 * one, 1.1 * one, 1.2 * one, two).table()
-    assert table.colnames == ["filter", "subarray", "mjd", "c_mean", "c_std", "c_q16", "c_q84"]
+    assert table.colnames == [
+        *("filter", "subarray", "mjd", "c_mean", "c_std", "c_relative_std", "c_q16", "c_q84")
+    ]
     assert [tuple(r) for r in table["filter", "subarray", "mjd"].iterrows()] == [
         ("F770W", "SUB64", 59760.0),
         ("F560W", "FULL", 59800.0),

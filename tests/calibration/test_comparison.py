@@ -11,6 +11,7 @@ from astropy import units as u
 from astropy.table import QTable
 from astropy.utils.masked import Masked
 
+from drawn import drawn_calibration
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.calibration.calibration import Factors, Query
 from mirical.calibration.coefficients import band_table, subarray_table
@@ -41,6 +42,8 @@ class Scaled:
     simulated: bool = False
     reference_mjd: float = REFERENCE_MJD
     believable: bool = True
+    absolute_parts: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
     epochs: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -134,6 +137,30 @@ def test_each_coefficient_stands_beside_the_published_one(coefficients: QTable):
         "prior",
     ]
     assert table["unit"][keys.index(("F560W", "tau"))] == "d"
+
+
+def test_the_flux_scale_is_no_part_of_a_difference_from_the_published_one(coefficients: QTable):
+    before = compare_coefficients(coefficients, PUBLISHED)
+    absolute = coefficients.copy()
+    absolute.meta["flux_scale_pct"] = 0.6
+    for name in ("A", "B", "C_ref"):
+        absolute[f"{name}_std"] = np.hypot(absolute[f"{name}_std"], 0.006 * absolute[name])
+    after = compare_coefficients(absolute, PUBLISHED)
+    for name in ("ours_std", "diff_sigma"):
+        np.testing.assert_allclose(floats(after[name]), floats(before[name]), rtol=1e-9)
+    assert "without that of the flux scale" in after["ours_std"].info.description
+
+
+def test_two_calibrations_are_compared_on_one_flux_scale():
+    absolute = drawn_calibration(absolute=("flux_scale",))
+    comparison = compare(absolute, PUBLISHED, None)
+    plain = compare(drawn_calibration(), PUBLISHED, None)
+    for one, two in ((comparison.factors, plain.factors), (comparison.curves, plain.curves)):
+        for name in ("c_std", "diff_sigma"):
+            np.testing.assert_array_equal(one[name], two[name])
+    assert "its error is left out of all errors here" in comparison.sentences[-1]
+    assert comparison.factors.meta["of_ours"]["without"] == ["flux_scale"]
+    assert not any("flux scale" in sentence for sentence in plain.sentences)
 
 
 def test_what_the_paper_does_not_state_is_masked_and_not_zero(coefficients: QTable):

@@ -100,7 +100,7 @@ def test_an_extended_source_has_the_errors_of_aperture_correction_and_cruciform(
 
 def test_the_table_and_the_sentence_say_the_same():
     budget = error_budget(DRAWN, Observation(Query.of("F770W", "SUB64", 59800)))
-    total = budget.table()["total_pct"].value[0]
+    total = budget.table()["absolute_pct"].value[0]
     sentence = budget.sentence()
     assert f"{total:.2f} % in F770W, SUB64, MJD 59800.0" in sentence
     assert "SIMULATED rows" in sentence and "correlated" not in sentence

@@ -53,7 +53,8 @@ def test_the_interval_is_the_central_68_percent_of_a_normal_distribution():
 
 
 def test_it_says_what_its_error_leaves_out():
-    (sentence,) = PUBLISHED.cautions(Query.of("F770W", "FULL", 59760))
+    sentence, scale = PUBLISHED.cautions(Query.of("F770W", "FULL", 59760))
+    assert scale == "no error of the flux scale is stated, so absolute errors are unknown."
     assert "no error of B, tau or D" in sentence and "no covariance between bands" in sentence
 
 

@@ -46,6 +46,52 @@ def test_factors_gives_covariance_and_draws_of_any_points(run: Path, tmp_path: P
     np.testing.assert_allclose(covariance(draws), answer.covariance, rtol=1e-10)
 
 
+def test_flux_scale_and_types_are_left_out_by_name(tmp_path: Path):
+    folder = tmp_path / "absolute"
+    write_drawn(folder, absolute=("flux_scale", "types"))
+    calibration = drawn_calibration(absolute=("flux_scale", "types"))
+    asked = ["--filter", "F770W", "F2550W", "--mjd", "60000.5"]
+    answer = calibration.at(Query.of(["F770W", "F2550W"], "FULL", 60000.5))
+    table, matrix, draws = (tmp_path / name for name in ("c.ecsv", "c.fits", "d.npy"))
+    command = ["factors", str(folder), *asked, "--out", str(table), "--covariance", str(matrix)]
+    command += ["--draws", str(draws)]
+    assert main(command) == 0
+    back = Table.read(table)
+    np.testing.assert_allclose(back["c_std"], answer.std, rtol=1e-12)
+    np.testing.assert_allclose(back["c_relative_std"], answer.relative_std, rtol=1e-12)
+    assert back.meta["errors"].startswith("errors are absolute") and "without" not in back.meta
+    found = read_covariance(matrix)
+    assert set(found.parts) == {"flux_scale", "types", "relative"}
+    np.testing.assert_allclose(found.relative.std, answer.relative_std, rtol=1e-12)
+    assert main([*command, "--without", "flux_scale,types"]) == 0
+    back = Table.read(table)
+    np.testing.assert_allclose(back["c_std"], answer.relative_std, rtol=1e-12)
+    assert back.meta["without"] == ["flux_scale", "types"]
+    assert read_covariance(matrix).parts == {}
+    assert '"without": [' in draws.with_name("d.npy.json").read_text()
+    assert main(["error", str(folder), *asked, "--out", str(table), "--without", "flux_scale"]) == 0
+    back = QTable.read(table)
+    assert np.all(back["flux_scale_pct"] == 0) and np.all(back["types_pct"] > 0)
+    command = ["export", str(folder), "--to", "covariance", str(matrix), "--without", "types"]
+    assert main(command) == 0
+    assert set(read_covariance(matrix).parts) == {"flux_scale", "relative"}
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("factors RUN --filter F770W --mjd 6e4 --without colour", "--without: 'colour' cannot be"),
+        ("error RUN --filter F770W --mjd 6e4 --without ,", "--without: ',' cannot be left out;"),
+        ("export RUN --to latex t.tex --without types", "export: --without is for --to covariance"),
+    ],
+)
+def test_what_cannot_be_left_out_is_told(
+    command: str, said: str, run: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(command.replace("RUN", str(run)).split()) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_lists_of_points_must_fit_together(run: Path, capsys: pytest.CaptureFixture[str]):
     asked = ["--filter", "F770W", "F2550W", "--mjd", "60000", "60001", "60002"]
     assert main(["factors", str(run), *asked]) == 2
@@ -65,8 +111,8 @@ def test_error_prints_and_writes_the_parts(
     back, parts = QTable.read(table), read_covariance(matrix)
     assert set(parts.parts) == {
         name.removesuffix("_pct") for name in back.colnames if name.endswith("_pct")
-    } - {"total"}
-    np.testing.assert_allclose(back["total_pct"].value, 100 * parts.std, atol=1e-4)
+    } - {"relative", "absolute"}
+    np.testing.assert_allclose(back["absolute_pct"].value, 100 * parts.std, atol=1e-4)
 
 
 def test_error_knows_of_several_objects(run: Path, tmp_path: Path):

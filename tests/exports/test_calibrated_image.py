@@ -156,6 +156,7 @@ def test_the_factor_s_error_stands_in_cards_that_survive_the_data_model(tmp_path
         aperture = PUBLISHED.at(Query.of("F770W", "SUB64", MJD)).aperture
         assert aperture is not None
         assert header["CALFRAC"] == pytest.approx(made.factor_std / made.factor, rel=1e-12)
+        assert header["CALREL"] == header["CALFRAC"]  # the paper states no other part
         assert header["CALAPER"] == pytest.approx(aperture[0], rel=1e-12)
         assert header["CALNAME"] == "published" and header["CALSW"] == mirical.__version__
         assert header["CALSIM"] is False
@@ -165,6 +166,7 @@ def test_the_factor_s_error_stands_in_cards_that_survive_the_data_model(tmp_path
         for line in (
             f"rates multiplied by {made.factor:.7g} (MJy/sr)/(DN/s/pixel)",
             "of F770W in SUB64 at MJD 59999.2500; calibration published",
+            "CALFRAC: no error of the flux scale is stated, so absolute errors are unknown",
             "card: hierarchical",
             "seed: 5",
             r"data: Gr\xf6\xdfe of " + 80 * "x",

@@ -92,6 +92,20 @@ def test_the_covariance_is_of_statistical_and_calibration_errors(tmp_path: Path)
     assert covariance.covariance[0, 1] > 0.5 * 0.008**2 * np.prod(covariance.value)
 
 
+def test_a_fit_to_fluxes_of_one_instrument_takes_the_relative_covariance(tmp_path: Path):
+    path = tmp_path / "fluxes.ecsv"
+    write_ecsv(COUNTS, path)
+    absolute = drawn_calibration(absolute=("flux_scale", "types"))
+    made = calibrate_table(path, absolute, APERTURES)
+    left = calibrate_table(path, absolute.leaving_out(["flux_scale", "types"]), APERTURES)
+    relative = made.covariance.relative
+    np.testing.assert_allclose(relative.covariance, left.covariance.covariance, rtol=1e-12)
+    assert {"flux_scale", "types"}.isdisjoint(relative.parts) and relative.relative is relative
+    for name, of in (("flux_cal_std", made), ("flux_cal_relative_std", left)):
+        np.testing.assert_allclose(made.table[name], of.table["flux_cal_std"], rtol=1e-12)
+    assert np.all(made.table["flux_cal_std"] > made.table["flux_cal_relative_std"])
+
+
 def test_draws_have_the_calibrations_covariance(tmp_path: Path):
     made = calibrated(tmp_path, COUNTS)
     draws = flux_draws(made, DRAWN, None, seed=3)

@@ -167,6 +167,19 @@ def test_a_draw_of_a_law_the_pipeline_has_goes_over_as_it_is(law: str):
     )
 
 
+@pytest.mark.parametrize("law", ["exponential", "additive"])
+def test_draws_and_uncertainty_carry_the_flux_scale(law: str):
+    plain = drawn_calibration(law)
+    absolute = drawn_calibration(law, absolute=("flux_scale",))
+    scale = np.exp(-absolute.run_draws.flat("flux_scale"))[absolute.chosen(3, 2)]
+    for one, two, by in zip(draw_rows(absolute, 3, 2), draw_rows(plain, 3, 2), scale, strict=True):
+        np.testing.assert_allclose(one.factors(60321.0), by * two.factors(60321.0), rtol=1e-4)
+    one, two = (mean_rows(each).rows.uncertainty for each in (absolute, plain))
+    assert np.all(one > two)
+    said = about(absolute, mean_rows(absolute)).history
+    assert "uncertainty is absolute, one sigma at MJD 59760" in said
+
+
 @pytest.mark.parametrize("name", ["additive", "two-exponentials", "published"])
 def test_a_draw_of_another_law_is_fitted_closely(name: str):
     calibration = CALIBRATIONS[name]

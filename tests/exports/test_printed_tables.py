@@ -31,6 +31,20 @@ def test_a_simulated_calibration_says_so_and_that_its_errors_are_correlated():
     assert "errors of different bands are correlated" in text
 
 
+def test_tables_say_which_error_they_carry_and_have_both(tmp_path: Path):
+    absolute = drawn_calibration(absolute=("flux_scale", "types"))
+    text, table = latex(absolute), factor_table(absolute)
+    assert r"\sigma_{rel}$(CF)" in text and "Note: errors are absolute: they hold" in text
+    row = next(line for line in text.splitlines() if line.startswith("F770W"))
+    sizes = [table[f"sigma_{name}_pct"].value[1] for name in ("cf", "relative")]
+    assert row.split(" & ")[5:7] == [f"${size:.2f}$" for size in sizes] and sizes[0] > sizes[1]
+    write_machine_readable(absolute, tmp_path / "t.txt")
+    back = Table.read(tmp_path / "t.txt", format="ascii.mrt")
+    np.testing.assert_allclose(back["e_C_rel"], table["C_relative_std"].value, atol=1e-6)
+    assert "errors are absolute" in (tmp_path / "t.txt").read_text()
+    assert "absolute errors are unknown" in latex(PUBLISHED) and "rel}" not in latex(PUBLISHED)
+
+
 def test_a_name_stays_in_the_comment_and_the_title(tmp_path: Path):
     named = replace(DRAWN, name="réf\n\\\\input{x}")
     comment, _, _ = latex(named).partition("\n\n")

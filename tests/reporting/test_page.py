@@ -12,8 +12,9 @@ import pytest
 from astropy import units as u
 from astropy.utils.masked import Masked
 
-from made_runs import make_run
+from made_runs import PUBLISHED, make_run
 from mirical.bands import BANDS
+from mirical.calibration.comparison import compare_coefficients
 from mirical.reporting.findings import answer
 from mirical.reporting.page import draw, render, write_report
 from mirical.tables.flags import FLAGS
@@ -106,10 +107,10 @@ def test_the_same_run_gives_the_same_page(run):
 
 def test_factors_stand_beside_the_published_ones(page):
     assert page.line("factor-table", "F770W") == [
-        "F770W", "7.639", "0.2578 ± 0.0053", "2.0", "0.05", "0.25782 ± 0.00095", "0.0", "0.0", "3",
-        "6", "FULL",
+        "F770W", "7.639", "0.2578 ± 0.0053", "2.0", "1.5", "0.05", "0.25782 ± 0.00095", "0.0",
+        "0.0", "3", "6", "FULL",
     ]  # fmt: skip
-    assert page.line("factor-table", "F1800W")[8:] == ["3", "1", "SUB64"]
+    assert page.line("factor-table", "F1800W")[9:] == ["3", "1", "SUB64"]
     assert "MJD 59760 in FULL, (MJy/sr)/(DN/s/pixel)" in page.text["factor-table"]
 
 
@@ -145,7 +146,7 @@ def test_colour_terms_within_their_error_are_not_findings(page):
 
 def test_coefficients_differ_in_percent_and_sigma():
     page = page_of(make_run(shifts={"F770W": 0.05}))
-    assert page.line("factor-table", "F770W")[6:8] == ["+5.0", "+2.3"]
+    assert page.line("factor-table", "F770W")[7:9] == ["+5.0", "+2.3"]
     line = page.line("coefficient-table", "F770W")
     assert line[1:4] == ["0.2708 ± 0.0055", "0.25790 ± 0.00096", "+5.0 %\n+2.3 σ"]
     assert line[6].startswith("> +1000 %\n")  # B is published as all but zero
@@ -274,8 +275,24 @@ def test_the_answer_counts_what_was_fitted(run):
         "to 59790.0; 1 row flagged and not fitted; 1 of the fitted rows is probably an "
         "outlier and hardly counts."
     )
-    assert said[1] == "Factors at MJD 59760 in FULL have errors of 2.0 %."
+    assert said[1] == (
+        "Factors at MJD 59760 in FULL have errors of 2.0 %, and relative ones of 1.5 %."
+    )
     assert said[-1] == run.verdict.sentences[0]
+
+
+def test_absolute_errors_are_called_so_and_differences_are_without_the_flux_scale(run):
+    made = make_run(shifts={"F770W": 0.05})
+    coefficients = made.tables["coefficients"]
+    coefficients.meta |= {"flux_scale_pct": 1.2, "errors": "errors are absolute: <as it is>"}
+    made.tables["comparison"] = compare_coefficients(coefficients, PUBLISHED)
+    assert answer(made.tables, made.verdict)[1] == (
+        "Factors at MJD 59760 in FULL have absolute errors of 2.0 %, and relative ones of 1.5 %."
+    )
+    line = page_of(made).line("factor-table", "F770W")
+    # 2.04 % of ours without 1.2 %, and the published 0.37 % of theirs: 0.0448 and 0.0095 less 5 %
+    assert line[2:5] == ["0.2707 ± 0.0055", "2.0", "1.5"] and line[7:9] == ["+5.0", "+2.8"]
+    assert "(errors are absolute: <as it is>)" in page_of(made).text["two-errors"]
 
 
 def test_the_answer_says_that_no_band_differs(run):

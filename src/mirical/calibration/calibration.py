@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mirical.bands import assumed_term, assumptions, require_readout
 from mirical.conventions import EPOCHS, FACTOR, REFERENCE_MJD
 from mirical.errors import InputError
+from mirical.inference.schema import FLUX_SCALE
 
 Floats = NDArray[np.float64]
 
@@ -84,20 +85,26 @@ class Query:
 class Factors:
     """Calibration factors at the points of a query, in (MJy/sr)/(DN/s/pixel).
 
+    Errors, intervals and covariance are absolute: they hold what the calibration states of
+    `ABSOLUTE`, unless that was left out; see `errors_hold`.
+
     Attributes
     ----------
     query : Query
         The points.
     mean, std : (point,) array
-        Mean and standard deviation; of a posterior, half the central 68 % interval.
+        Mean and standard deviation; of a posterior, half the central 68 % interval given an exact
+        flux scale, and the error of the flux scale in quadrature.
     q025, q16, q84, q975 : (point,) array
         Central 95 % and 68 % intervals.
     joint : (point, point) array or callable
-        Covariance between the points, or what computes it when `covariance` is asked for.
+        Covariance between the points, or what computes its `parts` when they are asked for.
     aperture : (point,) array or None
         Relative error of the aperture correction, NaN if unknown, no part of the above: common to
         all stars of a band, it cancels for a point source measured in the same aperture, and does
         not for another aperture or an extended source.
+    relative : (point,) array or None
+        What is left of `std` if flux scale and types of star were exact; None: all of it.
     """
 
     query: Query
@@ -107,8 +114,26 @@ class Factors:
     q16: Floats
     q84: Floats
     q975: Floats
-    joint: Floats | Callable[[], Floats]
+    joint: Floats | Callable[[], dict[str, Floats]]
     aperture: Floats | None = None
+    relative: Floats | None = None
+
+    @property
+    def relative_std(self) -> Floats:
+        """What is left of `std` if flux scale and types of star were exact, (point,)."""
+        return self.std if self.relative is None else self.relative
+
+    @cached_property
+    def parts(self) -> dict[str, Floats]:
+        """What the covariance is the sum of, (point, point): `RELATIVE`, and those of `ABSOLUTE`.
+
+        Raises
+        ------
+        InputError
+            If there are more points than `MOST_POINTS`.
+        """
+        refuse_many(len(self.query))
+        return self.joint() if callable(self.joint) else {RELATIVE: self.joint}
 
     @cached_property
     def covariance(self) -> Floats:
@@ -119,11 +144,10 @@ class Factors:
         InputError
             If there are more than `MOST_POINTS`.
         """
-        refuse_many(len(self.query))
-        return self.joint() if callable(self.joint) else self.joint
+        return np.sum(list(self.parts.values()), axis=0)
 
     def table(self) -> QTable:
-        """Return one row a point: filter, subarray, mjd, c_mean, c_std, c_q16, c_q84.
+        """Return a row a point: filter, subarray, mjd, c_mean, c_std, c_relative_std, c_q16, c_q84.
 
         And c_aperture_std, where known.
         """
@@ -131,7 +155,7 @@ class Factors:
         answer["filter"] = list(self.query.filters)
         answer["subarray"] = list(self.query.subarrays)
         answer["mjd"] = self.query.mjd
-        for name in ("mean", "std", "q16", "q84"):
+        for name in ("mean", "std", "relative_std", "q16", "q84"):
             answer[f"c_{name}"] = getattr(self, name) * FACTOR
         if self.aperture is not None:
             answer["c_aperture_std"] = self.mean * self.aperture * FACTOR
@@ -157,8 +181,17 @@ def refuse_many(points: int) -> None:
         )
 
 
-PARTS = ("scale", "colour", "time", "subarray")
-"""What a factor's error is made of: common to all bands, of a band, of the response loss, of D."""
+TYPES, RELATIVE = "types", "relative"
+
+ABSOLUTE = {FLUX_SCALE: "the flux scale", TYPES: "the types of star"}
+"""Parts that an absolute error holds and a relative one does not, as sentences call them: the
+scale common to all stars and bands, and what the flux scales of the types of star are off."""
+
+PARTS = (*ABSOLUTE, "scale", "colour", "time", "subarray")
+"""What a factor's error is made of: beside `ABSOLUTE`, common to all bands, of a band, of the
+response loss, of D."""
+
+NO_FLUX_SCALE = "no error of the flux scale is stated, so absolute errors are unknown"
 
 UNBELIEVABLE = (
     "this run must not be believed: its chains do not agree or are too short (its report says "
@@ -212,6 +245,24 @@ class Calibration(Protocol):
     def doubts(self) -> tuple[str, ...]:
         """Return what a user should know of it wherever it goes, in sentences."""
         return ()
+
+    @property
+    def absolute_parts(self) -> tuple[str, ...]:
+        """Those of `ABSOLUTE` that its errors hold."""
+        return ()
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Those of `ABSOLUTE` that were left out of its errors and draws; see `leaving_out`."""
+        return ()
+
+    def leaving_out(self, parts: Collection[str]) -> Calibration:
+        """Return the calibration without some of `ABSOLUTE`, for relative work.
+
+        Errors, covariances, intervals and draws are then given that these are exact; means stay.
+        A calibration that states no error of them has nothing to leave out.
+        """
+        return self
 
     @property
     def reference_mjd(self) -> float:
@@ -305,3 +356,17 @@ class Calibration(Protocol):
 def simulated(calibration: Calibration) -> str:
     """Return ``"SIMULATED "`` for a calibration that rests on simulated rows, else nothing."""
     return "SIMULATED " if calibration.simulated else ""
+
+
+def errors_hold(calibration: Calibration) -> str:
+    """Say which error a calibration's numbers carry, absolute or relative, as outputs state it."""
+    held = " and ".join(ABSOLUTE[part] for part in calibration.absolute_parts)
+    if calibration.without:
+        left = " and ".join(ABSOLUTE[part] for part in calibration.without)
+        held_too = f"; they hold {held}, which relative errors do not" if held else ""
+        return f"errors are without {left}, left out as asked{held_too}"
+    if FLUX_SCALE in calibration.absolute_parts:
+        return f"errors are absolute: they hold {held}, which relative errors do not"
+    if held:
+        return f"{NO_FLUX_SCALE}; errors hold {held}, which relative errors do not"
+    return f"{NO_FLUX_SCALE}; errors are relative"

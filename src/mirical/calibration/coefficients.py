@@ -46,6 +46,21 @@ def band_table(bands: Sequence[str], stated: Mapping[str, Any]) -> QTable:
     return table
 
 
+def absolute(name: str, mean: Any, std: Any, flux_scale: float) -> Any:
+    """Return a coefficient's absolute error: with that of the flux scale where it has one.
+
+    Parameters
+    ----------
+    name : str
+        The coefficient's; A, B and C have the unit of factors, to which the flux scale is common.
+    mean, std : array
+        Its mean, and its error given an exact flux scale.
+    flux_scale : float
+        Relative error of the flux scale.
+    """
+    return np.hypot(std, mean * flux_scale) if COEFFICIENTS.get(name, FACTOR) == FACTOR else std
+
+
 def subarray_table(subarrays: Sequence[str], throughput: Any, std: Any = None) -> QTable:
     """Return the columns subarray, D and D_std, the error masked where none is stated."""
     table = QTable({"subarray": list(subarrays)})

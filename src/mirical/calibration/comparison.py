@@ -162,7 +162,8 @@ def compare_coefficients(coefficients: QTable, published: PublishedCalibration) 
     QTable
         Columns filter, quantity, ours, ours_std, basis, published,
         published_std, diff_pct, diff_sigma, unit; masked where the paper states
-        no error, or one of the two has no number.
+        no error, or one of the two has no number. Errors are without that of the
+        flux scale, on which both rest.
     """
     fitted = coefficients[~_missing(coefficients["A"])]
     factor_at = {}
@@ -170,10 +171,20 @@ def compare_coefficients(coefficients: QTable, published: PublishedCalibration) 
         query = Query.of(row["filter"], "FULL", coefficients.meta["C_ref_mjd"])
         answer = published.at(query)
         factor_at[str(row["filter"])] = (answer.mean[0], answer.std[0])
+    flux_scale = coefficients.meta.get("flux_scale_pct", 0.0) / 100
     records = [
-        _compare(row, quantity, published, factor_at) for row in fitted for quantity in _COMPARED
+        _compare(row, quantity, published, factor_at, flux_scale)
+        for row in fitted
+        for quantity in _COMPARED
     ]
-    return _long_table(records)
+    table = _long_table(records)
+    if flux_scale:
+        table[
+            "ours_std"
+        ].info.description = (
+            "Its error, one sigma, without that of the flux scale, on which both rest"
+        )
+    return table
 
 
 def _missing(column: object) -> NDArray[np.bool_]:
@@ -181,12 +192,18 @@ def _missing(column: object) -> NDArray[np.bool_]:
 
 
 def _compare(
-    row: QTable.Row, quantity: str, published: PublishedCalibration, factor_at: dict
+    row: QTable.Row,
+    quantity: str,
+    published: PublishedCalibration,
+    factor_at: dict,
+    flux_scale: float,
 ) -> dict[str, object]:
     band = str(row["filter"])
     printed = published.coefficients.loc[band]
     unit = u.d if quantity == "tau" else FACTOR
     ours, ours_std = (float(row[name].to_value(unit)) for name in (quantity, f"{quantity}_std"))
+    if flux_scale and unit == FACTOR:
+        ours_std = np.sqrt(max(ours_std**2 - (ours * flux_scale) ** 2, 0.0))
     if quantity == "C_ref":
         theirs, theirs_std = factor_at[band]
     else:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS, SUBARRAYS
 from mirical.errors import InputError, reading
+from mirical.inference.quoted_errors import half_width
 from mirical.inference.schema import DIMS, FLUX_SCALE, LEAST_DRAWS, NEEDED, POSITIVE, SAMPLE
 from mirical.laws.timelaw import ADDITIVE, LAWS
 
@@ -81,6 +82,11 @@ class Draws:
     def labels(self, coordinate: str) -> list[str]:
         """Return the names of bands, subarrays, stars, ... of the posterior."""
         return [str(name) for name in self.values(coordinate)]
+
+    @property
+    def flux_scale_error(self) -> float:
+        """Relative error of the flux scale common to all stars and bands; 0 if none is stated."""
+        return float(half_width(self.flat(FLUX_SCALE))) if self.has(FLUX_SCALE) else 0.0
 
     @property
     def sizes(self) -> dict[str, int]:

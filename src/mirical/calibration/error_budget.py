@@ -1,8 +1,13 @@
 """Error budget of an observation's fluxes: what the calibration contributes, in parts.
 
-    relative covariance = scale + colour + time + subarray  the factor's (`Calibration.parts`)
-                        + repeatability                     of a visit and of each observation
-                        + aperture                          for extended sources alone
+    covariance of ln flux = flux_scale + types                the factor's (`Calibration.parts`)
+                          + scale + colour + time + subarray  the same
+                          + repeatability                     of a visit and of each observation
+                          + aperture                          for extended sources alone
+
+The absolute error is that of the sum. The relative error, which compares fluxes of one
+instrument, is what is left if the flux scale and the types of star were exact: the sum without
+the first two parts.
 
 It holds nothing of photon noise, read noise and flat field, which the pipeline
 reports: the two add up (paper section 3.6). A point source measured in the apertures
@@ -11,7 +16,7 @@ of the standard stars has no error of the aperture correction, which cancels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,8 +25,17 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import PARTS, Calibration, Query, Scatter, simulated
+from mirical.calibration.calibration import (
+    ABSOLUTE,
+    NO_FLUX_SCALE,
+    PARTS,
+    Calibration,
+    Query,
+    Scatter,
+    simulated,
+)
 from mirical.errors import InputError
+from mirical.inference.schema import FLUX_SCALE
 from mirical.tables.visits import visit_starts
 from mirical.version import __version__
 
@@ -69,7 +83,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class ErrorBudget:
-    """The relative covariance of an observation's fluxes, in parts.
+    """The covariance of an observation's fluxes, as fractions of them, in parts.
 
     Attributes
     ----------
@@ -90,7 +104,7 @@ class ErrorBudget:
 
     @cached_property
     def parts(self) -> dict[str, Floats]:
-        """Relative covariance by `ALL_PARTS`, (point, point); they add up to the whole.
+        """Covariance of ln flux by `ALL_PARTS`, (point, point); they add up to the whole.
 
         Raises
         ------
@@ -107,22 +121,28 @@ class ErrorBudget:
 
     @cached_property
     def covariance(self) -> Floats:
-        """Relative covariance, (point, point)."""
+        """Covariance of ln flux, (point, point)."""
         return np.sum(list(self.parts.values()), axis=0)
 
     @property
     def std(self) -> Floats:
-        """Relative error of each flux, one sigma."""
+        """Absolute error of each flux as a fraction of it, one sigma: of all parts."""
         return np.sqrt(np.sum(list(self.variances.values()), axis=0))
 
+    @property
+    def relative_std(self) -> Floats:
+        """Relative error of each flux, one sigma: without flux scale and types of star."""
+        left = [variance for name, variance in self.variances.items() if name not in ABSOLUTE]
+        return np.sqrt(np.sum(left, axis=0))
+
     def table(self) -> QTable:
-        """Return one row a flux: its point, each part and the total, one sigma in %."""
+        """Return a row a flux: its point, each part, relative and absolute error, 1 sigma in %."""
         query = self.observation.query
         table = QTable({"filter": list(query.filters), "subarray": list(query.subarrays)})
         table["mjd"] = query.mjd
         for name, variance in self.variances.items():
             table[f"{name}_pct"] = _percent(np.sqrt(variance))
-        table["total_pct"] = _percent(self.std)
+        table["relative_pct"], table["absolute_pct"] = map(_percent, (self.relative_std, self.std))
         table["basis"] = self.calibration.basis(query)
         table.meta["title"] = f"{simulated(self.calibration)}calibration error of an observation"
         table.meta |= {"calibration": self.calibration.name, "visits": self.observation.visits}
@@ -131,17 +151,9 @@ class ErrorBudget:
 
     def sentence(self) -> str:
         """Return what a paper may say of it."""
-        query, std = self.observation.query, 100 * self.std
-        low, high = int(np.argmin(std)), int(np.argmax(std))
         source = "an extended source" if self.observation.extended else "a point source"
         visits = self.observation.visits
         visits_text = "one visit" if visits == 1 else f"the mean of {visits} visits"
-        where = [
-            f"{query.filters[i]}, {query.subarrays[i]}, MJD {query.mjd[i]:.1f}" for i in (low, high)
-        ]
-        size = f"{std[low]:.2f} % in {where[0]}"
-        if len(query) > 1:
-            size = f"{std[low]:.2f} % ({where[0]}) to {std[high]:.2f} % ({where[1]})"
         shares = {name: 100 * np.sqrt(variance) for name, variance in self.variances.items()}
         said = [
             f"{_WORDS[name]} {_range(values)}"
@@ -153,11 +165,39 @@ class ErrorBudget:
             if self._bands_correlate()
             else ""
         )
+        kind, beside = self._meaning()
+        size = self._range_of(self.std)
         return (
-            f"The flux calibration contributes a relative error (1 sigma) of {size} for "
-            f"{source} observed in {visits_text} ({', '.join(said)}), to be added in quadrature to "
-            f"the pipeline's photometric errors{common} ({_whose(self.calibration)})."
+            f"The flux calibration contributes {kind} error (1 sigma) of {size} for "
+            f"{source} observed in {visits_text} ({', '.join(said)}), to be added in "
+            f"quadrature to the pipeline's photometric errors{common}{beside} "
+            f"({_whose(self.calibration)})."
         )
+
+    def _meaning(self) -> tuple[str, str]:
+        """Return which error the sum of the parts is, and what the sentence says beside it."""
+        held, left = self.calibration.absolute_parts, self.calibration.without
+        beside = f"; left out as asked: {_listed(left)}" if left else ""
+        if not left and FLUX_SCALE not in held:
+            beside = f"; {NO_FLUX_SCALE}"
+        if not held:
+            return "a relative", beside
+        relative = (
+            f"; between fluxes of this instrument, {_listed(held)} taken as exact, the relative "
+            f"error is {self._range_of(self.relative_std)}"
+        )
+        return "an absolute" if FLUX_SCALE in held else "an", relative + beside
+
+    def _range_of(self, std: Floats) -> str:
+        """Return the smallest and the largest of the points' errors in %, and where they are."""
+        query, std = self.observation.query, 100 * std
+        low, high = int(np.argmin(std)), int(np.argmax(std))
+        where = [
+            f"{query.filters[i]}, {query.subarrays[i]}, MJD {query.mjd[i]:.1f}" for i in (low, high)
+        ]
+        if len(query) == 1:
+            return f"{std[low]:.2f} % in {where[0]}"
+        return f"{std[low]:.2f} % ({where[0]}) to {std[high]:.2f} % ({where[1]})"
 
     def _bands_correlate(self) -> bool:
         """Whether errors of different bands go along, judged by one point of each."""
@@ -172,6 +212,8 @@ class ErrorBudget:
 
 
 _WORDS = {
+    "flux_scale": "flux scale",
+    "types": "types of star",
     "scale": "scale common to all bands",
     "colour": "band",
     "time": "response loss",
@@ -236,6 +278,10 @@ def _aperture(query: Query, errors: Mapping[str, float]) -> Floats:
 
 def _percent(fraction: Floats) -> u.Quantity:
     return np.round(100.0 * fraction, 4) * u.percent
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(ABSOLUTE[part] for part in parts)
 
 
 def _range(values: Floats) -> str:

@@ -13,6 +13,7 @@ from mirical.calibration.basis import throughput_note
 from mirical.calibration.calibration import (
     DRAWS,
     PARTS,
+    RELATIVE,
     Calibration,
     Factors,
     Query,
@@ -58,8 +59,8 @@ class QuotedCalibration(Calibration):
         errors = self.aperture_errors
         aperture = np.array([errors[band] for band in query.filters])
 
-        def joint() -> Floats:
-            return np.outer(std, std) * _same_band(query)
+        def joint() -> dict[str, Floats]:
+            return {RELATIVE: np.outer(std, std) * _same_band(query)}
 
         return Factors(query, mean, std, q025, q16, q84, q975, joint, aperture)
 
@@ -78,7 +79,7 @@ class QuotedCalibration(Calibration):
         return self._mean(query) * (1 + self._fractions(query) * deviates[:, band])
 
     def parts(self, query: Query) -> dict[str, Floats]:
-        """Return the quoted error as colour: no other part is stated."""
+        """Return the quoted error as colour: no other part is stated, none of `ABSOLUTE`."""
         refuse_many(len(query))
         fractions = self._fractions(query)
         none = np.zeros((len(query), len(query)))

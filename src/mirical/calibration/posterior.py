@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 
 from mirical.calibration.basis import basis_sentences, factor_basis
 from mirical.calibration.calibration import (
+    ABSOLUTE,
+    PARTS,
+    RELATIVE,
+    TYPES,
     Calibration,
     Factors,
     Query,
     Scatter,
     refuse_many,
 )
-from mirical.calibration.coefficients import COEFFICIENTS, band_table, subarray_table
-from mirical.calibration.covariance_parts import covariance_parts, directions, variance_parts
+from mirical.calibration.coefficients import COEFFICIENTS, absolute, band_table, subarray_table
+from mirical.calibration.covariance_parts import REST, FactorParts, covariance_parts, directions
 from mirical.calibration.draws import APERTURE_ERROR, ROWS, Draws
 from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
@@ -31,6 +35,7 @@ from mirical.inference.quoted_errors import (
     normal_image,
     scatter_half_width,
 )
+from mirical.inference.schema import FLUX_SCALE
 from mirical.laws.departures import curve_effect, step_effect
 from mirical.laws.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.tables.apertures import Aperture
@@ -40,16 +45,12 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_NUMBERS_AT_ONCE = 1_000_000  # draws times points that are computed together: 8 MB an array
 _MOST_NUMBERS = 50_000_000  # of one answer: 400 MB
 _DEPARTURES = (
     ("step", "step", step_effect),
     ("time_departure", "knot", curve_effect),
 )
 """Variables that change the factors with time beside the time law, and the dim of their dates."""
-
-_EXACT, _EPOCHS = 200, 6  # points whose own epochs make up the part of time; else epochs a band
-_NODES = 200  # epochs of one band and subarray
 
 
 def with_apertures(posterior: xr.DataTree, apertures: Mapping[str, Aperture]) -> xr.DataTree:
@@ -75,12 +76,15 @@ class PosteriorCalibration(Calibration):
         Whether the run's verdict allows to use it.
     doubts : tuple of str
         What a user should know of the run's folder, in sentences.
+    without : tuple of str
+        What of `ABSOLUTE` is left out of errors and draws.
     """
 
     run_draws: Draws
     name: str = "mirical"
     believable: bool = True
     doubts: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, posterior: xr.DataTree, name: str = "mirical") -> PosteriorCalibration:
@@ -159,10 +163,11 @@ class PosteriorCalibration(Calibration):
         return {band: (float(at.min()), float(at.max())) for band, at in mine.items() if len(at)}
 
     def stated_coefficients(self) -> QTable:
-        """Return posterior means and quoted errors of every band's coefficients."""
+        """Return posterior means and errors of every band's coefficients, types in them always."""
         stated = {}
         for name in COEFFICIENTS:
             mean, std = self._stated(name.removesuffix("_pct"))
+            std = absolute(name, mean, std, self._flux_scale_error)
             scale = 100 if name.endswith("_pct") else 1
             stated |= {name: scale * mean, f"{name}_std": scale * std}
         return band_table(self.bands, stated)
@@ -183,19 +188,28 @@ class PosteriorCalibration(Calibration):
             If the run has no rows in a band that is asked for, or not so many draws, or more
             numbers are asked for than memory should hold.
         """
-        numbers = len(query) * len(self.chosen(number, seed))
+        chosen, types = self.chosen(number, seed), self._types_left_out(query)
+        # What types explain is known of all draws together alone.
+        made = chosen if types is None else self.chosen()
+        numbers = len(query) * len(made)
         if numbers > _MOST_NUMBERS:
             raise InputError(
                 f"draws: {numbers:.3g} numbers (draws times points) were asked for; expected "
                 f"{_MOST_NUMBERS:.0e} at most. Ask for fewer points at a time."
             )
-        return self._drawing(query, number, seed)(query)
+        draws = self._drawing(query, made)(query)
+        if types is not None:
+            draws = _unexplained(draws, types)[chosen]
+        return draws * self.flux_scales[chosen, None]
 
     def _drawing(
-        self, query: Query, number: int | None = None, seed: int = 0
+        self, query: Query, chosen: NDArray[np.intp] | None = None
     ) -> Callable[[Query], Floats]:
-        """Return what draws the factors of points in the bands of a query, (draw, point)."""
-        law, chosen = self.time_law, self.chosen(number, seed)
+        """Return what draws the factors of points in the bands of a query, (draw, point).
+
+        Given an exact flux scale.
+        """
+        law = self.time_law
         drawn = self.parameters(["A", "D_band", *LAWS[law].parameters])
         departures = {
             name: (self._dates(dim), effect)
@@ -205,7 +219,7 @@ class PosteriorCalibration(Calibration):
         drawn |= self.parameters([*departures])
         fitted = self.bands
         self._refuse_others(query)
-        of = {name: value[chosen] for name, value in drawn.items()}
+        of = {name: value if chosen is None else value[chosen] for name, value in drawn.items()}
         subarrays = self.subarrays
 
         def draw(points: Query) -> Floats:
@@ -270,103 +284,107 @@ class PosteriorCalibration(Calibration):
         return [*said, *basis_sentences(self.basis(query), query)]
 
     def at(self, query: Query) -> Factors:
-        """Return mean, quoted error and covariance of the posterior draws."""
-        draw, found = self._drawing(query), []
-        for points in query.in_pieces(self._at_once):
+        """Return mean, quoted error and covariance of the posterior draws.
+
+        The mean is that given an exact flux scale, whose error is added in quadrature: it is
+        independent of all else, which its draws are by chance alone only roughly.
+        """
+        draw, parts, found = self._drawing(query), self._parts, []
+        types = self._types_left_out(query)
+        for points in query.in_pieces(parts.at_once):
             draws = draw(points)
-            low, high, *ends = np.quantile(draws, [*LEVELS, 0.025, 0.16, 0.84, 0.975], axis=0)
+            low, high = np.quantile(draws, LEVELS, axis=0)
+            shown = draws if types is None else _unexplained(draws, types)
+            shown = shown * self.flux_scales[:, None]
+            ends = np.quantile(shown, [0.025, 0.16, 0.84, 0.975], axis=0)
             found.append([draws.mean(axis=0), 0.5 * (high - low), *ends])
-        mean, std, q025, q16, q84, q975 = np.concatenate(found, axis=1)
+        mean, given, q025, q16, q84, q975 = np.concatenate(found, axis=1)
+        relative = given * np.sqrt(1 - parts.types_share(query))
+        std = np.hypot(relative if TYPES in self.without else given, mean * self._flux_scale_error)
         known = self.aperture_errors
         aperture = np.array([known[band] for band in query.filters]) if known else None
 
-        def joint() -> Floats:
-            return covariance(draw(query))
+        def joint() -> dict[str, Floats]:
+            return self._covariances(draw(query), mean, parts.types(query))
 
-        return Factors(query, mean, std, q025, q16, q84, q975, joint, aperture)
+        return Factors(query, mean, std, q025, q16, q84, q975, joint, aperture, relative)
+
+    def _covariances(
+        self, draws: Floats, mean: Floats, types: Mapping[str, Floats]
+    ) -> dict[str, Floats]:
+        """Return the parts of the covariance that there are and that were not left out."""
+        if types:
+            parts = covariance_parts(normal_image(draws), types)
+            whole = {TYPES: parts[TYPES], RELATIVE: parts[REST]}
+        else:
+            whole = {RELATIVE: covariance(draws)}
+        if self._flux_scale_error:
+            whole[FLUX_SCALE] = np.outer(mean, mean) * self._flux_scale_error**2
+        return {name: part for name, part in whole.items() if name not in self.without}
 
     @property
-    def _at_once(self) -> int:
-        """Points whose draws are in memory at once."""
-        return max(1, _NUMBERS_AT_ONCE // len(self.chosen()))
+    def absolute_parts(self) -> tuple[str, ...]:
+        """Those of `ABSOLUTE` that the run's card has and that were not left out."""
+        stated = {FLUX_SCALE: self.run_draws.has(FLUX_SCALE), TYPES: self._parts.has_types}
+        return tuple(part for part in ABSOLUTE if stated[part] and part not in self.without)
+
+    def leaving_out(self, parts: Collection[str]) -> PosteriorCalibration:
+        """Return the calibration without some of `ABSOLUTE`; see `Calibration.leaving_out`."""
+        left = {*self.without, *parts}
+        return replace(self, without=tuple(part for part in ABSOLUTE if part in left))
+
+    @property
+    def _flux_scale_error(self) -> float:
+        return 0.0 if FLUX_SCALE in self.without else self.run_draws.flux_scale_error
+
+    @cached_property
+    def flux_scales(self) -> Floats:
+        """Draws of what the flux scale multiplies every factor by, (draw,): 1 if it is exact."""
+        if FLUX_SCALE in self.absolute_parts:
+            return np.exp(-self.run_draws.flat(FLUX_SCALE))
+        return np.ones(len(self.chosen()))
+
+    def _types_left_out(self, query: Query) -> Floats | None:
+        """Return the directions of the draws that types explain, if they are left out."""
+        if TYPES not in self.without or not self._parts.has_types:
+            return None
+        return directions(self._parts.types(query))[TYPES]
+
+    @property
+    def _parts(self) -> FactorParts:
+        def factors(query: Query) -> Floats:
+            return self._drawing(query)(query)
+
+        return FactorParts(self.run_draws, factors, self.reference_mjd)
 
     def basis(self, query: Query) -> list[str]:
         """Return what the factor of each point rests on (`mirical.calibration.basis`)."""
         return factor_basis(self.run_draws, query)
 
     def parts(self, query: Query) -> dict[str, Floats]:
-        """Return the relative covariance of the factors in parts, one explained after the other.
+        """Return the relative covariance of the factors in parts, which add up to it.
 
-        Scale is what goes along with the mean of ln C over all bands of the run at the
-        reference epoch in FULL; colour what is left and goes along with each band's; time what
-        is left and goes along with ln C in FULL at the points' epochs; subarray the rest,
-        which is the throughput's. The parts add up to the covariance, and each is one;
-        all of them are of normal scores, as quoted errors are (`inference.quoted_errors`).
+        The flux scale's is common to all points; the others are `FactorParts`.
         """
         refuse_many(len(query))
-        return covariance_parts(normal_image(np.log(self.draws(query))), self._stages(query))
+        self._refuse_others(query)
+        return self._with_flux_scale(self._parts.covariances(query), (len(query), len(query)))
 
     def variances(self, query: Query) -> dict[str, Floats]:
-        """Return the diagonals of `parts`, a few points at a time.
-
-        Many epochs of one band and subarray are interpolated between `_NODES` over their range.
-        """
-        if len(query) > _EXACT:
-            return self._interpolated(query)
-        return self._variances(query)
-
-    def _interpolated(self, query: Query) -> dict[str, Floats]:
-        pairs = np.array([f"{b} {a}" for b, a in zip(query.filters, query.terms, strict=True)])
-        names, of = np.unique(pairs, return_inverse=True)
-        nodes = []
-        for i in range(len(names)):
-            mjd = np.unique(query.mjd[of == i])
-            nodes.append(mjd if len(mjd) <= _NODES else np.linspace(mjd[0], mjd[-1], _NODES))
-        sizes = [len(mjd) for mjd in nodes]
-        bands, terms = zip(*(name.split() for name in names), strict=True)
-        points = Query(
-            tuple(np.repeat(bands, sizes).tolist()),
-            tuple(np.repeat(terms, sizes).tolist()),
-            np.concatenate(nodes),
-        )
-        at_nodes = {
-            name: np.split(part, np.cumsum(sizes)[:-1])
-            for name, part in self._variances(points).items()
-        }
-        found = {name: np.empty(len(query)) for name in at_nodes}
-        for i, mjd in enumerate(nodes):
-            for name, parts in at_nodes.items():
-                found[name][of == i] = np.interp(query.mjd[of == i], mjd, parts[i])
-        return found
-
-    def _variances(self, query: Query) -> dict[str, Floats]:
-        along, draw = directions(self._stages(query)), self._drawing(query)
-        found = [
-            variance_parts(normal_image(np.log(draw(points))), along)
-            for points in query.in_pieces(self._at_once)
-        ]
-        return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
-
-    def _stages(self, query: Query) -> dict[str, Floats]:
-        """Return normal scores of what explains the factors, stage by stage.
-
-        Of more than `_EXACT` points the epochs of a band are stood for by `_EPOCHS` over their
-        range: ln C(t) between them is what they predict.
-        """
+        """Return the diagonals of `parts`, of any number of points."""
         self._refuse_others(query)
-        bands = list(dict.fromkeys(query.filters))
-        at_reference = np.log(self.draws(Query.of(self.bands, "FULL", self.reference_mjd)))
-        in_bands = at_reference[:, [self.bands.index(band) for band in bands]]
-        if len(query) > _EXACT:
-            mine = [query.mjd[np.array(query.filters) == band] for band in bands]
-            filters = np.repeat(bands, _EPOCHS)
-            mjd = np.ravel([np.linspace(of.min(), of.max(), _EPOCHS) for of in mine])
-        else:
-            filters, mjd = np.array(query.filters), query.mjd
-        in_full = np.log(self.draws(Query.of(filters, "FULL", mjd)))
-        stages = {
-            "scale": at_reference.mean(axis=1, keepdims=True),
-            "colour": in_bands,
-            "time": in_full,
-        }
-        return {name: normal_image(stage) for name, stage in stages.items()}
+        return self._with_flux_scale(self._parts.variances(query), (len(query),))
+
+    def _with_flux_scale(
+        self, given: Mapping[str, Floats], shape: tuple[int, ...]
+    ) -> dict[str, Floats]:
+        """Return all of `PARTS`: those given an exact flux scale, and its own; zero if left out."""
+        none = np.zeros(shape)
+        known = {TYPES: none, **given, FLUX_SCALE: np.full(shape, self._flux_scale_error**2)}
+        return {name: none if name in self.without else known[name] for name in PARTS}
+
+
+def _unexplained(draws: Floats, axes: Floats) -> Floats:
+    """Return factors (draw, point) less what directions of the draws (draw, axis) explain."""
+    logs = np.log(draws)
+    return np.exp(logs - axes @ (axes.T @ (logs - logs.mean(axis=0))))

@@ -18,7 +18,7 @@ from astropy.table import Table
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import UNBELIEVABLE, Calibration
+from mirical.calibration.calibration import UNBELIEVABLE, Calibration, errors_hold
 from mirical.conventions import SIMULATED
 from mirical.storage.files import together, whole_file
 from mirical.tables.column_descriptions import description
@@ -52,9 +52,12 @@ def run_record(attrs: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def record(calibration: Calibration) -> dict[str, Any]:
-    """Return where a calibration's numbers come from, as an output carries it."""
+    """Return where a calibration's numbers come from and which error, as an output carries it."""
     known = {"calibration": calibration.name, **run_record(calibration.provenance)}
     known["simulated"] = calibration.simulated
+    known["errors"] = errors_hold(calibration)
+    if calibration.without:
+        known["without"] = list(calibration.without)
     if calibration.epochs:
         ends = calibration.epochs.values()
         known["rows_mjd"] = [min(first for first, _ in ends), max(last for _, last in ends)]

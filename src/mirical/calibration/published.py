@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
-from mirical.calibration.calibration import Query
+from mirical.calibration.calibration import NO_FLUX_SCALE, Query
 from mirical.calibration.coefficients import band_table, subarray_table
 from mirical.calibration.point_estimates import QuotedCalibration
 from mirical.storage.shipped import data_file
@@ -85,4 +85,5 @@ class PublishedCalibration(QuotedCalibration):
             *query.assumptions(),
             "the published error is sigma(CF) at every epoch: it holds no error of B, tau or D, "
             "and no covariance between bands.",
+            f"{NO_FLUX_SCALE}.",
         ]

@@ -24,7 +24,7 @@ from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
 from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
-from mirical.calibration.calibration import Query
+from mirical.calibration.calibration import NO_FLUX_SCALE, Query
 from mirical.calibration.coefficients import band_table, subarray_table
 from mirical.calibration.point_estimates import QuotedCalibration
 from mirical.calibration.provenance import run_record, stamp
@@ -135,6 +135,7 @@ class StagedCalibration(QuotedCalibration):
             *query.assumptions(),
             "the staged error is sigma(CF) at every epoch: it holds no error of B, tau or D, "
             "and no covariance between bands.",
+            f"{NO_FLUX_SCALE}.",
         ]
         noted = dict(zip(self.bands, map(str, self.coefficients["note"]), strict=True))
         for band in dict.fromkeys(query.filters):

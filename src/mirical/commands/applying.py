@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mirical.commands.points import add_points, add_source, asked_points, write_matrix
+from mirical.commands.points import (
+    add_points,
+    add_source,
+    add_without,
+    asked_calibration,
+    asked_points,
+    write_matrix,
+)
 from mirical.commands.shared import consoles, print_notes, status_of, write_table
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs, together
@@ -20,7 +27,6 @@ def error(options: argparse.Namespace) -> int:
 
     from mirical.calibration.error_budget import Observation, error_budget
     from mirical.calibration.provenance import record, stamp
-    from mirical.calibration.store import open_calibration
     from mirical.commands.printing import print_budget
     from mirical.exports.covariance_file import Covariance
     from mirical.tables.formats import texts
@@ -30,7 +36,7 @@ def error(options: argparse.Namespace) -> int:
     objects: tuple[str, ...] = ()
     if grid is not None and "name" in grid.colnames:
         objects = tuple(texts(grid["name"]))
-    calibration = open_calibration(options.run)
+    calibration = asked_calibration(options)
     observation = Observation(query, options.source == "extended", options.visits, objects)
     budget = error_budget(calibration, observation)
     with together():
@@ -43,7 +49,7 @@ def error(options: argparse.Namespace) -> int:
             relative = Covariance(
                 query, np.ones(len(query)), budget.covariance, one, budget.parts, objects=objects
             )
-            about = "relative covariance of an observation's fluxes"
+            about = "covariance of an observation's fluxes, as fractions of them"
             write_matrix(relative, options.covariance, about, calibration)
     results, cautions = consoles()
     print_budget(budget, results)
@@ -77,7 +83,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
         raise InputError("apply: --filter is for images; a table has a column 'filter'.")
     beside = options.covariance or options.out.with_suffix(".cov.fits")
     check_outputs([options.out, beside], inputs=[options.file], parents=True)
-    calibration = open_calibration(options.run)
+    calibration = asked_calibration(options)
     before = None if options.before is None else open_calibration(options.before)
     apertures = load_apertures(options.apertures, "apply")
     made = calibrate_table(
@@ -109,7 +115,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
 
 
 def _apply_to_image(options: argparse.Namespace) -> int:
-    from mirical.calibration.store import open_calibration
+    from mirical.calibration.calibration import errors_hold
     from mirical.exports.calibrated_image import calibrate_image
 
     for name in ("before", "covariance", "draws"):
@@ -117,7 +123,7 @@ def _apply_to_image(options: argparse.Namespace) -> int:
             option = {"before": "calibrated-with"}.get(name, name)
             raise InputError(f"apply: --{option} is for tables; {options.file.name} is an image.")
     check_outputs([options.out], parents=True)
-    calibration = open_calibration(options.run)
+    calibration = asked_calibration(options)
     known = {str(key): str(value) for key, value in calibration.provenance.items()}
     made = calibrate_image(
         calibration,
@@ -132,7 +138,7 @@ def _apply_to_image(options: argparse.Namespace) -> int:
     results.print(
         f"{of}{made.out}: MJy/sr by C = {made.factor:.5g} ± "
         f"{100 * made.factor_std / made.factor:.2f} % ({made.band} in {made.subarray}, MJD "
-        f"{made.mjd:.2f})",
+        f"{made.mjd:.2f}; {errors_hold(calibration)})",
         soft_wrap=True,
         markup=False,
     )
@@ -153,12 +159,13 @@ def _add_error(parsers: argparse._SubParsersAction) -> None:
     parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
     add_points(parser)
     add_source(parser)
+    add_without(parser)
     parser.add_argument(
         "--covariance",
         metavar="FILE",
         type=Path,
-        help="write the relative covariance: FILE.npy, its provenance beside it in FILE.npy.json, "
-        "or FILE.fits with its parts",
+        help="write the covariance as fractions: FILE.npy, its provenance beside it in "
+        "FILE.npy.json, or FILE.fits with its parts",
     )
     parser.add_argument("--out", metavar="E.ecsv", type=Path, help="write the parts as a table")
     parser.set_defaults(command=error)
@@ -198,4 +205,5 @@ def _add_apply(parsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--filter", metavar="F", help="an image's true band, if not the header's")
     add_source(parser)
+    add_without(parser)
     parser.set_defaults(command=apply)

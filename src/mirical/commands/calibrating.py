@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.points import add_points
+from mirical.commands.points import add_points, add_without
 from mirical.commands.shared import (
     INTERRUPTED,
     NOT_BELIEVABLE,
@@ -133,16 +133,19 @@ def _note(progress: Console, sentence: str) -> None:
 def factors(options: argparse.Namespace) -> int:
     """Print or write calibration factors, their covariance and draws of them."""
     from mirical.calibration.provenance import record, stamp, write_array
-    from mirical.calibration.store import open_calibration
-    from mirical.commands.points import asked_points, write_matrix
+    from mirical.commands.points import (
+        asked_calibration,
+        asked_points,
+        factor_covariance,
+        write_matrix,
+    )
     from mirical.commands.printing import print_table
     from mirical.conventions import FACTOR
-    from mirical.exports.covariance_file import Covariance
 
     outputs = options.out, options.covariance, options.draws
     check_outputs(outputs, inputs=[options.at])
     grid, query = asked_points("factors", options)
-    calibration = open_calibration(options.run)
+    calibration = asked_calibration(options)
     answer = calibration.at(query)
     table = answer.table()
     table["basis"] = calibration.basis(query)
@@ -157,9 +160,8 @@ def factors(options: argparse.Namespace) -> int:
         if options.out is not None:
             write_table(table, options.out)
         if options.covariance is not None:
-            made = Covariance(query, answer.mean, answer.covariance, FACTOR)
             title = "calibration factors and their covariance"
-            write_matrix(made, options.covariance, title, calibration)
+            write_matrix(factor_covariance(answer), options.covariance, title, calibration)
         if options.draws is not None:
             title = f"draws of the calibration factors of {calibration.name}"
             axes, unit = ("draw", "point"), FACTOR.to_string()
@@ -321,6 +323,7 @@ def _add_factors(parsers: argparse._SubParsersAction) -> None:
         type=Path,
         help="write all draws, a row a draw, and FILE.npy.json",
     )
+    add_without(parser)
     parser.add_argument("--out", metavar="C.ecsv", type=Path, help="write the answer as a table")
     parser.set_defaults(command=factors)
 

@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirical.bands import BANDS
-from mirical.commands.points import asked_points, write_matrix
+from mirical.commands.points import (
+    add_without,
+    asked_calibration,
+    asked_points,
+    factor_covariance,
+    write_matrix,
+)
 from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
+from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 
 if TYPE_CHECKING:
@@ -21,15 +28,15 @@ if TYPE_CHECKING:
 
 def export(options: argparse.Namespace) -> int:
     """Write a calibration in a format of others."""
-    from mirical.calibration.store import open_calibration
-
     results, cautions = consoles()
+    if options.without is not None and options.to != "covariance":
+        raise InputError(f"export: --without is for --to covariance; {options.to} holds all parts.")
     outputs = [options.file]
     if options.to == "jwst-photom-draws":
         check_outputs(folders=outputs)
     else:
         check_outputs(outputs, inputs=[options.at], parents=True)
-    calibration = open_calibration(options.run)
+    calibration = asked_calibration(options)
     status = EXPORTS[options.to](calibration, options, results, cautions)
     print_notes(calibration.doubts, cautions)
     return status if calibration.believable else NOT_BELIEVABLE
@@ -103,8 +110,6 @@ def _covariance(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
     from mirical.calibration.calibration import Query
-    from mirical.conventions import FACTOR
-    from mirical.exports.covariance_file import Covariance
 
     if options.at is not None:
         _, query = asked_points("export", options)
@@ -112,8 +117,7 @@ def _covariance(
         dates = EXPORT_DATES
         bands = [band for band in calibration.bands for _ in dates]
         query = Query.of(bands, "FULL", list(dates) * len(calibration.bands))
-    answer = calibration.at(query)
-    made = Covariance(query, answer.mean, answer.covariance, FACTOR)
+    made = factor_covariance(calibration.at(query))
     write_matrix(made, options.file, "calibration factors and their covariance", calibration)
     results.print(f"{len(query)} points in {options.file}", soft_wrap=True, markup=False)
     print_notes(calibration.cautions(query), cautions)
@@ -220,6 +224,7 @@ def _add_export(parsers: argparse._SubParsersAction) -> None:
         type=Path,
         help="points of the covariance [all bands in FULL at nine dates]",
     )
+    add_without(parser)
     parser.set_defaults(command=export)
 
 

@@ -12,7 +12,7 @@ from mirical.errors import InputError
 if TYPE_CHECKING:
     from astropy.table import Table
 
-    from mirical.calibration.calibration import Calibration, Query
+    from mirical.calibration.calibration import Calibration, Factors, Query
     from mirical.exports.covariance_file import Covariance
 
 
@@ -64,6 +64,37 @@ def _read_grid(path: Path) -> tuple[Table, Query]:
     return grid, Query.of(bands, subarrays, mjd, path.name)
 
 
+def asked_calibration(options: argparse.Namespace) -> Calibration:
+    """Return the calibration RUN names, less what --without leaves out.
+
+    Raises
+    ------
+    InputError
+        If there is none, or --without names what cannot be left out.
+    """
+    from mirical.calibration.calibration import ABSOLUTE
+    from mirical.calibration.store import open_calibration
+
+    left = [part.strip() for part in (options.without or "").split(",") if part.strip()]
+    unknown = [part for part in left if part not in ABSOLUTE]
+    if unknown or (options.without is not None and not left):
+        raise InputError(
+            f"--without: {', '.join(unknown) or options.without!r} cannot be left out; expected "
+            f"{' or '.join(ABSOLUTE)}, or both as {','.join(ABSOLUTE)}."
+        )
+    calibration = open_calibration(options.run)
+    return calibration.leaving_out(left) if left else calibration
+
+
+def factor_covariance(answer: Factors) -> Covariance:
+    """Return factors with their covariance, and its parts where it is more than relative."""
+    from mirical.conventions import FACTOR
+    from mirical.exports.covariance_file import Covariance
+
+    parts = answer.parts if len(answer.parts) > 1 else {}
+    return Covariance(answer.query, answer.mean, answer.covariance, FACTOR, parts)
+
+
 def write_matrix(made: Covariance, path: Path, about: str, calibration: Calibration) -> None:
     """Write a covariance: the matrix alone for ``.npy``, else the FITS side-car."""
     from mirical.calibration.provenance import record, write_array
@@ -91,6 +122,15 @@ def add_points(command: argparse.ArgumentParser) -> None:
         metavar="GRID.ecsv",
         type=Path,
         help="table with filter, subarray and mjd, and name where of several objects",
+    )
+
+
+def add_without(command: argparse.ArgumentParser) -> None:
+    """Add the option that `asked_calibration` reads."""
+    command.add_argument(
+        "--without",
+        metavar="PARTS",
+        help="leave flux_scale, or flux_scale,types out of all errors and draws: for relative work",
     )
 
 

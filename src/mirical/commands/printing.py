@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mirical.bands import BANDS
+from mirical.calibration.calibration import ABSOLUTE
 from mirical.conventions import FACTOR_TEXT
 from mirical.number_text import (
     NOTHING,
@@ -43,14 +44,16 @@ def print_run(run: Run, folder: Path, console: Console) -> None:
         f"{simulated}{run.job.name}: C at MJD {coefficients.meta['C_ref_mjd']:.0f}, FULL, "
         f"{FACTOR_TEXT}"
     )
-    heads = ("band", "stars", "C", "±", "rests on", "published", "±", "differs", "sigma")
-    stars = dict(zip(coefficients["filter"], coefficients["n_stars"], strict=True))
+    heads = ("band", "stars", "C", "±", "± relative", "rests on", "published", "±")
+    heads += ("differs", "sigma")
+    of_band = dict(zip(coefficients["filter"], coefficients, strict=True))
     lines = [
         (
             row["filter"],
-            stars[row["filter"]],
+            of_band[row["filter"]]["n_stars"],
             f"{row['ours']:.4f}",
-            f"{row['ours_std']:.4f}",
+            f"{value(of_band[row['filter']]['C_ref_std']):.4f}",
+            f"{value(of_band[row['filter']]['C_ref_relative_std']):.4f}",
             row["basis"],
             f"{row['published']:.4f}",
             f"{row['published_std']:.4f}",
@@ -120,10 +123,16 @@ def print_models(
 
 
 def print_budget(budget: ErrorBudget, console: Console) -> None:
-    """Print the parts of each flux's error and the sentence for a paper."""
+    """Print the parts of each flux's error and the sentence for a paper.
+
+    Parts of an absolute error that the calibration does not state have no column.
+    """
     table = budget.table()
-    parts = [name for name in table.colnames if name.endswith("_pct")]
-    heads = [name.removesuffix("_pct") for name in parts]
+    unstated = {f"{name}_pct" for name in ABSOLUTE} - {
+        f"{name}_pct" for name in budget.calibration.absolute_parts
+    }
+    parts = [name for name in table.colnames if name.endswith("_pct") and name not in unstated]
+    heads = [name.removesuffix("_pct").replace("_", " ") for name in parts]
     lines = [
         (
             row["filter"],
@@ -161,6 +170,7 @@ def print_table(table: Table, console: Console) -> None:
         "mjd": "MJD",
         "c_mean": "C",
         "c_std": "±",
+        "c_relative_std": "± relative",
         "c_q16": "16 %",
         "c_q84": "84 %",
     }

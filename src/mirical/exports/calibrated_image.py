@@ -7,7 +7,9 @@ too small an error, never too large a one. It goes beside the image, as cards of
 primary header, to be added in quadrature once, to whatever is measured at last:
 
 ======== ==========================================================================
-CALFRAC  standard deviation of the factor over the factor
+CALFRAC  error of the factor over the factor: absolute, or what the history says
+CALREL   the same if flux scale and types of star were exact: to compare fluxes of one
+         instrument
 CALAPER  the same of the band's aperture correction, where known: for an extended
          source, or an aperture the calibration was not made in; for a point source in
          the calibration's own aperture it cancels
@@ -32,7 +34,7 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
-from mirical.calibration.calibration import Calibration, Query
+from mirical.calibration.calibration import Calibration, Query, errors_hold
 from mirical.conventions import FACTOR_TEXT, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.imaging.image_files import Unmeasurable, open_model
@@ -43,7 +45,8 @@ from mirical.text import ascii_text
 from mirical.version import __version__
 
 CARDS = {
-    "CALFRAC": "relative std of the calibration factor",
+    "CALFRAC": "std of the calibration factor over it",
+    "CALREL": "the same, flux scale and star types exact",
     "CALAPER": "relative error of the aperture correction",
     "CALNAME": "calibration applied",
     "CALSW": "mirical version",
@@ -147,8 +150,9 @@ def calibrate_image(
             cautions,
         )
         _multiply(model, factor)
-        _add_cards(model, calibration, std / factor, aperture)
-        for line in _history(made, calibration.name, provenance):
+        relative = float(found.relative_std[0])
+        _add_cards(model, calibration, (std / factor, relative / factor), aperture)
+        for line in _history(made, calibration, provenance):
             model.add_history_entry(ascii_text(line))
         with whole_file(out) as beside:
             save_model(model, beside)
@@ -227,9 +231,13 @@ def _multiply(model: Any, factor: float) -> None:
     meta.cal_step.photom = "COMPLETE"
 
 
-def _add_cards(model: Any, calibration: Calibration, relative: float, aperture: float) -> None:
+def _add_cards(
+    model: Any, calibration: Calibration, errors: tuple[float, float], aperture: float
+) -> None:
+    """Add the cards; errors are that of the factor and the relative one, as fractions of it."""
     values = {
-        "CALFRAC": relative,
+        "CALFRAC": errors[0],
+        "CALREL": errors[1],
         "CALAPER": aperture,
         "CALNAME": ascii_text(calibration.name),
         "CALSW": __version__,
@@ -241,10 +249,13 @@ def _add_cards(model: Any, calibration: Calibration, relative: float, aperture: 
     model.extra_fits = _extra(model) | {"PRIMARY": {"header": [*_primary(model), *cards]}}
 
 
-def _history(made: CalibratedImage, name: str, provenance: Mapping[str, str]) -> list[str]:
+def _history(
+    made: CalibratedImage, calibration: Calibration, provenance: Mapping[str, str]
+) -> list[str]:
     return [
         f"mirical {__version__}: rates multiplied by {made.factor:.7g} {FACTOR_TEXT}",
-        f"of {made.band} in {made.subarray} at MJD {made.mjd:.4f}; calibration {name}",
+        f"of {made.band} in {made.subarray} at MJD {made.mjd:.4f}; calibration {calibration.name}",
+        f"CALFRAC: {errors_hold(calibration)} (CALREL)",
         *(f"{key}: {value}" for key, value in provenance.items()),
         *(f"caution: {sentence}" for sentence in made.cautions),
     ]

@@ -28,7 +28,7 @@ from mirical.tables.quantities import epochs, errors
 
 Floats = NDArray[np.float64]
 
-MADE = ("flux_calibrated", "flux_stat_std", "flux_cal_std", "c_mean")
+MADE = ("flux_calibrated", "flux_stat_std", "flux_cal_std", "flux_cal_relative_std", "c_mean")
 """Columns that are added."""
 
 MOST_ROWS = 5000
@@ -55,7 +55,7 @@ class CalibratedFluxes:
     ----------
     table : Table
         The rows as they came, and `MADE`: the flux, its error without the calibration's, the
-        calibration's, and the factor.
+        calibration's absolute and relative error, and the factor.
     covariance : Covariance
         Of the fluxes: ``statistical``, where the table states errors, and the calibration's
         parts; draws hold the calibration's alone.
@@ -143,7 +143,8 @@ def calibrate_table(
         parts,
         objects=objects,
     )
-    columns = flux, error, np.abs(flux) * budget.std, factors.mean * FACTOR
+    by_calibration = (np.abs(flux) * std for std in (budget.std, budget.relative_std))
+    columns = flux, error, *by_calibration, factors.mean * FACTOR
     for name, column in zip(MADE, columns, strict=True):
         table[name] = column
     what = f"{simulated(calibration)}{calibration.name}"

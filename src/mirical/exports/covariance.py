@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy import units as u
 from numpy.typing import ArrayLike, NDArray
 
-from mirical.calibration.calibration import Query
+from mirical.calibration.calibration import ABSOLUTE, Query
 from mirical.errors import InputError
 
 Floats = NDArray[np.float64]
@@ -57,6 +57,19 @@ class Covariance:
     def std(self) -> Floats:
         """Standard deviations, (point,)."""
         return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def relative(self) -> Covariance:
+        """The same without the parts of flux scale and types of star: for relative work.
+
+        Draws, which hold them, are left out.
+        """
+        parts = {name: part for name, part in self.parts.items() if name not in ABSOLUTE}
+        if len(parts) == len(self.parts):
+            return self
+        return replace(
+            self, covariance=np.sum(list(parts.values()), axis=0), parts=parts, draws=None
+        )
 
     def log_likelihood(self, model: ArrayLike) -> float:
         """Return the normal log density of the values given what a model says of them.

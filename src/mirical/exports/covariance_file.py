@@ -19,7 +19,7 @@ from astropy.io import fits
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import Calibration, Query, simulated
+from mirical.calibration.calibration import Calibration, Query, errors_hold, simulated
 from mirical.errors import InputError
 from mirical.exports.covariance import Covariance, refuse_impossible
 from mirical.storage.files import whole_file
@@ -43,6 +43,7 @@ def history(calibration: Calibration) -> list[str]:
         first = min(epoch for epoch, _ in calibration.epochs.values())
         last = max(epoch for _, epoch in calibration.epochs.values())
         lines.append(f"fitted to rows from MJD {first:.1f} to {last:.1f}")
+    lines.append(errors_hold(calibration))
     return list(map(ascii_text, lines))
 
 

@@ -17,6 +17,7 @@ from mirical.errors import InputError
 from mirical.exports.covariance_file import history
 from mirical.exports.photom_file import About, PhotomRows
 from mirical.exports.pipeline_law import CHECKED, SPAN, convert, epochs, fit_kind
+from mirical.inference.schema import FLUX_SCALE
 from mirical.laws.pipeline_throughput import Tables, exact_tables, relative_throughput
 from mirical.laws.timelaw import LAWS
 
@@ -136,7 +137,8 @@ def about(calibration: Calibration, exported: Exported | None = None, draw: str 
     lines = history(calibration)
     if exported is not None:
         lines.append(exported.sentence())
-        lines.append(f"uncertainty is one sigma at MJD {calibration.reference_mjd:.0f}")
+        kind = "absolute, one" if FLUX_SCALE in calibration.absolute_parts else "one"
+        lines.append(f"uncertainty is {kind} sigma at MJD {calibration.reference_mjd:.0f}")
     _, filters, subarrays = _layout(calibration)
     lines += calibration.cautions(Query.of(filters, subarrays, CHECKED[1]))
     lines.append("other bands in the coronagraphs' masks: D of FULL is assumed.")
@@ -189,6 +191,7 @@ def _draws_in_full(
     if isinstance(calibration, PosteriorCalibration):
         law, chosen = calibration.time_law, calibration.chosen(number, seed)
         drawn = calibration.parameters(["A", *LAWS[law].of_band])
+        drawn["A"] = drawn["A"] * calibration.flux_scales[:, None]
         exact = exact_tables(law, {name: value[chosen] for name, value in drawn.items()})
         if exact is not None:
             return exact

@@ -10,7 +10,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table
 
-from mirical.calibration.calibration import Calibration, Query, simulated
+from mirical.calibration.calibration import Calibration, Query, errors_hold, simulated
 from mirical.conventions import FACTOR, FACTOR_TEXT, T0_MJD
 from mirical.exports.covariance_file import history
 from mirical.number_text import floats
@@ -24,12 +24,16 @@ _BLANK = r"\nodata"
 def factor_table(calibration: Calibration) -> QTable:
     """Return Table 8: A, B, tau, C at the reference epoch, n_stars and repeatability of each band.
 
-    Every number with its error where one is stated.
+    Every number with its error where one is stated: absolute, where the calibration states the
+    flux scale's; then also the relative error of C.
     """
     table = calibration.stated_coefficients()
     answer = calibration.at(Query.of(calibration.bands, "FULL", calibration.reference_mjd))
     table["C"], table["C_std"] = answer.mean * FACTOR, answer.std * FACTOR
     table["sigma_cf_pct"] = 100 * answer.std / answer.mean * u.percent
+    if calibration.absolute_parts:
+        table["C_relative_std"] = answer.relative_std * FACTOR
+        table["sigma_relative_pct"] = 100 * answer.relative_std / answer.mean * u.percent
     table["n_stars"] = [calibration.n_stars[band] for band in calibration.bands]
     return table
 
@@ -53,21 +57,26 @@ def _table_8(calibration: Calibration) -> str:
         [f"{n:.5g}" for n in table["n_stars"]],
         _numbers(table["repeatability_pct"], table["repeatability_pct_std"], 2),
     ]
-    lines = [
-        " & ".join([str(band), *entries])
-        for band, *entries in zip(table["filter"], *columns, strict=True)
-    ]
     heads = ["Band", "$A$", "$B$", r"$\tau$", "$C$", r"$\sigma$(CF)", "$n_{stars}$"]
     heads.append(r"$\sigma$(repeat)")
     units = ["", f"[{FACTOR_TEXT}]", f"[{FACTOR_TEXT}]", "[d]", f"[{FACTOR_TEXT}]"]
     units += [r"[\%]", "", r"[\%]"]
+    if "sigma_relative_pct" in table.colnames:
+        columns.insert(5, _numbers(table["sigma_relative_pct"], None, 2))
+        heads.insert(6, r"$\sigma_{rel}$(CF)")
+        units.insert(6, r"[\%]")
+    lines = [
+        " & ".join([str(band), *entries])
+        for band, *entries in zip(table["filter"], *columns, strict=True)
+    ]
     mjd = calibration.reference_mjd
     covariance = calibration.at(Query.of(calibration.bands, "FULL", mjd)).covariance
     correlated = np.any(covariance != np.diag(np.diag(covariance)))
     comment = (
         f"$C$ is the factor in FULL at MJD {mjd:.0f}, $A$ that after the response loss "
-        f"has decayed, $B$ the difference at MJD {T0_MJD:.0f}. $\\sigma$(CF) is the relative "
-        f"error of $C${'; errors of different bands are correlated' if correlated else ''}."
+        f"has decayed, $B$ the difference at MJD {T0_MJD:.0f}. $\\sigma$(CF) is the error of $C$ "
+        f"in percent of it{'; errors of different bands are correlated' if correlated else ''}. "
+        f"Note: {errors_hold(calibration)}."
     )
     return _deluxe(f"{simulated(calibration)}Calibration Factors", heads, units, lines, comment)
 
@@ -143,6 +152,11 @@ def machine_readable(calibration: Calibration) -> Table:
                 continue
             made[label] = np.ma.masked_invalid(np.round(values, 6))
             made[label].unit, made[label].description = None if in_text else unit, what
+    if "C_relative_std" in table.colnames:
+        made["e_C_rel"] = np.round(floats(table["C_relative_std"], FACTOR), 6)
+        made[
+            "e_C_rel"
+        ].description = f"Relative error of C, flux scale and types of star exact [{FACTOR_TEXT}]"
     made["Nstars"] = np.round(np.array(table["n_stars"], dtype=float), 2)
     made["Nstars"].description = "Number of stars"
     return made

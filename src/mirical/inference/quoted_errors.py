@@ -61,24 +61,35 @@ def normal_image(draws: Floats) -> Floats:
         the quoted error; the ranks are those of the draws.
     """
     ranks = np.stack([_average_ranks(one) for one in draws.T], axis=1)
-    scores = _scores(len(draws))[(2 * ranks).astype(int) - 2]
+    twice = (2 * ranks).astype(int) - 2
+    if np.any(twice % 2):
+        scores = _scores(len(draws), 1)[twice]
+    else:
+        scores = _scores(len(draws), 2)[twice // 2]
     scores = scores - scores.mean(axis=0)
     size = scores.std(axis=0, ddof=1)
     return scores * np.divide(half_width(draws), size, out=np.zeros_like(size), where=size > 0)
 
 
 @lru_cache(maxsize=4)  # one run has draws of one number
-def _scores(number: int) -> Floats:
-    """Return the normal scores of the ranks 1, 1.5, 2, ..., `number`: equal draws share a half."""
-    return _each(NormalDist().inv_cdf, np.arange(1, 2 * number) / (2 * number))
+def _scores(number: int, halves: int) -> Floats:
+    """Return the normal scores of the ranks 1, 1.5, 2, ..., `number`, or of the whole ones alone.
+
+    Equal draws may share a half; without any, half of the scores, which take longer than all the
+    rest, are not needed: `halves` is then 2, not 1.
+    """
+    return _each(NormalDist().inv_cdf, np.arange(1, 2 * number, halves) / (2 * number))
 
 
 def _average_ranks(draws: Floats) -> Floats:
     """Return ranks from 1 on, equal draws sharing their mean rank, as `scipy.stats.rankdata`."""
     order = np.argsort(draws)
-    ordered = draws[order]  # also what is looked up: in order, it is found many times as fast
-    below, up_to = (np.searchsorted(ordered, ordered, side) for side in ("left", "right"))
     ranks = np.empty(len(draws))
+    ordered = draws[order]  # also what is looked up: in order, it is found many times as fast
+    if np.all(ordered[1:] > ordered[:-1]):
+        ranks[order] = np.arange(1, len(draws) + 1)
+        return ranks
+    below, up_to = (np.searchsorted(ordered, ordered, side) for side in ("left", "right"))
     ranks[order] = 0.5 * (below + up_to + 1)
     return ranks
 

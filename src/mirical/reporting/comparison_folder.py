@@ -23,6 +23,7 @@ from mirical.calibration.comparison import (
 from mirical.calibration.provenance import record, stamp
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
+from mirical.inference.schema import FLUX_SCALE
 from mirical.number_text import floats, rows_with
 from mirical.storage.files import whole_folder
 from mirical.tables.formats import write_ecsv
@@ -34,6 +35,7 @@ _TITLES = {
     "subarrays": "throughputs of subarrays",
     "curves": "calibration factors against time",
 }
+_SAME_SCALE = "Both rest on one flux scale: its error is left out of all errors here."
 _POINTS = 41
 _SPAN = 1500.0  # days of curves where neither calibration says when it has rows
 _BEYOND = 200.0  # days shown after the last row, where only time laws and priors speak
@@ -53,7 +55,7 @@ class Comparison:
     simulated : bool
         Whether one of the two rests on simulated rows.
     sentences : tuple of str
-        Which bands only one of the two has.
+        Which bands only one of the two has, and what their errors leave out.
     pair : tuple of Calibration
         Ours and theirs.
     """
@@ -74,6 +76,8 @@ class Comparison:
 def compare(ours: Calibration, theirs: Calibration, mjd: Sequence[float] | None) -> Comparison:
     """Return everything both calibrations say, for the bands both have.
 
+    Errors are without that of the flux scale, on which both rest.
+
     Parameters
     ----------
     ours, theirs : Calibration
@@ -87,6 +91,9 @@ def compare(ours: Calibration, theirs: Calibration, mjd: Sequence[float] | None)
         If they have no band in common, or an epoch cannot be one.
     """
     bands = shared_bands(ours, theirs)
+    stated = any(FLUX_SCALE in one.absolute_parts for one in (ours, theirs))
+    if stated:
+        ours, theirs = (one.leaving_out([FLUX_SCALE]) for one in (ours, theirs))
     tables = {
         "factors": compare_factors(ours, theirs, default_query(bands, mjd, ours.reference_mjd)),
         "coefficients": compare_stated(ours, theirs),
@@ -96,10 +103,13 @@ def compare(ours: Calibration, theirs: Calibration, mjd: Sequence[float] | None)
         **{name: _titled(name, table, ours, theirs) for name, table in tables.items()},
         simulated=ours.simulated or theirs.simulated,
         pair=(ours, theirs),
-        sentences=tuple(
-            f"Only {one.name} has {', '.join(alone)}."
-            for one in (ours, theirs)
-            if (alone := [band for band in one.bands if band not in bands])
+        sentences=(
+            *(
+                f"Only {one.name} has {', '.join(alone)}."
+                for one in (ours, theirs)
+                if (alone := [band for band in one.bands if band not in bands])
+            ),
+            *([_SAME_SCALE] if stated else []),
         ),
     )
 

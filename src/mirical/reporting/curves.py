@@ -14,6 +14,7 @@ from mirical.calibration.published import PublishedCalibration
 from mirical.conventions import FACTOR, T0_MJD
 from mirical.inference.posterior_predictive import RowChecks
 from mirical.inference.quoted_errors import mean_and_error
+from mirical.inference.schema import FLUX_SCALE
 from mirical.model.design import Design
 
 _QUANTILES = {"q025": 0.025, "q16": 0.16, "q50": 0.5, "q84": 0.84, "q975": 0.975}
@@ -33,7 +34,9 @@ def band_curves(
         Columns filter, mjd, c_q025 ... c_q975, published, published_std
         [(MJy/sr)/(DN/s/pixel)] and within_data: whether the epoch lies
         between the band's first and last row, both of which are among the epochs.
+        The quantiles are without the error of the flux scale, on which both rest.
     """
+    calibration = calibration.leaving_out([FLUX_SCALE])
     last = float(np.max(design.elapsed)) + _BEYOND
     grid = T0_MJD + np.linspace(min(0.0, float(np.min(design.elapsed))), last, _POINTS)
     pieces: dict[str, list[NDArray]] = {}
@@ -53,6 +56,12 @@ def band_curves(
     for name in table.colnames:
         if name.startswith(("c_", "published")):
             table[name] = table[name] * FACTOR
+    for name, q in _QUANTILES.items():
+        table[
+            f"c_{name}"
+        ].info.description = (
+            f"{100 * q:g} % quantile of the factor, without the error of the flux scale"
+        )
     table["mjd"] = table["mjd"] * u.d
     return table
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from astropy.table import QTable
+from numpy.typing import NDArray
 
 from mirical.bands import BANDS
 from mirical.chains.verdict import Verdict
@@ -31,7 +32,7 @@ def answer(tables: Tables, verdict: Verdict) -> list[str]:
     at_reference = rows_with(tables["comparison"], "quantity", "C_ref")
     return [
         _fitted(tables["rows"]),
-        _errors(at_reference, tables["coefficients"].meta["C_ref_mjd"]),
+        _errors(tables["coefficients"]),
         _differences(at_reference),
         *_coefficients(tables["comparison"]),
         *verdict.sentences,
@@ -97,10 +98,22 @@ def _fitted(rows: QTable) -> str:
     return said + "."
 
 
-def _errors(at_reference: QTable, mjd: float) -> str:
-    percent = 100 * floats(at_reference["ours_std"]) / floats(at_reference["ours"])
-    ends = dict.fromkeys(f"{end:.1f}" for end in (percent.min(), percent.max()))
-    return f"Factors at MJD {mjd:.0f} in FULL have errors of {' to '.join(ends)} %."
+def _errors(coefficients: QTable) -> str:
+    sizes = [
+        _ends(100 * floats(coefficients[name]) / floats(coefficients["C_ref"]))
+        for name in ("C_ref_std", "C_ref_relative_std")
+    ]
+    meta = coefficients.meta
+    kind = "absolute errors" if meta.get("flux_scale_pct") else "errors"
+    return (
+        f"Factors at MJD {meta['C_ref_mjd']:.0f} in FULL have {kind} of {sizes[0]}, and relative "
+        f"ones of {sizes[1]}."
+    )
+
+
+def _ends(percent: NDArray[np.float64]) -> str:
+    ends = (f"{end:.1f}" for end in (np.nanmin(percent), np.nanmax(percent)))
+    return f"{' to '.join(dict.fromkeys(ends))} %"
 
 
 def _differences(at_reference: QTable) -> str:

@@ -126,6 +126,7 @@ def _content(run: Run) -> dict[str, Any]:
         "files": [f"{name}.ecsv" for name in tables],
         "card_file": f"{card.name}.toml",
         "factors": factor_sheet(tables),
+        "errors": tables["coefficients"].meta["errors"],
         "coefficients": coefficient_sheet(tables, run.inputs.card.law),
         "inputs": input_sheet(tables),
         "flagged": flagged_sheet(tables),

@@ -39,26 +39,26 @@ _INSIGNIFICANT = f"within {_SIGNIFICANT} σ of zero"
 def factor_sheet(tables: Tables) -> Sheet:
     """Return the factors at the reference epoch beside the published ones."""
     coefficients = tables["coefficients"]
-    stars = dict(zip(words(coefficients["filter"]), coefficients["n_stars"], strict=True))
-    apertures = floats(coefficients["aperture_pct"])
-    aperture = dict(zip(words(coefficients["filter"]), apertures, strict=True))
+    of_band = dict(zip(words(coefficients["filter"]), coefficients, strict=True))
     fitted = rows_with(tables["rows"], "fate", "used")
     lines = []
     for row in rows_with(tables["comparison"], "quantity", "C_ref"):
         band, basis = str(row["filter"]), str(row["basis"])
         rows = rows_with(fitted, "filter", band)
-        ours, error = value(row["ours"]), value(row["ours_std"])
+        mine = of_band[band]
+        ours, error = value(mine["C_ref"]), value(mine["C_ref_std"])
         lines.append(
             (
                 text(band),
                 number(BANDS[band].pivot, 3),
                 measured(ours, error, basis),
                 number(100 * error / ours, 1, basis),
-                number(aperture[band], 2),
+                number(100 * value(mine["C_ref_relative_std"]) / ours, 1, basis),
+                number(value(mine["aperture_pct"]), 2),
                 measured(value(row["published"]), value(row["published_std"])),
                 signed(value(row["diff_pct"]), 1, basis=basis),
                 signed(value(row["diff_sigma"]), 1, basis=basis),
-                count(stars[band]),
+                count(mine["n_stars"]),
                 count(len(rows)),
                 text(", ".join(dict.fromkeys(words(rows["subarray"])))),
             )
@@ -70,6 +70,7 @@ def factor_sheet(tables: Tables) -> Sheet:
             "λ (µm)",
             "C",
             "error (%)",
+            "relative (%)",
             "aperture (%)",
             "C",
             "(%)",
@@ -79,7 +80,7 @@ def factor_sheet(tables: Tables) -> Sheet:
             "Observed in",
         ),
         tuple(lines),
-        groups=(("", 2), ("This run", 3), ("Published", 1), ("Difference", 2), ("Rests on", 3)),
+        groups=(("", 2), ("This run", 4), ("Published", 1), ("Difference", 2), ("Rests on", 3)),
     )
 
 

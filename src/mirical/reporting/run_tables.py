@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from mirical.bands import BANDS
 from mirical.calibration.basis import NO_DATA, basis, coefficient_basis, subarray_basis
+from mirical.calibration.calibration import Query, errors_hold
+from mirical.calibration.coefficients import absolute
 from mirical.calibration.draws import Draws
+from mirical.calibration.posterior import PosteriorCalibration
 from mirical.conventions import FACTOR
 from mirical.inference.posterior_predictive import RowChecks
 from mirical.inference.quoted_errors import MEANING, mean_and_error
@@ -29,17 +32,23 @@ from mirical.tables.flags import FLAGS
 def coefficient_table(draws: Draws, design: Design, apertures: Mapping[str, Aperture]) -> QTable:
     """Return one row a MIRI band: A, B, tau, C at the reference epoch, repeatability.
 
+    Errors are absolute; that of C without flux scale and types of star stands beside it.
     Bands without rows have no numbers; what the prior decided is marked so
     in the ``*_basis`` columns.
     """
+    calibration = PosteriorCalibration(draws)
     bands = list(design.bands)
     table = QTable({"filter": list(BANDS)})
     units = {"A": FACTOR, "B": FACTOR, "tau": u.d, "C_ref": FACTOR}
     for name, unit in units.items():
-        mean, std = mean_and_error(draws.values(name))
+        mean, given = mean_and_error(draws.values(name))
+        std = absolute(name, mean, given, draws.flux_scale_error)
         table[name] = _spread(mean, bands) * unit
         table[f"{name}_std"] = _spread(std, bands) * unit
-    mean, std = mean_and_error(draws.values("C_ref"))
+    mean, given = mean_and_error(draws.values("C_ref"))
+    std = absolute("C_ref", mean, given, draws.flux_scale_error)
+    relative = calibration.at(Query.of(bands, "FULL", calibration.reference_mjd)).relative_std
+    table["C_ref_relative_std"] = _spread(relative, bands) * FACTOR
     table["sigma_cf_pct"] = _spread(100 * std / mean, bands) * u.percent
     known = {b: 100 * apertures[b].relative_unc for b in bands}
     known = {band: percent for band, percent in known.items() if np.isfinite(percent)}
@@ -59,6 +68,9 @@ def coefficient_table(draws: Draws, design: Design, apertures: Mapping[str, Aper
         table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in BANDS]
     table.meta |= _meta(draws, f"Coefficients: posterior mean, and error (_std: {MEANING})")
     table.meta["C_ref_mjd"] = float(draws.attrs["reference_mjd"])
+    table.meta["errors"] = errors_hold(calibration)
+    if draws.flux_scale_error:
+        table.meta["flux_scale_pct"] = 100 * draws.flux_scale_error
     return table
 
 
