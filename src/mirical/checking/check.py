@@ -23,6 +23,7 @@ from mirical.checking.tables import (
     dependence_table,
     influence_table,
     loo_table,
+    pit_table,
     point_table,
     slope_columns,
 )
@@ -145,6 +146,7 @@ def check_run(
         "influence": influence_table(each, inputs, refits),
         "loo": loo_table(each, posterior, design),
     }
+    made["pit"] = pit_table(made["loo"])
     made["points"] = point_table(posterior, design, parameters)
     made["points"]["outlier_probability"] = np.mean([one.outlier for one in each], axis=0)
     made["psense"] = sensitivity_table(posterior, card)

@@ -90,20 +90,32 @@ def dependence_figure(parameter: str, points: QTable, slopes: QTable, simulated:
 
 
 @rc_context(STYLE)
-def pit_figure(rows: QTable, simulated: bool) -> Figure:
-    """Draw where the rows lie in what all others predict of them."""
-    figure = blank(3.4, simulated, width=6.4)
-    axes = figure.subplots()
+def pit_figure(rows: QTable, curve: QTable, simulated: bool) -> Figure:
+    """Draw where the rows lie in what all others predict of them: histogram, and against uniform.
+
+    `curve` is as `mirical.checking.tables.pit_table` returns it.
+    """
+    figure = blank(3.6, simulated)
+    left, right = figure.subplots(1, 2)
     n = len(rows)
     low, high = binom.interval(0.95, n, 1 / _BINS)
-    axes.axhspan(low, high, color=SHADE, lw=0, label="95 % interval")
-    axes.axhline(n / _BINS, color=GREY, ls="--", label="expected number")
+    left.axhspan(low, high, color=SHADE, lw=0)
+    left.axhline(n / _BINS, color=GREY, ls="--")
     counts, edges = np.histogram(floats(rows["pit"]), bins=_BINS, range=(0, 1))
-    axes.stairs(counts, edges, fill=True, color=OURS, alpha=0.45, label="rows")
-    axes.set_xlim(0, 1)
-    axes.set_xlabel("Share of the leave-one-out prediction below the row")
-    axes.set_ylabel("Number of rows")
-    legend_below(figure, axes.get_legend_handles_labels()[0][::-1], 3)
+    left.stairs(counts, edges, fill=True, color=OURS, alpha=0.45)
+    left.set_ylabel("Number of rows")
+    at = floats(curve["share"])
+    label = f"{100 * curve.meta['band']:.0f} % interval (left, of each bar; right, of the curve)"
+    right.fill_between(
+        at, floats(curve["lower"]), floats(curve["upper"]), color=SHADE, lw=0, label=label
+    )
+    right.axhline(0, color=GREY, ls="--", label="expected")
+    right.plot(at, floats(curve["difference"]), color=OURS, label="rows")
+    right.set_ylabel("Share of rows below, minus expected")
+    for axes in (left, right):
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("Share of the prediction below the row")
+    legend_below(figure, right.get_legend_handles_labels()[0][::-1], 3)
     return figure
 
 

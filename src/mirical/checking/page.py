@@ -61,7 +61,7 @@ def draw(checked: CheckedRun) -> dict[str, Figure]:
     drawn = {
         "influence": influence_figure(tables["influence"], simulated),
         "excess": excess_figure(tables["anomalies"], simulated),
-        "pit": pit_figure(tables["loo"], simulated),
+        "pit": pit_figure(tables["loo"], tables["pit"], simulated),
     }
     slopes = tables["dependences"]
     if len(slopes):
@@ -94,6 +94,7 @@ def _content(checked: CheckedRun) -> dict[str, Any]:
         "anomalies": anomaly_sheet(tables["anomalies"]),
         "rows": loo_sheet(tables["loo"]),
         "loo": tables["loo"].meta,
+        "pit": tables["pit"].meta,
         "priors": prior_sheet(tables["psense"]),
         "words": word_sheet(tables["prior_words"]),
         "fixed": tables["psense"].meta["fixed"],

@@ -51,6 +51,7 @@ def sentences(tables: Mapping[str, QTable]) -> tuple[str, ...]:
         *_stars(tables["anomalies"]),
         *_influence(tables["influence"]),
         *_loo(tables["loo"]),
+        *_shares(tables["pit"]),
         *prior_sentences(tables["psense"], tables["prior_words"]),
     )
 
@@ -110,6 +111,21 @@ def _loo(rows: QTable) -> list[str]:
     return [
         f"{far} of {len(rows)} rows have a Pareto k above {K_LIMIT}: their leave-one-out "
         "predictions are rough."
+    ]
+
+
+def _shares(curve: QTable) -> list[str]:
+    """Say where the leave-one-out shares leave their band, if they do."""
+    if curve.meta["inside"]:
+        return []
+    difference = floats(curve["difference"])
+    off = np.maximum(difference - floats(curve["upper"]), floats(curve["lower"]) - difference)
+    at = int(np.argmax(off))
+    return [
+        "Rows do not lie in their leave-one-out predictions as they should: "
+        f"{100 * (curve['share'][at] + difference[at]):.0f} % of them are below the "
+        f"{100 * curve['share'][at]:.0f} % point, outside the "
+        f"{100 * curve.meta['band']:.0f} % band of independent rows."
     ]
 
 
