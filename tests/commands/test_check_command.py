@@ -54,6 +54,16 @@ def test_every_row_star_and_band_has_its_line(checked: tuple[int, Path]):
     assert np.all(slopes["rows"] >= 3) and np.all(slopes["slope_unc"] < 1.05)
 
 
+def test_every_visit_and_program_is_left_out_in_turn(checked: tuple[int, Path]):
+    _, folder = checked
+    left_out = table(folder, "left_out")
+    programs = left_out[left_out["left_out"] == "program"]
+    assert set(map(str, programs["name"])) == {"1027", "1536", "1537", "1538"}
+    # Only the monitoring star of one program was seen in these bands.
+    assert {"F1800W", "F2100W", "F2550W"} <= set(programs["filter"])
+    assert np.sum(left_out["left_out"] == "visit") > len(programs)
+
+
 def test_every_prior_that_can_be_scaled_meets_every_reported_number(checked: tuple[int, Path]):
     _, folder = checked
     found, words = table(folder, "psense"), table(folder, "prior_words")

@@ -12,6 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from mirical.checking.draw_blocks import gather_quantities
+from mirical.checking.group_table import group_table
+from mirical.checking.left_out_groups import row_groups
 from mirical.checking.prior_sensitivity import report_words, sensitivity_table, word_table
 from mirical.checking.quantities import Questions
 from mirical.checking.score_directions import families
@@ -136,7 +138,9 @@ def check_run(
     stacked = (
         np.stack(list(columns.values()), axis=1) if columns else np.zeros((len(design.rows), 0))
     )
-    questions = Questions(families(design, parameters), stacked, seed)
+    groups = row_groups(inputs)
+    left_out = tuple(group.rows for group in groups)
+    questions = Questions(families(design, parameters), stacked, seed, left_out)
     each = gather_quantities(gaussians, questions, wanted.tolist(), watch.advance, plan.run)
     refits = StarRefits(seed, run=plan.run, begin=watch.refit) if plan.refit else None
     made = {
@@ -144,6 +148,7 @@ def check_run(
         "dependences": dependence_table(each, columns, design, parameters),
         "anomalies": anomaly_table(each, design),
         "influence": influence_table(each, inputs, refits),
+        "left_out": group_table(each, wanted.tolist(), posterior, design, groups),
         "loo": loo_table(each, posterior, design),
     }
     made["pit"] = pit_table(made["loo"])

@@ -101,7 +101,7 @@ def excess_densities(
     nodes, shares = (np.ones(1), np.ones(1)) if half_df is None else _nodes(half_df)
     patterns = np.unique([np.zeros(len(group)), rows.outlier[group]], axis=0)
     logs = [
-        _log_densities(bare + own * rows.colour_precision[star] / node, left, patterns, rows)
+        log_densities(bare + own * rows.colour_precision[star] / node, left, patterns, rows)
         for node in nodes
     ]
     total = logsumexp(np.array(logs) + np.log(shares)[:, None], axis=0)
@@ -116,8 +116,8 @@ def excess_shifts(design: Design, group: NDArray[np.intp]) -> Floats:
     return shifts.reshape(-1, len(group)).T
 
 
-def _log_densities(covariance: Floats, left: Floats, patterns: Floats, rows: Gaussian) -> Floats:
-    """Return the log density of each column, summed over which rows are outliers.
+def log_densities(covariance: Floats, left: Floats, patterns: Floats, rows: Gaussian) -> Floats:
+    """Return the log density of each column of rows, summed over which rows are outliers.
 
     The patterns summed over are none, the draw's own and each of these with one
     row flipped: more of them add nothing that matters.
@@ -139,8 +139,12 @@ def _log_densities(covariance: Floats, left: Floats, patterns: Floats, rows: Gau
         direction = (1 - 2 * pattern)[:, None]
         widened = 1 + direction * wide * np.diag(precision)[:, None]
         flipped = -0.5 * np.log(widened) + 0.5 * direction * wide * weighted_residual**2 / widened
-        terms += [plain[None], plain + flipped + direction * odds]
-    # A pattern and its flips may reach the same set twice where the two patterns differ by one.
+        # What the first pattern and its flips reach is not counted again: of two that differ by one
+        # row, each is a flip of the other; of two that differ by two rows, two flips are the same.
+        apart = pattern != patterns[0]
+        flips = plain + flipped + direction * odds
+        terms += [] if apart.sum() == 1 else [plain[None]]
+        terms += [flips[~apart] if apart.sum() in (1, 2) else flips]
     return logsumexp(np.concatenate(terms), axis=0)
 
 

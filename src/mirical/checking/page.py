@@ -92,6 +92,7 @@ def _content(checked: CheckedRun) -> dict[str, Any]:
         "dependences": dependence_sheet(tables["dependences"]),
         "n_slopes": len(tables["dependences"]),
         "anomalies": anomaly_sheet(tables["anomalies"]),
+        "groups": group_sheet(tables["left_out"]),
         "rows": loo_sheet(tables["loo"]),
         "loo": tables["loo"].meta,
         "pit": tables["pit"].meta,
@@ -168,6 +169,27 @@ def anomaly_sheet(anomalies: QTable) -> Sheet:
     )
     heads = ("Star", "Probability", "Excess at F2550W, if any (%)", "Temperature (K)")
     return Sheet("Stars likeliest to have an infrared excess", heads, lines)
+
+
+def group_sheet(left_out: QTable) -> Sheet:
+    """Return the visits and programs that move a factor most, each with its band."""
+    known = rows_with(left_out, "basis", "formula")
+    most: dict[tuple[str, str], QTable.Row] = {}
+    for row in known[np.argsort(-np.abs(floats(known["shift_sigma"])))]:
+        most.setdefault((str(row["left_out"]), str(row["name"])), row)
+    lines = tuple(
+        (
+            text(f"{kind} {name}"),
+            count(row["rows"]),
+            text(row["filter"]),
+            signed(float(row["shift"].value), 2),
+            signed(float(row["shift_sigma"]), 2),
+            number(float(row["pareto_k"]), 2),
+        )
+        for (kind, name), row in list(most.items())[:_LISTED]
+    )
+    heads = ("Left out", "Rows", "Band", "Change of C_ref (%)", "σ", "Pareto k")
+    return Sheet("Visits and programs that move a factor most", heads, lines)
 
 
 def loo_sheet(rows: QTable) -> Sheet:

@@ -21,6 +21,7 @@ from mirical.checking.infrared_excess import (
     excess_densities,
     half_df_of,
 )
+from mirical.checking.left_out_groups import group_log_density
 from mirical.checking.predictive_pvalues import Finding, findings
 from mirical.checking.score_directions import Family
 from mirical.inference.gaussian import Gaussians
@@ -66,6 +67,10 @@ class AtDraw:
         Mean and variance of ln A.
     log_a_without : (star, band) array
         Mean without each star.
+    group_said : (group,) array
+        Log density of each group of rows given all others.
+    log_a_without_group : (group, band) array
+        Mean of ln A without each group.
     """
 
     findings: list[Finding] | None
@@ -79,6 +84,8 @@ class AtDraw:
     log_a: Floats
     log_a_var: Floats
     log_a_without: Floats
+    group_said: Floats
+    log_a_without_group: Floats
 
 
 @dataclass(frozen=True)
@@ -93,11 +100,14 @@ class Questions:
         Of the dependences.
     seed : int
         Of the replicated rows.
+    groups : tuple of (row of the group,) int array
+        Rows that are left out together, beside those of each star.
     """
 
     families: dict[str, Family]
     slopes: Floats
     seed: int
+    groups: tuple[NDArray[np.intp], ...] = ()
 
     def ask(self, gaussians: Gaussians, draw: int, place: int) -> AtDraw:
         """Return what a draw says, the `place`-th of those looked at."""
@@ -126,6 +136,10 @@ class Questions:
             log_a=mean,
             log_a_var=np.diag(covariance),
             log_a_without=np.stack([rows.log_a_without(group) for group in groups]),
+            group_said=np.array([group_log_density(rows, group) for group in self.groups]),
+            log_a_without_group=np.array(
+                [rows.log_a_without(group) for group in self.groups]
+            ).reshape(len(self.groups), len(design.bands)),
         )
 
 

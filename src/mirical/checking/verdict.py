@@ -50,6 +50,7 @@ def sentences(tables: Mapping[str, QTable]) -> tuple[str, ...]:
         *said,
         *_stars(tables["anomalies"]),
         *_influence(tables["influence"]),
+        *group_sentences(tables["left_out"]),
         *_loo(tables["loo"]),
         *_shares(tables["pit"]),
         *prior_sentences(tables["psense"], tables["prior_words"]),
@@ -101,6 +102,27 @@ def _influence(influence: QTable) -> list[str]:
             f"above {influence.meta['pareto_k_limit']:.2f}): too much rests on "
             f"{'each' if len(far) > 1 else 'it'}."
         )
+    return said
+
+
+def group_sentences(left_out: QTable) -> list[str]:
+    """Say which visit and which program move a factor most, and what the draws cannot tell."""
+    said = []
+    for kind in dict.fromkeys(words(left_out["left_out"])):
+        of = rows_with(left_out, "left_out", kind)
+        known = rows_with(of, "basis", "formula")
+        if len(known):
+            worst = known[int(np.argmax(np.abs(floats(known["shift_sigma"]))))]
+            said.append(
+                f"The {kind} that moves a factor most is {worst['name']}: without its "
+                f"{worst['rows']} rows C_ref of {worst['filter']} is "
+                f"{percent(float(worst['shift'].value))} "
+                f"({signed(float(worst['shift_sigma']), 1).text} σ) off."
+            )
+        far = list(dict.fromkeys(words(rows_with(of, "basis", "unknown")["name"])))
+        if far:
+            named = f"{kind} {far[0]}" if len(far) == 1 else f"{len(far)} {kind}s"
+            said.append(f"What leaving out {named} would do, these draws cannot tell.")
     return said
 
 

@@ -180,9 +180,14 @@ class Gaussian:
         The group's rows are placed at their mean conditional on the others: there they carry no
         information.
         """
-        residual = self.residual.copy()
-        residual[group] -= self.given_others(group)[0]
-        return self.log_a_mean + self.log_a @ cho_solve((self.root, True), residual)
+        off = self.given_others(group)[0]
+        by_rows = self.log_a @ self.weighted_residual - self._log_a_gain[:, group] @ off
+        return self.log_a_mean + by_rows
+
+    @cached_property
+    def _log_a_gain(self) -> Floats:
+        """Change of the mean of ln A of the bands with each row, (band, row)."""
+        return self.log_a @ self.precision
 
 
 class Gaussians:
