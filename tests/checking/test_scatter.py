@@ -11,6 +11,7 @@ from mirical.inference.gaussian import Gaussians
 from prior_draws import CARD, drawn_design
 
 ERROR = 0.2  # beside which offsets and outliers are small
+REPEATABILITY = 0.02  # beside which errors of 0.002 are
 
 
 def test_errors_stated_too_large_are_told_from_a_small_repeatability():
@@ -19,8 +20,9 @@ def test_errors_stated_too_large_are_told_from_a_small_repeatability():
     here = np.asarray(design.band) == 1
     noise = np.random.default_rng(3).standard_normal(len(here))
     unc = np.where(here, ERROR, 0.002)
-    rows = sites["expected"][0] + np.where(here, 0.3 * ERROR, sites["sigma"][0]) * noise
-    sigma = np.where(here, ERROR, np.hypot(sites["sigma"][0], 0.002))
+    rows = sites["expected"][0] + np.where(here, 0.3 * ERROR, REPEATABILITY) * noise
+    sigma = np.where(here, ERROR, np.hypot(REPEATABILITY, 0.002))
+    sites |= {"repeatability_median": [REPEATABILITY], "repeatability_spread": [0.3]}
     told = replace(design, log_factor=rows, log_factor_unc=unc)
     one = Gaussians(sites | {"sigma": sigma[None]}, told, CARD, seed=2)[0]
     found = too_little(one, np.asarray(design.band), unc, np.random.default_rng(1), 500)

@@ -18,8 +18,9 @@ from mirical.inference.posterior import write_posterior
 
 
 @pytest.fixture(scope="module")
-def run(short_run: Path) -> Path:
-    return short_run
+def run(short_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Of its own: a check is written into the run's folder, and others compare that run's bytes.
+    return Path(shutil.copytree(short_run, tmp_path_factory.mktemp("checked") / short_run.name))
 
 
 @pytest.fixture(scope="module")

@@ -213,7 +213,9 @@ def _scatter(rows: Gaussian, both: Floats, design: Design, random: np.random.Gen
     p_much, p_little = _share(much.max(axis=0)), _share(little.max(axis=0))
     at = int(np.argmax((much if p_much < p_little else little)[:, 0]))
     label, z = design.bands[at], float(much[at, 0])
-    return Finding("scatter", min(1.0, 2 * min(p_much, p_little)), label, z, np.nan, np.nan)
+    # Of two independent questions: twice the smaller one would be 1 in a quarter of all programs.
+    either = 1 - (1 - min(p_much, p_little)) ** 2
+    return Finding("scatter", either, label, z, np.nan, np.nan)
 
 
 def _spread(rows: Gaussian, stars: Family, both: Floats) -> Finding:
