@@ -73,7 +73,7 @@ def gradient_seconds(n_rows: int, n_stars: int) -> float:
     design, card = random_design(n_rows, n_stars), load_card("hierarchical", "scaling")
     blocks = make_blocks(design, colour_correlation(design, card))
     known = handlers.seed(given, 0)(design, card)
-    rows = jnp.asarray(design.log_factor) - known.loss_effect
+    rows = jnp.asarray(design.log_factor) - known.sampled_effect
 
     def density(values):
         scales, y, variance = values

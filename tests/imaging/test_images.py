@@ -47,7 +47,16 @@ def test_an_image_is_read_back_as_it_was_drawn(tmp_path: Path):
     assert (exposure.band, exposure.subarray) == ("F770W", "SUB64")
     assert (exposure.mjd, exposure.integration_time) == (59999.25, 20.0)
     assert exposure.simulated and exposure.subtracted == 0
+    assert exposure.reduction == ""
     assert image.scale == pytest.approx(1, rel=1e-6)
+
+
+def test_a_row_states_the_pipeline_and_the_reference_files_of_its_image(tmp_path: Path):
+    model = mosaic(SCENE, Target(factor=0.26), AT)
+    model.meta.calibration_software_version = "1.17.1"
+    model.meta.ref_file.crds.context_used = "jwst_1322.pmap"
+    row = row_of(written(tmp_path, model), Settings(published_apertures()))
+    assert row["reduction"] == "1.17.1 jwst_1322.pmap"
 
 
 def test_a_newer_readout_is_known_and_said_to_have_an_assumed_throughput(tmp_path: Path):

@@ -33,7 +33,7 @@ def conditions(design):
     known = known._replace(
         scales=scales, outlier_fraction=jnp.asarray(FRACTION), outlier_width=jnp.asarray(WIDTH)
     )
-    offsets = handlers.seed(sample_offsets, 5)(design, CARD, scales, known.loss_effect)
+    offsets = handlers.seed(sample_offsets, 5)(design, CARD, scales, known.sampled_effect)
     return known, offsets, colour_precision
 
 
@@ -54,7 +54,7 @@ def exact(design, known, offsets, colour_precision, star: int) -> tuple[dict, fl
     """Return the probability of each state of a star's rows, and the mean ln tightness."""
     scales = known.scales
     nothing = {name: 0 * getattr(offsets, name) for name in ("star", "star_band", "flux")}
-    left = design.log_factor - known.loss_effect - offsets._replace(**nothing).at_rows(design)
+    left = design.log_factor - known.sampled_effect - offsets._replace(**nothing).at_rows(design)
     rows = np.flatnonzero(design.star == star)
     band = design.band[rows]
     correlation = np.asarray(colour_correlation(design, CARD))[np.ix_(band, band)]

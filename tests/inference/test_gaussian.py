@@ -24,7 +24,7 @@ def test_its_density_is_that_of_the_collapsed_model():
     model = handlers.substitute(handlers.seed(given, 0), data=values)
     known = model(design, CARD)
     blocks = make_blocks(design, colour_correlation(design, CARD))
-    y = design.log_factor - known.loss_effect
+    y = design.log_factor - known.sampled_effect
     marginal = integrate(design, blocks, known.scales, y, row_variance(known, one.outlier))
     assert one.log_density == pytest.approx(float(marginal.log_density), abs=1e-4)
 

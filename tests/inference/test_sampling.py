@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 import jax
+import numpy as np
 import pytest
 
 from mirical.cards.card import load_card
 from mirical.inference.jobs import load_job, resolve_job
 from mirical.inference.kernels import KERNELS
-from mirical.inference.sampling import BLOCK, block_of_draws
+from mirical.inference.sampling import BLOCK, block_of_draws, flux_scale_draws
 
 
 @pytest.mark.parametrize("density", KERNELS)
@@ -25,3 +26,14 @@ def test_a_block_has_one_entry_a_draw_and_each_is_named(density: str):
     sites = jax.eval_shape(kernel.sites, one, kernel.data)
     assert sites["A"].shape == (len(design.bands),)
     assert sites["expected"].shape == (len(design.rows),)
+
+
+def test_draws_of_the_flux_scale_have_the_cards_spread_in_random_order():
+    card = load_card("hierarchical", "test")
+    drawn = flux_scale_draws(card, jax.random.key(1), (4, 1000))["flux_scale"]
+    low, high = np.quantile(drawn, [0.158655, 0.841345])
+    assert 0.5 * (high - low) == pytest.approx(0.006, rel=1e-3)
+    # A correlation of neighbours beyond 0.06 has a chance of 1 in 7000.
+    flat = drawn.ravel()
+    assert drawn.shape == (4, 1000) and abs(np.corrcoef(flat[1:], flat[:-1])[0, 1]) < 0.06
+    assert flux_scale_draws(load_card("pooled", "test"), jax.random.key(1), (2, 3)) == {}

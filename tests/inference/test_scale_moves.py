@@ -25,7 +25,7 @@ def conditions(design):
     """Return conditions at a prior draw with outliers, and offsets of another draw."""
     known = handlers.seed(given, 3)(design, CARD)
     known = known._replace(outlier_fraction=jnp.asarray(0.2), outlier_width=jnp.asarray(0.05))
-    return known, handlers.seed(sample_offsets, 5)(design, CARD, known.scales, known.loss_effect)
+    return known, handlers.seed(sample_offsets, 5)(design, CARD, known.scales, known.sampled_effect)
 
 
 def visited(move, start):

@@ -61,7 +61,7 @@ def conditions(design, **changes) -> Given:
     random = np.random.default_rng(2)
     n_rows = len(design.rows)
     known = Given(
-        loss_effect=jnp.asarray(random.normal(0, 0.05, n_rows)),
+        sampled_effect=jnp.asarray(random.normal(0, 0.05, n_rows)),
         scales=scales(design),
         sigma=jnp.asarray(random.uniform(0.003, 0.006, n_rows)),
         outlier_fraction=jnp.asarray(0.05),
@@ -100,7 +100,7 @@ def test_the_marginal_density_is_the_textbook_normal(flux_errors):
     known = conditions(design)
     outlier = jnp.asarray(np.arange(len(design.rows)) % 9 == 0, dtype=float)
     variance = row_variance(known, outlier)
-    rows = design.log_factor - known.loss_effect
+    rows = design.log_factor - known.sampled_effect
     found = integrate(design, blocks_of(design), known.scales, rows, variance).log_density
 
     basis, mean = dense(design, known)
@@ -117,7 +117,7 @@ def test_redrawn_offsets_have_the_moments_of_the_textbook_posterior(name):
     crowded = name == "crowded"
     design = crowded_design() if crowded else resolve_job(load_job("program")).design
     known, blocks = conditions(design), blocks_of(design)
-    rows = design.log_factor - known.loss_effect
+    rows = design.log_factor - known.sampled_effect
     done = integrate(design, blocks, known.scales, rows, known.sigma**2)
     draw = jax.jit(
         lambda keys: jax.lax.map(lambda key: redraw(key, design, blocks, known.scales, done), keys)
@@ -170,7 +170,7 @@ def test_redrawn_colours_have_the_posterior_s_moments_in_bands_a_star_was_not_se
     """False alarm: 60 z-scores beyond 4.5 in one of 2400 runs (the seed is fixed)."""
     design = crowded_design(14)
     known, blocks = conditions(design), blocks_of(design)
-    rows = design.log_factor - known.loss_effect
+    rows = design.log_factor - known.sampled_effect
     done = integrate(design, blocks, known.scales, rows, known.sigma**2)
     draw = jax.jit(
         lambda keys: jax.lax.map(
@@ -212,8 +212,8 @@ def without_outliers(name: str) -> Card:
 def joint_with_indicators(design, card: Card, outlier) -> None:
     """The joint model before its sum over which rows went wrong."""
     known = given(design, card)
-    offsets = sample_offsets(design, card, known.scales, known.loss_effect)
-    expected = known.loss_effect + offsets.at_rows(design)
+    offsets = sample_offsets(design, card, known.scales, known.sampled_effect)
+    expected = known.sampled_effect + offsets.at_rows(design)
     rows = dist.Normal(expected, jnp.sqrt(row_variance(known, outlier)))
     numpyro.factor("rows", rows.log_prob(design.log_factor).sum())
     wrong = dist.Bernoulli(probs=known.outlier_fraction)
@@ -338,7 +338,7 @@ def test_flip_odds_are_those_of_the_density():
     design = crowded_design(60)
     known, blocks = conditions(design), blocks_of(design)
     outlier = jnp.asarray(np.arange(60) % 5 == 0, dtype=float)
-    rows = design.log_factor - known.loss_effect
+    rows = design.log_factor - known.sampled_effect
 
     @jax.jit
     def density(outlier):
@@ -357,7 +357,7 @@ def test_flipping_visits_indicator_states_as_often_as_they_are_probable():
     """Six rows, all 64 states enumerated; z-scores of visits beyond 4.5 once in 2000 runs."""
     design = crowded_design(6)
     known, blocks = conditions(design, outlier_fraction=jnp.asarray(0.3)), blocks_of(design)
-    rows = design.log_factor - known.loss_effect
+    rows = design.log_factor - known.sampled_effect
     states = jnp.asarray([[(k >> i) & 1 for i in range(6)] for k in range(64)], dtype=float)
 
     def density(outlier):

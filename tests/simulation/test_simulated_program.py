@@ -14,6 +14,9 @@ from mirical.simulation.errors_and_faults import (
     DUSTY_STAR,
     NO_ERRORS,
     NO_FAULTS,
+    RATE_PIVOT,
+    REDUCED_ANEW,
+    REDUCTIONS,
     Errors,
     Faults,
     dust_excess,
@@ -147,13 +150,67 @@ def test_a_fault_switched_off_changes_its_own_rows_only(fault: str, touches) -> 
 
 @pytest.mark.parametrize("kind", list(Errors.__dataclass_fields__))
 def test_an_error_switched_off_leaves_the_others_as_they_were(kind: str) -> None:
-    only = replace(NO_ERRORS, **{kind: getattr(Errors(), kind)})
-    rest = replace(Errors(), **{kind: 0.0})
+    every = Errors(type_band=0.01, flux_scale=0.006)
+    only = replace(NO_ERRORS, **{kind: getattr(every, kind)})
+    rest = replace(every, **{kind: 0.0})
     nothing, alone, others, everything = (
         log_factor(simulate_program(6, faults=NO_FAULTS, errors=errors))
-        for errors in (NO_ERRORS, only, rest, Errors())
+        for errors in (NO_ERRORS, only, rest, every)
     )
+    assert np.any(alone != nothing)
     np.testing.assert_allclose(alone - nothing, everything - others, atol=1e-12)
+
+
+def true_values(program: SimulatedProgram, quantity: str, key: str) -> dict[str, float]:
+    """Return the true values of a quantity by one of its columns."""
+    lines = program.truth[program.truth["quantity"] == quantity]
+    return dict(zip(map(str, lines[key]), map(float, lines["value"]), strict=True))
+
+
+def moved(**effects: float) -> tuple[SimulatedProgram, np.ndarray]:
+    """Return a program with some effects and no other errors, and what they did to ln C."""
+    of_errors = {k: v for k, v in effects.items() if k in Errors.__dataclass_fields__}
+    of_faults = {k: v for k, v in effects.items() if k not in of_errors}
+    errors, faults = replace(NO_ERRORS, **of_errors), replace(NO_FAULTS, **of_faults)
+    program = simulate_program(5, "perturbed", faults, errors)
+    return program, log_factor(program) - log_factor(
+        simulate_program(5, "perturbed", NO_FAULTS, NO_ERRORS)
+    )
+
+
+def test_a_step_is_in_all_rows_from_its_date_on() -> None:
+    program, effect = moved(step=0.02, step_mjd=60200.0)
+    after = program.photometry["time"].to_value("d") >= 60200
+    np.testing.assert_allclose(effect, np.where(after, 0.02, 0), atol=1e-12)
+    assert set(true_values(program, "step", "name").items()) == {("60200", 0.02)}
+
+
+def test_a_slope_goes_with_the_rate_that_the_row_states() -> None:
+    program, effect = moved(fnd_rate_slope=0.05)
+    rows = program.photometry
+    decades = np.log10(rows["pixrate"].value / RATE_PIVOT)
+    expected = np.where(rows["filter"] == "FND", 0.05 * decades, 0)
+    np.testing.assert_allclose(effect, expected, atol=1e-7)
+    assert true_values(program, "rate_slope", "filter") == {"FND": 0.05}
+
+
+def test_rows_of_the_earlier_reduction_are_off_by_subarray() -> None:
+    program, effect = moved(reduction=0.02)
+    rows, true = program.photometry, true_values(program, "reduction_offset", "subarray")
+    earlier = np.asarray(rows["reduction"] == REDUCTIONS[0])
+    assert np.array_equal(earlier, rows["time"].to_value("d") < REDUCED_ANEW)
+    off = [true.get(str(name), 0.0) for name in rows["subarray"]]
+    np.testing.assert_allclose(effect, np.where(earlier, off, 0), atol=1e-12)
+
+
+def test_types_and_the_flux_scale_are_off_by_their_true_values() -> None:
+    program, effect = moved(type_band=0.01, flux_scale=0.006)
+    (scale,) = true_values(program, "flux_scale", "name").values()
+    of_types = program.truth[program.truth["quantity"] == "type_band_offset"]
+    true = {(r["name"], r["filter"]): r["value"] for r in of_types}
+    rows = program.photometry
+    off = [true[pair] for pair in zip(rows["srctype"], rows["filter"], strict=True)]
+    np.testing.assert_allclose(effect, scale + np.array(off), atol=1e-12)
 
 
 @pytest.mark.parametrize("truth", ["published", "perturbed"])

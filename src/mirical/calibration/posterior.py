@@ -47,7 +47,7 @@ Floats = NDArray[np.float64]
 
 _MOST_NUMBERS = 50_000_000  # of one answer: 400 MB
 _DEPARTURES = (
-    ("step", "step", step_effect),
+    ("step", "step_mjd", step_effect),
     ("time_departure", "knot", curve_effect),
 )
 """Variables that change the factors with time beside the time law, and the dim of their dates."""

@@ -158,7 +158,7 @@ class Colours:
             star_band=jnp.zeros_like(offsets.star_band),
             flux=jnp.zeros_like(offsets.flux),
         )
-        expected = known.loss_effect + without_star.at_rows(design)
+        expected = known.sampled_effect + without_star.at_rows(design)
         left = jnp.asarray(design.log_factor) - expected
         for number, sequence in enumerate(self._sequences):
             its_key = jax.random.fold_in(key, number)

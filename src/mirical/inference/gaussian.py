@@ -249,7 +249,7 @@ class Gaussians:
         law = {name: self._of(name, draw) for name in LAWS[self.card.law].parameters}
         sigma, alike = self._of("sigma", draw), self._alike
         elapsed = np.asarray(self.design.elapsed)
-        loss_effect = self.law_effect(draw, elapsed, self._band) + self._detector_effect(draw)
+        sampled_effect = self.law_effect(draw, elapsed, self._band) + self._detector_effect(draw)
         colour_precision = self._colour_precision(draw, random)
         colour = self._scale("colour_scale", draw) / np.sqrt(colour_precision)
         at_rows = colour[self._star]
@@ -270,7 +270,7 @@ class Gaussians:
         log_a = self._a_spread**2 * (np.arange(len(self.design.bands))[:, None] == self._band)
         covariance = own + shared + self._a_spread**2 * alike["band"]
         covariance[np.diag_indices_from(covariance)] += sigma**2 + outlier * width**2
-        mean = loss_effect + self._a_mean[self._band] - self._d_mean
+        mean = sampled_effect + self._a_mean[self._band] - self._d_mean
         residual = np.asarray(self.design.log_factor) - mean
         shift, spread = self._private_law(law, draw, random)
         return Gaussian(

@@ -209,11 +209,11 @@ class CollapsedKernel:
         if self._colours is not None:
             colour = self._scale_of(z, sites) / jnp.sqrt(now.state.colour_precision)
             known = known._replace(scales=known.scales._replace(colour=colour))
-        y = design.log_factor - known.loss_effect
+        y = design.log_factor - known.sampled_effect
         variance = row_variance(known, now.state.outlier)
         integrated = integrate(design, blocks, known.scales, y, variance)
         offsets = redraw(offsets_key, design, blocks, known.scales, integrated)
-        expected = known.loss_effect + offsets.at_rows(design)
+        expected = known.sampled_effect + offsets.at_rows(design)
 
         xi = z["repeatability_unit"]
         xi = move_repeatability(scatter_key, design, known, common, expected, xi)
@@ -264,7 +264,7 @@ class CollapsedKernel:
         values = constrain_fn(self._model, arguments, {}, draw["z"])
         values = values | {"colour_precision": draw["colour_precision"]}
         known, named = self._given(values, design)
-        rows = {"expected": known.loss_effect + offsets.at_rows(design), "sigma": known.sigma}
+        rows = {"expected": known.sampled_effect + offsets.at_rows(design), "sigma": known.sigma}
         return named | offsets.quantities(design) | rows
 
     def _given(self, values: Draw, design: Design) -> tuple[Given, Draw]:

@@ -32,7 +32,7 @@ def flip_log_odds(
 ) -> Float[Array, " row"]:
     """Return, for each row, the log posterior odds of flipping it alone against not."""
     fraction, width = jnp.asarray(known.outlier_fraction), jnp.asarray(known.outlier_width)
-    rows = design.log_factor - known.loss_effect
+    rows = design.log_factor - known.sampled_effect
 
     def log_density(y: Array, variance: Array) -> Float[Array, ""]:
         return integrate(design, blocks, known.scales, y, variance).log_density

@@ -98,7 +98,7 @@ def coordinates(design: Design) -> dict[str, list[str]]:
         "star": list(design.stars),
         "srctype": list(design.types),
         "visit": list(design.visits),
-        "step": [f"{date:.10g}" for date in design.covariates.steps],
+        "step_mjd": [f"{date:.10g}" for date in design.covariates.steps],
         "knot": [f"{mjd:.10g}" for mjd in design.covariates.knots],
         "reduction": list(design.covariates.reductions),
     }

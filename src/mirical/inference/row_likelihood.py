@@ -82,7 +82,7 @@ def given_others(
         return integrate(design, blocks, known.scales, rows, variance).log_density
 
     variance = row_variance(known, outlier)
-    rows = jnp.asarray(design.log_factor) - known.loss_effect
+    rows = jnp.asarray(design.log_factor) - known.sampled_effect
     by_row, by_variance = jax.grad(density, argnums=(0, 1))(rows, variance)
     precision = by_row**2 - 2 * by_variance
     off = -by_row / precision

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro.infer import Predictive
+from scipy.stats import norm
 
 from mirical.cards.card import Card
 from mirical.inference.kernels import Kernel
@@ -55,8 +57,11 @@ def flux_scale_draws(card: Card, key: jax.Array, shape: tuple[int, ...]) -> Arra
     """
     if not card.has("flux_scale"):
         return {}
-    drawn = card.fixed("flux_scale_unc") * jax.random.normal(key, shape)
-    return {FLUX_SCALE: np.asarray(drawn)}
+    # Quantiles in random order: the draws' spread is the card's number, not that of a sample.
+    number = math.prod(shape)
+    quantiles = norm.ppf((np.arange(number) + 0.5) / number)
+    drawn = np.asarray(jax.random.permutation(key, quantiles)).reshape(shape)
+    return {FLUX_SCALE: card.fixed("flux_scale_unc") * drawn}
 
 
 def without_leverage(design: Design) -> Design:

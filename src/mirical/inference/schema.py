@@ -25,7 +25,7 @@ DIMS: dict[str, list[str]] = {
     "type_band_offset": ["srctype", "band"],
     "visit_offset": ["visit"],
     "repeatability": ["band"],
-    "step": ["step", "band"],
+    "step": ["step_mjd", "band"],
     "time_departure": ["knot", "band"],
     "rate_slope": ["band"],
     "well_slope": ["band"],

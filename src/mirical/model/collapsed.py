@@ -97,7 +97,7 @@ def collapsed(
     if known.outlier_fraction is not None:
         chosen = dist.Bernoulli(probs=known.outlier_fraction).log_prob(outlier)
         numpyro.factor("outlier", jnp.sum(chosen))
-    rows = design.log_factor - known.loss_effect
+    rows = design.log_factor - known.sampled_effect
     marginal = integrate(design, blocks, known.scales, rows, row_variance(known, outlier))
     numpyro.factor("rows", marginal.log_density)
 

@@ -31,8 +31,8 @@ def joint(design: Design, card: Card, *, observed: bool = True) -> None:
         Condition on the rows' log factors; False draws them from the model.
     """
     known = given(design, card)
-    offsets = sample_offsets(design, card, known.scales, known.loss_effect)
-    expected = known.loss_effect + offsets.at_rows(design)
+    offsets = sample_offsets(design, card, known.scales, known.sampled_effect)
+    expected = known.sampled_effect + offsets.at_rows(design)
     rows = row_distribution(expected, known.sigma, known.outlier_fraction, known.outlier_width)
     for name, value in offsets.quantities(design).items():
         numpyro.deterministic(name, value)
@@ -43,7 +43,7 @@ def joint(design: Design, card: Card, *, observed: bool = True) -> None:
 
 
 def sample_offsets(
-    design: Design, card: Card, scales: Scales, loss_effect: Float[Array, " row"]
+    design: Design, card: Card, scales: Scales, sampled_effect: Float[Array, " row"]
 ) -> Offsets:
     """Sample every linear term, standardised (non-centred) but for the level of the bands."""
     n_bands, n_stars = len(design.bands), len(design.stars)
@@ -81,7 +81,7 @@ def sample_offsets(
         flux=flux,
         visit=visit,
     )
-    return rest._replace(log_a=_log_a(design, scales, loss_effect + rest.at_rows(design)))
+    return rest._replace(log_a=_log_a(design, scales, sampled_effect + rest.at_rows(design)))
 
 
 def _log_a(design: Design, scales: Scales, effects: Float[Array, " row"]) -> Float[Array, " band"]:

@@ -40,8 +40,8 @@ class Given(NamedTuple):
 
     Attributes
     ----------
-    loss_effect : (row,) array
-        ln[C(t) / A] of each row, with the effect of the detector terms.
+    sampled_effect : (row,) array
+        Effect on ln C of each row of what is sampled: ln[C(t) / A] and the detector terms.
     scales : Scales
         Prior widths of the offsets.
     sigma : (row,) array
@@ -51,7 +51,7 @@ class Given(NamedTuple):
         the card has no such rows.
     """
 
-    loss_effect: Float[Array, " row"]
+    sampled_effect: Float[Array, " row"]
     scales: Scales
     sigma: Float[Array, " row"]
     outlier_fraction: ArrayLike | None
@@ -62,9 +62,8 @@ def given(design: Design, card: Card) -> Given:
     """Sample the response loss, the detector terms, every scale and the rows' scatter."""
     scales = offset_scales(design, card)
     sigma = repeatability(design, card)
-    loss_effect = response_loss(design, card, loss_information(design, scales, sigma))
-    loss_effect = loss_effect + detector_effect(design, card)
-    return Given(loss_effect, scales, sigma, *outliers(card))
+    loss = response_loss(design, card, loss_information(design, scales, sigma))
+    return Given(loss + detector_effect(design, card), scales, sigma, *outliers(card))
 
 
 def draw(name: str, card: Card) -> Float[Array, ""]:

@@ -98,7 +98,7 @@ def detector_table(draws: Draws) -> QTable:
         dims = DIMS[term]
         for place in zip(*np.nonzero(std > 0), strict=True):
             at = {dim: draws.labels(dim)[i] for dim, i in zip(dims, place, strict=True)}
-            of = at.get("step", at.get("reduction", ""))
+            of = at.get("step_mjd", at.get("reduction", ""))
             found = (mean[place], std[place])
             lines.append((term, at.get("band", ""), at.get("subarray", ""), of, *found))
     names = ("term", "filter", "subarray", "of", "effect_pct", "effect_pct_std")
