@@ -33,6 +33,7 @@ def test_draws_of_the_flux_scale_have_the_cards_spread_in_random_order():
     drawn = flux_scale_draws(card, jax.random.key(1), (4, 1000))["flux_scale"]
     low, high = np.quantile(drawn, [0.158655, 0.841345])
     assert 0.5 * (high - low) == pytest.approx(0.006, rel=1e-3)
+    assert drawn.mean() == pytest.approx(0, abs=1e-9)
     # A correlation of neighbours beyond 0.06 has a chance of 1 in 7000.
     flat = drawn.ravel()
     assert drawn.shape == (4, 1000) and abs(np.corrcoef(flat[1:], flat[:-1])[0, 1]) < 0.06

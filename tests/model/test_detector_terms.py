@@ -46,16 +46,16 @@ def test_the_effect_of_a_row_is_the_sum_of_its_terms():
 
 
 def test_covariates_are_read_from_the_rows_and_missing_ones_are_told():
-    rows = QTable({"filter": ["FND", "FND", "F560W"]})
-    rows["pixrate"] = [100.0, 1000.0, np.nan] * u.DN / u.s
-    rows["reduction"] = ["1.14", "", "1.13"]
-    rows["time"] = [59900.0, 60000.0, 60100.0] * u.d
+    rows = QTable({"filter": ["FND", "FND", "F560W", "F770W", "F770W"]})
+    rows["pixrate"] = [100.0, 1000.0, np.nan, 10.0, np.nan] * u.DN / u.s
+    rows["reduction"] = ["1.14", "", "1.13", "1.14", "1.14"]
+    rows["time"] = [59900.0, 60000.0, 60100.0, 60000.0, 60000.0] * u.d
     seen = covariates_of(rows, CARD)
-    assert seen.log_rate.tolist() == [2.0, 3.0, 0.0]
+    assert seen.log_rate.tolist() == [2.0, 3.0, 0.0, 1.0, 0.0]
     assert seen.rated == ("FND",)
     assert seen.welled == ()
     assert seen.reductions == (UNNAMED, "1.13", "1.14")
-    assert seen.reduction.tolist() == [2, 0, 1]
+    assert seen.reduction.tolist() == [2, 0, 1, 2, 2]
     assert seen.steps == (59900.0, 60200.0)
     assert seen.knots[:2] == (59900.0, 59975.0) and 60400 <= seen.knots[-1] < 60475
 
