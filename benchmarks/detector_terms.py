@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from alike import alike_programs
 
 from mirical.inference import runtime
 
@@ -53,21 +54,31 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
+    from mirical.bands import BANDS
     from mirical.inference.jobs import Sampler
     from mirical.inference.refits import Refits
+    from mirical.simulation.errors_and_faults import Errors, Faults
     from mirical.tables.formats import write_ecsv
 
-    found, card = programs(options.first, options.programs)
-    design = found[0][0]
+    faults = replace(Faults(), step=STEP, step_mjd=DATE, fnd_rate_slope=SLOPE)
+    effects = {"faults": faults, "errors": Errors(type_band=TYPES)}
+    found = alike_programs(options.programs, options.first, CARD, **effects)
+    designs = [inputs.design for _, _, inputs in found]
+    design, card = designs[0], found[0][2].card
+    places = [list(BANDS).index(band) for band in design.bands]
+    fnd = design.bands.index("FND")
+    truth = [
+        np.r_[np.full(len(design.bands), STEP), SLOPE, np.log(program.coefficients.A[places][fnd])]
+        for _, program, _ in found
+    ]
     labels = [f"step {b}" for b in design.bands] + ["slope FND", "ln A FND"]
     sampler = Sampler(chains=1, warmup=WARMUP, draws=DRAWS, seed=59720)
     refits = Refits(design, card, sampler, values_of(design), MORE)
     key = jax.random.key(sampler.seed)
     refits.adapt(key, design)
     lines = []
-    designs = [one for one, _ in found]
     for number, fit in refits.fit_all(key, designs, threading.Event(), lambda _, fit: fit):
-        errors = fit.values.mean(axis=0) - found[number][1]
+        errors = fit.values.mean(axis=0) - truth[number]
         spread = fit.values.std(axis=0)
         lines += [
             (number, label, *each) for label, *each in zip(labels, errors, spread, strict=True)
@@ -104,35 +115,6 @@ def values_of(design: Design) -> Any:
         return jnp.concatenate([sites["step"][0], rest])
 
     return values
-
-
-def programs(first: int, count: int) -> tuple[list[tuple[Any, Any]], Any]:
-    """Return designs and true values of programs that observe in the order of the first."""
-    import numpy as np
-
-    from mirical.bands import BANDS
-    from mirical.inference.jobs import Job, resolve_job
-    from mirical.inference.refits import same_rows
-    from mirical.simulation.errors_and_faults import Errors, Faults
-    from mirical.simulation.simulated_program import simulate_program, write_program
-
-    found: list[tuple[Any, Any]] = []
-    seed = first
-    faults = replace(Faults(), step=STEP, step_mjd=DATE, fnd_rate_slope=SLOPE)
-    while len(found) < count:
-        program = simulate_program(seed, "perturbed", faults, Errors(type_band=TYPES))
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            write_program(program, folder)
-            (folder / "step.toml").write_text(CARD, "utf-8")
-            rows = str(folder / "photometry.ecsv")
-            inputs = resolve_job(Job("detector", rows, str(folder / "step.toml")))
-        if not found or same_rows(inputs.design, found[0][0]):
-            a = program.coefficients.A[list(BANDS).index("FND")]
-            steps = np.full(len(inputs.design.bands), STEP)
-            found.append((inputs.design, np.concatenate([steps, [SLOPE, np.log(a)]])))
-        seed += 1
-    return found, inputs.card
 
 
 if __name__ == "__main__":

@@ -9,18 +9,14 @@ size and metric. Prints the time a refit takes, and what 1000 would at this rate
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from alike import alike_programs
 
 from mirical.inference import runtime
-
-if TYPE_CHECKING:
-    from mirical.model.design import Design
 
 WARMUP, DRAWS, MORE = 150, 150, 50
 
@@ -37,14 +33,15 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.inference.jobs import Sampler, load_job, resolve_job
+    from mirical.inference.jobs import Sampler
     from mirical.inference.refits import WANTED_ESS, Refits
     from mirical.tables.formats import write_ecsv
     from mirical.validation.replicates import tracked, values_of
 
     known = machine()
-    card = resolve_job(load_job("program")).card
-    seeds, designs = zip(*programs(1 + options.programs), strict=True)
+    found = alike_programs(1 + options.programs)
+    seeds, designs = zip(*((seed, one.design) for seed, _, one in found), strict=True)
+    card = found[0][2].card
     pilot, seeds, designs = designs[0], seeds[1:], designs[1:]
     sampler = Sampler(chains=1, warmup=WARMUP, draws=DRAWS, seed=59720)
     began = time.monotonic()
@@ -83,25 +80,6 @@ def main() -> None:
         f"{options.programs} refits in {seconds:.0f} s: "
         f"1000 would take {1000 * each / 60:.0f} min\n"
     )
-
-
-def programs(count: int) -> list[tuple[int, Design]]:
-    """Return seeds and designs of simulated programs that observe in the order of the first."""
-    from mirical.inference.jobs import Job, resolve_job
-    from mirical.inference.refits import same_rows
-    from mirical.simulation.simulated_program import simulate_program, write_program
-
-    found: list[tuple[int, Design]] = []
-    for seed in itertools.count(1):
-        with tempfile.TemporaryDirectory() as folder:
-            write_program(simulate_program(seed, "perturbed"), Path(folder))
-            job = Job("refits", str(Path(folder) / "photometry.ecsv"), "hierarchical")
-            design = resolve_job(job).design
-        if not found or same_rows(design, found[0][1]):
-            found.append((seed, design))
-        if len(found) == count:
-            break
-    return found
 
 
 if __name__ == "__main__":
