@@ -2,7 +2,7 @@
 
 Their widths are fixed by the card: one or two dates, or one band, do not tell how large such
 effects are in general. They are normal with known covariance, and sampled beside the response
-loss. All but the curve of ``time_departure`` are a few numbers; with it a fit takes about three
+loss. All but the curve of ``time_departure`` are a few numbers; with it a fit takes two to three
 times as long.
 """
 
