@@ -1,11 +1,13 @@
-"""Kills of a command at random moments, each gone on from and compared with an unbroken run.
+r"""Kills of a command at random moments, each gone on from and compared with an unbroken run.
 
-    python benchmarks/kills.py [--kills 40] [--earlier "--seed 7"] [--name run] -- run program
+    python benchmarks/kills.py [--kills 40] [--at-once 1] [--earlier "--seed 7"] [--name run] \
+        -- run program
 
-The command is run once unbroken, and once with the options of `--earlier`, into folders of their
-own. Then, again and again: what the earlier one wrote stands there, the command is started with
-`--out`, killed (SIGKILL, with all its processes) at a random moment, and run again to its end. A
-row of the table is a kill. Exit status 1 if any is not as it should be.
+The command is run once with the options of `--earlier`, and unbroken, into folders of their own:
+as often at once as there are kills at once, so that it lasts as long as what is killed. Then,
+again and again: what the earlier one wrote stands there, the command is started with `--out`,
+killed (SIGKILL, with all its processes) at a random moment, and run again to its end. A row of the
+table is a kill. Exit status 1 if any is not as it should be.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +45,7 @@ def main() -> None:
     """Kill, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--at-once", type=int, default=1, metavar="N", help="kills side by side")
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     parser.add_argument("--earlier", default="--seed 7", help="options of the earlier command")
     parser.add_argument("--name", default="run", help="the table is OUT/kills-NAME.ecsv")
@@ -52,17 +57,26 @@ def main() -> None:
     from mirical.tables.formats import write_ecsv
 
     random = np.random.default_rng(options.seed)
-    with tempfile.TemporaryDirectory() as name:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        ThreadPoolExecutor(max_workers=options.at_once) as pool,
+    ):
         place = Path(name)
-        begun = time.monotonic()
-        finish(options.command, place / "whole" / "out")
-        lasts = time.monotonic() - begun
         finish([*options.command, *shlex.split(options.earlier)], place / "earlier" / "out")
+        wholes = [place / f"whole-{number}" / "out" for number in range(options.at_once)]
+        begun = time.monotonic()
+        for _ in pool.map(partial(finish, options.command), wholes):
+            lasts = time.monotonic() - begun
+        unlike = [str(whole) for whole in wholes if content(whole) != content(wholes[0])]
+        if unlike:
+            raise RuntimeError(f"{', '.join(unlike)} differ from {wholes[0]}, all unbroken")
         sys.stdout.write(f"unbroken: {lasts:.0f} s\n")
+        moments = random.uniform(0, lasts, options.kills)
         rows = []
-        for moment in random.uniform(0, lasts, options.kills):
-            rows.append(trial(options.command, place, float(moment)))
-            sys.stdout.write(f"{rows[-1]}\n")
+        for row in pool.map(partial(trial, options.command, place), moments, range(len(moments))):
+            rows.append(row)
+            sys.stdout.write(f"{row}\n")
+            sys.stdout.flush()
     table = Table(rows=rows, names=list(COLUMNS))
     table["moment"].unit = table["seconds"].unit = "s"
     for column, what in COLUMNS.items():
@@ -70,6 +84,7 @@ def main() -> None:
     table.meta |= {
         "title": "Kills of a command at random moments",
         "command": shlex.join(options.command),
+        "at_once": options.at_once,
         "unbroken_s": round(lasts, 1),
         "machine": machine(),
     }
@@ -82,10 +97,9 @@ def main() -> None:
     sys.exit(0 if np.all(good) else 1)
 
 
-def trial(command: list[str], place: Path, moment: float) -> tuple[object, ...]:
+def trial(command: list[str], place: Path, moment: float, number: int) -> tuple[object, ...]:
     """Kill the command at a moment and let it go on; return a row of the table."""
-    parent = place / "killed"
-    shutil.rmtree(parent, ignore_errors=True)
+    parent = place / f"killed-{number}"
     shutil.copytree(place / "earlier", parent)
     process = start(command, parent / "out")
     time.sleep(moment)
@@ -94,7 +108,7 @@ def trial(command: list[str], place: Path, moment: float) -> tuple[object, ...]:
     process.wait()
     orphans = has_processes(process.pid)
     unfinished = any(".unfinished" in path.name for path in parent.rglob("*"))
-    known = [content(place / one / "out") for one in ("earlier", "whole")]
+    known = [content(place / one / "out") for one in ("earlier", "whole-0")]
     readable = content(parent / "out") in known
     begun = time.monotonic()
     last = finish(command, parent / "out")
@@ -102,6 +116,7 @@ def trial(command: list[str], place: Path, moment: float) -> tuple[object, ...]:
     identical = content(parent / "out") == known[1]
     stray = " ".join(sorted(set(os.listdir(parent)) - {"out"}))
     orphans = orphans or has_processes(last)
+    shutil.rmtree(parent)
     return round(moment, 1), unfinished, readable, seconds, identical, stray, orphans
 
 

@@ -109,7 +109,7 @@ class Checkpoint:
                 if isinstance(error, sqlite3.Error) and _code(error) not in _DAMAGED:
                     raise
                 tell(f"{path}: is damaged, so its draws cannot be used; the run starts anew.")
-            for left in (path, path.with_name(f"{path.name}-journal")):
+            for left in (_journal(path), path):
                 left.unlink(missing_ok=True)
             return cls._opened(path, identity, tell)
         except sqlite3.Error as error:
@@ -232,8 +232,14 @@ class Checkpoint:
             # While the lock is held: nobody else's file of that name is removed.
             with suppress(sqlite3.Error):
                 self._file.execute("PRAGMA journal_mode=MEMORY")
-            self.path.unlink(missing_ok=True)
+            # Some releases of SQLite leave the journal of a connection with an exclusive lock.
+            for left in (_journal(self.path), self.path):
+                left.unlink(missing_ok=True)
             self._file.close()
+
+
+def _journal(path: Path) -> Path:
+    return path.with_name(f"{path.name}-journal")
 
 
 def _states(file: sqlite3.Connection) -> Iterator[tuple[int, State]]:
