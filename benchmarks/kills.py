@@ -3,11 +3,12 @@ r"""Kills of a command at random moments, each gone on from and compared with an
     python benchmarks/kills.py [--kills 40] [--at-once 1] [--earlier "--seed 7"] [--name run] \
         -- run program
 
-The command is run once with the options of `--earlier`, and unbroken, into folders of their own:
-as often at once as there are kills at once, so that it lasts as long as what is killed. Then,
+The command is run once with the options of `--earlier`, and then unbroken, into folders of their
+own: as often at once as there are kills at once, so that it lasts as long as what is killed. Then,
 again and again: what the earlier one wrote stands there, the command is started with `--out`,
-killed (SIGKILL, with all its processes) at a random moment, and run again to its end. A row of the
-table is a kill. Exit status 1 if any is not as it should be.
+killed (SIGKILL, with all its processes) at a random moment, and run again to its end. Commands
+that run at once have each their own share of the cores. A row of the table is a kill. Exit status 1
+if any is not as it should be.
 """
 
 from __future__ import annotations
@@ -57,26 +58,20 @@ def main() -> None:
     from mirical.tables.formats import write_ecsv
 
     random = np.random.default_rng(options.seed)
-    with (
-        tempfile.TemporaryDirectory() as name,
-        ThreadPoolExecutor(max_workers=options.at_once) as pool,
-    ):
+    with tempfile.TemporaryDirectory() as name, pool_of(options.at_once) as pool:
         place = Path(name)
-        finish([*options.command, *shlex.split(options.earlier)], place / "earlier" / "out")
+        earlier = [*options.command, *shlex.split(options.earlier)]
+        pool.submit(finish, earlier, place / "earlier" / "out").result()
         wholes = [place / f"whole-{number}" / "out" for number in range(options.at_once)]
         begun = time.monotonic()
-        for _ in pool.map(partial(finish, options.command), wholes):
-            lasts = time.monotonic() - begun
+        list(pool.map(partial(finish, options.command), wholes))
+        lasts = time.monotonic() - begun
         unlike = [str(whole) for whole in wholes if content(whole) != content(wholes[0])]
         if unlike:
             raise RuntimeError(f"{', '.join(unlike)} differ from {wholes[0]}, all unbroken")
         sys.stdout.write(f"unbroken: {lasts:.0f} s\n")
         moments = random.uniform(0, lasts, options.kills)
-        rows = []
-        for row in pool.map(partial(trial, options.command, place), moments, range(len(moments))):
-            rows.append(row)
-            sys.stdout.write(f"{row}\n")
-            sys.stdout.flush()
+        rows = list(pool.map(partial(trial, options.command, place), moments, range(len(moments))))
     table = Table(rows=rows, names=list(COLUMNS))
     table["moment"].unit = table["seconds"].unit = "s"
     for column, what in COLUMNS.items():
@@ -95,6 +90,14 @@ def main() -> None:
     )
     sys.stdout.write(f"{np.sum(good)} of {len(table)} kills were as they should be\n")
     sys.exit(0 if np.all(good) else 1)
+
+
+def pool_of(workers: int) -> ThreadPoolExecutor:
+    """Return threads whose child processes run on their own share of the cores each."""
+    cores = sorted(os.sched_getaffinity(0))
+    each = max(len(cores) // workers, 1)
+    shares = iter([cores[n * each % len(cores) :][:each] for n in range(workers)])
+    return ThreadPoolExecutor(workers, initializer=lambda: os.sched_setaffinity(0, next(shares)))
 
 
 def trial(command: list[str], place: Path, moment: float, number: int) -> tuple[object, ...]:
@@ -117,7 +120,10 @@ def trial(command: list[str], place: Path, moment: float, number: int) -> tuple[
     stray = " ".join(sorted(set(os.listdir(parent)) - {"out"}))
     orphans = orphans or has_processes(last)
     shutil.rmtree(parent)
-    return round(moment, 1), unfinished, readable, seconds, identical, stray, orphans
+    row = round(moment, 1), unfinished, readable, seconds, identical, stray, orphans
+    sys.stdout.write(f"kill {number}: {row}\n")
+    sys.stdout.flush()
+    return row
 
 
 def start(command: list[str], out: Path) -> subprocess.Popen[bytes]:

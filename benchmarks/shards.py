@@ -15,12 +15,11 @@ import signal
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from kills import content, finish, start
+from kills import content, finish, pool_of, start
 
 
 def main() -> None:
@@ -41,7 +40,7 @@ def main() -> None:
             [*options.command, "--shard", f"{number}/{options.shards}"]
             for number in range(1, options.shards + 1)
         ]
-        with ThreadPoolExecutor(max_workers=options.at_once) as pool:
+        with pool_of(options.at_once) as pool:
             begun = time.monotonic()
             for _ in pool.map(partial(finish, out=shared), shares[options.kills :]):
                 took = time.monotonic() - begun

@@ -47,6 +47,7 @@ def test_what_is_kept_comes_back_in_order(path: Path):
     kept = opened(path, said)
     assert list(kept.blocks(0)) == [] and kept.states[0].content == b"again"
     assert kept.amount == "0 steps of warm-up a chain"
+    Path(f"{path}-journal").touch()  # as some releases of SQLite leave it
     kept.remove()
     assert os.listdir(path.parent) == []
 
