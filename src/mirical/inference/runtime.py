@@ -56,6 +56,9 @@ def configure() -> None:
     # A second run need not compile again; JAX's own setting wins.
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "compiled"))
+    # Keep small functions too: a run has two hundred of them, 5 s to compile and 1 MB to keep.
+    if not os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     # Run a compiled function in the thread that calls it: the chains' threads then run at once.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
 
