@@ -150,11 +150,11 @@ def has_processes(group: int) -> bool:
     return True
 
 
-def content(folder: Path) -> dict[str, str]:
-    """Return the checksums of a folder's files, hidden ones left out."""
+def content(output: Path) -> dict[str, str]:
+    """Return the checksums of a folder's files, hidden ones left out, or that of a file."""
     return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
+        str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in [output, *sorted(output.rglob("*"))]
         if path.is_file() and ".mirical-" not in str(path)
     }
 
