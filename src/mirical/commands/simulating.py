@@ -7,18 +7,26 @@ from pathlib import Path
 
 from mirical.commands.many_fits import add_options, how_of, kept_beside
 from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 
 
 def simulate(options: argparse.Namespace) -> int:
     """Simulate a whole program with known truth, as photometry or as images."""
     if options.mosaics:
+        if options.effects:
+            raise InputError(
+                "simulate: --effects and --mosaics; images have the usual errors and faults: leave "
+                "out one of the two."
+            )
         from mirical.commands.imaging import simulate_mosaics
 
         return simulate_mosaics(options)
+    from mirical.simulation.effects import stated_effects
     from mirical.simulation.simulated_program import simulate_program, write_program
 
-    program = simulate_program(options.seed, options.truth, law=options.law)
+    errors, faults = stated_effects(options.effects)
+    program = simulate_program(options.seed, options.truth, faults, errors, options.law)
     write_program(program, options.out)
     stars = len(set(program.photometry["name"]))
     consoles()[0].print(
@@ -98,6 +106,15 @@ def _add_simulate(parsers: argparse._SubParsersAction) -> None:
         metavar="F",
         nargs="+",
         help="write images of the rows in these bands (or 'all') instead of their photometry",
+    )
+    parser.add_argument(
+        "--effects",
+        metavar="NAME=SIZE",
+        nargs="+",
+        default=(),
+        help="sizes of errors and faults other than the usual: step=0.02 step_mjd=60100, "
+        "flux_scale, type_band, reduction, fnd_rate_slope, ... (docs/checks.md); the sizes are "
+        "fractions, zero switches one off",
     )
     parser.set_defaults(command=simulate)
 
