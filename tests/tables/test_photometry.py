@@ -426,3 +426,17 @@ def test_names_and_readouts_worth_a_look_are_noted(tmp_path: Path):
         "rows.ecsv: star 'HD 163467' is taken for one of your own; did you mean 'HD 163466'?",
         "SUB64_IP: no standard star was observed in it; D of SUB64 is assumed.",
     )
+
+
+@pytest.mark.parametrize("column", ["cal_ver", "CRDS_CTX"])
+def test_versions_that_differ_and_are_no_reduction_are_a_caution(column: str, tmp_path: Path):
+    rows = photometry()
+    rows[column] = ["1.13.4", *["1.14.0"] * (len(rows) - 1)]
+    (said,) = load(rows, tmp_path).notes
+    assert f"rows of 2 reductions ({column} is 1.13.4, 1.14.0) and no column reduction" in said
+    assert "Name the column of versions reduction" in said
+    rows["reduction"] = rows[column]
+    assert load(rows, tmp_path).notes == ()
+    rows.remove_column("reduction")
+    rows[column] = "1.14.0"
+    assert load(rows, tmp_path).notes == ()

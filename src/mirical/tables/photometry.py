@@ -42,6 +42,7 @@ _NO_APERTURES = (
     "{}: does not say which apertures it was measured in, and those it is calibrated with are "
     "taken for it; FITS loses apertures_pix of an ECSV header but keeps columns r_a, r_b1, r_b2."
 )
+_VERSIONS = "cal_ver", "crds_ctx"  # keywords of JWST headers that say how rows were reduced
 _CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
 
 
@@ -126,6 +127,8 @@ def _check(path: Path, source: str) -> Observations:
     table["visit"] = _visits(table)
     _flag(table)
     notes += _notes_on_names(table, source)
+    if not any(map(str, table["reduction"])):
+        notes += _notes_on_reductions([*raw.values()], source)
     metas = [{str(key).casefold(): value for key, value in t.meta.items()} for t in raw.values()]
     measured_in = stated_apertures([*raw.values()], source)
     if file.kind == FITS and not measured_in:
@@ -246,6 +249,30 @@ def _notes_on_names(table: QTable, source: str) -> list[str]:
         ),
         *assumptions(map(str, table["subarray"])),
     ]
+
+
+def _notes_on_reductions(raw: Sequence[Table], source: str) -> list[str]:
+    """Say which versions differ among rows that state no reduction."""
+    versions: dict[str, dict[str, None]] = {}
+    for table in raw:
+        of_table = [(name, [table.meta[name]]) for name in table.meta]
+        of_rows = [(name, texts(table[name])) for name in table.colnames if _is_version(name)]
+        for name, stated in (*of_table, *of_rows):
+            if _is_version(name):
+                known = versions.setdefault(str(name), {})
+                known.update(dict.fromkeys(filter(None, map(str, stated))))
+    return [
+        f"CAUTION: {source}: rows of {len(known)} reductions ({name} is "
+        f"{', '.join(map(one_line, sorted(known)))}) and no column reduction: reductions differ "
+        f"by up to 3 % between subarrays. Name the column of versions reduction, and give the "
+        "card the term reduction_offset."
+        for name, known in versions.items()
+        if len(known) > 1
+    ]
+
+
+def _is_version(name: object) -> bool:
+    return str(name).casefold() in _VERSIONS
 
 
 def _refuse_impossible(table: QTable, source: str) -> None:
