@@ -24,7 +24,8 @@ def alike_programs(
     card : str
         Name of a shipped card, or the text of one that is based on a shipped one.
     **effects
-        ``faults`` and ``errors`` of `mirical.simulation.simulated_program.simulate_program`.
+        ``faults`` and ``errors`` of `mirical.simulation.simulated_program.simulate_program`, or a
+        function of the seed that returns one.
     """
     from mirical.inference.jobs import Job, resolve_job
     from mirical.inference.refits import same_rows
@@ -32,7 +33,8 @@ def alike_programs(
 
     found: list[tuple[int, SimulatedProgram, Inputs]] = []
     for seed in itertools.count(first):
-        program = simulate_program(seed, "perturbed", **effects)
+        made = {name: of(seed) if callable(of) else of for name, of in effects.items()}
+        program = simulate_program(seed, "perturbed", **made)
         with tempfile.TemporaryDirectory() as name:
             folder, model = Path(name), card
             write_program(program, folder)

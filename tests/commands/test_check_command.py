@@ -65,6 +65,12 @@ def test_every_visit_and_program_is_left_out_in_turn(checked: tuple[int, Path]):
     assert np.sum(left_out["left_out"] == "visit") > len(programs)
 
 
+def test_so_few_visits_are_not_asked_about_a_step_of_all_bands(checked: tuple[int, Path]):
+    _, folder = checked
+    assert len(table(folder, "steps")) == 0
+    assert "step" not in set(table(folder, "checks")["check"])
+
+
 def test_every_prior_that_can_be_scaled_meets_every_reported_number(checked: tuple[int, Path]):
     _, folder = checked
     found, words = table(folder, "psense"), table(folder, "prior_words")

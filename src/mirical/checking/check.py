@@ -19,6 +19,7 @@ from mirical.checking.quantities import Questions
 from mirical.checking.score_directions import families
 from mirical.checking.source_parameters import row_parameters
 from mirical.checking.star_refits import StarRefits
+from mirical.checking.step_scan import step_dates, step_table
 from mirical.checking.tables import (
     anomaly_table,
     check_table,
@@ -143,8 +144,10 @@ def check_run(
     questions = Questions(families(design, parameters), stacked, seed, left_out)
     each = gather_quantities(gaussians, questions, wanted.tolist(), watch.advance, plan.run)
     refits = StarRefits(seed, run=plan.run, begin=watch.refit) if plan.refit else None
+    steps = step_table(np.array([one.step for one in each]), step_dates(design))
     made = {
-        "checks": check_table(each),
+        "checks": check_table(each, steps),
+        "steps": steps,
         "dependences": dependence_table(each, columns, design, parameters),
         "anomalies": anomaly_table(each, design),
         "influence": influence_table(each, inputs, refits),

@@ -17,7 +17,7 @@ direction is taken off: the mean of sigma_i^2 a_i^2, a = V^-1 r, over the rows o
 band, or of z^2 over the other directions of its family, either drawn to one
 as by `_AS_EXPECTED` more. The quantity is the largest of a family. For the
 scatter of a band see `mirical.checking.scatter`, for visits also
-`mirical.checking.scatter`.
+`mirical.checking.scatter`, for a step of all bands `mirical.checking.step_scan`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from scipy.linalg import cho_solve, solve_triangular
 
 from mirical.checking.scatter import clustered, too_little, too_much
 from mirical.checking.score_directions import Family
+from mirical.checking.step_scan import step_dates, step_scores
 from mirical.inference.gaussian import Gaussian
 from mirical.model.design import Design
 
@@ -135,7 +136,35 @@ def findings(
     found.append(_scatter(rows, both, design, random))
     if "stars" in families:
         found.append(_spread(rows, families["stars"], both))
+    if step_dates(design).columns.size:
+        found.append(step_finding(rows, both, design))
     return found
+
+
+def step_finding(rows: Gaussian, both: Floats, design: Design) -> Finding:
+    """Test whether all bands step together between any two visits.
+
+    Parameters
+    ----------
+    rows : Gaussian
+        The rows at a draw.
+    both : (row, 1 + replicate) array
+        The rows' residuals whitened by V, then those of replicates.
+    design : Design
+        The rows' places, at more than one date.
+    """
+    dates = step_dates(design)
+    scores = step_scores(rows, dates)
+    found = scores.along.T @ both
+    at = int(np.argmax(np.abs(found[:, 0])))
+    return Finding(
+        check="step",
+        p_value=_share(np.abs(found).max(axis=0)),
+        label=f"MJD {dates.earliest[at]:.0f} to {dates.latest[at]:.0f}",
+        z=float(found[at, 0]),
+        size=float(scores.size[at]),
+        size_unc=float(np.sqrt(scores.size_var[at])),
+    )
 
 
 def _extreme(rows: Gaussian, family: Family, root: Floats, both: Floats, design: Design) -> Finding:

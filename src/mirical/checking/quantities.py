@@ -24,6 +24,7 @@ from mirical.checking.infrared_excess import (
 from mirical.checking.left_out_groups import group_log_density
 from mirical.checking.predictive_pvalues import Finding, findings
 from mirical.checking.score_directions import Family
+from mirical.checking.step_scan import step_dates, step_scores
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.leave_one_out import left_out_at_draw
 from mirical.randomness import generator
@@ -71,6 +72,8 @@ class AtDraw:
         Log density of each group of rows given all others.
     log_a_without_group : (group, band) array
         Mean of ln A without each group.
+    step : (3, date) array
+        Of a step of all bands at each date: log weight, size in ln C, its variance.
     """
 
     findings: list[Finding] | None
@@ -86,6 +89,7 @@ class AtDraw:
     log_a_without: Floats
     group_said: Floats
     log_a_without_group: Floats
+    step: Floats
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ class Questions:
             random = generator(self.seed, f"replicates {place}")
             found = findings(rows, self.families, design, random)
         log_likelihood, pit = left_out_at_draw(rows)
+        step = step_scores(rows, step_dates(design))
         information = np.sum(rows.whiten(slopes) ** 2, axis=0) if slopes.size else np.zeros(0)
         precision = 1 / SLOPE_SPREAD**2 + information
         weighted_residual = slopes.T @ rows.weighted_residual
@@ -140,6 +145,7 @@ class Questions:
             log_a_without_group=np.array(
                 [rows.log_a_without(group) for group in self.groups]
             ).reshape(len(self.groups), len(design.bands)),
+            step=np.stack([step.log_weight, step.size, step.size_var]),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -24,6 +25,7 @@ from mirical.checking.quantities import (
 )
 from mirical.checking.score_directions import PARAMETERS, slopes
 from mirical.checking.star_refits import StarRefits, without_stars
+from mirical.checking.step_scan import named_step
 from mirical.checking.verdict import QUESTIONS
 from mirical.conventions import T0_MJD
 from mirical.inference.jobs import Inputs
@@ -56,11 +58,20 @@ def slope_columns(design: Design, parameters: dict[str, Floats]) -> dict[tuple[s
     return found
 
 
-def check_table(each: list[AtDraw]) -> QTable:
-    """Return every check with its p-value, and where the rows depart most."""
+def check_table(each: list[AtDraw], steps: QTable) -> QTable:
+    """Return every check with its p-value, and where the rows depart most.
+
+    Date and size of a step of all bands are those of all draws, of `steps`.
+    """
     asked = [one.findings for one in each if one.findings is not None]
     found = check_outcomes(asked)
     first = [answer.finding for answer in found]
+    if len(steps):
+        at = [finding.check for finding in first].index("step")
+        step = named_step(steps)
+        first[at] = replace(
+            first[at], label=step.where, size=step.size / 100, size_unc=step.size_unc / 100
+        )
     table = QTable()
     table["check"] = [finding.check for finding in first]
     table["question"] = [QUESTIONS[finding.check] for finding in first]

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import QTable
 
 from mirical.checking.quantities import K_LIMIT
+from mirical.checking.step_scan import named_step
 from mirical.number_text import DATA, floats, percent, rows_with, signed, words
 
 QUESTIONS = {
@@ -18,6 +19,7 @@ QUESTIONS = {
     "subarrays": "Is any subarray's ratio another in one band?",
     "sequences": "Do the back-to-back subarray sequences agree with the rest?",
     "time": "Does any band's factor step at some date?",
+    "step": "Do all bands step together at some date?",
     "dependence": "Does any band's factor depend on source or detector?",
     "scatter": "Do the rows of every band scatter as their stated errors say?",
     "spread": "Do the stars spread as the model says?",
@@ -44,6 +46,7 @@ def sentences(tables: Mapping[str, QTable]) -> tuple[str, ...]:
             f"{n * checks.meta['alarm']:.2g} would by chance."
         )
         said += [f"{_answer(row)}" for row in fired]
+        said += step_remedy(checks, tables["steps"])
     else:
         said.append(f"None of {n} checks fires: these rows do not speak against the model.")
     return (
@@ -55,6 +58,17 @@ def sentences(tables: Mapping[str, QTable]) -> tuple[str, ...]:
         *_shares(tables["pit"]),
         *prior_sentences(tables["psense"], tables["prior_words"]),
     )
+
+
+def step_remedy(checks: QTable, steps: QTable) -> list[str]:
+    """Say what to do about a step of all bands, if that check fires."""
+    if not np.any(np.asarray(checks["fires"]) & (np.array(words(checks["check"])) == "step")):
+        return []
+    return [
+        "If an event of that time is known (an anneal, a new flat field), add the term step with "
+        f"dates = [{named_step(steps).mjd:.0f}] to the card and run again: it measures the step "
+        "band by band."
+    ]
 
 
 def _answer(row: QTable.Row) -> str:

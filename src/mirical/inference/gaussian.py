@@ -69,6 +69,7 @@ BAND_SCALES = {
 MOST_ROWS = 4000
 """Rows of a run at most: matrices of so many squared take 128 MB each, several to a draw."""
 
+_TAU_WIDTH = 0.5  # of the logarithm of the bands' common time constant, months to years
 _STEP = 1e-5  # of the law's derivatives
 
 
@@ -105,6 +106,9 @@ class Gaussian:
     freed_residual, freed_covariance : (row,) and (row, row) arrays
         r and V once what is private to a band in loss and tau is integrated out too, to first
         order: a fault of one band may have bent these.
+    shared_law : (row, column) array
+        Effects on ln C of what bands share in loss and tau, to first order: one standard deviation
+        of each independent part.
     own : (row, row) array
         The part of V that a star has to itself in colour: same star, else zero.
     sigma : (row,) array
@@ -126,6 +130,7 @@ class Gaussian:
     log_a_mean: Floats
     freed_residual: Floats
     freed_covariance: Floats
+    shared_law: Floats
     own: Floats
     sigma: Floats
     outlier: Floats
@@ -272,7 +277,8 @@ class Gaussians:
         covariance[np.diag_indices_from(covariance)] += sigma**2 + outlier * width**2
         mean = sampled_effect + self._a_mean[self._band] - self._d_mean
         residual = np.asarray(self.design.log_factor) - mean
-        shift, spread = self._private_law(law, draw, random)
+        slopes = self._law_slopes(law)
+        shift, spread = self._private_law(law, slopes, draw, random)
         return Gaussian(
             residual=residual,
             covariance=covariance,
@@ -280,6 +286,7 @@ class Gaussians:
             log_a_mean=self._a_mean,
             freed_residual=residual + shift,
             freed_covariance=covariance + spread @ spread.T,
+            shared_law=self._shared_law(slopes, draw),
             own=own,
             sigma=sigma,
             outlier=outlier,
@@ -302,7 +309,11 @@ class Gaussians:
         return np.asarray(effect_at_rows(self.design, self.card, values))
 
     def _private_law(
-        self, law: dict[str, Floats], draw: int, random: np.random.Generator
+        self,
+        law: dict[str, Floats],
+        slopes: tuple[Floats, Floats],
+        draw: int,
+        random: np.random.Generator,
     ) -> tuple[Floats, Floats]:
         """Return what is private to bands in the law: effect on ln C in this draw, its spread.
 
@@ -322,9 +333,7 @@ class Gaussians:
         of_loss = random.multivariate_normal(mean, 0.5 * (left + left.T), method="eigh")
         typical = self._tau_centre * self._scale("tau_median", draw)
         of_tau = np.log(law["tau"] / typical)
-        by_loss = self._slope(law, {"loss": law["loss"] + _STEP}, {"loss": law["loss"] - _STEP})
-        step = np.exp(_STEP)
-        by_tau = self._slope(law, {"tau": law["tau"] * step}, {"tau": law["tau"] / step})
+        by_loss, by_tau = slopes
         in_band = np.arange(n_bands) == self._band[:, None]
         widths = departure, self._scale("tau_spread", draw)
         spread = [
@@ -333,6 +342,28 @@ class Gaussians:
         ]
         shift = by_loss * of_loss[self._band] + by_tau * of_tau[self._band]
         return shift, np.concatenate(spread, axis=1)
+
+    def _shared_law(self, slopes: tuple[Floats, Floats], draw: int) -> Floats:
+        """Return the effects of a curve of losses smooth in wavelength, and of a common tau."""
+        if not self.card.has("response_loss"):
+            return np.zeros((len(self._band), 1))
+        by_loss, by_tau = slopes
+        size = self._scale("loss_scale", draw) * self._growth
+        # Bands close in wavelength leave the correlation no Cholesky factor.
+        variances, curves = np.linalg.eigh(self._smooth)
+        of_bands = size[:, None] * curves * np.sqrt(np.clip(variances, 0, None))
+        curve = by_loss[:, None] * of_bands[self._band]
+        return np.concatenate([curve, _TAU_WIDTH * by_tau[:, None]], axis=1)
+
+    def _law_slopes(self, law: dict[str, Floats]) -> tuple[Floats, Floats]:
+        """Return the change of ln[C(t)/A] of the rows with loss, and with the logarithm of tau."""
+        if not self.card.has("response_loss"):
+            return np.zeros(len(self._band)), np.zeros(len(self._band))
+        step = np.exp(_STEP)
+        return (
+            self._slope(law, {"loss": law["loss"] + _STEP}, {"loss": law["loss"] - _STEP}),
+            self._slope(law, {"tau": law["tau"] * step}, {"tau": law["tau"] / step}),
+        )
 
     def _slope(
         self, law: dict[str, Floats], up: dict[str, Floats], down: dict[str, Floats]
