@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from mirical.commands.many_fits import add_options, how_of, kept_beside
@@ -45,14 +46,28 @@ def sbc(options: argparse.Namespace) -> int:
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
     from mirical.inference.jobs import load_job, resolve_job, with_options
+    from mirical.reporting.stored_inputs import open_run
+    from mirical.validation.posterior_truths import truths_of
 
     how = how_of(options)
+    of_run = Path(options.job, "job.toml").is_file()
+    if of_run and options.model:
+        raise InputError("sbc: a run has its own card; leave --model out.")
+    # A run may ask for a result instead of a number of draws: the refits are those of the job sbc.
+    job = load_job(str(Path(options.job, "job.toml")) if of_run else options.job)
+    sampler = replace(load_job("sbc").sampler, seed=job.sampler.seed) if of_run else job.sampler
     numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}
-    job = with_options(load_job(options.job), {"model": options.model}, numbers)
+    job = with_options(replace(job, sampler=sampler), {"model": options.model}, numbers)
     suffix = "" if options.distort is None else f"-{options.distort}"
-    folder = options.out or Path("reports") / f"{job.name}{suffix}"
+    beside = Path(options.job, f"sbc{suffix}") if of_run else Path("reports", f"{job.name}{suffix}")
+    folder = options.out or beside
     check_outputs(folders=[folder])
-    inputs = resolve_job(job)
+    truths = None
+    if of_run:
+        posterior, inputs = open_run(Path(options.job))
+        truths = truths_of(posterior)
+    else:
+        inputs = resolve_job(job)
 
     from mirical.commands.progress import ReplicateWatch
     from mirical.validation.rank_file import RankFile
@@ -61,7 +76,7 @@ def sbc(options: argparse.Namespace) -> int:
     from mirical.validation.sbc_report import print_outcome, write_outcome
 
     check_study(job.sampler, options.replicates)
-    study = Study(inputs.design, inputs.card, job.sampler, DISTORTIONS[options.distort])
+    study = Study(inputs.design, inputs.card, job.sampler, DISTORTIONS[options.distort], truths)
     consoled = results, progress = consoles()
     with kept_beside(folder, how, consoled) as kept:
         ranks = RankFile(folder, study)
@@ -124,7 +139,12 @@ def _add_sbc(parsers: argparse._SubParsersAction) -> None:
         "sbc", help="simulation-based calibration: do a card's posteriors mean what they say?"
     )
     parser.add_argument(
-        "job", nargs="?", default="sbc", help="a job whose rows are the design [sbc]"
+        "job",
+        metavar="JOB or RUN",
+        nargs="?",
+        default="sbc",
+        help="a job whose rows are the design, true values drawn from the card's prior; or a run's "
+        "folder, true values drawn from its posterior and fitted with its rows [sbc]",
     )
     parser.add_argument("--model", metavar="CARD", help="model card instead of the job's")
     parser.add_argument(
@@ -140,7 +160,10 @@ def _add_sbc(parsers: argparse._SubParsersAction) -> None:
         help="make the model wrong on purpose: errors understated by 1.5, or a term dropped",
     )
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, help="folder to write, or to go on in [reports/JOB]"
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder to write, or to go on in [reports/JOB, RUN/sbc]",
     )
     for name in ("seed", "warmup", "draws"):
         parser.add_argument(

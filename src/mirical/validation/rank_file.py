@@ -13,6 +13,7 @@ import numpy as np
 from mirical.errors import InputError, reading
 from mirical.model.design import Design
 from mirical.storage.files import settle, whole_file
+from mirical.validation.posterior_truths import truths_hash
 from mirical.validation.replicates import Replicate, Study
 
 RANKS = "ranks.jsonl"
@@ -91,10 +92,13 @@ def _is_rank(value: object) -> bool:
 def header(study: Study) -> dict[str, Any]:
     """Return what the ranks of a study depend on, as plain types for JSON."""
     sampler = study.sampler
-    return {
+    posterior = {}
+    if study.truths is not None:
+        posterior["posterior"] = truths_hash(study.truths, study.design)
+    return posterior | {
         "seed": sampler.seed,
         "card": hashlib.sha256(study.card.text.encode()).hexdigest(),
-        "design": _design_hash(study.design),
+        "design": _design_hash(study.fitted),
         "distortion": asdict(study.distortion),
         "sampler": {name: getattr(sampler, name) for name in ("warmup", "draws", "target_accept")},
     }

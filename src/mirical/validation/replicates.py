@@ -18,11 +18,13 @@ from mirical.inference.jobs import Sampler
 from mirical.inference.refits import Refits, Values
 from mirical.inference.runtime import random_key
 from mirical.inference.sampling import without_leverage
+from mirical.inference.schema import Arrays
 from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.many.tasks import Perform
 from mirical.model.design import Design, with_rows
 from mirical.model.joint import joint
 from mirical.model.likelihood import row_distribution
+from mirical.validation.posterior_truths import second_program, twice
 from mirical.validation.ranks import rank_of
 
 MOST_KEPT = 99
@@ -71,19 +73,28 @@ class Study:
     Attributes
     ----------
     design : Design
-        Its log factors are never used.
+        Its log factors count where truths are drawn from their posterior, and only there.
     card : Card
         Model the rows are drawn from, and fitted with but for the distortion.
     sampler : Sampler
         Warm-up, draws, seed and target acceptance.
     distortion : Distortion
         Nothing by default.
+    truths : dict of {str : (draw, ...) array}, optional
+        Draws of the posterior of the design's rows, from which truths are taken; they are drawn
+        from the card's prior by default.
     """
 
     design: Design
     card: Card
     sampler: Sampler
     distortion: Distortion = Distortion()
+    truths: Arrays | None = None
+
+    @property
+    def fitted(self) -> Design:
+        """The design of what is fitted."""
+        return self.design if self.truths is None else twice(self.design)
 
 
 @dataclass(frozen=True)
@@ -162,21 +173,21 @@ class Refitter:
     """Draws and fits replicates of a study with functions that are compiled once."""
 
     def __init__(self, study: Study) -> None:
-        design, sampler = study.design, study.sampler
+        design, sampler = study.fitted, study.sampler
         card = study.distortion.fitted(study.card)
         self.labels = tuple(tracked(design, card))
         self._sampler = sampler
         self._key = random_key(sampler.seed, "replicates")
         self._values = values_of(design, card)
         self._refits = Refits(design, card, sampler, self._values)
+        self._design, self._drawn_from = design, (design, study.truths)
         simulate = jax.jit(partial(self._simulate, study))
-        self._draw = simulate.lower(self._key, design).compile()
-        self._design = design
+        self._draw = simulate.lower(self._key, *self._drawn_from).compile()
 
     def replicate(self, number: int, stop: threading.Event) -> Replicate | None:
         """Draw, refit and rank one replicate; None if stopped before its end."""
         truth_key, chain_key = jax.random.split(jax.random.fold_in(self._key, number))
-        truth, rows = map(np.asarray, self._draw(truth_key, self._design))
+        truth, rows = map(np.asarray, self._draw(truth_key, *self._drawn_from))
         fit = self._refits.fit(chain_key, with_rows(self._design, rows), stop)
         if fit is None:
             return None
@@ -199,14 +210,22 @@ class Refitter:
         return None if done is None else done.as_dict()
 
     def _simulate(
-        self, study: Study, key: jax.Array, design: Design
+        self, study: Study, key: jax.Array, design: Design, truths: Arrays | None
     ) -> tuple[jax.Array, jax.Array]:
-        """Return the true values of the quantities and the rows of a draw from the prior."""
+        """Return the true values of the quantities and the rows of a draw."""
+        scatter = study.distortion.scatter
+        if truths is not None:
+            which_key, key = jax.random.split(key)
+            count = len(truths["expected"])
+            which = jax.random.randint(which_key, (), 0, count)
+            one = jax.tree.map(lambda values: values[which], truths)
+            sites, rows = second_program(key, study.design, one, scatter)
+            return self._values(sites, replace(design, log_factor=rows)), rows
         model = handlers.trace(handlers.seed(joint, key))
         trace = model.get_trace(without_leverage(design), study.card, observed=False)
         sites = {name: site["value"] for name, site in trace.items() if site["type"] != "plate"}
         deviation = sites["log_factor"] - sites["expected"]
-        rows = sites["expected"] + study.distortion.scatter * deviation
+        rows = sites["expected"] + scatter * deviation
         return self._values(sites, replace(design, log_factor=rows)), rows
 
 

@@ -4,7 +4,10 @@ Parameters and rows drawn from a model and the model fitted to those rows: the
 true value of any quantity then ranks uniformly among the draws of its
 posterior (Talts et al. 2018), for a right model and a right sampler. The log
 likelihood of the rows, which depends on parameters and data at once, finds
-errors that no parameter's ranks show (Modrák et al. 2023).
+errors that no parameter's ranks show (Modrák et al. 2023). True values drawn
+from the prior tell whether the model is fitted rightly on average over it;
+those drawn from a run's posterior, whether it is at that run's rows
+(`mirical.validation.posterior_truths`).
 """
 
 from __future__ import annotations
@@ -153,8 +156,9 @@ def assess(study: Study, ranks: RankFile, replicates: int) -> Outcome:
         table[f"covered_{level}"] = np.round(inside.mean(axis=1), 4)
     table["p_value"], table["p_family"] = p, np.minimum(p * len(places), 1.0)
     table["passes"] = table["p_family"] > FALSE_ALARM
+    at = "" if study.truths is None else ", true values from the posterior of a run's rows"
     table.meta |= {
-        "title": "SIMULATED: rank tests of a simulation-based calibration",
+        "title": f"SIMULATED: rank tests of a simulation-based calibration{at}",
         "simulated": True,
         "false_alarm": FALSE_ALARM,
         "replicates": len(done),
