@@ -15,10 +15,7 @@ from mirical.reporting.page_folder import write_page
 from mirical.rivals.comparison import STACK, ModelComparison
 from mirical.rivals.figures import forecast_figure, hindcast_figure, model_figure, years
 from mirical.rivals.fits import LADDER
-
-CLOSE = 4.0
-"""Difference in log predictive density below which its standard error says too little to choose by
-(Sivula et al. 2020)."""
+from mirical.rivals.stacking import CLOSE, too_close
 
 _TERMS = {
     "no-visit": "the visit term",
@@ -81,7 +78,7 @@ def _of_models(models: QTable) -> list[str]:
     sound = models[np.isfinite(floats(models["elpd"]))]
     best = str(sound["model"][0])
     behind, error = floats(sound["behind"]), floats(sound["behind_se"])
-    close = (behind <= np.maximum(error, CLOSE)) & (np.arange(len(sound)) > 0)
+    close = too_close(behind, error) & (np.arange(len(sound)) > 0)
     tied = [str(m) for m in sound["model"][close]]
     said = [f"{best} predicts left-out rows best"]
     said[0] += f"; too close to it to call: {', '.join(tied)}." if tied else "."

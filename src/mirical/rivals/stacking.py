@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from arviz_stats.loo.compare import compare
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from mirical.checking.quantities import K_LIMIT
@@ -17,6 +17,10 @@ from mirical.inference.leave_one_out import leave_one_out
 from mirical.rivals.fits import Predictions
 
 Floats = NDArray[np.float64]
+
+CLOSE = 4.0
+"""Difference in log predictive density below which its standard error says too little to choose by
+(Sivula et al. 2020)."""
 
 _FEWEST_DRAWS = 20  # of a half from which an elpd can be had
 
@@ -47,8 +51,13 @@ class Standing:
 
     @property
     def ties(self) -> bool:
-        """Whether it is as good as the best within a standard error."""
-        return self.behind <= self.behind_se
+        """Whether it is too close to the best to call."""
+        return bool(too_close(self.behind, self.behind_se))
+
+
+def too_close(behind: ArrayLike, behind_se: ArrayLike) -> NDArray[np.bool_]:
+    """Return whether differences are within their standard error, or less than `CLOSE`."""
+    return np.asarray(behind) <= np.maximum(behind_se, CLOSE)
 
 
 def standings(found: Mapping[str, Predictions]) -> dict[str, Standing]:
