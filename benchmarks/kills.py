@@ -143,11 +143,13 @@ def finish(command: list[str], out: Path) -> int:
 
 
 def has_processes(group: int) -> bool:
-    """Return whether any process of a group is left."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
+    """Return whether any process of a group is left, some seconds after its first one has ended."""
+    for _ in range(50):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.1)  # one that is killed is gone once its new parent has taken note of it
     return True
 
 
