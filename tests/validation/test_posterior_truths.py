@@ -62,6 +62,18 @@ def test_second_rows_keep_the_draw_but_for_new_visits_and_new_errors(design):
     assert errors.std() == pytest.approx(0.15, rel=4 / np.sqrt(2 * n))
 
 
+def test_a_card_without_visits_has_no_new_ones(design):
+    n = len(design.rows)
+    sites = {
+        "expected": np.linspace(0.0, 1.0, n),
+        "sigma": np.full(n, 1e-9),
+        "visit_offset": np.zeros(len(design.visits)),
+    }
+    found, rows = second_program(jax.random.key(1), design, sites, 1.0)
+    assert np.array_equal(found["expected"], np.tile(sites["expected"], 2))
+    assert np.asarray(rows[n:]) == pytest.approx(sites["expected"], abs=1e-7)
+
+
 def test_the_truth_is_a_draw_and_its_likelihood_that_of_both_programs():
     inputs = resolve_job(load_job("sbc"))
     card = inputs.card

@@ -86,7 +86,7 @@ def second_program(
     visit_key, row_key = jax.random.split(key)
     visit = jnp.asarray(design.visit)
     expected = sites["expected"]
-    if "visit_offset" in sites:
+    if "visit_scale" in sites:  # a card without the term still has offsets, all zero
         new = sites["visit_scale"] * jax.random.normal(visit_key, (len(design.visits),))
         expected = expected + (new - sites["visit_offset"])[visit]
     outliers = (sites.get(f"outlier_{part}") for part in ("fraction", "width"))
