@@ -20,8 +20,10 @@ def run(short_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_command_on_a_run(run: Path, capsys: pytest.CaptureFixture[str]):
     command = ["sbc", str(run), "--replicates", "4", "--warmup", "100", "--draws", "40"]
-    assert main(command) in (0, 1)
-    assert "SIMULATED ROWS beside the run's own" in capsys.readouterr().out
+    assert main(command) == 1  # the run has too few draws to be believed
+    printed = capsys.readouterr()
+    assert "SIMULATED ROWS beside the run's own" in printed.out
+    assert "must not be believed" in printed.err
     folder = run / "sbc"
     assert {path.name for path in folder.iterdir()} == {"ranks.jsonl", "sbc.ecsv", "ranks.png"}
     table = Table.read(folder / "sbc.ecsv", format="ascii.ecsv")
@@ -37,3 +39,5 @@ def test_command_on_a_run(run: Path, capsys: pytest.CaptureFixture[str]):
 def test_a_run_keeps_its_card(short_run: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["sbc", str(short_run), "--model", "pooled"]) == 2
     assert "a run has its own card" in capsys.readouterr().err
+    assert main(["sbc", str(short_run / "figures")]) == 2
+    assert "no job.toml there" in capsys.readouterr().err

@@ -47,7 +47,8 @@ def test_models_stand_by_how_well_they_predict():
 
 
 def test_small_differences_are_too_close_to_call_whatever_their_error_says():
-    assert too_close([0.0, 3.9, 4.4, 5.0], [0.0, 2.9, 3.1, 6.0]).tolist() == [True, True, False, True]
+    behind, error = [0.0, 3.9, 4.4, 5.0], [0.0, 2.9, 3.1, 6.0]
+    assert too_close(behind, error).tolist() == [True, True, False, True]
 
 
 def test_what_draws_are_too_few_to_know_is_in_the_error_of_a_difference():

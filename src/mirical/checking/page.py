@@ -91,6 +91,7 @@ def _content(checked: CheckedRun) -> dict[str, Any]:
         "checks": check_sheet(tables["checks"]),
         "dependences": dependence_sheet(tables["dependences"]),
         "n_slopes": len(tables["dependences"]),
+        "n_step_dates": len(tables["steps"]),
         "anomalies": anomaly_sheet(tables["anomalies"]),
         "groups": group_sheet(tables["left_out"]),
         "rows": loo_sheet(tables["loo"]),

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirical.commands.many_fits import add_options, how_of, kept_beside
-from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.commands.shared import SUCCESS, consoles, study_status
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 from mirical.text import one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 MOST_CUTS = 100  # each is a fit of its own
 LAST_MJD = 100_000.0  # beyond it no factor means anything
@@ -51,7 +51,7 @@ def check(options: argparse.Namespace) -> int:
         kept.end_share()
         write_check(checked, out)
         print_check(checked, out, results)
-        return _status(options.run, checked.believable, progress)
+        return study_status(options.run, checked.believable, progress)
     return SUCCESS  # of a share
 
 
@@ -99,19 +99,8 @@ def rivals(options: argparse.Namespace) -> int:
         compared = compare_models(name, attrs, inputs, cards, found, plan)
         write_models(compared, out)
         print_models(compared, sentences(compared), out, results)
-        return _status(options.run, True, progress)
+        return study_status(options.run, True, progress)
     return SUCCESS  # of a share
-
-
-def _status(run: str, sound: bool, cautions: Console) -> int:
-    """Return the exit status of a study of a run, which is 1 too if the run is not believed."""
-    from mirical.calibration.calibration import UNBELIEVABLE
-    from mirical.calibration.store import open_calibration
-
-    believable = open_calibration(run).believable
-    if not believable:
-        cautions.print(f"note: {UNBELIEVABLE}", soft_wrap=True, markup=False)
-    return SUCCESS if sound and believable else NOT_BELIEVABLE
 
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:

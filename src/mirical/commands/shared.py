@@ -51,3 +51,14 @@ def write_table(table: Table, path: Path) -> None:
 def status_of(*calibrations: Calibration) -> int:
     """Return the exit status of an answer: 1 if it rests on a run that must not be believed."""
     return SUCCESS if all(one.believable for one in calibrations) else NOT_BELIEVABLE
+
+
+def study_status(run: str, sound: bool, cautions: Console) -> int:
+    """Return the exit status of a study of a run, which is 1 too if the run is not believed."""
+    from mirical.calibration.calibration import UNBELIEVABLE
+    from mirical.calibration.store import open_calibration
+
+    believable = open_calibration(run).believable
+    if not believable:
+        cautions.print(f"note: {UNBELIEVABLE}", soft_wrap=True, markup=False)
+    return SUCCESS if sound and believable else NOT_BELIEVABLE

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mirical.commands.many_fits import add_options, how_of, kept_beside
-from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles, study_status
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 
@@ -51,6 +51,8 @@ def sbc(options: argparse.Namespace) -> int:
 
     how = how_of(options)
     of_run = Path(options.job, "job.toml").is_file()
+    if Path(options.job).is_dir() and not of_run and Path(options.job).name != options.job:
+        raise InputError(f"sbc: {options.job}: no job.toml there, so it is no run's folder.")
     if of_run and options.model:
         raise InputError("sbc: a run has its own card; leave --model out.")
     # A run may ask for a result instead of a number of draws: the refits are those of the job sbc.
@@ -88,6 +90,8 @@ def sbc(options: argparse.Namespace) -> int:
         outcome = assess(study, ranks, options.replicates)
         write_outcome(outcome, folder)
         print_outcome(outcome, folder, results)
+        if of_run:
+            return study_status(options.job, outcome.passes, progress)
         return SUCCESS if outcome.passes else NOT_BELIEVABLE
     return SUCCESS  # of a share
 
