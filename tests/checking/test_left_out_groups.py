@@ -15,8 +15,9 @@ from scipy.stats import multivariate_normal
 from mirical.checking.group_table import group_table
 from mirical.checking.left_out_groups import Group, group_log_density, row_groups
 from mirical.checking.verdict import group_sentences
-from mirical.inference.gaussian import Gaussian, Gaussians
+from mirical.inference.gaussian import Gaussians
 from mirical.model.design import Design
+from mirical.model.row_gaussian import Gaussian
 from prior_draws import CARD, drawn_design
 
 

@@ -18,7 +18,8 @@ from mirical.checking.quantities import (
     star_influence,
 )
 from mirical.checking.score_directions import families, slopes
-from mirical.inference.gaussian import Gaussian, Gaussians
+from mirical.inference.gaussian import Gaussians
+from mirical.model.row_gaussian import Gaussian
 from prior_draws import CARD, drawn_design
 
 N = 50

@@ -22,7 +22,8 @@ from mirical.checking.step_scan import (
 )
 from mirical.checking.tables import check_table
 from mirical.checking.verdict import step_remedy
-from mirical.inference.gaussian import Gaussian, Gaussians
+from mirical.inference.gaussian import Gaussians
+from mirical.model.row_gaussian import Gaussian
 from prior_draws import CARD, drawn_design
 
 

@@ -10,9 +10,10 @@ from scipy.stats import norm
 
 from designs import some_rows
 from mirical.checking.star_refits import StarRefits, without_stars
-from mirical.inference.gaussian import Gaussian, Gaussians
+from mirical.inference.gaussian import Gaussians
 from mirical.inference.leave_one_out import later_rows_at_draw, left_out_at_draw
 from mirical.model.design import Design, without_rows
+from mirical.model.row_gaussian import Gaussian
 from mirical.model.sampler_units import LEFT_OUT, measure_units
 from prior_draws import CARD, prior_draws
 

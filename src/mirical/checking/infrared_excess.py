@@ -27,8 +27,8 @@ from scipy.stats import gamma
 from mirical.bands import BANDS
 from mirical.cards.card import Card
 from mirical.dust import dust_over_star
-from mirical.inference.gaussian import Gaussian
 from mirical.model.design import Design
+from mirical.model.row_gaussian import Gaussian
 
 Floats = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirical.checking.infrared_excess import log_densities
-from mirical.inference.gaussian import Gaussian
 from mirical.inference.jobs import Inputs
+from mirical.model.row_gaussian import Gaussian
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from scipy.linalg import cho_solve, solve_triangular
 from mirical.checking.scatter import clustered, too_little, too_much
 from mirical.checking.score_directions import Family
 from mirical.checking.step_scan import step_dates, step_scores
-from mirical.inference.gaussian import Gaussian
 from mirical.model.design import Design
+from mirical.model.row_gaussian import Gaussian
 
 Floats = NDArray[np.float64]
 

@@ -27,7 +27,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.special import logsumexp
 from scipy.stats import hypergeom, norm
 
-from mirical.inference.gaussian import Gaussian
+from mirical.model.row_gaussian import Gaussian
 from mirical.model.terms import below_limit
 
 Floats = NDArray[np.float64]

@@ -25,8 +25,8 @@ from scipy.linalg import cho_solve
 from scipy.special import softmax
 
 from mirical.conventions import T0_MJD
-from mirical.inference.gaussian import Gaussian
 from mirical.model.design import Design
+from mirical.model.row_gaussian import Gaussian
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import norm
 
-from mirical.inference.gaussian import Gaussian
+from mirical.model.row_gaussian import Gaussian
 
 Floats = NDArray[np.float64]
 
