@@ -38,6 +38,7 @@ def test_a_check_leaves_a_page_tables_and_figures(checked: tuple[int, Path]):
     page = (folder / "check.html").read_text()
     assert page.index('id="verdict"') < page.index('id="check-table"')
     assert "SIMULATED" not in page
+    assert "steps.ecsv" not in page  # so few visits are not asked about a step
     for name in ("slopes", "influence", "excess", "pit", "dependence_flux"):
         assert (folder / "figures" / f"{name}.png").stat().st_size > 5000
 
