@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mirical.inference import runtime
+from mirical.instruments.miri import miri
 
 FIRST_SEED = 3001
 """Of programs that nothing else was looked at in."""
@@ -52,7 +53,6 @@ def run_missing(kept: Path, truth: str, number: int) -> None:
     import jax
     import numpy as np
 
-    from mirical.conventions import T0_MJD
     from mirical.inference.jobs import Sampler
     from mirical.inference.refits import Refits
     from mirical.laws.timelaw import log_relative_factor
@@ -68,7 +68,7 @@ def run_missing(kept: Path, truth: str, number: int) -> None:
 
     def log_factors(sites: dict[str, Any], design: Any) -> Any:
         of = {"loss": sites["loss"], "tau": sites["tau"]}
-        relative = log_relative_factor("additive", mjd - T0_MJD, of, band)
+        relative = log_relative_factor("additive", mjd - miri().t0, of, band)
         return jax.numpy.log(sites["A"])[band] + relative
 
     sampler = Sampler(chains=1, warmup=200, draws=DRAWS)

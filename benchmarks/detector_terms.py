@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from alike import alike_programs
 
 from mirical.inference import runtime
+from mirical.instruments.miri import miri
 
 if TYPE_CHECKING:
     from mirical.model.design import Design
@@ -54,7 +55,6 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.bands import BANDS
     from mirical.inference.jobs import Sampler
     from mirical.inference.refits import Refits
     from mirical.simulation.errors_and_faults import Errors, Faults
@@ -65,7 +65,7 @@ def main() -> None:
     found = alike_programs(options.programs, options.first, CARD, **effects)
     designs = [inputs.design for _, _, inputs in found]
     design, card = designs[0], found[0][2].card
-    places = [list(BANDS).index(band) for band in design.bands]
+    places = [list(miri().bands).index(band) for band in design.bands]
     fnd = design.bands.index("FND")
     truth = [
         np.r_[np.full(len(design.bands), STEP), SLOPE, np.log(program.coefficients.A[places][fnd])]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mirical.inference import runtime
+from mirical.instruments.miri import miri
 
 CUTS, CHAINS, LOOKED_AT = 5, 1, 75
 LATER = 200.0  # days after a cut at which the true factor is asked for
@@ -45,7 +46,7 @@ def main() -> None:
 
     first = resolved_program(simulate_program(1, "perturbed", FAULT_FREE), "hierarchical")
     seeds = like(first.design)
-    laws = [load_card(name, "laws").law for name in TIME_LAWS]
+    laws = [load_card(name, "laws", miri()).law for name in TIME_LAWS]
     tasks: list[tuple[str, int, bool]] = []
     for _ in range(options.programs):
         seed = next(seeds)
@@ -75,10 +76,9 @@ def main() -> None:
 
 def dates_of(design: Any) -> Any:
     """Return the epochs at which C is asked for: LATER days after each cut."""
-    from mirical.conventions import T0_MJD
     from mirical.rivals.fits import cut_dates
 
-    return T0_MJD + cut_dates(design, CUTS) + LATER
+    return miri().t0 + cut_dates(design, CUTS) + LATER
 
 
 def tasks_of(name: str, designs: dict) -> dict[tuple[str, int, bool], list[Any]]:
@@ -88,7 +88,7 @@ def tasks_of(name: str, designs: dict) -> dict[tuple[str, int, bool], list[Any]]
     from mirical.many.tasks import Recipe, Task
     from mirical.rivals.fits import RivalFits, RivalPlan, cut_dates
 
-    card, first = load_card(name, "laws"), next(iter(designs.values()))
+    card, first = load_card(name, "laws", miri()), next(iter(designs.values()))
     plan = RivalPlan(dates_of(first), CUTS, SEED, CHAINS, LOOKED_AT)
 
     def fitting() -> Any:
@@ -145,7 +145,7 @@ def preferences(designs: dict, folder: Path) -> Any:
     from mirical.rivals.fits import TIME_LAWS
     from mirical.rivals.stacking import standings
 
-    card_of = {load_card(name, "laws").law: name for name in TIME_LAWS}
+    card_of = {load_card(name, "laws", miri()).law: name for name in TIME_LAWS}
     lines = []
     for task in designs:
         law, seed, hindcast = task

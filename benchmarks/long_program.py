@@ -59,17 +59,18 @@ def write_program(n_rows: int, years: float, path: Path) -> None:
 
     from mirical.calibration.calibration import Query
     from mirical.calibration.published import PublishedCalibration
+    from mirical.instruments.miri import miri
     from mirical.tables.formats import write_ecsv
 
     first = QTable.read(str(files("mirical") / "data" / "program.ecsv"))
     random = np.random.default_rng(59720)
-    pieces, published = [], PublishedCalibration()
+    pieces, published = [], PublishedCalibration(miri())
     for again in range(-(-n_rows // len(first))):
         piece = first.copy()
         later = again * 365.25 * years / (n_rows / len(first))
         piece["time"] = first["time"] + later * first["time"].unit
         factors = [
-            published.at(Query.of(list(first["filter"]), "FULL", time)).mean
+            published.at(Query.of(miri(), list(first["filter"]), "FULL", time)).mean
             for time in (first["time"].value, piece["time"].value)
         ]
         noise = random.normal(0, SCATTER, len(first))

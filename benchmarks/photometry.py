@@ -26,9 +26,10 @@ import numpy as np
 from astropy.table import Table
 from machine import machine
 
-from mirical.bands import BANDS
 from mirical.imaging.aperture_photometry import measure
 from mirical.inference import runtime
+from mirical.instruments.miri import miri
+from mirical.instruments.published import published_coefficients
 from mirical.randomness import generator
 from mirical.simulation.scene_images import Target, mosaic
 from mirical.simulation.scenes import Background, Scene, exposure_time
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports/validation/photometry"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    pairs = [(band, subarray) for band in BANDS for subarray in subarrays_of(band)]
+    pairs = [(band, subarray) for band in miri().bands for subarray in subarrays_of(band)]
     lines = []
     for background in BACKGROUNDS:
         with multiprocessing.get_context("spawn").Pool(runtime.cores()) as pool:
@@ -76,7 +77,7 @@ def try_one(band: str, subarray: str, background: str, positions: int) -> np.nda
     rows = []
     for _ in range(positions):
         scene, at = random_scene(band, subarray, random, background == "uneven")
-        found = measure(image_of(scene, at), published_apertures()[band])
+        found = measure(image_of(scene, at), published_apertures(miri())[band])
         truth = scene.aperture_rate
         off = found.iflux - truth
         flagged = bool(found.flag)
@@ -120,9 +121,9 @@ def time_files(number: int) -> dict[str, object]:
 
 def write_mosaics(folder: Path, number: int) -> None:
     """Write mosaics of the imaging bands, S/N 300, with dead pixels."""
-    bands = [band for band, entry in BANDS.items() if entry.kind == "imaging"]
-    factors = Table.read(Path(__file__).parents[1] / "src/mirical/data/table8.ecsv")
-    factor = dict(zip(factors["filter"], factors["A"], strict=True))
+    bands = [band for band, entry in miri().bands.items() if entry.kind == "imaging"]
+    factors = published_coefficients(miri())
+    factor = dict(zip(factors["filter"], factors["A"].value, strict=True))
     random = generator(SEED, "mosaics")
     for i in range(number):
         band = bands[i % len(bands)]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mirical.inference import runtime
+from mirical.instruments.miri import miri
 
 CARDS = ("hierarchical", "pipeline")
 EPOCHS = (59760.0, 60200.0, 61500.0)
@@ -79,7 +80,6 @@ def conversion(card: str, calibration: Any) -> list[dict[str, Any]]:
     """Return, for each band, the exported factor's largest difference from the mean."""
     import numpy as np
 
-    from mirical.bands import SUBARRAYS, readouts
     from mirical.calibration.calibration import Query
     from mirical.exports.pipeline_export import mean_rows
 
@@ -90,8 +90,8 @@ def conversion(card: str, calibration: Any) -> list[dict[str, Any]]:
     for band in calibration.bands:
         worst: tuple[float, ...] = (0.0, 0.0, 0.0)
         place = ""
-        for subarray in (name for name in SUBARRAYS if name in readouts(band)):
-            answer = calibration.at(Query.of(band, subarray, mjd))
+        for subarray in (name for name in miri().subarrays if name in miri().readouts(band)):
+            answer = calibration.at(Query.of(miri(), band, subarray, mjd))
             off = exported[:, rows.row_of(band, subarray)] - answer.mean
             at = int(np.abs(off / answer.std).argmax())
             sigma = abs(float(off[at] / answer.std[at]))
@@ -128,7 +128,7 @@ def ensemble(card: str, calibration: Any, number: int) -> list[dict[str, Any]]:
     lines = []
     for mjd in EPOCHS:
         values = np.array([rows.factors(mjd)[at_bands] for rows in files])
-        answer = calibration.at(Query.of(bands, "FULL", mjd))
+        answer = calibration.at(Query.of(miri(), bands, "FULL", mjd))
         std = values.std(axis=0, ddof=1) / answer.std
         pairs = np.triu_indices(len(bands), 1)
         delivered = answer.covariance / np.outer(answer.std, answer.std)
@@ -159,7 +159,6 @@ def applied(card: str, calibration: Any, folder: Path, dates: int) -> list[dict[
     """Return, for each band, what the installed photom step makes of all rows at all dates."""
     import numpy as np
 
-    from mirical.bands import BANDS, SUBARRAYS
     from mirical.exports.photom_file import read_photom, write_photom
     from mirical.exports.pipeline_check import applied_factors
     from mirical.exports.pipeline_export import about, mean_rows
@@ -173,7 +172,7 @@ def applied(card: str, calibration: Any, folder: Path, dates: int) -> list[dict[
         [
             k
             for k, (band, name) in enumerate(zip(ours.filters, ours.subarrays, strict=True))
-            if name in (*SUBARRAYS, "SLITLESSPRISM", BANDS[band].mask)
+            if name in (*miri().subarrays, "SLITLESSPRISM", miri().bands[band].mask)
         ]
     )
     # A step apart from the conversion's grid, and no multiples of what single precision holds.

@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.table import Table as Sheet
 from rich.text import Text
 
-from mirical.conventions import REFERENCE_MJD
 from mirical.errors import InputError
 from mirical.inference import runtime
+from mirical.instruments.miri import miri
 
 # mirical.model and the peer load JAX and OpenBLAS, which has to wait for runtime.configure().
 if TYPE_CHECKING:
@@ -416,10 +416,10 @@ def named_quantities(
 
     Left out are D of FULL, which is 1, and colour offsets of stars in bands without rows.
     """
-    from mirical.inference.posterior import quantities
+    from mirical.inference.posterior import Reference, quantities
     from mirical.inference.schema import DIMS
 
-    drawn = quantities(sites, card.law, REFERENCE_MJD)
+    drawn = quantities(sites, card.law, Reference(miri().reference_mjd, miri().t0))
     scalars = [name for name, prior in card.priors.items() if name != "A" and not prior.is_fixed]
     names = {
         "band": design.bands,

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mirical.inference import runtime
+from mirical.instruments.miri import miri
 
 ROWS = (500, 5_000, 50_000, 200_000)
 STARS = (28, 300, 3_000)
@@ -70,7 +71,7 @@ def gradient_seconds(n_rows: int, n_stars: int) -> float:
     from mirical.model.nesting import make_blocks
     from mirical.model.terms import colour_correlation, given
 
-    design, card = random_design(n_rows, n_stars), load_card("hierarchical", "scaling")
+    design, card = random_design(n_rows, n_stars), load_card("hierarchical", "scaling", miri())
     blocks = make_blocks(design, colour_correlation(design, card))
     known = handlers.seed(given, 0)(design, card)
     rows = jnp.asarray(design.log_factor) - known.sampled_effect
@@ -92,20 +93,18 @@ def gradient_seconds(n_rows: int, n_stars: int) -> float:
 
 def random_design(n_rows: int, n_stars: int):
     """Return a design of random rows; a visit is of one star, which has few bands."""
-    from mirical.bands import BANDS, SUBARRAYS
     from mirical.model.covariates import Covariates
     from mirical.model.design import Design, with_rows
     from mirical.model.sampler_units import no_units
-    from mirical.stars import STAR_TYPES
 
     random = np.random.default_rng([n_rows, n_stars])
-    bands = tuple(BANDS)
+    bands = tuple(miri().bands)
     star = np.sort(np.arange(n_rows) % n_stars)
     turn = np.arange(n_rows) - np.searchsorted(star, star)
     visit = np.unique(np.stack([star, turn // A_VISIT]), axis=1, return_inverse=True)[1].ravel()
     own = np.argsort(random.random((n_stars, len(bands))), axis=1)
     band = own[star, random.integers(0, 8, n_rows)]
-    subarray = np.where(random.random(n_rows) < 0.7, 0, (star + band) % len(SUBARRAYS))
+    subarray = np.where(random.random(n_rows) < 0.7, 0, (star + band) % len(miri().subarrays))
     names = lambda kind, n: tuple(f"{kind} {i}" for i in range(n))  # noqa: E731
     log_factor = random.normal(0, 0.01, n_rows)
     design = Design(
@@ -116,18 +115,20 @@ def random_design(n_rows: int, n_stars: int):
         subarray=subarray.astype(np.int32),
         star=star.astype(np.int32),
         visit=visit.astype(np.int32),
-        star_type=(np.arange(n_stars) % len(STAR_TYPES)).astype(np.int32),
-        log_wavelength=np.log([BANDS[b].pivot for b in bands]),
+        star_type=(np.arange(n_stars) % len(miri().types)).astype(np.int32),
+        log_wavelength=np.log([miri().bands[b].pivot for b in bands]),
         flux_unc=np.zeros((n_stars, len(bands))),
         units=no_units(len(bands)),
         bands=bands,
-        subarrays=SUBARRAYS,
+        subarrays=miri().subarrays,
         stars=names("star", n_stars),
-        types=STAR_TYPES,
+        types=miri().types,
         visits=names("visit", int(visit.max()) + 1),
         rows=tuple(range(1, n_rows + 1)),
         states_flux_unc=False,
         covariates=Covariates(*np.zeros((2, n_rows)), np.zeros(n_rows, dtype=np.int32)),
+        t0=miri().t0,
+        usual_mjd=miri().reference_mjd,
     )
     return with_rows(design, log_factor)
 

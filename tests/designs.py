@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from mirical.bands import IMAGING_BANDS, SUBARRAYS
+from miri_facts import IMAGING_BANDS, MIRI, SUBARRAYS
 from mirical.model.covariates import Covariates
 from mirical.model.design import Design
 from mirical.model.sampler_units import Units
-from mirical.stars import STAR_TYPES
 
 N_STARS, N_BANDS, N_VISITS = 5, 6, 4
 
@@ -43,7 +42,7 @@ def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) 
         bands=IMAGING_BANDS[:N_BANDS],
         subarrays=SUBARRAYS,
         stars=tuple("ABCDE"),
-        types=STAR_TYPES,
+        types=MIRI.types,
         visits=tuple(map(str, range(N_STARS * N_VISITS))),
         rows=tuple(range(1, rows + 1)),
         states_flux_unc=flux_errors,
@@ -57,6 +56,8 @@ def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) 
             steps=(59900.0, 60200.0),
             knots=(59700.0, 60000.0, 60300.0, 60600.0),
         ),
+        t0=MIRI.t0,
+        usual_mjd=MIRI.reference_mjd,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from miri_facts import MIRI
 from mirical.cards.card import load_card
 
 TERMS = """
@@ -59,5 +60,5 @@ reason = "test"
 
 def detector_card_text(rate_bands: str = '["FND"]') -> str:
     """Return the default card with all detector terms, and a slope with rate in some bands."""
-    text = load_card("hierarchical", "test").text
+    text = load_card("hierarchical", "test", MIRI).text
     return text.replace('bands = ["FND"]', f"bands = {rate_bands}") + TERMS

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from mirical.bands import SUBARRAYS
+from miri_facts import MIRI, SUBARRAYS
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.posterior import PosteriorCalibration, with_apertures
 from mirical.inference.posterior import write_posterior
@@ -29,7 +29,7 @@ def drawn_calibration(
     absolute: tuple[str, ...] = (),
 ) -> PosteriorCalibration:
     """Return a calibration of simulated rows in some bands."""
-    return PosteriorCalibration.of(drawn_tree(law, bands, draws, absolute), name="drawn")
+    return PosteriorCalibration.of(drawn_tree(law, bands, draws, absolute), MIRI, name="drawn")
 
 
 def drawn_tree(
@@ -95,7 +95,7 @@ def drawn_tree(
         "seed": 5,
     }
     tree.attrs["photometry_sha256"] = "c0ffee" * 10
-    return with_apertures(tree, published_apertures())
+    return with_apertures(tree, published_apertures(MIRI))
 
 
 def _absolute(shape: tuple[int, int], bands: tuple[str, ...]) -> dict:

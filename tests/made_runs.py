@@ -11,18 +11,17 @@ from astropy import units as u
 from astropy.table import QTable, vstack
 from astropy.utils.masked import Masked
 
-from mirical.bands import BANDS, SUBARRAYS
+from miri_facts import BANDS, COUNT_RATE, FACTOR, MIRI, SUBARRAYS
 from mirical.calibration.calibration import Query
 from mirical.calibration.comparison import compare_coefficients
 from mirical.calibration.published import PublishedCalibration
 from mirical.cards.card import parse_card
 from mirical.chains.verdict import Verdict
-from mirical.conventions import COUNT_RATE, FACTOR
 from mirical.inference.jobs import Job
 from mirical.tables.flags import FLAGS
 from verdict import VERDICT
 
-PUBLISHED = PublishedCalibration()
+PUBLISHED = PublishedCalibration(MIRI)
 FITTED = ("F560W", "F770W", "F1800W")
 STARS = {"16 Cyg B": "SolarAnalogs", "G 191-B2B": "HotStars", "BD+60 1753": "ADwarfs"}
 EPOCHS = (59730.0, 59790.0)
@@ -91,14 +90,15 @@ def make_run(
         "subarrays": _subarrays(rows),
         "stars": _star_table(stars, bands),
         "rows": rows,
-        "comparison": compare_coefficients(coefficients, PUBLISHED),
+        "comparison": compare_coefficients(coefficients, PUBLISHED, MIRI),
         "curves": _curves(bands, rows),
         "predictive": _predictive(rows),
     }
     return SimpleNamespace(
         job=Job("made", "made.ecsv", "small", "/home/somebody/fluxes.ecsv"),
-        inputs=SimpleNamespace(card=parse_card(CARD.format(odd=odd), "small", "small.toml")),
+        inputs=SimpleNamespace(card=parse_card(CARD.format(odd=odd), "small", "small.toml", MIRI)),
         posterior=SimpleNamespace(attrs=ATTRS | attrs),
+        instrument=MIRI,
         verdict=verdict,
         tables=tables,
     )
@@ -109,7 +109,7 @@ def _coefficients(bands: Sequence[str], n_stars: int, shifts: Mapping[str, float
     fitted = np.isin(list(BANDS), bands)
     scale = 1 + np.array([shifts.get(band, 0.0) for band in BANDS])
     printed = [PUBLISHED.coefficients.loc[band] for band in BANDS]
-    reference = PUBLISHED.at(Query.of(list(BANDS), "FULL", 59760.0)).mean
+    reference = PUBLISHED.at(Query.of(MIRI, list(BANDS), "FULL", 59760.0)).mean
     values = {
         "A": scale * [row["A"].value for row in printed] * FACTOR,
         "B": (scale * [row["B"].value for row in printed] - 0.001) * FACTOR,
@@ -184,7 +184,7 @@ def _curves(bands: Sequence[str], rows: QTable) -> QTable:
     for band in bands:
         epochs = rows["time"][(rows["filter"] == band) & (rows["fate"] == "used")].value
         mjd = np.union1d(np.linspace(59720, 60000, 15), [epochs.min(), epochs.max()])
-        printed = PUBLISHED.at(Query.of(band, "FULL", mjd))
+        printed = PUBLISHED.at(Query.of(MIRI, band, "FULL", mjd))
         piece = QTable({"filter": np.full(len(mjd), band), "mjd": mjd * u.d})
         for name, sigma in QUANTILES.items():
             piece[f"c_{name}"] = printed.mean * (1.01 + 0.02 * sigma) * FACTOR
@@ -207,7 +207,7 @@ def _predictive(rows: QTable) -> QTable:
     table["tail"] = np.where(deviant, 1.0, 0.5 + 0.5 * sound)
     table["outlier_probability"] = np.asarray(used["outlier_probability"].unmasked)
     bands = [str(band) for band in table["filter"]]
-    published = PUBLISHED.at(Query.of(bands, "FULL", table["mjd"].value)).mean
+    published = PUBLISHED.at(Query.of(MIRI, bands, "FULL", table["mjd"].value)).mean
     table["factor_full"] = published * (1 + table["observed"].value / 100) * FACTOR
     table["factor_full_std"] = 0.003 * table["factor_full"]
     return table

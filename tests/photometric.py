@@ -7,13 +7,13 @@ from photutils.aperture import CircularAnnulus, CircularAperture
 from stdatamodels.jwst import datamodels
 
 from dithered import FACTOR
-from mirical.conventions import PIXEL_SOLID_ANGLE
+from miri_facts import MIRI, PIXEL_SOLID_ANGLE
 from mirical.tables.apertures import published_apertures
 
 
 def net_rate(model: datamodels.ImageModel, band: str) -> float:
     """Return the count rate in the band's aperture above the annulus's mean, DN/s."""
-    aperture, target = published_apertures()[band], model.meta.target
+    aperture, target = published_apertures(MIRI)[band], model.meta.target
     at = model.meta.wcs.invert(target.ra, target.dec, with_bounding_box=False)
     area = model.meta.photometry.pixelarea_steradians / PIXEL_SOLID_ANGLE.value
     # The simulated star fits Table 4's radii in pixels of the detector.

@@ -10,12 +10,13 @@ import numpy as np
 from numpyro.infer import Predictive
 
 from designs import crowded_design
+from miri_facts import MIRI
 from mirical.cards.card import load_card
 from mirical.inference.sampling import without_leverage
 from mirical.model.design import Design
 from mirical.model.joint import joint
 
-CARD = load_card("hierarchical", "test")
+CARD = load_card("hierarchical", "test", MIRI)
 
 
 @cache

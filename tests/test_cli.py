@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from astropy.table import QTable, Table
 
+from miri_facts import FACTOR
 from mirical import __version__
 from mirical.cli import main
-from mirical.conventions import FACTOR
 from samples import blanking, card_text, photometry, setting, unit, write_ecsv
 
 

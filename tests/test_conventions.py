@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 
-from mirical.conventions import FACTOR, PIXEL_SOLID_ANGLE
+from miri_facts import FACTOR, PIXEL_SOLID_ANGLE
 
 
 def test_the_pixel_solid_angle_is_that_of_a_square_of_0_11032_arcsec():

@@ -119,7 +119,7 @@ def test_the_checks_find_what_is_wrong():
     block = "```\n$ mirical run --speed 3 --seed 1\nmirical factors X --at G\n```"
     text = f"`mirical fly`: mirical flies\n{block}"
     assert unknown_commands(text) == ["run --speed", "fly"]
-    text = "`src/mirical/none.py`, `mirical.none.py`, `src/mirical/bands.py`, `mirical.bands`"
+    text = "`src/mirical/none.py`, `mirical.none.py`, `src/mirical/stars.py`, `mirical.stars`"
     assert missing_places(text) == ["src/mirical/none.py", "mirical.none.py"]
 
 

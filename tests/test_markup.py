@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.text import Text
 
+from miri_facts import MIRI
 from mirical.checking.figures import excess_figure, influence_figure
 from mirical.commands import shared
 from mirical.commands.progress import FitWatch
@@ -29,7 +30,7 @@ def stars() -> Figure:
     table = QTable({"name": HOSTILE, "srctype": ["ADwarfs"] * 6, "basis": ["data"] * 6})
     table["offset_pct"], table["offset_pct_std"] = np.arange(6.0), np.ones(6)
     table["n_rows"] = 1
-    return star_offsets(table, False)
+    return star_offsets(table, MIRI, False)
 
 
 def influence() -> Figure:

@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from miri_facts import MIRI
 from mirical.errors import InputError
-from mirical.stars import (
-    STAR_TYPES,
-    STARS,
-    canonical_star,
-    canonical_stars,
-    find_type,
-    similar_star,
-    star_hint,
-    star_key,
-)
+from mirical.stars import STARS, canonical_star, canonical_stars, similar_star, star_hint, star_key
 
 ALIASES = [(name, s.name) for s in STARS.values() for name in (s.name, *s.aliases)]
 NAMES = st.from_regex(r"[A-Z][A-Za-z]{1,5} [1-9][0-9]{0,6}[a-z]?", fullmatch=True)
@@ -139,14 +131,14 @@ def test_only_two_stars_have_no_calspec_spectrum():
         "HoStars": "HotStars",
         "Adwarfs": "ADwarfs",
         "Solar Analogs": "SolarAnalogs",
-        **dict(zip(STAR_TYPES, STAR_TYPES, strict=True)),
+        **dict(zip(MIRI.types, MIRI.types, strict=True)),
     }.items(),
 )
 def test_the_types_are_known_as_printed_and_as_meant(spelling: str, kind: str):
-    assert find_type(spelling, "x") == kind
+    assert MIRI.find_type(spelling, "x") == kind
 
 
 def test_an_unknown_type_is_refused():
     sentence = r"^x: star type 'giants' is unknown; expected one of HotStars, ADwarfs, SolarAnalogs"
     with pytest.raises(InputError, match=sentence):
-        find_type("giants", "x")
+        MIRI.find_type("giants", "x")

@@ -106,14 +106,21 @@ def _refuse_unusable(arguments: Sequence[str], options: argparse.Namespace) -> N
 def _parser() -> argparse.ArgumentParser:
     import argparse
 
-    from mirical.commands import applying, calibrating, checking, exporting, imaging, simulating
+    from mirical.commands import (
+        applying,
+        calibrating,
+        checking,
+        exporting,
+        imaging,
+        instruments,
+        simulating,
+    )
     from mirical.version import __version__
 
-    parser = argparse.ArgumentParser(
-        prog="mirical", description="Bayesian flux calibration of MIRI imaging and coronagraphy."
-    )
+    what = "Bayesian flux calibration of imaging instruments, beginning with MIRI on JWST."
+    parser = argparse.ArgumentParser(prog="mirical", description=what)
     parser.add_argument("--version", action="version", version=f"mirical {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (calibrating, applying, exporting, checking, imaging, simulating):
+    for module in (calibrating, applying, exporting, checking, imaging, simulating, instruments):
         module.add_parsers(parsers)
     return parser

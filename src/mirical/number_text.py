@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,17 @@ class Sheet:
     heads: tuple[str, ...]
     lines: tuple[tuple[Entry, ...], ...]
     groups: tuple[tuple[str, int], ...] = ()
+
+    def columns(self, kept: Sequence[int]) -> Sheet:
+        """Return the sheet with some of its columns alone, by their place."""
+        over = [name for name, number in self.groups for _ in range(number)]
+        named = groupby(over[i] for i in kept) if over else ()
+        return Sheet(
+            self.title,
+            tuple(self.heads[i] for i in kept),
+            tuple(tuple(line[i] for i in kept) for line in self.lines),
+            tuple((name, len(list(of))) for name, of in named),
+        )
 
 
 def floats(column: Any, unit: Any = None) -> NDArray[np.float64]:

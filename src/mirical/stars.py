@@ -8,20 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from mirical.errors import InputError, did_you_mean
 from mirical.text import one_line, plain_dashes
-
-STAR_TYPES: tuple[str, ...] = ("HotStars", "ADwarfs", "SolarAnalogs")
-
-_TYPE_SPELLINGS = {
-    "hotstars": "HotStars",
-    "hostars": "HotStars",  # as the paper's Table 5 prints it
-    "hotstar": "HotStars",
-    "adwarfs": "ADwarfs",
-    "adwarf": "ADwarfs",
-    "solaranalogs": "SolarAnalogs",
-    "solaranalog": "SolarAnalogs",
-}
 
 
 @dataclass(frozen=True)
@@ -33,7 +20,7 @@ class Star:
     name : str
         Name as the paper's tables write it.
     srctype : str
-        One of `STAR_TYPES`.
+        Its type in MIRI's program.
     spectrum : str or None
         Root of the CALSPEC file name (before ``_stis...``); None where none is used.
     aliases : tuple of str
@@ -182,18 +169,3 @@ def star_hint(name: str) -> str:
     """Return ``"; did you mean 'X'?"`` for a name that resembles a program star's, else nothing."""
     similar = similar_star(name)
     return f"; did you mean {similar!r}?" if similar else ""
-
-
-def find_type(spelling: str, where: str) -> str:
-    """Return the star type meant by a ``srctype`` entry.
-
-    Raises
-    ------
-    InputError
-        If it is none of the three types; `where` begins the sentence.
-    """
-    found = _TYPE_SPELLINGS.get(re.sub(r"[\W_]", "", star_key(spelling)))
-    if found is None:
-        hint = did_you_mean(spelling, STAR_TYPES)
-        raise InputError(f"{where}: star type {spelling!r} is unknown{hint}")
-    return found

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mirical.bands import SUBARRAYS
+from miri_facts import MIRI, SUBARRAYS
 from mirical.calibration.basis import (
     basis_sentences,
     factor_basis,
@@ -68,11 +68,11 @@ def test_a_band_seen_in_an_unmeasured_subarray_alone_is_partly_prior_in_full(pos
     ],
 )
 def test_what_a_factor_rests_on(posterior, band: str, subarray: str, mjd: float, said: str):
-    assert factor_basis(posterior, Query.of(band, subarray, mjd)) == [said]
+    assert factor_basis(posterior, Query.of(MIRI, band, subarray, mjd)) == [said]
 
 
 def test_points_of_like_basis_share_a_sentence(posterior):
-    query = Query.of(["F2550W", "F2550W", "F770W", "F770W"], ["FULL", "SUB256"] * 2, 59762)
+    query = Query.of(MIRI, ["F2550W", "F2550W", "F770W", "F770W"], ["FULL", "SUB256"] * 2, 59762)
     assert basis_sentences(factor_basis(posterior, query), query) == [
         "the factor's basis is partly prior: F2550W in FULL, SUB256."
     ]

@@ -9,25 +9,24 @@ import pytest
 import xarray as xr
 
 from drawn import drawn_calibration
-from mirical.bands import BANDS, SUBARRAYS
+from miri_facts import BANDS, FACTOR, MIRI, SUBARRAYS
 from mirical.calibration.calibration import Factors, Query
 from mirical.calibration.posterior import PosteriorCalibration, with_apertures
-from mirical.conventions import FACTOR
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import covariance, half_width
 from mirical.tables.apertures import published_apertures
 
 
 def test_scalars_and_sequences_broadcast_against_each_other():
-    query = Query.of(["F770W", "F560W"], "FULL", 59760)
+    query = Query.of(MIRI, ["F770W", "F560W"], "FULL", 59760)
     assert (query.filters, query.subarrays) == (("F770W", "F560W"), ("FULL", "FULL"))
     assert query.mjd.tolist() == [59760.0, 59760.0] and len(query) == 2
-    assert len(Query.of("F770W", "SUB64", [59760, 59800, 59900])) == 3
+    assert len(Query.of(MIRI, "F770W", "SUB64", [59760, 59800, 59900])) == 3
 
 
 @pytest.mark.parametrize("band", [b for b in BANDS.values() if b.mask])
 def test_a_coronagraph_band_may_be_asked_for_in_its_mask_or_full(band):
-    assert Query.of(band.name, [band.mask, "FULL"], 59760).subarrays == (band.mask, "FULL")
+    assert Query.of(MIRI, band.name, [band.mask, "FULL"], 59760).subarrays == (band.mask, "FULL")
 
 
 REFUSED = {
@@ -75,11 +74,11 @@ REFUSED = {
 def test_a_query_that_has_no_answer_is_refused(case: str):
     asked, sentence = REFUSED[case]
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
-        Query.of(*asked, where="q")
+        Query.of(MIRI, *asked, where="q")
 
 
 def test_the_answer_is_a_table_in_the_order_of_the_query_with_units():
-    query = Query.of(["F770W", "F560W"], ["SUB64", "FULL"], [59760, 59800])
+    query = Query.of(MIRI, ["F770W", "F560W"], ["SUB64", "FULL"], [59760, 59800])
     one, two = np.array([1.0, 2.0]), np.eye(2)
     table = Factors(query, one, 0.1 * one, 0.8 * one, 0.9 * one, 1.1 * one, 1.2 * one, two).table()
     assert table.colnames == [
@@ -124,11 +123,13 @@ def posterior() -> xr.DataTree:
 
 @pytest.fixture
 def calibration(posterior: xr.DataTree) -> PosteriorCalibration:
-    return PosteriorCalibration.of(posterior, name="by hand")
+    return PosteriorCalibration.of(posterior, MIRI, name="by hand")
 
 
 def test_the_posterior_factor_is_equation_4_draw_by_draw(calibration: PosteriorCalibration):
-    query = Query.of(["F770W", "F770W", "F1065C"], ["FULL", "SUB64", "FULL"], [59920, 59920, 59760])
+    query = Query.of(
+        MIRI, ["F770W", "F770W", "F1065C"], ["FULL", "SUB64", "FULL"], [59920, 59920, 59760]
+    )
     draws = calibration.draws(query)
     at_tau = (A - 0.2 * A / np.e).ravel()
     expected = np.stack([at_tau, at_tau / 0.966, 2 * A[::-1].ravel()], axis=-1)
@@ -143,11 +144,11 @@ def test_the_posterior_factor_is_equation_4_draw_by_draw(calibration: PosteriorC
 
 
 def test_one_point_has_a_covariance_matrix_too(calibration: PosteriorCalibration):
-    assert calibration.at(Query.of("F770W", "FULL", 59760)).covariance.shape == (1, 1)
+    assert calibration.at(Query.of(MIRI, "F770W", "FULL", 59760)).covariance.shape == (1, 1)
 
 
 def test_a_mask_and_full_have_the_same_posterior_factor(calibration: PosteriorCalibration):
-    draws = calibration.draws(Query.of("F1065C", ["MASK1065", "FULL"], 59760))
+    draws = calibration.draws(Query.of(MIRI, "F1065C", ["MASK1065", "FULL"], 59760))
     np.testing.assert_array_equal(draws[:, 0], draws[:, 1])
 
 
@@ -158,27 +159,27 @@ def test_a_band_without_rows_has_no_factor(calibration: PosteriorCalibration):
     )
     for answer in (calibration.at, calibration.parts, calibration.variances, calibration.draws):
         with pytest.raises(InputError, match=sentence):
-            answer(Query.of("F560W", "FULL", 59760))
+            answer(Query.of(MIRI, "F560W", "FULL", 59760))
 
 
 def test_an_answer_that_leans_on_priors_says_so(calibration: PosteriorCalibration):
     # Rows in FULL and SUB64, from t0 + 10 to t0 + 110 d.
-    assert calibration.cautions(Query.of("F770W", ["FULL", "SUB64"], [59730, 59830])) == []
-    (subarray,) = calibration.cautions(Query.of("F770W", "SUB128", 59760))
+    assert calibration.cautions(Query.of(MIRI, "F770W", ["FULL", "SUB64"], [59730, 59830])) == []
+    (subarray,) = calibration.cautions(Query.of(MIRI, "F770W", "SUB128", 59760))
     assert subarray.startswith("no rows in SUB128: its throughput D")
-    (epoch,) = calibration.cautions(Query.of("F770W", "FULL", 59831))
+    (epoch,) = calibration.cautions(Query.of(MIRI, "F770W", "FULL", 59831))
     assert epoch.startswith("rows end at MJD 59730.0 and 59830.0: ")
-    assert calibration.cautions(Query.of("F1065C", "MASK1065", 59760)) == []
+    assert calibration.cautions(Query.of(MIRI, "F1065C", "MASK1065", 59760)) == []
 
 
 def test_the_aperture_error_is_kept_apart_from_the_factors(
     posterior: xr.DataTree, calibration: PosteriorCalibration
 ):
-    query = Query.of(["F1065C", "F770W"], ["FULL", "SUB64"], [59920, 59920])
+    query = Query.of(MIRI, ["F1065C", "F770W"], ["FULL", "SUB64"], [59920, 59920])
     before = calibration.at(query)
     assert before.aperture is None and "c_aperture_std" not in before.table().colnames
-    apertures = published_apertures()
-    after = PosteriorCalibration.of(with_apertures(posterior, apertures)).at(query)
+    apertures = published_apertures(MIRI)
+    after = PosteriorCalibration.of(with_apertures(posterior, apertures), MIRI).at(query)
     expected = [apertures[b].relative_unc for b in query.filters]
     assert after.aperture == pytest.approx(expected)
     np.testing.assert_array_equal(after.covariance, before.covariance)
@@ -186,7 +187,7 @@ def test_the_aperture_error_is_kept_apart_from_the_factors(
 
 
 def test_some_of_the_draws_are_any_of_them_once_each_as_the_seed_has_it():
-    calibration, query = drawn_calibration(), Query.of("F770W", "FULL", 60000.0)
+    calibration, query = drawn_calibration(), Query.of(MIRI, "F770W", "FULL", 60000.0)
     everything = calibration.draws(query)[:, 0]
     one, two = (calibration.draws(query, 50, seed)[:, 0] for seed in (1, 2))
     assert set(one) <= set(everything) and len(set(one)) == 50
@@ -200,5 +201,5 @@ def test_some_of_the_draws_are_any_of_them_once_each_as_the_seed_has_it():
 def test_a_factor_is_asked_for_by_band_subarray_and_epoch():
     calibration = drawn_calibration()
     one = calibration.factor(["F770W", "F560W"], "SUB64", 60000.0)
-    other = calibration.at(Query.of(["F770W", "F560W"], ["SUB64"] * 2, [60000.0] * 2))
+    other = calibration.at(Query.of(MIRI, ["F770W", "F560W"], ["SUB64"] * 2, [60000.0] * 2))
     np.testing.assert_array_equal(one.covariance, other.covariance)

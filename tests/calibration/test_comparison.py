@@ -12,7 +12,7 @@ from astropy.table import QTable
 from astropy.utils.masked import Masked
 
 from drawn import drawn_calibration
-from mirical.bands import BANDS, SUBARRAYS
+from miri_facts import BANDS, FACTOR, MIRI, REFERENCE_MJD, SUBARRAYS
 from mirical.calibration.calibration import Factors, Query
 from mirical.calibration.coefficients import band_table, subarray_table
 from mirical.calibration.comparison import (
@@ -23,12 +23,12 @@ from mirical.calibration.comparison import (
     default_query,
 )
 from mirical.calibration.published import PublishedCalibration
-from mirical.conventions import FACTOR, REFERENCE_MJD
 from mirical.errors import InputError
+from mirical.instruments.instrument import Instrument
 from mirical.number_text import floats, value
 from mirical.reporting.comparison_folder import compare, compare_curves, reference_differences
 
-PUBLISHED = PublishedCalibration()
+PUBLISHED = PublishedCalibration(MIRI)
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Scaled:
     name: str = "scaled"
     bands: tuple[str, ...] = ("F770W", "FND")
 
+    instrument: Instrument = MIRI
     simulated: bool = False
     reference_mjd: float = REFERENCE_MJD
     believable: bool = True
@@ -51,6 +52,9 @@ class Scaled:
     def cautions(self, query: Query) -> list[str]:
         return []
 
+    def in_reference(self, bands: object, mjd: object) -> Query:
+        return Query.of(MIRI, bands, "FULL", mjd)
+
     def stated_coefficients(self) -> QTable:
         """A as the factors have it, tau known to 30 d, B and repeatability not stated."""
         printed = PUBLISHED.stated_coefficients()
@@ -58,7 +62,8 @@ class Scaled:
         stated = {name: self.factor * printed["A"][at] for name in ("A",)}
         stated["A_std"] = 0.75 * printed["A_std"][at]
         tau = printed["tau"][at] + 15 * u.d
-        return band_table(self.bands, stated | {"tau": tau, "tau_std": np.full(len(at), 30.0)})
+        stated |= {"tau": tau, "tau_std": np.full(len(at), 30.0)}
+        return band_table(self.bands, stated, FACTOR)
 
     def stated_subarrays(self) -> QTable:
         return subarray_table(["FULL", "SUB64"], [1.0, 0.986], [0.0, 0.01])
@@ -76,13 +81,13 @@ class Scaled:
 
 
 def test_a_calibration_does_not_differ_from_itself():
-    table = compare_factors(PUBLISHED, PUBLISHED, default_query(PUBLISHED.bands, None))
+    table = compare_factors(PUBLISHED, PUBLISHED, default_query(MIRI, PUBLISHED.bands, None))
     assert len(table) == 14 * 3
     assert set(table["diff_pct"].value) == {0.0} and set(table["diff_sigma"]) == {0.0}
 
 
 def test_the_difference_is_in_percent_of_theirs_and_in_both_errors_combined():
-    query = Query.of(["F770W", "F2550W"], ["FULL", "SUB64"], [59760, 60000])
+    query = Query.of(MIRI, ["F770W", "F2550W"], ["FULL", "SUB64"], [59760, 60000])
     table = compare_factors(Scaled(1.02), PUBLISHED, query)
     np.testing.assert_allclose(table["diff_pct"].to_value("%"), [2, 2], rtol=1e-12)
     # sigma = 0.02 C / (1.25 x sigma_cf C): hypot(3, 4) = 5 in units of a quarter of sigma_cf
@@ -94,10 +99,10 @@ def test_the_difference_is_in_percent_of_theirs_and_in_both_errors_combined():
 
 
 def test_every_band_is_compared_at_the_reference_epoch_and_one_and_three_years_later():
-    query = default_query(Scaled(1.0).bands, None)
+    query = default_query(MIRI, Scaled(1.0).bands, None)
     assert query.filters == ("F770W",) * 3 + ("FND",) * 3
     assert query.mjd.tolist() == [59760.0, 60125.0, 60855.0] * 2
-    assert default_query(Scaled(1.0).bands, [60000.0]).mjd.tolist() == [60000.0] * 2
+    assert default_query(MIRI, Scaled(1.0).bands, [60000.0]).mjd.tolist() == [60000.0] * 2
 
 
 @pytest.fixture
@@ -118,7 +123,7 @@ def coefficients() -> QTable:
 
 
 def test_each_coefficient_stands_beside_the_published_one(coefficients: QTable):
-    table = compare_coefficients(coefficients, PUBLISHED)
+    table = compare_coefficients(coefficients, PUBLISHED, MIRI)
     keys = list(zip(table["filter"], table["quantity"], strict=True))
     assert keys == [(b, q) for b in ("F560W", "F2550W") for q in ("C_ref", "A", "B", "tau")]
     a = dict(zip(table.colnames, table[keys.index(("F2550W", "A"))], strict=True))
@@ -140,12 +145,12 @@ def test_each_coefficient_stands_beside_the_published_one(coefficients: QTable):
 
 
 def test_the_flux_scale_is_no_part_of_a_difference_from_the_published_one(coefficients: QTable):
-    before = compare_coefficients(coefficients, PUBLISHED)
+    before = compare_coefficients(coefficients, PUBLISHED, MIRI)
     absolute = coefficients.copy()
     absolute.meta["flux_scale_pct"] = 0.6
     for name in ("A", "B", "C_ref"):
         absolute[f"{name}_std"] = np.hypot(absolute[f"{name}_std"], 0.006 * absolute[name])
-    after = compare_coefficients(absolute, PUBLISHED)
+    after = compare_coefficients(absolute, PUBLISHED, MIRI)
     for name in ("ours_std", "diff_sigma"):
         np.testing.assert_allclose(floats(after[name]), floats(before[name]), rtol=1e-9)
     assert "without that of the flux scale" in after["ours_std"].info.description
@@ -164,7 +169,7 @@ def test_two_calibrations_are_compared_on_one_flux_scale():
 
 
 def test_what_the_paper_does_not_state_is_masked_and_not_zero(coefficients: QTable):
-    table = compare_coefficients(coefficients, PUBLISHED)
+    table = compare_coefficients(coefficients, PUBLISHED, MIRI)
     stated = ~np.asarray(table["published_std"].mask)
     assert list(stated) == [True, True, False, False] * 2
     # B of F560W is published as zero: there is no difference in percent of it.
@@ -174,7 +179,7 @@ def test_what_the_paper_does_not_state_is_masked_and_not_zero(coefficients: QTab
 
 
 def test_the_published_factor_at_the_reference_epoch_is_equation_4(coefficients: QTable):
-    table = compare_coefficients(coefficients, PUBLISHED)
+    table = compare_coefficients(coefficients, PUBLISHED, MIRI)
     assert table["published"][4] == pytest.approx(0.9064 - 0.2011 * np.exp(-40 / 235.4), rel=1e-12)
 
 

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from drawn import TYPE, drawn_calibration, drawn_tree
+from miri_facts import MIRI
 from mirical.calibration.calibration import ABSOLUTE, PARTS, Query, errors_hold
 from mirical.calibration.error_budget import Observation, error_budget
 from mirical.calibration.posterior import PosteriorCalibration
@@ -17,6 +18,7 @@ PLAIN = drawn_calibration()
 SCALED = drawn_calibration(absolute=("flux_scale",))
 BOTH = drawn_calibration(absolute=("flux_scale", "types"))
 QUERY = Query.of(
+    MIRI,
     ["F770W", "F2550W", "F2550W", "F560W"],
     ["SUB64", "FULL", "SUB256", "FULL"],
     [59800.0, 59800.4, 61500.0, 60200.0],
@@ -115,7 +117,7 @@ def test_types_that_the_card_fixes_explain_nothing():
     tree["posterior"] = xr.DataTree(
         posterior.assign(type_offset=(("chain", "draw", "srctype"), none))
     )
-    fixed = PosteriorCalibration.of(tree)
+    fixed = PosteriorCalibration.of(tree, MIRI)
     one, two = fixed.at(QUERY), PLAIN.at(QUERY)
     np.testing.assert_array_equal(one.relative_std, two.std)
     np.testing.assert_allclose(one.covariance, two.covariance, rtol=1e-12)
@@ -125,8 +127,8 @@ def test_types_that_the_card_fixes_explain_nothing():
 
 def test_many_points_have_the_relative_errors_of_few():
     mjd = np.linspace(59725.0, 61500.0, 600)
-    many = BOTH.at(Query.of("F770W", "SUB64", mjd))
-    few = BOTH.at(Query.of("F770W", "SUB64", mjd[::150]))
+    many = BOTH.at(Query.of(MIRI, "F770W", "SUB64", mjd))
+    few = BOTH.at(Query.of(MIRI, "F770W", "SUB64", mjd[::150]))
     np.testing.assert_allclose(many.relative_std[::150], few.relative_std, rtol=1e-3)
 
 
@@ -135,7 +137,10 @@ def test_many_points_have_the_relative_errors_of_few():
     [
         (BOTH, "errors are absolute: they hold the flux scale and the types of star, which"),
         (PLAIN, "no error of the flux scale is stated, so absolute errors are unknown; errors are"),
-        (PublishedCalibration(), "no error of the flux scale is stated, so absolute errors are"),
+        (
+            PublishedCalibration(MIRI),
+            "no error of the flux scale is stated, so absolute errors are",
+        ),
         (
             BOTH.leaving_out(["flux_scale"]),
             "errors are without the flux scale, left out as asked; they hold the types of star",
@@ -151,7 +156,7 @@ def test_a_calibration_says_which_error_it_carries(calibration, said):
 
 
 def test_the_sentence_for_a_paper_has_both_errors():
-    query = Query.of("F770W", "SUB64", 59800)
+    query = Query.of(MIRI, "F770W", "SUB64", 59800)
     budget = error_budget(BOTH, Observation(query))
     table = budget.table()
     sizes = {name: table[f"{name}_pct"].value[0] for name in (*ALL, "relative", "absolute")}

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from drawn import LOSS, drawn_tree
+from miri_facts import MIRI
 from mirical.calibration.calibration import Query
 from mirical.calibration.draws import Draws
 from mirical.calibration.posterior import PosteriorCalibration
@@ -44,9 +45,9 @@ def departing() -> xr.DataTree:
 
 def test_factors_carry_the_steps_before_them_and_the_curve(departing: xr.DataTree):
     bands, mjd = ["F560W", "F2550W", "F770W"], [59950.0, 60150.0, 60400.0]
-    query = Query.of(bands, "FULL", mjd)
-    found = PosteriorCalibration.of(departing)
-    plain = PosteriorCalibration.of(drawn_tree())
+    query = Query.of(MIRI, bands, "FULL", mjd)
+    found = PosteriorCalibration.of(departing, MIRI)
+    plain = PosteriorCalibration.of(drawn_tree(), MIRI)
     moved = np.log(found.draws(query) / plain.draws(query))
     posterior = departing["posterior"].to_dataset()
     step, curve = (
@@ -66,7 +67,7 @@ def test_factors_carry_the_steps_before_them_and_the_curve(departing: xr.DataTre
 
 
 def test_the_pipelines_tables_cannot_hold_a_departure(departing: xr.DataTree):
-    calibration = PosteriorCalibration.of(departing)
+    calibration = PosteriorCalibration.of(departing, MIRI)
     for export in (mean_rows, lambda one: draw_rows(one, 2)):
         with pytest.raises(InputError, match="by the terms step, time_departure beside the time"):
             export(calibration)

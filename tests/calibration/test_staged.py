@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable, Table
 
-from mirical.bands import BANDS, IMAGING_BANDS, SUBARRAYS
+from miri_facts import BANDS, IMAGING_BANDS, MIRI, SUBARRAYS
 from mirical.calibration.calibration import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.calibration.staged import fit_staged
@@ -39,20 +39,22 @@ NO_CHANCE = {"faults": NO_FAULTS, "errors": NO_ERRORS}
 
 def factors_of(program: SimulatedProgram, folder: Path) -> CalibrationFactors:
     write_program(program, folder)
-    observations = load_photometry(str(folder / "photometry.ecsv"), "test")
-    return calibration_factors(observations, {}, published_apertures())
+    observations = load_photometry(str(folder / "photometry.ecsv"), MIRI, "test")
+    return calibration_factors(observations, {}, published_apertures(MIRI))
 
 
 def table5() -> CalibrationFactors:
-    observations = load_photometry("table5", "test")
-    return calibration_factors(observations, by_star_band(shipped_fluxes()), published_apertures())
+    observations = load_photometry("table5", MIRI, "test")
+    return calibration_factors(
+        observations, by_star_band(shipped_fluxes(MIRI)), published_apertures(MIRI)
+    )
 
 
 def error_of_factors(program: SimulatedProgram, calibration) -> np.ndarray:
     """Relative errors of the staged factors: (band, epoch), in FULL."""
     errors = []
     for band in BANDS:
-        query = Query.of(band, "FULL", EPOCHS)
+        query = Query.of(MIRI, band, "FULL", EPOCHS)
         n = len(EPOCHS)
         true = program.coefficients.factor([band] * n, ["FULL"] * n, EPOCHS)
         errors.append(calibration.at(query).mean / true - 1)
@@ -100,7 +102,7 @@ def test_one_deviant_of_few_stars_is_never_clipped() -> None:
 
 @pytest.mark.parametrize("band", ["FND", "F1065C", "F1140C", "F1550C", "F2300C"])
 def test_the_papers_interpolation_follows_from_its_neighbours(band: str) -> None:
-    table = PublishedCalibration().coefficients
+    table = PublishedCalibration(MIRI).coefficients
     imaging = {
         name: StagedLaw(
             loss=float(-table.loc[name]["B"] / table.loc[name]["A"]),
@@ -108,7 +110,7 @@ def test_the_papers_interpolation_follows_from_its_neighbours(band: str) -> None
         )
         for name in IMAGING_BANDS
     }
-    law = interpolated_law(band, imaging)
+    law = interpolated_law(band, imaging, MIRI)
     assert 100 * law.loss == pytest.approx(table.loc[band]["b_pct"].value, abs=0.12)
     assert law.tau == pytest.approx(table.loc[band]["tau"].value, abs=1)
 
@@ -116,7 +118,7 @@ def test_the_papers_interpolation_follows_from_its_neighbours(band: str) -> None
 def test_published_truth_without_chance_comes_back_as_table_8(tmp_path: Path) -> None:
     program = simulate_program(1, **NO_CHANCE)
     fitted = fit_staged(factors_of(program, tmp_path)).coefficients
-    printed = PublishedCalibration().coefficients
+    printed = PublishedCalibration(MIRI).coefficients
     for row in fitted:
         expected = printed.loc[str(row["filter"])]
         assert row["A"].value == pytest.approx(expected["A"].value, rel=1e-3)
@@ -129,7 +131,7 @@ def test_published_truth_without_chance_comes_back_as_table_8(tmp_path: Path) ->
 def test_published_truth_without_chance_comes_back_with_table_7(tmp_path: Path) -> None:
     program = simulate_program(1, **NO_CHANCE)
     d = fit_staged(factors_of(program, tmp_path)).throughput
-    for subarray, value in PublishedCalibration().throughput.items():
+    for subarray, value in PublishedCalibration(MIRI).throughput.items():
         assert d[subarray] == pytest.approx(value, abs=2e-4)
 
 
@@ -168,7 +170,7 @@ def test_ratios_of_averages_and_of_visits_are_weighted_by_the_rule() -> None:
         visit=["1", "2", "3", "4", "4"],
         factor=[1.0, 1.2, 1.0, 1.0, 1.05],
     )
-    found = measured_throughputs(rows, rows.factor)["SUB64"]
+    found = measured_throughputs(rows, rows.factor, MIRI)["SUB64"]
     # F770W: ln 1.1, weight 1/(1/2 + 1/1) = 2/3. F1280W: -ln 1.05, weight 1/2, and once more for
     # the visit with the median weight (2/3 + 1/2)/2.
     weights = np.array([2 / 3, 1 / 2, 7 / 12])
@@ -195,7 +197,7 @@ def test_bridging_pairs_fix_a_law_the_repeat_star_alone_cannot() -> None:
         subarray=["FULL"] * len(times),
         band=["F2550W"] * len(times),
     )
-    fitted = fit_laws(rows, {"FULL": 1.0})["F2550W"]
+    fitted = fit_laws(rows, {"FULL": 1.0}, MIRI)["F2550W"]
     assert fitted.loss == pytest.approx(0.2, abs=3e-3)
     assert fitted.tau == pytest.approx(150.0, abs=3)
     assert fitted.repeatability < 2e-3
@@ -206,7 +208,7 @@ def test_a_gain_is_fitted_as_no_loss() -> None:
     rows = rows_like(
         factor=StagedLaw(-0.05).relative(times), elapsed=times, band=["F1800W"] * len(times)
     )
-    law = fit_laws(rows, {"FULL": 1.0})["F1800W"]
+    law = fit_laws(rows, {"FULL": 1.0}, MIRI)["F1800W"]
     assert (law.loss, law.tau) == (0.0, FIXED_TAU)
 
 
@@ -218,7 +220,7 @@ def test_the_real_rows_have_no_time_law_and_say_so() -> None:
     assert np.all(coefficients["repeatability_pct"].mask)
     assert all("response loss taken as zero" in note for note in coefficients["note"])
     assert "one star: sigma(CF) taken as 2 %" in coefficients.loc["F2550W"]["note"]
-    query = Query.of("F2550W", "SUB128", 59760)
+    query = Query.of(MIRI, "F2550W", "SUB128", 59760)
     said = " ".join(calibration.cautions(query))
     assert "F2550W: no time law" in said
     assert "D of SUB128: no band has it beside FULL: taken as 1" in said
@@ -233,7 +235,7 @@ def test_flagged_rows_are_left_out() -> None:
 def test_the_answer_is_eq_4_with_sigma_cf(tmp_path: Path) -> None:
     calibration = fit_staged(factors_of(simulate_program(4, "perturbed"), tmp_path))
     row = calibration.coefficients.loc["F2100W"]
-    answer = calibration.at(Query.of("F2100W", ["FULL", "SUB64"], 59900))
+    answer = calibration.at(Query.of(MIRI, "F2100W", ["FULL", "SUB64"], 59900))
     expected = (row["A"] + row["B"] * np.exp(-180 / row["tau"].value)).value
     assert answer.mean[0] == pytest.approx(expected)
     assert answer.mean[1] == pytest.approx(expected / calibration.throughput["SUB64"])
@@ -242,7 +244,7 @@ def test_the_answer_is_eq_4_with_sigma_cf(tmp_path: Path) -> None:
 
 def test_a_band_without_rows_is_refused() -> None:
     with pytest.raises(InputError, match="band 'FND': the staged fits have no rows in it"):
-        fit_staged(table5()).at(Query.of("FND", "FULL", 59760))
+        fit_staged(table5()).at(Query.of(MIRI, "FND", "FULL", 59760))
 
 
 def test_the_command_writes_both_tables(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -284,6 +286,6 @@ def test_ratios_within_visits_of_many_rows_take_no_time_squared() -> None:
         factor=np.ones(n),
     )
     begun = time.process_time()
-    found = measured_throughputs(rows, np.where(np.arange(n) % 2, 1.0, 0.97))["SUB64"]
+    found = measured_throughputs(rows, np.where(np.arange(n) % 2, 1.0, 0.97), MIRI)["SUB64"]
     assert time.process_time() - begun < 3.0
     assert found.value == pytest.approx(0.97) and found.n_ratios == 1 + n // 2

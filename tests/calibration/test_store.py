@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 
 from drawn import drawn_calibration, drawn_tree, write_drawn
+from miri_facts import MIRI
 from mirical.calibration.calibration import UNBELIEVABLE, Query
 from mirical.calibration.draws import APERTURE_ERROR
 from mirical.calibration.manifest import EARLIER, MANIFEST, write_manifest
@@ -23,7 +24,7 @@ from mirical.cli import main
 from mirical.errors import InputError
 from mirical.inference.posterior import write_posterior
 
-QUERY = Query.of(["F770W", "F2550W"], "FULL", 60000.0)
+QUERY = Query.of(MIRI, ["F770W", "F2550W"], "FULL", 60000.0)
 ANSWER = drawn_calibration().at(QUERY)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mirical.bands import SUBARRAYS
+from miri_facts import MIRI, SUBARRAYS
 from mirical.cards.card import BY_CHOICE, TERMS, load_card, parse_card
 from mirical.errors import InputError
 from mirical.inference.jobs import load_job, resolve_job
@@ -19,7 +19,7 @@ SHIPPED = tuple(term for term in TERMS if term not in BY_CHOICE)
 
 
 def test_the_shipped_card_uses_every_term_and_says_what_it_means():
-    card = load_card("hierarchical", "test")
+    card = load_card("hierarchical", "test", MIRI)
     assert card.name == "hierarchical" and card.title.startswith("Hierarchical")
     assert card.terms == SHIPPED
     assert all(card.has(term) and card.meanings[term] for term in SHIPPED)
@@ -28,7 +28,7 @@ def test_the_shipped_card_uses_every_term_and_says_what_it_means():
 
 
 def test_the_pooled_card_lets_nothing_differ_between_bands_but_factor_loss_and_scatter():
-    card = load_card("pooled", "test")
+    card = load_card("pooled", "test", MIRI)
     assert set(SHIPPED) - set(card.terms) == {
         "rate_slope",
         "flux_scale",
@@ -42,7 +42,7 @@ def test_the_pooled_card_lets_nothing_differ_between_bands_but_factor_loss_and_s
 
 
 def test_the_update_card_is_centred_on_tables_7_and_8():
-    card = load_card("update", "test")
+    card = load_card("update", "test", MIRI)
     assert card.terms == SHIPPED
     bands = "F560W", "F2550W", "FND"
     assert card.centre("A_centre", bands, 1.0) == pytest.approx([0.4496, 0.9064, 41.5591])
@@ -55,7 +55,7 @@ def test_the_update_card_is_centred_on_tables_7_and_8():
 
 
 def test_centres_are_stated_before_the_priors_of_their_term():
-    stated = load_card("update", "test").stated("response_loss")
+    stated = load_card("update", "test", MIRI).stated("response_loss")
     assert [entry.name for entry in stated[:3]] == ["loss_centre", "tau_centre", "loss_scale"]
     assert stated[1].describe().startswith("published: F560W 200, F770W 200, ")
 
@@ -63,7 +63,7 @@ def test_centres_are_stated_before_the_priors_of_their_term():
 def test_draws_of_the_update_card_have_the_published_medians():
     """False alarm: 31 medians beyond 4.5 errors in one of 4700 runs (the seed is fixed)."""
     design = resolve_job(load_job("table5")).design
-    card = load_card("update", "test")
+    card = load_card("update", "test", MIRI)
     drawn = sample_prior(design, card, 3)
     for name, without in (("A", 1.0), ("loss", 0.0), ("tau", 1.0), ("D", 1.0)):
         of = design.subarrays if name == "D" else design.bands
@@ -74,7 +74,7 @@ def test_draws_of_the_update_card_have_the_published_medians():
 
 
 def test_a_band_or_subarray_without_a_published_value_is_refused():
-    card = load_card("update", "test")
+    card = load_card("update", "test", MIRI)
     sentence = (
         "update.toml: prior 'A_centre': no value of F700W is published; "
         "leave its rows out of the table, or the entry out of the card."
@@ -84,19 +84,19 @@ def test_a_band_or_subarray_without_a_published_value_is_refused():
 
 
 def test_a_fixed_quantity_is_read_from_the_card():
-    assert load_card("hierarchical", "test").fixed("colour_tail") == 3.0
+    assert load_card("hierarchical", "test", MIRI).fixed("colour_tail") == 3.0
 
 
 def test_a_term_left_out_takes_its_priors_along():
     text = card_text().replace("[term.outliers]", "[term.outliers]\nuse = false")
-    card = parse_card(text, "own", "own.toml")
+    card = parse_card(text, "own", "own.toml", MIRI)
     assert not card.has("outliers") and card.has("subarray")
     assert not {"outlier_fraction", "outlier_width"} & set(card.priors)
 
 
 def test_a_card_of_the_user_s_own_is_found_beside_the_file_naming_it(tmp_path: Path):
     (tmp_path / "own.toml").write_text(card_text().replace("scale = 0.15", "scale = 0.3"))
-    card = load_card("own.toml", "job", tmp_path)
+    card = load_card("own.toml", "job", MIRI, tmp_path)
     assert card.name == "own" and card.priors["loss_scale"].parameters == {"scale": 0.3}
 
 
@@ -227,7 +227,7 @@ def replaced(old: str, new: str) -> str:
 def test_a_card_that_cannot_be_used_is_refused(case: str):
     old, new, sentence = REFUSED[case]
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}"):
-        parse_card(replaced(old, new), "own", "own.toml")
+        parse_card(replaced(old, new), "own", "own.toml", MIRI)
 
 
 def test_a_term_must_state_all_its_priors():
@@ -235,7 +235,7 @@ def test_a_term_must_state_all_its_priors():
     sentence = r"^own\.toml: term 'visit_offset' states no prior for 'visit_scale'; add "
     sentence += r"\[term\.visit_offset\.prior\.visit_scale\], or a base that has it\.$"
     with pytest.raises(InputError, match=sentence):
-        parse_card(table.sub("", card_text()), "own", "own.toml")
+        parse_card(table.sub("", card_text()), "own", "own.toml", MIRI)
 
 
 @pytest.mark.parametrize(
@@ -252,16 +252,16 @@ def test_a_term_must_state_all_its_priors():
 )
 def test_a_card_of_another_shape_is_refused(text: str, sentence: str):
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
-        parse_card(text, "own", "own.toml")
+        parse_card(text, "own", "own.toml", MIRI)
 
 
 def test_a_missing_card_and_one_that_is_not_utf_8_are_refused(tmp_path: Path):
     sentence = "^job x: no model card 'hierarchcal' is shipped or found as a file; did you mean"
     with pytest.raises(InputError, match=sentence):
-        load_card("hierarchcal", "job x")
+        load_card("hierarchcal", "job x", MIRI)
     (tmp_path / "own.toml").write_bytes("title = 'é'".encode("latin-1"))
     with pytest.raises(InputError, match=r"^own\.toml: not valid TOML: 'utf-8' codec"):
-        load_card("own.toml", "job x", tmp_path)
+        load_card("own.toml", "job x", MIRI, tmp_path)
 
 
 def test_a_card_states_how_it_differs_from_its_base(tmp_path: Path):
@@ -269,7 +269,10 @@ def test_a_card_states_how_it_differs_from_its_base(tmp_path: Path):
     prior = card_text().split("[term.response_loss.prior.loss_scale]")[1].split("\n\n")[0]
     text += "[term.response_loss.prior.loss_scale]" + prior.replace("0.15", "0.3")
     (tmp_path / "own.toml").write_text(text)
-    card, base = load_card("own.toml", "job", tmp_path), load_card("hierarchical", "test")
+    card, base = (
+        load_card("own.toml", "job", MIRI, tmp_path),
+        load_card("hierarchical", "test", MIRI),
+    )
     assert card.title == "Own" and set(base.terms) - set(card.terms) == {"visit_offset"}
     assert card.priors["loss_scale"].parameters == {"scale": 0.3}
     differing = {n for n in base.priors if card.priors.get(n) != base.priors[n]}
@@ -280,7 +283,7 @@ def test_a_card_states_how_it_differs_from_its_base(tmp_path: Path):
 def test_a_base_beside_the_card_comes_before_a_shipped_one(tmp_path: Path):
     (tmp_path / "hierarchical.toml").write_text(card_text().replace("scale = 0.15", "scale = 0.4"))
     (tmp_path / "own.toml").write_text('base = "hierarchical"\n')
-    card = load_card("own.toml", "job", tmp_path)
+    card = load_card("own.toml", "job", MIRI, tmp_path)
     assert card.priors["loss_scale"].parameters == {"scale": 0.4}
 
 
@@ -304,12 +307,12 @@ def test_a_base_beside_the_card_comes_before_a_shipped_one(tmp_path: Path):
 def test_a_base_or_law_that_cannot_be_used_is_refused(tmp_path: Path, text: str, sentence: str):
     (tmp_path / "own.toml").write_text(text)
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}"):
-        load_card("own.toml", "job", tmp_path)
+        load_card("own.toml", "job", MIRI, tmp_path)
 
 
 @pytest.mark.parametrize("path", sorted(Path("models").glob("*.toml")), ids=lambda p: p.stem)
 def test_every_shipped_card_can_be_read(path: Path):
-    card = load_card(path.stem, "test")
+    card = load_card(path.stem, "test", MIRI)
     assert card.title and all(card.stated(term) for term in card.terms)
 
 
@@ -318,19 +321,19 @@ def test_a_chain_of_bases_ends_however_its_paths_are_written(tmp_path: Path):
     folder.mkdir()
     (tmp_path / "own.toml").write_text('base = "./folder/../own"\n')
     with pytest.raises(InputError, match=r"^own\.toml: base '\./folder/\.\./own' is based on this"):
-        load_card("own.toml", "job", tmp_path)
+        load_card("own.toml", "job", MIRI, tmp_path)
     (tmp_path / "own.toml").write_text('base = "folder/own"\n')
     (folder / "own.toml").write_text('base = "hierarchical"\n')
     with pytest.raises(InputError, match=r"^own\.toml: base 'folder/own' has the name of a card"):
-        load_card("own.toml", "job", tmp_path)
+        load_card("own.toml", "job", MIRI, tmp_path)
     for k in range(12):
         (tmp_path / f"card{k}.toml").write_text(f'base = "card{k + 1}"\n')
     with pytest.raises(InputError, match=r"^card10\.toml: is the base of a base, 10 times over"):
-        load_card("card0.toml", "job", tmp_path)
+        load_card("card0.toml", "job", MIRI, tmp_path)
 
 
 def test_a_card_may_not_have_the_name_of_the_job_in_a_runs_folder(tmp_path: Path):
     for name in ("job.toml", "Job.toml"):
         (tmp_path / name).write_text(card_text())
         with pytest.raises(InputError, match="a card may not have this name, which a run's folder"):
-            load_card(name, "job x", tmp_path)
+            load_card(name, "job x", MIRI, tmp_path)

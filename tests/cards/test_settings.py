@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from detector_card import detector_card_text
+from miri_facts import MIRI
 from mirical.cards.card import parse_card
 from mirical.errors import InputError
 
 
 def test_settings_are_read():
-    card = parse_card(detector_card_text(), "test", "test")
+    card = parse_card(detector_card_text(), "test", "test", MIRI)
     assert card.steps == (59900.0, 60200.0)
     assert card.settings["rate_slope"] == ("FND",)
 
@@ -32,5 +33,5 @@ def test_a_wrong_setting_is_refused_with_the_remedy(old: str, new: str, said: st
     text = detector_card_text()
     assert old in text
     with pytest.raises(InputError, match="test: term") as raised:
-        parse_card(text.replace(old, new, 1), "test", "test")
+        parse_card(text.replace(old, new, 1), "test", "test", MIRI)
     assert said in str(raised.value)

@@ -8,6 +8,7 @@ from astropy.table import QTable, vstack
 from scipy.stats import norm
 
 from drawn import drawn_tree
+from miri_facts import MIRI
 from mirical.calibration.draws import Draws, Variable
 from mirical.cards.card import load_card
 from mirical.cards.priors import Prior
@@ -75,7 +76,7 @@ def test_a_log_normal_prior_is_scaled_as_a_density_of_the_logarithm():
 
 
 def test_each_prior_counts_its_own_draws_and_what_is_fixed_none():
-    card = load_card("hierarchical", "test")
+    card = load_card("hierarchical", "test", MIRI)
     a = np.exp(np.random.default_rng(4).standard_normal((2, 3, 2)))
     scale = np.full((2, 3), 0.01)
     dims = ("chain", "draw")
@@ -97,7 +98,7 @@ def test_each_prior_counts_its_own_draws_and_what_is_fixed_none():
 
 
 def test_constant_numbers_have_no_line():
-    found = sensitivity_table(with_references(), load_card("hierarchical", "test"))
+    found = sensitivity_table(with_references(), load_card("hierarchical", "test", MIRI))
     assert set(found["prior"]) == {"A", "visit_scale"}
     assert "FULL" not in set(found["of"][found["number"] == "D"])
     assert np.all(np.isfinite(found["sensitivity"]))

@@ -12,6 +12,7 @@ from jwst.source_catalog.reference_data import ReferenceData
 from stdatamodels.jwst import datamodels
 
 from drawn import drawn_calibration, write_drawn
+from miri_facts import MIRI
 from mirical.calibration.calibration import Query
 from mirical.cli import main
 from mirical.exports.apcorr_file import USE
@@ -37,7 +38,7 @@ def test_factors_gives_covariance_and_draws_of_any_points(run: Path, tmp_path: P
     command += ["--draws", str(files["d.npy"])]
     assert main([*command, "--covariance", str(files["c.fits"])]) == 0
     assert main([*command, "--covariance", str(files["c.npy"])]) == 0
-    query = Query.of(["F770W", "F2550W"], ["SUB64", "SUB128_IP"], 60000.5)
+    query = Query.of(MIRI, ["F770W", "F2550W"], ["SUB64", "SUB128_IP"], 60000.5)
     answer = drawn_calibration().at(query)
     table, draws = Table.read(files["c.ecsv"]), np.load(files["d.npy"])
     np.testing.assert_allclose(table["c_mean"], answer.mean, rtol=1e-12)
@@ -51,7 +52,7 @@ def test_flux_scale_and_types_are_left_out_by_name(tmp_path: Path):
     write_drawn(folder, absolute=("flux_scale", "types"))
     calibration = drawn_calibration(absolute=("flux_scale", "types"))
     asked = ["--filter", "F770W", "F2550W", "--mjd", "60000.5"]
-    answer = calibration.at(Query.of(["F770W", "F2550W"], "FULL", 60000.5))
+    answer = calibration.at(Query.of(MIRI, ["F770W", "F2550W"], "FULL", 60000.5))
     table, matrix, draws = (tmp_path / name for name in ("c.ecsv", "c.fits", "d.npy"))
     command = ["factors", str(folder), *asked, "--out", str(table), "--covariance", str(matrix)]
     command += ["--draws", str(draws)]
@@ -162,7 +163,7 @@ def test_apply_calibrates_an_image_once(
     with image:
         image.save(str(rate))
     assert main(["apply", str(run), str(rate), "--out", str(out)]) == 0
-    factor = drawn_calibration().at(Query.of("F770W", "SUB64", 60000.5)).mean[0]
+    factor = drawn_calibration().at(Query.of(MIRI, "F770W", "SUB64", 60000.5)).mean[0]
     with datamodels.open(out) as made:
         assert made.meta.bunit_data == "MJy/sr" and made.meta.cal_step.photom == "COMPLETE"
         np.testing.assert_allclose(made.data, factor, rtol=1e-6)
@@ -183,7 +184,7 @@ def test_export_writes_a_file_the_pipeline_applies(
     assert "missing-band" in said and "this file must not be used" in said
     assert "SIMULATED" in said and "of its standard deviation at most" in " ".join(said.split())
     assert "by the installed pipeline's photom step" in said
-    answer = drawn_calibration().at(Query.of("F2550W", "SUB256", 60500.0))
+    answer = drawn_calibration().at(Query.of(MIRI, "F2550W", "SUB256", 60500.0))
     rows = read_photom(path)
     factor = rows.factors(60500.0)[rows.row_of("F2550W", "SUB256")]
     assert abs(factor - answer.mean[0]) < 0.1 * answer.std[0]
@@ -239,7 +240,7 @@ def test_the_pipelines_source_catalogue_takes_the_exported_corrections(
         model.meta.exposure.type = "MIR_IMAGE"
         files = [str(path), "N/A"]
         found = ReferenceData(model, files, (70, 80, 85)).aperture_params
-        one = published_apertures()["F770W"]
+        one = published_apertures(MIRI)["F770W"]
         known = [one.correction_of(*of) for of in zip((0.7, 0.8, 0.85), one.radii, strict=True)]
         np.testing.assert_allclose(found["aperture_corrections"], known, rtol=1e-6)
         with pytest.raises(RuntimeError, match="30 appears to be invalid"):

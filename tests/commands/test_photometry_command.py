@@ -18,6 +18,7 @@ from astropy.table import QTable
 from PIL import Image
 
 import mirical
+from miri_facts import MIRI
 from mirical.cli import main
 from mirical.errors import InputError
 from mirical.imaging import photometry_rows
@@ -97,13 +98,13 @@ def test_good_files_are_measured_and_the_others_explained(
         assert f"{name}: kept, but flagged {flag}: " in printed
     for name, band in (("good", "F770W"), ("rate", "F770W"), ("mask", "F1140C")):
         row = rows[f"{name}_i2d.fits"]
-        truth = 20000 / published_apertures()[band].correction
+        truth = 20000 / published_apertures(MIRI)[band].correction
         assert not row["flag"] and row["filter"] == band
         assert abs(row["iflux"].value - truth) < 4 * row["ifluxunc"].value
     good = rows["good_i2d.fits"]
     assert (good["name"], good["PID"], good["srctype"]) == ("BD+60 1753", "1536", "ADwarfs")
     radii = tuple(good[name].to_value("pix") for name in ("r_a", "r_b1", "r_b2"))
-    assert radii == published_apertures()["F770W"].radii
+    assert radii == published_apertures(MIRI)["F770W"].radii
     assert good["pixwelldepth"].value == pytest.approx(20 * good["pixrate"].value)
     assert good["ibkg"].value == pytest.approx(18 + 0.05 * 20000 / 423.3, rel=0.01)
     # 1e9 mJy/MJy x 2.8606e-13 sr x 0.26 x 1.4422
@@ -116,7 +117,7 @@ def test_a_star_below_its_background_is_flagged(folder: Path, monkeypatch: pytes
         return replace(measure(*arguments), iflux=-0.5)
 
     monkeypatch.setattr("mirical.imaging.photometry_rows.measure", faint)
-    row = row_of(folder / "good_i2d.fits", Settings(published_apertures()))
+    row = row_of(folder / "good_i2d.fits", Settings(published_apertures(MIRI)))
     assert row["flag"] == "unmeasured"
     assert row["reason"] == "the star is not brighter than its background (-0.5)"
 
@@ -124,7 +125,7 @@ def test_a_star_below_its_background_is_flagged(folder: Path, monkeypatch: pytes
 def test_the_rows_are_ready_for_a_run(folder: Path, tmp_path: Path):
     out = tmp_path / "rows.ecsv"
     main(["photometry", str(folder), "--out", str(out), "--workers", "1"])
-    observations = load_photometry(str(out), "test")
+    observations = load_photometry(str(out), MIRI, "test")
     assert observations.simulated
     flags = [str(flag) for flag in observations.table["flag"]]
     assert len(flags) == 10 and flags.count("") == 3 and flags.count("unmeasured") == 6
@@ -156,13 +157,16 @@ def test_apertures_of_ones_own_are_measured_in(folder: Path, tmp_path: Path):
     expected = 20000 * (inside - (outer - inner) * 36 / (625 - 400))
     assert row["iflux"].value == pytest.approx(expected, abs=4 * row["ifluxunc"].value)
     assert expected > 1.03 * 20000 / 1.4422  # more than Table 4's aperture holds
-    observations, predicted = load_photometry(str(out), "test"), {("BD+60 1753", "F770W"): 9.3}
-    own = load_apertures(str(tmp_path / "own.ecsv"), "test")
+    observations, predicted = (
+        load_photometry(str(out), MIRI, "test"),
+        {("BD+60 1753", "F770W"): 9.3},
+    )
+    own = load_apertures(str(tmp_path / "own.ecsv"), MIRI, "test")
     factors = calibration_factors(observations, predicted, own)
     assert factors.table["aperture_correction"][0] == own["F770W"].correction
     sentence = "r.ecsv: F770W was measured with r_a, r_b1, r_b2 = 6, 20, 25 pixels, but the corr"
     with pytest.raises(InputError, match=f"^{sentence}ection would be for 4.22, 8.92, 14.64; give"):
-        calibration_factors(observations, predicted, published_apertures())
+        calibration_factors(observations, predicted, published_apertures(MIRI))
 
 
 def test_equal_names_and_copies_are_told_apart(folder: Path, tmp_path: Path):

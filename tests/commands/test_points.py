@@ -8,6 +8,7 @@ import pytest
 from astropy.table import Table
 from astropy.time import Time
 
+from miri_facts import MIRI
 from mirical.calibration.published import PublishedCalibration
 from mirical.cli import main
 
@@ -34,7 +35,7 @@ def test_a_point_s_time_may_be_in_any_unambiguous_form(
     mjd: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     answer = asked(tmp_path, mjd)
-    (wanted,) = PublishedCalibration().factor(["F770W"], ["FULL"], [MJD]).mean
+    (wanted,) = PublishedCalibration(MIRI).factor(["F770W"], ["FULL"], [MJD]).mean
     assert answer["c_mean"][0] == pytest.approx(wanted, rel=1e-12)
     said = "note: grid.ecsv: column 'mjd' holds Julian dates; 2400000.5 is subtracted."
     assert (said in capsys.readouterr().err) == (mjd == [MJD + 2400000.5])

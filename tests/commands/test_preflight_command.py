@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from astropy.io import fits
 
+from miri_facts import MIRI
 from mirical.calibration.published import PublishedCalibration
 from mirical.cli import main
 from mirical.exports.photom_file import write_photom
@@ -18,7 +19,7 @@ from mirical.exports.pipeline_export import about, mean_rows
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The published calibration as `mirical export` writes it."""
     path = tmp_path_factory.mktemp("exported") / "good.fits"
-    calibration = PublishedCalibration()
+    calibration = PublishedCalibration(MIRI)
     made = mean_rows(calibration)
     write_photom(made.rows, about(calibration, made), path)
     return path

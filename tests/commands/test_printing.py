@@ -17,6 +17,7 @@ from rich.console import Console
 
 from drawn import drawn_calibration
 from made_runs import make_run
+from miri_facts import MIRI
 from mirical.calibration.calibration import Query
 from mirical.calibration.error_budget import Observation, error_budget
 from mirical.calibration.published import PublishedCalibration
@@ -25,9 +26,9 @@ from mirical.reporting.comparison_folder import compare
 from mirical.terminal import print_sheet
 
 DRAWN = drawn_calibration()
-PUBLISHED = PublishedCalibration()
+PUBLISHED = PublishedCalibration(MIRI)
 FOLDER = Path("reports") / "one"
-QUERY = Query.of(["F770W", "F2550W", "F560W"], ["SUB64", "FULL", "BRIGHTSKY"], 60123.4)
+QUERY = Query.of(MIRI, ["F770W", "F2550W", "F560W"], ["SUB64", "FULL", "BRIGHTSKY"], 60123.4)
 
 
 def checked() -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable, Table
 
+from miri_facts import MIRI
 from mirical.calibration.calibration import Query
 from mirical.calibration.store import open_calibration
 from mirical.cli import main
@@ -64,6 +65,6 @@ def test_a_band_that_borrows_knows_less_without_its_neighbours(band, neighbours,
         ["run", "program", "--photometry", str(tmp_path / "fewer.ecsv"), "--out", str(folder)]
         + SHORT
     ) in (0, 1)  # too few draws for the verdict's limits is no matter here
-    query = Query.of(band, "FULL", 59720.0)
+    query = Query.of(MIRI, band, "FULL", 59720.0)
     width = [float(open_calibration(str(path)).at(query).std[0]) for path in (run, folder)]
     assert width[1] > 1.15 * width[0], width

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
+from miri_facts import MIRI
 from mirical.calibration.calibration import Query
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.store import read_run
@@ -45,7 +46,9 @@ def test_factors_follow_the_time_law_of_the_run(run: Path):
     share, ratio = draws["slow_share"].values, draws["slow_ratio"].values
     decay = (1 - share) * np.exp(-500 / at["tau"]) + share * np.exp(-500 / (ratio * at["tau"]))
     expected = at["A"] / (1 + np.expm1(at["loss"]) * decay)
-    found = PosteriorCalibration.of(posterior).at(Query.of("F1500W", "FULL", 59720 + 500.0))
+    found = PosteriorCalibration.of(posterior, MIRI).at(
+        Query.of(MIRI, "F1500W", "FULL", 59720 + 500.0)
+    )
     assert found.mean[0] == pytest.approx(expected.mean(), rel=1e-12)
 
 

@@ -12,6 +12,7 @@ import pytest
 from astropy.table import Table
 from PIL import Image
 
+from miri_facts import MIRI
 from mirical.calibration.calibration import Query
 from mirical.calibration.store import open_calibration, read_run
 from mirical.cli import main
@@ -82,7 +83,7 @@ def test_images_of_a_program_give_back_its_calibration(
     assert silent(run) == [] and says_simulated(folder / "rows.ecsv")
     assert {t.name: undescribed(t) for t in run.glob("*.ecsv") if undescribed(t)} == {}
     mjd = [59760.0, 60100.0, 60700.0]
-    query = Query.of(list(np.repeat(BANDS, 3)), ["FULL"] * 9, mjd * 3)
+    query = Query.of(MIRI, list(np.repeat(BANDS, 3)), ["FULL"] * 9, mjd * 3)
     found = open_calibration(str(run)).at(query)
     truth = program.coefficients.factor(list(query.filters), list(query.subarrays), query.mjd)
     assert np.max(np.abs(found.mean - truth) / found.std) < 3.5

@@ -10,9 +10,8 @@ import pytest
 import xarray as xr
 from astropy.table import Table
 
-from mirical.bands import IMAGING_BANDS
+from miri_facts import IMAGING_BANDS, REFERENCE_MJD
 from mirical.cli import main
-from mirical.conventions import REFERENCE_MJD
 from mirical.storage.shipped import data_file
 
 TABLES = ("coefficients", "subarrays", "stars", "rows", "comparison", "curves", "predictive")

@@ -11,9 +11,9 @@ import pytest
 from astropy.table import Table
 
 from drawn import write_drawn
+from miri_facts import FACTOR
 from mirical.cli import main
 from mirical.commands.exporting import EXPORTS
-from mirical.conventions import FACTOR
 from simulated_outputs import silent, undescribed
 
 POINTS = ["--filter", "F770W", "F2550W", "--mjd", "60000.5"]

@@ -14,9 +14,9 @@ from jwst.photom import PhotomStep
 from stdatamodels.jwst import datamodels
 
 import mirical
+from miri_facts import MIRI, PIXEL_SOLID_ANGLE
 from mirical.calibration.calibration import Factors, Query
 from mirical.calibration.published import PublishedCalibration
-from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.exports.calibrated_image import CARDS, CalibratedImage, calibrate_image
 from mirical.exports.photom_file import About, PhotomRows, write_photom
@@ -25,7 +25,7 @@ from mirical.simulation.scene_images import Target, exposures
 from mirical.simulation.scenes import Background, Scene
 
 MJD = 59999.25
-PUBLISHED = PublishedCalibration()
+PUBLISHED = PublishedCalibration(MIRI)
 ARRAYS = {"data": 1, "err": 1, "var_poisson": 2, "var_rnoise": 2, "var_flat": 2}
 """Powers of the factor each is multiplied by."""
 REMEDY = "give the imager's rates from before the photom step, such as a _rate file."
@@ -73,7 +73,7 @@ def calibrated(folder: Path, change: Change | None = None, **options: Any) -> Ca
 
 
 def published(band: str = "F770W", subarray: str = "SUB64") -> float:
-    return float(PUBLISHED.at(Query.of(band, subarray, MJD)).mean[0])
+    return float(PUBLISHED.at(Query.of(MIRI, band, subarray, MJD)).mean[0])
 
 
 def test_rates_become_surface_brightness_exactly(tmp_path: Path):
@@ -81,7 +81,7 @@ def test_rates_become_surface_brightness_exactly(tmp_path: Path):
     factor = published()
     assert (made.band, made.subarray, made.mjd) == ("F770W", "SUB64", MJD)
     assert made.factor == factor
-    assert made.factor_std == float(PUBLISHED.at(Query.of("F770W", "SUB64", MJD)).std[0])
+    assert made.factor_std == float(PUBLISHED.at(Query.of(MIRI, "F770W", "SUB64", MJD)).std[0])
     with datamodels.open(made.out) as after:
         assert type(after) is datamodels.ImageModel
         for name, power in ARRAYS.items():
@@ -153,7 +153,7 @@ def test_the_factor_s_error_stands_in_cards_that_survive_the_data_model(tmp_path
         saved(after, tmp_path / "again.fits")
     for path in (made.out, tmp_path / "again.fits"):
         header = fits.getheader(path)
-        aperture = PUBLISHED.at(Query.of("F770W", "SUB64", MJD)).aperture
+        aperture = PUBLISHED.at(Query.of(MIRI, "F770W", "SUB64", MJD)).aperture
         assert aperture is not None
         assert header["CALFRAC"] == pytest.approx(made.factor_std / made.factor, rel=1e-12)
         assert header["CALREL"] == header["CALFRAC"]  # the paper states no other part
@@ -170,7 +170,7 @@ def test_the_factor_s_error_stands_in_cards_that_survive_the_data_model(tmp_path
             "card: hierarchical",
             "seed: 5",
             r"data: Gr\xf6\xdfe of " + 80 * "x",
-            f"caution: {PUBLISHED.cautions(Query.of('F770W', 'SUB64', MJD))[0]}",
+            f"caution: {PUBLISHED.cautions(Query.of(MIRI, 'F770W', 'SUB64', MJD))[0]}",
         ):
             assert line in history
 
@@ -189,13 +189,13 @@ class Vague(PublishedCalibration):
 
 def test_err_holds_nothing_of_the_factor_s_error(tmp_path: Path):
     made = calibrated(tmp_path)
-    vague = calibrate_image(Vague(), tmp_path / "star_rate.fits", tmp_path / "vague_cal.fits")
+    vague = calibrate_image(Vague(MIRI), tmp_path / "star_rate.fits", tmp_path / "vague_cal.fits")
     with datamodels.open(made.out) as one, datamodels.open(vague.out) as other:
         for name in ARRAYS:
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     header = fits.getheader(vague.out)
     assert header["CALFRAC"] == pytest.approx(0.3) and header["CALSIM"] is True
-    assert header["CALNAME"] == Vague().name.strip()
+    assert header["CALNAME"] == Vague(MIRI).name.strip()
     assert "CALAPER" not in header
 
 
@@ -346,7 +346,7 @@ def test_a_band_without_a_factor_is_refused_by_the_file_s_name(tmp_path: Path):
             raise InputError(f"band {query.filters[0]!r}: this run fitted no rows in it.")
 
     sentence = "star_rate.fits: band 'F770W': this run fitted no rows in it."
-    refused(sentence, rate_file(tmp_path), tmp_path / "out.fits", Silent())
+    refused(sentence, rate_file(tmp_path), tmp_path / "out.fits", Silent(MIRI))
     sentence = "star_rate.fits: band 'F771W' is not a MIRI band; did you mean 'F770W'?"
     refused(sentence, tmp_path / "star_rate.fits", tmp_path / "out.fits", band="F771W")
 

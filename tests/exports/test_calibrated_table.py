@@ -12,15 +12,15 @@ from astropy.table import Table
 from astropy.time import Time
 
 from drawn import drawn_calibration
+from miri_facts import MIRI
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.exports.calibrated_table import CalibratedFluxes, calibrate_table, flux_draws
 from mirical.tables.apertures import published_apertures
-from mirical.tables.calibration_factors import calibration_factor
 from mirical.tables.formats import write_ecsv
 
-DRAWN, PUBLISHED = drawn_calibration(), PublishedCalibration()
-APERTURES = published_apertures()
+DRAWN, PUBLISHED = drawn_calibration(), PublishedCalibration(MIRI)
+APERTURES = published_apertures(MIRI)
 
 
 def rows(**columns: object) -> Table:
@@ -45,7 +45,9 @@ def test_a_count_rate_becomes_the_flux_of_equation_3(tmp_path: Path):
     made = calibrated(tmp_path, COUNTS)
     flux, factor = made.table["flux_calibrated"], made.table["c_mean"].value
     correction = np.array([APERTURES[b].correction for b in ("F770W", "F2550W")])
-    again = calibration_factor(flux.value * u.mJy, COUNTS["iflux"].quantity, correction)
+    again = MIRI.factors(
+        flux.value * u.mJy, COUNTS["iflux"].quantity, correction, made.table["filter"]
+    )
     np.testing.assert_allclose(again.value, factor, rtol=1e-12)
     assert flux.unit == u.mJy
 

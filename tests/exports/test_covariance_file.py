@@ -15,8 +15,8 @@ from astropy.utils.masked import Masked
 from scipy.stats import multivariate_normal
 
 from drawn import drawn_calibration
+from miri_facts import FACTOR, MIRI
 from mirical.calibration.calibration import Query
-from mirical.conventions import FACTOR
 from mirical.errors import InputError
 from mirical.exports.covariance_file import (
     Covariance,
@@ -25,7 +25,7 @@ from mirical.exports.covariance_file import (
     write_covariance,
 )
 
-QUERY = Query.of(["F770W", "F2550W", "F560W"], ["SUB64_IP", "FULL", "FULL"], 60000.0)
+QUERY = Query.of(MIRI, ["F770W", "F2550W", "F560W"], ["SUB64_IP", "FULL", "FULL"], 60000.0)
 ANSWER = drawn_calibration().at(QUERY)
 MADE = Covariance(QUERY, ANSWER.mean, ANSWER.covariance, FACTOR)
 
@@ -118,7 +118,7 @@ def test_one_number_is_not_taken_for_all_points(model: Any):
 
 
 def test_a_singular_covariance_has_no_density_until_points_are_masked():
-    twice = Query.of(["F770W", "F770W"], "FULL", 60000.0)
+    twice = Query.of(MIRI, ["F770W", "F770W"], "FULL", 60000.0)
     same = Covariance(twice, np.ones(2), np.full((2, 2), 0.04), u.mJy)
     with pytest.raises(InputError, match="the covariance of these points is singular"):
         same.log_likelihood([1.0, 1.0])

@@ -10,7 +10,7 @@ from astropy.io import fits
 from stdatamodels.jwst import datamodels
 
 from drawn import drawn_calibration
-from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, readouts
+from miri_facts import BANDS, MIRI, NEWER_SUBARRAYS, SUBARRAYS
 from mirical.calibration.calibration import Calibration, Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
@@ -122,10 +122,10 @@ def test_other_files_are_refused(tmp_path: Path, path: Path):
 
 
 def test_every_readout_of_every_band_has_a_row_with_the_throughput_it_is_said_to_have():
-    published = PublishedCalibration()
+    published = PublishedCalibration(MIRI)
     rows = mean_rows(published).rows
     assert set(zip(rows.filters, rows.subarrays, strict=True)) == {
-        (band, name) for band in BANDS for name in readouts(band)
+        (band, name) for band in BANDS for name in MIRI.readouts(band)
     }
     for name, of in NEWER_SUBARRAYS.items():
         one, other = rows.row_of("F560W", name), rows.row_of("F560W", of)
@@ -134,7 +134,7 @@ def test_every_readout_of_every_band_has_a_row_with_the_throughput_it_is_said_to
     assert rows.photmjsr[full] / rows.photmjsr[sub256] == pytest.approx(0.98, rel=1e-9)
 
 
-CALIBRATIONS: dict[str, Calibration] = {"published": PublishedCalibration()}
+CALIBRATIONS: dict[str, Calibration] = {"published": PublishedCalibration(MIRI)}
 CALIBRATIONS |= {law: drawn_calibration(law) for law in LAWS}
 
 
@@ -145,9 +145,9 @@ def test_the_coefficients_stay_within_a_tenth_of_the_error_of_the_mean_factor(na
     rows = exported.rows.as_stored()
     worst = 0.0
     for band in calibration.bands:
-        for subarray in (name for name in SUBARRAYS if name in readouts(band)):
+        for subarray in (name for name in SUBARRAYS if name in MIRI.readouts(band)):
             mjd = np.linspace(59720.0, 62000.0, 39)
-            answer = calibration.at(Query.of(band, subarray, mjd))
+            answer = calibration.at(Query.of(MIRI, band, subarray, mjd))
             row = rows.row_of(band, subarray)
             off = [
                 abs(rows.factors(at)[row] - mean) for at, mean in zip(mjd, answer.mean, strict=True)
@@ -161,7 +161,7 @@ def test_the_coefficients_stay_within_a_tenth_of_the_error_of_the_mean_factor(na
 def test_a_draw_of_a_law_the_pipeline_has_goes_over_as_it_is(law: str):
     calibration = CALIBRATIONS[law]
     files = draw_rows(calibration, 5, seed=2)
-    query = Query.of(files[0].filters, files[0].subarrays, 60321.0)
+    query = Query.of(MIRI, files[0].filters, files[0].subarrays, 60321.0)
     np.testing.assert_allclose(
         [rows.factors(60321.0) for rows in files], calibration.draws(query, 5, seed=2), rtol=1e-12
     )
@@ -185,7 +185,7 @@ def test_a_draw_of_another_law_is_fitted_closely(name: str):
     calibration = CALIBRATIONS[name]
     files = draw_rows(calibration, 5, seed=2)
     for mjd in (59720.0, 60000.0, 62000.0):
-        query = Query.of(files[0].filters, files[0].subarrays, mjd)
+        query = Query.of(MIRI, files[0].filters, files[0].subarrays, mjd)
         off = np.array([rows.factors(mjd) for rows in files]) - calibration.draws(query, 5, seed=2)
         assert np.abs(off / calibration.at(query).std).max() < 0.12
 
@@ -222,7 +222,7 @@ def test_a_simulated_calibration_is_labelled_in_the_file(tmp_path: Path):
 
 
 def test_the_check_in_the_pipeline_covers_every_band_and_subarray(tmp_path: Path):
-    rows = mean_rows(PublishedCalibration()).rows
+    rows = mean_rows(PublishedCalibration(MIRI)).rows
     some = one_of_each(rows)
     assert {rows.filters[i] for i in some} == set(rows.filters)
     assert {rows.subarrays[i] for i in some} == set(rows.subarrays)

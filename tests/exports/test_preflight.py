@@ -21,7 +21,7 @@ from jwst.photom import PhotomStep
 from jwst.photom.photom import MatchFitsTableRowError
 from stdatamodels.jwst import datamodels
 
-from mirical.bands import readouts
+from miri_facts import MIRI
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.exports.photom_file import About, PhotomRows, read_photom, write_photom
@@ -29,7 +29,7 @@ from mirical.exports.pipeline_export import about, mean_rows
 from mirical.exports.preflight import CHECKS, preflight
 from mirical.exports.preflight_file import ERROR, WARNING, Finding
 
-PUBLISHED = PublishedCalibration()
+PUBLISHED = PublishedCalibration(MIRI)
 EXPONENTIAL, LINEAR, POWER = (f"TIMECOEFF_{n}" for n in ("EXPONENTIAL", "LINEAR", "POWERLAW"))
 MASKS = ("MASK1065", "MASK1140", "MASK1550", "MASKLYOT")
 
@@ -39,7 +39,9 @@ Fault = Callable[[Tables, fits.Header], None]
 
 def published_rows(functions: Iterable[str]) -> PhotomRows:
     """Return Table 8 as a reference file's rows, with any of the pipeline's functions."""
-    pairs = [(i, band, name) for i, band in enumerate(PUBLISHED.bands) for name in readouts(band)]
+    pairs = [
+        (i, band, name) for i, band in enumerate(PUBLISHED.bands) for name in MIRI.readouts(band)
+    ]
     index, filters, subarrays = zip(*pairs, strict=True)
     of = {n: PUBLISHED.coefficients[n].value[list(index)] for n in ("A", "B", "tau", "sigma_cf")}
     one = np.ones(len(pairs))
@@ -462,7 +464,7 @@ def test_nothing_is_found_in_the_exported_published_calibration(tmp_path: Path):
 def test_a_fault_of_many_rows_is_one_finding_that_names_the_bands_and_the_first(tmp_path: Path):
     path = spoilt(written(tmp_path / "photom.fits"), factor(0.0, "F560W"), factor(0.0, "F2550W"))
     (finding,) = preflight(path)
-    number = len(readouts("F560W")) + len(readouts("F2550W"))
+    number = len(MIRI.readouts("F560W")) + len(MIRI.readouts("F2550W"))
     expected = f"PHOTOM {number} rows of F560W, F2550W, from row 1 (F560W in FULL) on"
     assert finding.where == expected
     assert finding.severity == ERROR and "(MJy/sr)/(DN/s/pixel)" in finding.sentence
@@ -471,7 +473,7 @@ def test_a_fault_of_many_rows_is_one_finding_that_names_the_bands_and_the_first(
 def test_a_fault_of_few_rows_names_them(tmp_path: Path):
     path = spoilt(written(tmp_path / "photom.fits"), factor(0.0, "F560W", "BRIGHTSKY"))
     (finding,) = preflight(path)
-    k = readouts("F560W").index("BRIGHTSKY") + 1
+    k = MIRI.readouts("F560W").index("BRIGHTSKY") + 1
     assert finding.where == f"PHOTOM row {k} (F560W in BRIGHTSKY)"
 
 

@@ -10,11 +10,12 @@ import pytest
 from astropy.table import Table
 
 from drawn import drawn_calibration, write_drawn
+from miri_facts import MIRI
 from mirical.calibration.published import PublishedCalibration
 from mirical.cli import main
 from mirical.exports.printed_tables import factor_table, latex, write_machine_readable
 
-PUBLISHED, DRAWN = PublishedCalibration(), drawn_calibration()
+PUBLISHED, DRAWN = PublishedCalibration(MIRI), drawn_calibration()
 
 
 def test_table_8_of_the_published_calibration_is_as_printed():

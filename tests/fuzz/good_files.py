@@ -14,10 +14,12 @@ from astropy.io import fits
 from astropy.table import Table
 
 from drawn import write_drawn
+from miri_facts import MIRI
 from mirical.calibration.calibration import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.exports.covariance_file import Covariance, write_covariance
 from mirical.exports.photom_file import About, PhotomRows, write_photom
+from mirical.instruments.skeleton import skeleton_text
 from mirical.simulation.scene_images import Target, exposures, mosaic
 from mirical.simulation.scenes import Background, Scene
 from samples import card_text, photometry, with_units, write_ecsv, write_fits, write_mrt
@@ -74,6 +76,20 @@ def fluxes(path: Path) -> None:
     """Write a table of predicted fluxes."""
     names = {"name": ["G 191-B2B", "Mine"], "filter": ["F770W", "F560W"], "model_flux": [0.5, 2.0]}
     write_ecsv(with_units(Table(names)), path)
+
+
+def instrument_text() -> str:
+    """Return the card of a toy camera."""
+    return skeleton_text("toy")
+
+
+def bandpass(path: Path) -> None:
+    """Write a bandpass about 0.475 micron."""
+    wavelength = np.linspace(4000.0, 5500.0, 31)
+    table = Table({"wavelength": wavelength, "throughput": np.sin(np.linspace(0, np.pi, 31))})
+    table["throughput"] = np.abs(table["throughput"]).round(6)
+    table["wavelength"].unit = "Angstrom"
+    write_ecsv(table, path)
 
 
 def grid(path: Path) -> None:
@@ -165,8 +181,8 @@ def photom(path: Path) -> None:
 
 def covariance(path: Path) -> None:
     """Write values with their covariance."""
-    query = Query.of(list(POINTS["filter"]), list(POINTS["subarray"]), list(POINTS["mjd"]))
-    found = PublishedCalibration().at(query)
+    query = Query.of(MIRI, list(POINTS["filter"]), list(POINTS["subarray"]), list(POINTS["mjd"]))
+    found = PublishedCalibration(MIRI).at(query)
     half = np.asarray(found.covariance) / 2
     draws = found.mean * (1 + 0.01 * np.arange(12.0).reshape(4, 3))
     parts = {"scale": half, "rest": half}

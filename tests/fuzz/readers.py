@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from synphot import SpectralElement
 
 from designs import crowded_design
 from fuzz import good_files as good
 from fuzz.judging import Reader, not_a_covariance, not_finite
 from fuzz.mutations import BYTES, FITS, TEXT, change_dataset, compressed
-from mirical.bands import BANDS
+from miri_facts import BANDS, MIRI
 from mirical.calibration.calibration import Calibration, Factors, Query
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.published import PublishedCalibration
@@ -38,6 +39,10 @@ from mirical.imaging.images import Unmeasurable
 from mirical.imaging.model_psf import read_model
 from mirical.imaging.photometry_rows import Settings, row_of
 from mirical.inference.jobs import Inputs, Sampler, load_job, resolve_job
+from mirical.instruments.bandpasses import bandpass
+from mirical.instruments.cards import load_instrument, parse_instrument
+from mirical.instruments.instrument import Instrument
+from mirical.instruments.uses import USES
 from mirical.many.result_files import ResultFolder, encode
 from mirical.many.tasks import Recipe, Task, nothing
 from mirical.tables.apertures import Aperture, load_apertures, published_apertures
@@ -48,13 +53,15 @@ from mirical.tables.spectra import band_fluxes
 from mirical.validation.rank_file import RankFile
 from mirical.validation.replicates import DISTORTIONS, Replicate, Study
 
-PUBLISHED = PublishedCalibration()
+PUBLISHED = PublishedCalibration(MIRI)
 
 
 def photometry(path: Path) -> CalibrationFactors:
     """Read rows and make factors of them."""
-    predicted = by_star_band(shipped_fluxes())
-    return calibration_factors(load_photometry(str(path), "fuzz"), predicted, published_apertures())
+    predicted = by_star_band(shipped_fluxes(MIRI))
+    return calibration_factors(
+        load_photometry(str(path), MIRI, "fuzz"), predicted, published_apertures(MIRI)
+    )
 
 
 def judge_photometry(found: CalibrationFactors) -> Iterator[str]:
@@ -75,7 +82,7 @@ def judge_fluxes(table: Any) -> Iterator[str]:
 
 def ask_grid(path: Path) -> Factors:
     """Read points and ask the published factors at them."""
-    query = asked_points("factors", Namespace(at=path, filter=None, mjd=None))[1]
+    query = asked_points("factors", Namespace(at=path, filter=None, mjd=None), MIRI)[1]
     return PUBLISHED.at(query)
 
 
@@ -100,6 +107,28 @@ def judge_apertures(found: dict[str, Aperture]) -> Iterator[str]:
             yield f"error of the correction of {band} is negative"
 
 
+def read_instrument(path: Path) -> Instrument:
+    """Read a card and ask it what it can be used for."""
+    found = load_instrument(str(path), "fuzz")
+    return found if [use.lacks(found) for use in USES] else found
+
+
+def judge_instrument(found: Instrument) -> Iterator[str]:
+    yield from not_finite("pivots", [band.pivot for band in found.bands.values()], positive=True)
+    if not found.bands or not found.reference or len(found.subarrays) < 1:
+        yield "a card without bands or reference"
+
+
+def read_bandpass(path: Path) -> SpectralElement:
+    """Read the bandpass of a toy card whose folder holds the file."""
+    card = good.instrument_text().replace("pivot = 0.475", 'pivot = 0.473875\nbandpass = "g.ecsv"')
+    return bandpass("g", parse_instrument(card, "fuzz", path.parent))
+
+
+def judge_bandpass(found: SpectralElement) -> Iterator[str]:
+    yield from not_finite("pivot", found.pivot(), positive=True)
+
+
 def judge_spectrum(found: dict[str, Any]) -> Iterator[str]:
     for band, flux in found.items():
         yield from not_finite(f"flux in {band}", flux, positive=True)
@@ -113,7 +142,7 @@ def judge_curve(found: EnergyCurve) -> Iterator[str]:
 
 def measure(path: Path) -> dict[str, Any]:
     """Measure an image as `photometry` does; a row that says why not is a refusal."""
-    row = row_of(path, Settings(published_apertures()))
+    row = row_of(path, Settings(published_apertures(MIRI)))
     if row["flag"] == "unmeasured":
         raise Unmeasurable(f"{path.name}: {row['reason']}.")
     return row
@@ -177,7 +206,7 @@ def tie_again(path: Path) -> None:
 def ask_run(path: Path) -> tuple[Calibration, Factors, Any]:
     """Open a run and ask it all that commands ask."""
     calibration = open_calibration(str(path.parent))
-    query = Query.of(calibration.bands, "FULL", 60000.0)
+    query = Query.of(MIRI, calibration.bands, "FULL", 60000.0)
     calibration.cautions(query)
     return calibration, calibration.at(query), calibration.stated_coefficients()
 
@@ -207,7 +236,9 @@ def judge_inputs(inputs: Inputs) -> Iterator[str]:
 
 @cache
 def _study() -> Study:
-    return Study(crowded_design(), load_card("hierarchical", "fuzz"), Sampler(), DISTORTIONS[None])
+    return Study(
+        crowded_design(), load_card("hierarchical", "fuzz", MIRI), Sampler(), DISTORTIONS[None]
+    )
 
 
 def make_ranks(folder: Path) -> Path:
@@ -263,20 +294,22 @@ READERS: tuple[Reader, ...] = (
     Reader("photometry.fits", good.TABLE, photometry, judge_photometry, FITS, (_FORMATS,)),
     Reader("photometry.ecsv.gz", good.once("rows.ecsv.gz", good.zipped), photometry,
            judge_photometry, compressed(TEXT), (_FORMATS,)),
-    Reader("fluxes", good.once("fluxes.ecsv", good.fluxes), read_fluxes, judge_fluxes, TEXT,
+    Reader("fluxes", good.once("fluxes.ecsv", good.fluxes),
+           lambda path: read_fluxes(path, MIRI), judge_fluxes, TEXT,
            ("tables.predicted_fluxes",)),
     Reader("grid", good.once("grid.ecsv", good.grid), ask_grid, judge_factors, TEXT,
            ("commands.points",)),
     Reader("rates", good.once("rates.ecsv", good.to_calibrate),
-           lambda path: calibrate_table(path, PUBLISHED, published_apertures()), judge_calibrated,
-           TEXT, ("exports.calibrated_table",)),
+           lambda path: calibrate_table(path, PUBLISHED, published_apertures(MIRI)),
+           judge_calibrated, TEXT, ("exports.calibrated_table",)),
     Reader("calibrated", good.once("mine.ecsv", good.calibrated_before),
-           lambda path: calibrate_table(path, PUBLISHED, published_apertures()), judge_calibrated,
-           TEXT, ("exports.calibrated_table",)),
+           lambda path: calibrate_table(path, PUBLISHED, published_apertures(MIRI)),
+           judge_calibrated, TEXT, ("exports.calibrated_table",)),
     Reader("apertures", good.once("apertures.ecsv", good.apertures),
-           lambda path: load_apertures(str(path), "fuzz"), judge_apertures, TEXT,
+           lambda path: load_apertures(str(path), MIRI, "fuzz"), judge_apertures, TEXT,
            ("tables.apertures",)),
-    Reader("spectrum", good.once("star.fits", good.spectrum), band_fluxes, judge_spectrum, FITS,
+    Reader("spectrum", good.once("star.fits", good.spectrum),
+           lambda path: band_fluxes(path, MIRI), judge_spectrum, FITS,
            ("tables.spectrum_files",)),
     Reader("psf", good.once("psf.fits", good.psf), lambda path: read_model(path, "F770W"),
            judge_curve, FITS, ("imaging.model_psf",)),
@@ -302,8 +335,13 @@ READERS: tuple[Reader, ...] = (
            ("calibration.manifest",), mend=tie_again),
     Reader("manifest", good.of_a_run("manifest.json"), ask_run, judge_run, TEXT,
            ("calibration.manifest",)),
-    Reader("card", good.text("own.toml", good.card_text), lambda path: load_card(str(path), "fuzz"),
-           judge_card, TEXT, ("model.card_files", "storage.toml_files")),
+    Reader("card", good.text("own.toml", good.card_text),
+           lambda path: load_card(str(path), "fuzz", MIRI), judge_card, TEXT,
+           ("model.card_files", "storage.toml_files")),
+    Reader("instrument", good.text("instrument.toml", good.instrument_text), read_instrument,
+           judge_instrument, TEXT, ("instruments.cards", "storage.toml_files")),
+    Reader("bandpass", good.once("g.ecsv", good.bandpass), read_bandpass, judge_bandpass, TEXT,
+           ("instruments.card_tables", "instruments.bandpasses")),
     Reader("job", good.job, read_job, judge_inputs, TEXT, ("inference.jobs", "storage.toml_files")),
     Reader("ranks", make_ranks, read_ranks, judge_ranks, TEXT, ("validation.rank_file",)),
     Reader("result", make_result, read_result, judge_result, BYTES, ("many.result_files",)),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from photutils.aperture import ApertureStats, CircularAnnulus, CircularAperture, aperture_photometry
 
-from mirical.bands import BANDS
+from miri_facts import BANDS, MIRI
 from mirical.imaging.aperture_photometry import measure
 from mirical.imaging.image_files import Unmeasurable
 from mirical.imaging.star_finding import centre_of_mass
@@ -36,7 +36,7 @@ def test_the_flux_is_unbiased_and_its_error_is_the_scatter(uneven: bool):
         for i in range(20):
             subarray = subarrays_of(band)[i % len(subarrays_of(band))]
             made, at = random_scene(band, subarray, random, uneven)
-            found = measure(image_of(made, at), published_apertures()[band])
+            found = measure(image_of(made, at), published_apertures(MIRI)[band])
             assert not found.flag, (band, subarray, found.reason)
             pulls.append((found.iflux - made.aperture_rate) / found.ifluxunc)
             offsets.append(found.iflux / made.aperture_rate - 1)
@@ -57,7 +57,7 @@ def test_a_bright_star_loses_nothing(band: str):
     made = scene(band, rate=1e6, exposure_time=1e12)
     lost = []
     for x, y in np.random.default_rng(2).uniform(127.5, 128.5, (24, 2)):
-        found = measure(image_of(made, (x, y)), published_apertures()[band])
+        found = measure(image_of(made, (x, y)), published_apertures(MIRI)[band])
         lost.append(found.iflux / made.aperture_rate - 1)
         assert np.hypot(found.position.x - x, found.position.y - y) < 0.01
     assert np.max(np.abs(lost)) < 1e-3
@@ -66,7 +66,7 @@ def test_a_bright_star_loses_nothing(band: str):
 
 def test_the_sums_are_those_of_plain_photutils():
     image = image_of(scene(), AT)
-    aperture = published_apertures()["F770W"]
+    aperture = published_apertures(MIRI)["F770W"]
     found = measure(image, aperture)
     position = found.position.x, found.position.y
     circle = CircularAperture(position, aperture.r_a)
@@ -90,7 +90,7 @@ def test_the_sums_are_those_of_plain_photutils():
 def test_what_a_smooth_annulus_holds_is_kept_whole():
     """The star's wings fall across the annulus; clipping about the mean would take their top."""
     image = image_of(scene("F1130W", rate=1e6, exposure_time=1e6), AT)
-    aperture = published_apertures()["F1130W"]
+    aperture = published_apertures(MIRI)["F1130W"]
     found = measure(image, aperture)
     ring = CircularAnnulus((found.position.x, found.position.y), aperture.r_b1, aperture.r_b2)
     plain = ApertureStats(image.data, ring, sum_method="exact").sum / ring.area
@@ -100,9 +100,9 @@ def test_what_a_smooth_annulus_holds_is_kept_whole():
 
 def test_a_neighbour_in_the_annulus_is_left_out_and_flagged():
     image = image_of(scene(), AT)
-    alone = measure(image, published_apertures()["F770W"])
+    alone = measure(image, published_apertures(MIRI)["F770W"])
     beside = 4000 * scene_psf("F770W").image(image.data.shape, AT[0] + 11, AT[1])
-    found = measure(replace(image, data=image.data + beside), published_apertures()["F770W"])
+    found = measure(replace(image, data=image.data + beside), published_apertures(MIRI)["F770W"])
     assert not alone.flag and found.flag == "crowded"
     assert found.reason == "a neighbour 19 % as bright lies in the annulus or inside it"
     assert found.iflux == pytest.approx(alone.iflux, rel=0.01)
@@ -111,7 +111,7 @@ def test_a_neighbour_in_the_annulus_is_left_out_and_flagged():
 def test_a_neighbour_at_the_level_of_noise_is_none():
     faint = replace(scene(), rate=2000.0, exposure_time=1.0)
     faint = replace(faint, exposure_time=exposure_time(faint, 50))
-    assert not measure(image_of(faint, AT), published_apertures()["F770W"]).flag
+    assert not measure(image_of(faint, AT), published_apertures(MIRI)["F770W"]).flag
 
 
 def with_gap(image, *pixels):
@@ -123,7 +123,7 @@ def with_gap(image, *pixels):
 
 def test_few_gaps_are_filled_within_their_error():
     """One missing pixel anywhere in the aperture but the core: pulls against the whole aperture."""
-    image, aperture = image_of(scene("F1280W"), AT), published_apertures()["F1280W"]
+    image, aperture = image_of(scene("F1280W"), AT), published_apertures(MIRI)["F1280W"]
     whole = measure(image, aperture)
     pulls = []
     for dx in range(-4, 5):
@@ -139,7 +139,7 @@ def test_few_gaps_are_filled_within_their_error():
 
 
 def test_gaps_that_cannot_be_filled_are_refused():
-    image, aperture = image_of(scene(), AT), published_apertures()["F770W"]
+    image, aperture = image_of(scene(), AT), published_apertures(MIRI)["F770W"]
     with pytest.raises(Unmeasurable, match="pixels in the star's core have no data"):
         measure(with_gap(image, (120, 131)), aperture)
     row = [(x, 134) for x in range(117, 124)]
@@ -153,7 +153,7 @@ def test_gaps_that_cannot_be_filled_are_refused():
 
 
 def test_a_star_on_the_edge_or_off_the_image_is_refused():
-    aperture = published_apertures()["F770W"]
+    aperture = published_apertures(MIRI)["F770W"]
     with pytest.raises(Unmeasurable, match=r"is 2\.\d pixels from the edge, nearer than"):
         measure(image_of(scene(), (2.3, 100.0)), aperture)
     with pytest.raises(Unmeasurable, match=r"off the image: expected at pixel \(-20, 100\) of 256"):
@@ -165,7 +165,7 @@ def test_a_star_on_the_edge_or_off_the_image_is_refused():
 def test_part_of_an_annulus_is_enough():
     """At 12 pixels from the edge a fifth of the annulus lies outside."""
     made = scene()
-    found = measure(image_of(made, (12.2, 130.7)), published_apertures()["F770W"])
+    found = measure(image_of(made, (12.2, 130.7)), published_apertures(MIRI)["F770W"])
     assert (found.iflux - made.aperture_rate) / found.ifluxunc == pytest.approx(0, abs=3.5)
     assert not found.flag
 
@@ -174,17 +174,17 @@ def test_saturated_pixels_flag_the_row():
     image = image_of(scene(), AT)
     saturated = np.zeros(image.data.shape, dtype=bool)
     saturated[131, 120] = True
-    found = measure(replace(image, saturated=saturated), published_apertures()["F770W"])
+    found = measure(replace(image, saturated=saturated), published_apertures(MIRI)["F770W"])
     assert (found.flag, found.reason) == ("saturated", "1 pixels of the aperture are saturated")
     saturated[:] = False
     saturated[131, 140] = True
-    assert not measure(replace(image, saturated=saturated), published_apertures()["F770W"]).flag
+    assert not measure(replace(image, saturated=saturated), published_apertures(MIRI)["F770W"]).flag
 
 
 def test_sub64_takes_the_brightest_source_where_coordinates_fail():
     made = scene(subarray="SUB64", shape=(64, 72))
     image = replace(image_of(made, (33.2, 30.7)), expected=((-300.0, 30.0),))
-    found = measure(image, published_apertures()["F770W"])
+    found = measure(image, published_apertures(MIRI)["F770W"])
     assert found.position.note == "coordinates off the image: brightest source taken"
     assert found.position.x == pytest.approx(33.2, abs=0.02)
     assert np.isnan(found.position.offset)
@@ -193,19 +193,19 @@ def test_sub64_takes_the_brightest_source_where_coordinates_fail():
 def test_the_source_nearest_the_coordinates_is_not_left_for_a_brighter_one():
     image = image_of(scene(), AT)
     brighter = 5e5 * scene_psf("F770W").image(image.data.shape, AT[0] + 50, AT[1])
-    found = measure(replace(image, data=image.data + brighter), published_apertures()["F770W"])
+    found = measure(replace(image, data=image.data + brighter), published_apertures(MIRI)["F770W"])
     assert found.position.x == pytest.approx(AT[0], abs=0.1)
 
 
 def test_central_rate_holds_the_background():
     made = scene(exposure_time=1e9)
-    found = measure(image_of(made, (120.0, 131.0)), published_apertures()["F770W"])
+    found = measure(image_of(made, (120.0, 131.0)), published_apertures(MIRI)["F770W"])
     peak = made.expected(120.0, 131.0)[131, 120]
     assert found.pixrate == pytest.approx(peak, rel=1e-4)
 
 
 def test_central_rate_holds_a_background_that_was_subtracted():
-    image, aperture = image_of(scene(), AT), published_apertures()["F770W"]
+    image, aperture = image_of(scene(), AT), published_apertures(MIRI)["F770W"]
     exposure = replace(image.exposure, subtracted=3.0)
     gain = measure(replace(image, exposure=exposure), aperture).pixrate
     assert gain - measure(image, aperture).pixrate == pytest.approx(3.0)

@@ -10,7 +10,7 @@ from stdatamodels.jwst import datamodels
 from stdatamodels.jwst.datamodels import dqflags
 
 from dithered import CENTRE, FACTOR, dithers, scene
-from mirical.bands import BANDS
+from miri_facts import MIRI
 from mirical.errors import InputError
 from mirical.imaging.background import (
     CustomBackground,
@@ -150,7 +150,7 @@ def test_the_mask_of_a_coronagraph_is_as_wide_as_its_own_band_says():
     models = dithers(scene("F1550C", subarray="MASK1550"), filter_keyword="F1500W")
     assert models[0].meta.instrument.filter == "F1500W"
     used = custom_background(models, mask_radius=3.0).used[0]
-    assert (~used).sum() == pytest.approx(np.pi * (3 * BANDS["F1550C"].fwhm) ** 2, rel=0.01)
+    assert (~used).sum() == pytest.approx(np.pi * (3 * MIRI.fwhm("F1550C")) ** 2, rel=0.01)
     assert not used[84, 84]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mirical.bands import BANDS
+from miri_facts import BANDS, MIRI
 from mirical.errors import InputError
 from mirical.imaging.encircled_energy import (
     EnergyCurve,
@@ -49,7 +49,7 @@ def test_radii_and_corrections_come_back_whatever_the_models_core(band: str):
     """
     image, at, model = image_and_model(band, 1e7)
     found = observed_curve(image, *at, model, usual_transition(band)).aperture()
-    truth = published_apertures()[band]
+    truth = published_apertures(MIRI)[band]
     for radius in ("r_a", "r_b1", "r_b2"):
         assert getattr(found, radius) == pytest.approx(getattr(truth, radius), abs=0.02)
     assert found.correction == pytest.approx(truth.correction, rel=0.002)
@@ -61,7 +61,7 @@ def test_repeats_tell_how_well_the_radii_are_known():
     for seed in range(8):
         image, at, model = image_and_model("F770W", 3000.0, seed)
         curves.append(observed_curve(image, *at, model, 41.0))
-    found, truth = combine(curves), published_apertures()["F770W"]
+    found, truth = combine(curves), published_apertures(MIRI)["F770W"]
     for name in ("r_a", "r_b1", "r_b2"):
         off = getattr(found.aperture, name) - getattr(truth, name)
         scatter = getattr(found.aperture, f"{name}_unc")

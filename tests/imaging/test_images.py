@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 from astropy.modeling import models
 
+from miri_facts import MIRI
 from mirical.imaging import images
 from mirical.imaging.image_files import Unmeasurable
 from mirical.imaging.image_headers import true_band
@@ -55,14 +56,14 @@ def test_a_row_states_the_pipeline_and_the_reference_files_of_its_image(tmp_path
     model = mosaic(SCENE, Target(factor=0.26), AT)
     model.meta.calibration_software_version = "1.17.1"
     model.meta.ref_file.crds.context_used = "jwst_1322.pmap"
-    row = row_of(written(tmp_path, model), Settings(published_apertures()))
+    row = row_of(written(tmp_path, model), Settings(published_apertures(MIRI)))
     assert row["reduction"] == "1.17.1 jwst_1322.pmap"
 
 
 def test_a_newer_readout_is_known_and_said_to_have_an_assumed_throughput(tmp_path: Path):
     model = mosaic(SCENE, Target(factor=0.26), AT)
     model.meta.subarray.name = "SUB64_IP"
-    row = row_of(written(tmp_path, model), Settings(published_apertures()))
+    row = row_of(written(tmp_path, model), Settings(published_apertures(MIRI)))
     assert (row["subarray"], row["flag"]) == ("SUB64_IP", "")
     said = "SUB64_IP: no standard star was observed in it; D of SUB64 is assumed"
     assert said in row["note"]

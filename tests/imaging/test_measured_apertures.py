@@ -16,6 +16,7 @@ from PIL import Image
 from stdatamodels.jwst import datamodels
 
 import mirical
+from miri_facts import MIRI
 from mirical.cli import main
 from mirical.errors import InputError
 from mirical.imaging.model_psf import make_model, read_model
@@ -95,7 +96,7 @@ def test_the_reference_file_is_the_pipelines_and_holds_the_corrections(made: Pat
         assert {str(a).strip() for a in rows["subarray"][rows["filter"] == "F2300C"]} == {
             "MASKLYOT"
         }
-    apertures = load_apertures(str(made / "out" / "apertures.ecsv"), "test")
+    apertures = load_apertures(str(made / "out" / "apertures.ecsv"), MIRI, "test")
     scene = Scene("F770W", "SUB128", 1e6, Background(100.0), shape=(129, 129))
     image = mosaic(scene, Target(factor=0.26), (64.0, 64.0))
     reference = ReferenceData(image, [str(path), None], (60, 70, 80))
@@ -108,10 +109,10 @@ def test_the_reference_file_is_the_pipelines_and_holds_the_corrections(made: Pat
 
 
 def test_the_table_serves_a_run_and_other_bands_keep_table_4(made: Path):
-    apertures = load_apertures(str(made / "out" / "apertures.ecsv"), "test")
-    assert apertures["F1000W"] == published_apertures()["F1000W"]
+    apertures = load_apertures(str(made / "out" / "apertures.ecsv"), MIRI, "test")
+    assert apertures["F1000W"] == published_apertures(MIRI)["F1000W"]
     assert apertures["F770W"].correction_unc == pytest.approx(0.0005, abs=0.0005)
-    observations = load_photometry("table5", "test")
+    observations = load_photometry("table5", MIRI, "test")
     predicted = {(str(r["name"]), str(r["filter"])): 1.0 for r in observations.table}
     factors = calibration_factors(observations, predicted, apertures)
     corrections = factors.table["aperture_correction"][observations.table["filter"] == "F770W"]
@@ -179,7 +180,7 @@ HEAD = "# - {name: filter, datatype: string}\n" + COLUMNS + "filter r_a r_b1 r_b
 )
 def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, rows: str, sentence: str):
     with pytest.raises(InputError, match=f"^{sentence.replace('?', '[?]')}"):
-        load_apertures(write(tmp_path, HEAD + rows), "test")
+        load_apertures(write(tmp_path, HEAD + rows), MIRI, "test")
 
 
 ERRORS = ("r_a_unc", "r_b1_unc", "r_b2_unc", "a_fixed_unc")
@@ -192,12 +193,12 @@ WITH_ERRORS = HEAD.replace(
 def test_a_scatter_that_is_none_is_refused(tmp_path: Path, errors: str):
     sentence = r"own.ecsv row 1: (r_a_unc|r_b1_unc|a_fixed_unc) is (-0.1|inf|-0.003); expected a"
     with pytest.raises(InputError, match=f"^{sentence}"):
-        load_apertures(write(tmp_path, WITH_ERRORS + f"F770W 4 8 14 {errors}\n"), "test")
+        load_apertures(write(tmp_path, WITH_ERRORS + f"F770W 4 8 14 {errors}\n"), MIRI, "test")
 
 
 def test_what_was_not_measured_stays_unknown_and_hides_nothing_that_was(tmp_path: Path):
     rows = "F770W 4 8 14 0.1 0.5 1 nan\nF1000W 4 8 14 nan nan nan nan\nFND 4 8 14 0.1 0.5 1 0.002\n"
-    found = load_apertures(write(tmp_path, WITH_ERRORS + rows), "test")
+    found = load_apertures(write(tmp_path, WITH_ERRORS + rows), MIRI, "test")
     radii_alone = replace(found["FND"], stated_correction_unc=None).correction_unc
     assert radii_alone > 0.002
     assert found["F770W"].correction_unc == radii_alone
@@ -350,7 +351,7 @@ def test_a_stops_loss_does_no_harm_once_the_exit_pupil_is_the_unit(tmp_path: Pat
     psf = scene_psf("F1065C").image((301, 301), 150.0, 150.0)
     header = fits.Header(STOPPED | {"NORMALIZ": "exit_pupil", "FILTER": "F1065C"})
     fits.PrimaryHDU(psf, header).writeto(tmp_path / "psf.fits")
-    r_b2 = published_apertures()["F1065C"].r_b2
+    r_b2 = published_apertures(MIRI)["F1065C"].r_b2
     assert read_model(tmp_path / "psf.fits", "F1065C").radius(0.85) == pytest.approx(r_b2, abs=0.02)
 
 
@@ -360,7 +361,7 @@ def test_a_job_names_its_apertures_and_so_does_the_run_it_becomes(made: Path):
     lines = ['photometry = "table5"', 'model = "hierarchical"', 'apertures = "out/apertures.ecsv"']
     file.write_text("\n".join(lines))
     job = load_job(str(file))
-    assert job_factors(job).apertures["F770W"].r_a != published_apertures()["F770W"].r_a
+    assert job_factors(job).apertures["F770W"].r_a != published_apertures(MIRI)["F770W"].r_a
 
     def written(job) -> str:
         card, attrs = (

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from miri_facts import MIRI
 from mirical.imaging.aperture_photometry import measure
 from mirical.imaging.image_files import Unmeasurable
 from mirical.imaging.images import Image
@@ -16,7 +17,7 @@ from mirical.tables.apertures import published_apertures
 from mirical.validation.scene_study import image_of
 
 AT = 130.2, 120.7
-APERTURE = published_apertures()["F1500W"]
+APERTURE = published_apertures(MIRI)["F1500W"]
 
 
 def image(flat: float = 0.0, share: float = 0.0) -> Image:

@@ -12,8 +12,7 @@ from photutils.aperture import CircularAperture
 from stdatamodels.jwst import datamodels
 
 from dithered import CENTRE, FACTOR, dithers, scene
-from mirical.bands import BANDS
-from mirical.conventions import PIXEL_SOLID_ANGLE
+from miri_facts import BANDS, MIRI, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.imaging.aperture_photometry import measure
 from mirical.imaging.background import subtract_background
@@ -223,7 +222,7 @@ def test_radii_measured_on_mosaics_make_up_for_the_broadening(tmp_path: Path):
         resampled = mosaic(exposures(star, Target(factor=FACTOR), CENTRE + corners))
         save_mosaic(resampled, tmp_path / f"{i}_i2d.fits")
         images.append(read_image(tmp_path / f"{i}_i2d.fits"))
-    published = published_apertures()["F1000W"]
+    published = published_apertures(MIRI)["F1000W"]
     curves = []
     for image in images[:4]:
         position = locate(image, published.r_a, published.r_b2)

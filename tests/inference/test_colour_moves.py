@@ -10,13 +10,14 @@ from numpyro import handlers
 from scipy.stats import gamma, multivariate_normal
 
 from designs import crowded_design, some_rows
+from miri_facts import MIRI
 from mirical.cards.card import load_card
 from mirical.inference.colour_moves import Colours, State, star_rows
 from mirical.model.joint import sample_offsets
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
 
-CARD = load_card("hierarchical", "test")
+CARD = load_card("hierarchical", "test", MIRI)
 FRACTION, WIDTH = 0.2, 0.05
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from mirical.conventions import T0_MJD
+from miri_facts import T0_MJD
 from mirical.errors import InputError
 from mirical.inference.jobs import Job, Sampler, load_job, most_draws, resolve_job, with_options
 from samples import card_text, photometry, with_units, write_ecsv

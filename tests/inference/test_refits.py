@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from miri_facts import MIRI
 from mirical.cards.card import load_card
 from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.refits import BURN_IN, Fit, Refits
@@ -31,7 +32,7 @@ def refits(design) -> Refits:
     def values(sites, design):
         return jnp.concatenate([jnp.log(sites["A"]), jnp.log(sites["repeatability"])])
 
-    return Refits(design, load_card("hierarchical", "test"), SAMPLER, values)
+    return Refits(design, load_card("hierarchical", "test", MIRI), SAMPLER, values)
 
 
 def as_it_is(_: int, found: Fit) -> Fit:

@@ -10,6 +10,7 @@ from numpyro import handlers
 from scipy.stats import norm
 
 from designs import crowded_design
+from miri_facts import MIRI
 from mirical.cards.card import load_card
 from mirical.inference.colour_moves import Colours
 from mirical.inference.scale_moves import ColourScale, metropolis, move_repeatability
@@ -17,7 +18,7 @@ from mirical.model.joint import sample_offsets
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import Scatter, colour_correlation, given
 
-CARD = load_card("hierarchical", "test")
+CARD = load_card("hierarchical", "test", MIRI)
 CHAINS, LENGTH = 64, 300
 
 

@@ -55,7 +55,7 @@ def test_a_law_of_the_pipelines_kind_is_held_exactly(law: str):
         "tau": np.array([200.0, 150.0]),
         "loss_per_year": np.array([0.001, 0.004]),
     }
-    exact = exact_tables(law, of)
+    exact = exact_tables(law, of, 59720.0)
     assert exact is not None
     photmjsr, tables = exact
     band = np.array([0, 1])
@@ -69,4 +69,4 @@ def test_a_law_of_the_pipelines_kind_is_held_exactly(law: str):
 @pytest.mark.parametrize("law", ["additive", "two-exponentials"])
 def test_a_law_the_pipeline_has_not_is_not_held_exactly(law: str):
     of = {name: np.ones(2) for name in ("A", "loss", "tau")}
-    assert exact_tables(law, of) is None
+    assert exact_tables(law, of, 59720.0) is None

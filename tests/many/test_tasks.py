@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from miri_facts import MIRI
 from mirical.cards.card import load_card
 from mirical.inference.runtime import PACKAGES
 from mirical.many import tasks
@@ -39,7 +40,7 @@ def test_what_cannot_be_hashed_is_refused():
 
 def test_a_task_has_another_hash_for_every_input(monkeypatch: pytest.MonkeyPatch):
     def key(item: object = 1, card: str = "hierarchical", packages=PACKAGES) -> str:
-        return Task(Recipe({"card": load_card(card, "test")}, packages, nothing), item).key  # type: ignore[arg-type]
+        return Task(Recipe({"card": load_card(card, "test", MIRI)}, packages, nothing), item).key  # type: ignore[arg-type]
 
     keys = [key(), key(2), key(card="pipeline"), key(packages=PACKAGES[1:])]
     assert key() == keys[0]

@@ -17,6 +17,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from designs import crowded_design
 from detector_card import detector_card_text
+from miri_facts import MIRI
 from mirical.cards.card import MAY_VANISH, Card, load_card, parse_card
 from mirical.cards.priors import Prior
 from mirical.inference.jobs import load_job, resolve_job
@@ -200,13 +201,13 @@ def test_redrawn_colours_have_the_posterior_s_moments_in_bands_a_star_was_not_se
     assert np.max(np.abs(z_variance)) < 4.5
 
 
-OUTLIERS = load_card("hierarchical", "test").text.split("[term.outliers]")[1]
+OUTLIERS = load_card("hierarchical", "test", MIRI).text.split("[term.outliers]")[1]
 OUTLIERS = "[term.outliers]" + OUTLIERS.split("[term.rate_slope]")[0]
 
 
 def without_outliers(name: str) -> Card:
-    text = load_card(name, "test").text
-    return parse_card(text.replace(OUTLIERS, "").split("[term.outliers]")[0], "test", "test")
+    text = load_card(name, "test", MIRI).text
+    return parse_card(text.replace(OUTLIERS, "").split("[term.outliers]")[0], "test", "test", MIRI)
 
 
 def joint_with_indicators(design, card: Card, outlier) -> None:
@@ -303,7 +304,7 @@ def test_collapsed_equals_joint_on_the_real_rows():
 
 @pytest.mark.parametrize(
     "card",
-    [without_outliers("hierarchical"), load_card("hierarchical", "test")],
+    [without_outliers("hierarchical"), load_card("hierarchical", "test", MIRI)],
     ids=["Gaussian", "heavy-tailed"],
 )
 def test_collapsed_equals_joint_on_a_whole_program(card):
@@ -324,7 +325,7 @@ def with_zeros(card: Card) -> Card:
         without_outliers("pooled"),
         without_outliers("update"),
         with_zeros(without_outliers("hierarchical")),
-        parse_card(detector_card_text('["F770W"]').replace(OUTLIERS, ""), "test", "test"),
+        parse_card(detector_card_text('["F770W"]').replace(OUTLIERS, ""), "test", "test", MIRI),
     ],
     ids=["pooled", "update", "zeros", "detector"],
 )

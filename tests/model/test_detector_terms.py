@@ -11,12 +11,13 @@ from numpyro import handlers
 
 from designs import crowded_design
 from detector_card import detector_card_text
+from miri_facts import MIRI
 from mirical.cards.card import parse_card
 from mirical.errors import InputError
 from mirical.model.covariates import UNNAMED, covariates_of
 from mirical.model.detector_terms import DETECTOR_TERMS, detector_effect
 
-CARD = parse_card(detector_card_text('["F770W", "F560W"]'), "test", "test")
+CARD = parse_card(detector_card_text('["F770W", "F560W"]'), "test", "test", MIRI)
 
 
 def test_the_effect_of_a_row_is_the_sum_of_its_terms():
@@ -62,7 +63,7 @@ def test_covariates_are_read_from_the_rows_and_missing_ones_are_told():
 
 def test_a_card_without_detector_terms_has_no_effect():
     text = detector_card_text().split("[term.rate_slope]")[0]
-    effect = detector_effect(crowded_design(60), parse_card(text, "test", "test"))
+    effect = detector_effect(crowded_design(60), parse_card(text, "test", "test", MIRI))
     assert jnp.all(effect == 0)
 
 
@@ -71,4 +72,4 @@ def test_a_departure_that_changes_too_fast_for_the_rows_is_refused():
     rows["time"] = [59800.0, 61800.0] * u.d
     fast = detector_card_text().replace('value = 300.0\nunit = "d"', 'value = 5.0\nunit = "d"')
     with pytest.raises(InputError, match=r"departure_length is 5 d; expected 42 d or more"):
-        covariates_of(rows, parse_card(fast, "test", "test"))
+        covariates_of(rows, parse_card(fast, "test", "test", MIRI))

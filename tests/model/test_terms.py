@@ -13,6 +13,7 @@ from numpyro.infer.util import log_density
 from scipy.stats import multivariate_normal, norm
 
 from designs import crowded_design
+from miri_facts import MIRI
 from mirical.cards.card import load_card
 from mirical.model.terms import (
     bend,
@@ -76,7 +77,7 @@ def test_bent_units_are_the_rows_above_the_bend_and_the_prior_s_below():
 
 def test_losses_are_told_in_the_units_of_another_scatter():
     """Whoever moves the scatter with the losses held finds the site that leaves them there."""
-    design, card = crowded_design(), load_card("hierarchical", "test")
+    design, card = crowded_design(), load_card("hierarchical", "test", MIRI)
     wide = {"loss_scale_base": jnp.asarray(1.5), "loss_departure_base": jnp.asarray(1.5)}
     model = handlers.substitute(handlers.seed(given, 3), data=wide)
     trace = handlers.trace(model).get_trace(design, card)

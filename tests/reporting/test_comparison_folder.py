@@ -10,12 +10,11 @@ import pytest
 import xarray as xr
 from astropy.table import Table
 
-from mirical.bands import IMAGING_BANDS, SUBARRAYS
+from miri_facts import IMAGING_BANDS, MIRI, SUBARRAYS, T0_MJD
 from mirical.calibration.comparison import compare_stated
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.published import PublishedCalibration
 from mirical.cli import main
-from mirical.conventions import T0_MJD
 from mirical.inference.posterior import write_posterior
 from mirical.number_text import floats
 from mirical.plotting.canvas import OURS
@@ -24,7 +23,7 @@ from mirical.reporting.comparison_folder import compare, reference_differences
 from mirical.reporting.stored_inputs import open_pair
 from mirical.tables.photometry import load_photometry
 
-PUBLISHED = PublishedCalibration()
+PUBLISHED = PublishedCalibration(MIRI)
 JOB = 'photometry = "table5"\nmodel = "hierarchical"\n'
 TABLES = ("factors", "coefficients", "subarrays", "curves")
 
@@ -54,7 +53,7 @@ def posterior(bands=IMAGING_BANDS, simulated: int = 0, scale: float = 1.0) -> xr
     tree = xr.DataTree.from_dict(
         {"posterior": xr.Dataset(drawn, coords=coords), "constant_data": xr.Dataset(rows)}
     )
-    data_hash = load_photometry("table5", "test").data_hash
+    data_hash = load_photometry("table5", MIRI, "test").data_hash
     tree.attrs |= {"photometry_sha256": data_hash, "simulated": simulated}
     return tree
 
@@ -151,7 +150,7 @@ def test_simulated_rows_are_called_so_in_print_and_on_every_figure(tmp_path, cap
     comparison = compare(*open_pair(str(folder), "published"), None)
     at_reference = reference_differences(comparison.coefficients)
     for figure in (
-        curve_differences(comparison.curves, comparison.simulated),
+        curve_differences(comparison.curves, MIRI, comparison.simulated),
         reference_figure(at_reference, comparison.simulated),
     ):
         assert figure.get_suptitle() == "simulated data"
@@ -160,7 +159,7 @@ def test_simulated_rows_are_called_so_in_print_and_on_every_figure(tmp_path, cap
 
 def test_each_panel_draws_the_curve_of_its_band_in_full(run):
     curves = compare(*open_pair(str(run), "published"), None).curves
-    figure = curve_differences(curves, False)
+    figure = curve_differences(curves, MIRI, False)
     assert [axes.get_title(loc="left") for axes in figure.axes] == list(IMAGING_BANDS)
     for axes, band in zip(figure.axes, IMAGING_BANDS, strict=True):
         mine = curves[(curves["filter"] == band) & (curves["subarray"] == "FULL")]

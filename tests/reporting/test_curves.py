@@ -7,6 +7,7 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable
 
+from miri_facts import MIRI
 from mirical.reporting.curves import factor_differences, predictive_coverage, tail_histogram
 
 
@@ -19,7 +20,7 @@ def predictive(observed: list[float], bands: list[str]) -> QTable:
 
 def test_rows_outside_their_intervals_are_counted_by_band_and_together():
     table = predictive([0.0, 1.5, -3.0, 2.5], ["F770W", "F770W", "F560W", "F560W"])
-    coverage = predictive_coverage(table)
+    coverage = predictive_coverage(table, MIRI)
     assert list(coverage["filter"]) == ["F560W", "F770W", "all"]
     assert list(coverage["n_rows"]) == [2, 2, 4]
     assert list(coverage["outside_68"]) == [2, 1, 3]

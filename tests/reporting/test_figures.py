@@ -12,9 +12,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 
 from made_runs import make_run
-from mirical.bands import BANDS
+from miri_facts import BANDS, MIRI
 from mirical.plotting.canvas import OURS, PUBLISHED, png
-from mirical.plotting.marks import MARKS
+from mirical.plotting.marks import marks
 from mirical.reporting import figures
 from mirical.reporting.curves import factor_differences, tail_histogram
 from mirical.reporting.page import draw
@@ -46,13 +46,13 @@ def everything():
 @pytest.fixture(scope="module")
 def large(everything):
     """Its figures."""
-    return draw(everything, True)
+    return draw(everything, MIRI, True)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["simulated", "measured"])
 def stamped(request, run):
     """The figures of simulated and of measured rows, and the words they must carry."""
-    return draw(run.tables, request.param), "simulated data" if request.param else ""
+    return draw(run.tables, MIRI, request.param), "simulated data" if request.param else ""
 
 
 def test_differences_are_drawn_where_the_table_has_them(run):
@@ -69,7 +69,7 @@ def test_differences_are_drawn_where_the_table_has_them(run):
 
 def test_each_band_has_its_curves(run):
     curves = run.tables["curves"]
-    figure = figures.factor_curves(curves, run.tables["predictive"], False)
+    figure = figures.factor_curves(curves, run.tables["predictive"], MIRI, False)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["F560W", "F770W", "F1800W"]
     for axes in figure.axes:
         curve = curves[curves["filter"] == axes.get_title(loc="left")]
@@ -78,11 +78,11 @@ def test_each_band_has_its_curves(run):
         np.testing.assert_array_equal(ours.get_xdata(), curve["mjd"].value)
         (theirs,) = [line for line in lines(axes, "None") if line.get_color() == PUBLISHED]
         np.testing.assert_array_equal(theirs.get_ydata(), curve["published"].value)
-    assert figure.get_supylabel() == figures.FACTOR_LABEL
+    assert figure.get_supylabel() == r"$C$ [(MJy sr$^{-1}$)/(DN s$^{-1}$ pixel$^{-1}$)]"
 
 
 def test_epochs_without_rows_are_grey(run):
-    figure = figures.factor_curves(run.tables["curves"], run.tables["predictive"], False)
+    figure = figures.factor_curves(run.tables["curves"], run.tables["predictive"], MIRI, False)
     assert panel(figure, "F770W").get_xlim() == (59720, 60000)
 
     def ends(band):
@@ -98,9 +98,9 @@ def test_epochs_without_rows_are_grey(run):
 
 def test_rows_stand_at_their_factor_in_full_in_the_mark_of_their_type(run):
     predictive = run.tables["predictive"]
-    figure = figures.factor_curves(run.tables["curves"], predictive, False)
+    figure = figures.factor_curves(run.tables["curves"], predictive, MIRI, False)
     rows = predictive[predictive["filter"] == "F770W"]
-    for kind, mark in MARKS.items():
+    for kind, mark in marks(MIRI).items():
         mine = rows[rows["srctype"] == kind]
         (line,) = lines(panel(figure, "F770W"), mark.marker, mark.colour)
         np.testing.assert_array_equal(line.get_ydata(), mine["factor_full"].value)
@@ -109,7 +109,7 @@ def test_rows_stand_at_their_factor_in_full_in_the_mark_of_their_type(run):
 
 @pytest.mark.parametrize("name", ["curves", "predictive"])
 def test_a_deviant_row_is_ringed_and_named_where_it_is_beyond_the_panel(run, name):
-    figure = draw(run.tables, False)[name]
+    figure = draw(run.tables, MIRI, False)[name]
     ringed = {
         axes.get_title(loc="left"): sum(
             len(line.get_xdata()) for line in axes.get_lines() if line.get_markersize() == 12
@@ -127,7 +127,7 @@ def test_a_deviant_row_is_ringed_and_named_where_it_is_beyond_the_panel(run, nam
 
 def test_predicted_intervals_are_those_of_the_table(run):
     predictive = run.tables["predictive"]
-    figure = figures.predictive_rows(predictive, False)
+    figure = figures.predictive_rows(predictive, MIRI, False)
     rows = predictive[predictive["filter"] == "F770W"]
     axes = panel(figure, "F770W")
     wide, narrow = [c for c in axes.collections if isinstance(c, LineCollection)]
@@ -141,7 +141,7 @@ def test_predicted_intervals_are_those_of_the_table(run):
 
 
 def test_stars_stand_in_order_with_their_basis_beside_them(run):
-    figure = figures.star_offsets(run.tables["stars"], False)
+    figure = figures.star_offsets(run.tables["stars"], MIRI, False)
     axes = figure.axes[0]
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["G 191-B2B", "BD+60 1753", "16 Cyg B"]
@@ -149,14 +149,14 @@ def test_stars_stand_in_order_with_their_basis_beside_them(run):
     words = [label.get_text() for label in beside.get_yticklabels()]
     assert words == ["2 rows, partly prior", "3 rows, prior", "1 row"]
     faces = {line.get_marker(): line.get_markerfacecolor() for line in axes.get_lines()}
-    assert faces["^"] == MARKS["SolarAnalogs"].colour  # 16 Cyg B is decided by data
+    assert faces["^"] == marks(MIRI)["SolarAnalogs"].colour  # 16 Cyg B is decided by data
     assert faces["o"] == faces["s"] == "white"
     assert lines(axes, "^")[0].get_xdata()[0] == pytest.approx(-2.0)
 
 
 def test_subarrays_without_data_are_hollow_and_labelled(run):
     published = {"FULL": 1.0, "SUB64": 0.966}
-    (axes,) = figures.subarray_throughputs(run.tables["subarrays"], published, False).axes
+    (axes,) = figures.subarray_throughputs(run.tables["subarrays"], published, MIRI, False).axes
     labels = [label.get_text() for label in axes.get_xticklabels()]
     assert labels[0] == "FULL\n13 rows, by definition"
     assert labels[1] == "BRIGHTSKY\n0 rows, prior"
@@ -195,7 +195,7 @@ def test_no_labels_overlap_in_a_large_program(large, name):
 
 
 def test_a_long_name_is_shortened_and_a_formula_stays_a_name(everything):
-    axes = figures.star_offsets(everything["stars"], False).axes[0]
+    axes = figures.star_offsets(everything["stars"], MIRI, False).axes[0]
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert len(names) == len(STARS) + len(AWKWARD)
     assert "\\$\\frac{\\$ star" in names  # drawn as it stands
@@ -204,17 +204,17 @@ def test_a_long_name_is_shortened_and_a_formula_stays_a_name(everything):
 
 def test_a_name_in_letters_no_font_has_is_drawn_without_a_warning():
     stars = make_run(stars={"참조별": "ADwarfs", "星": "HotStars"}).tables["stars"]
-    assert png(figures.star_offsets(stars, False)).startswith(b"\x89PNG")
+    assert png(figures.star_offsets(stars, MIRI, False)).startswith(b"\x89PNG")
 
 
 def test_one_row_is_enough():
     tables = make_run(bands=("F770W",), stars={"16 Cyg B": "SolarAnalogs", "x": "ADwarfs"}).tables
-    for figure in draw(tables, False).values():
+    for figure in draw(tables, MIRI, False).values():
         assert png(figure).startswith(b"\x89PNG")
 
 
 def test_the_same_table_gives_the_same_bytes(run):
-    once, again = (png(figures.star_offsets(run.tables["stars"], False)) for _ in range(2))
+    once, again = (png(figures.star_offsets(run.tables["stars"], MIRI, False)) for _ in range(2))
     assert once == again
     assert b"Software" not in once
     assert b"date" not in once

@@ -13,7 +13,7 @@ from astropy import units as u
 from astropy.utils.masked import Masked
 
 from made_runs import PUBLISHED, make_run
-from mirical.bands import BANDS
+from miri_facts import BANDS, MIRI
 from mirical.calibration.comparison import compare_coefficients
 from mirical.reporting.findings import answer
 from mirical.reporting.page import draw, render, write_report
@@ -269,7 +269,7 @@ def test_provenance_is_complete_and_names_no_place_on_a_disk(folder, page, run):
 
 
 def test_the_answer_counts_what_was_fitted(run):
-    said = answer(run.tables, run.verdict)
+    said = answer(run.tables, run.verdict, MIRI)
     assert said[0] == (
         "13 of 14 rows of photometry were fitted: 3 stars in 3 bands out of 14, from MJD 59730.0 "
         "to 59790.0; 1 row flagged and not fitted; 1 of the fitted rows is probably an "
@@ -285,8 +285,8 @@ def test_absolute_errors_are_called_so_and_differences_are_without_the_flux_scal
     made = make_run(shifts={"F770W": 0.05})
     coefficients = made.tables["coefficients"]
     coefficients.meta |= {"flux_scale_pct": 1.2, "errors": "errors are absolute: <as it is>"}
-    made.tables["comparison"] = compare_coefficients(coefficients, PUBLISHED)
-    assert answer(made.tables, made.verdict)[1] == (
+    made.tables["comparison"] = compare_coefficients(coefficients, PUBLISHED, MIRI)
+    assert answer(made.tables, made.verdict, MIRI)[1] == (
         "Factors at MJD 59760 in FULL have absolute errors of 2.0 %, and relative ones of 1.5 %."
     )
     line = page_of(made).line("factor-table", "F770W")
@@ -296,13 +296,13 @@ def test_absolute_errors_are_called_so_and_differences_are_without_the_flux_scal
 
 
 def test_the_answer_says_that_no_band_differs(run):
-    said = " ".join(answer(run.tables, run.verdict))
+    said = " ".join(answer(run.tables, run.verdict, MIRI))
     assert "None differs from the published factor by more than 2 σ" in said
 
 
 def test_the_answer_names_the_bands_that_differ():
     run = make_run(shifts={"F560W": 0.06, "F1800W": -0.07})
-    said = " ".join(answer(run.tables, run.verdict))
+    said = " ".join(answer(run.tables, run.verdict, MIRI))
     assert (
         "more than 2 σ: F560W (+6.0 %, +2.8 σ) and F1800W (−7.0 %, −3.6 σ); the other agrees"
     ) in said
@@ -311,7 +311,7 @@ def test_the_answer_names_the_bands_that_differ():
 def test_a_difference_that_data_did_not_decide_says_so_in_the_answer():
     run = make_run(shifts={"F560W": 0.06})
     run.tables["comparison"].replace_column("basis", ["partly prior"] * 12)
-    assert "F560W (+6.0 %, +2.8 σ, partly prior)" in " ".join(answer(run.tables, run.verdict))
+    assert "F560W (+6.0 %, +2.8 σ, partly prior)" in " ".join(answer(run.tables, run.verdict, MIRI))
 
 
 def test_a_band_seen_only_in_an_unknown_subarray_is_named(page):
@@ -322,4 +322,4 @@ def test_a_band_seen_only_in_an_unknown_subarray_is_named(page):
 
 
 def test_figures_and_page_name_the_same_pictures(run):
-    assert set(draw(run.tables, False)) == set(PICTURES)
+    assert set(draw(run.tables, MIRI, False)) == set(PICTURES)

@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from photutils.aperture import CircularAperture
 from stdatamodels.jwst import datamodels
 
-from mirical.bands import BANDS
+from miri_facts import BANDS, MIRI
 from mirical.cli import main
 from mirical.simulation.scene_images import TITLE, Target, exposures, mosaic
 from mirical.simulation.scene_psf import scene_psf
@@ -24,7 +24,7 @@ SCENE = Scene("F1000W", "SUB64", 5000.0, Background(30.0), exposure_time=40.0, s
 @pytest.mark.parametrize("band", BANDS)
 def test_the_psf_goes_through_the_radii_of_table_4(band: str):
     """On pixels, averaged over 36 sub-pixel places; 1e-4 is a fiftieth of the radii's scatter."""
-    aperture, psf = published_apertures()[band], scene_psf(band)
+    aperture, psf = published_apertures(MIRI)[band], scene_psf(band)
     radii = aperture.r_a, aperture.r_b1, aperture.r_b2
     assert psf.encircled_energy(np.array(radii)) == pytest.approx([0.7, 0.8, 0.85], abs=1e-9)
     assert psf.radius(0.7) == pytest.approx(aperture.r_a, abs=1e-6)
@@ -64,7 +64,7 @@ def test_a_background_has_the_slope_and_structure_that_are_stated():
 def test_the_exposure_time_gives_the_ratio_asked_for():
     """Error of the aperture's sum less the annulus's mean, by the pixels' own variances."""
     made = replace(SCENE, exposure_time=exposure_time(SCENE, 200.0))
-    aperture = published_apertures()["F1000W"]
+    aperture = published_apertures(MIRI)["F1000W"]
     photon, read = made.variances(made.expected(33.0, 31.0))
     circle = CircularAperture((33.0, 31.0), aperture.r_a)
     inside = circle.do_photometry(photon + read, method="exact")[0][0]

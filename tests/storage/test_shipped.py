@@ -62,4 +62,4 @@ def test_a_name_that_means_nothing_is_refused(kind: str, name: str, sentence: st
 
 
 def test_data_tables_are_found_inside_the_package():
-    assert data_file("table8").is_file()
+    assert data_file("table5").is_file()

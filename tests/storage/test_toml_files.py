@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from miri_facts import MIRI
 from mirical.cards.card import load_card
 from mirical.errors import InputError
 from mirical.inference.jobs import load_job
@@ -36,7 +37,7 @@ ABUSE: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("read", [load_job, lambda path: load_card(path, "test")])
+@pytest.mark.parametrize("read", [load_job, lambda path: load_card(path, "test", MIRI)])
 @pytest.mark.parametrize("name", ABUSE)
 def test_a_file_that_is_no_sensible_toml_is_refused(name: str, read, tmp_path: Path):
     content, sentence = ABUSE[name]
@@ -119,4 +120,4 @@ def test_a_card_with_another_kind_of_value_is_refused(old: str, tmp_path: Path):
     assert old in text
     (tmp_path / "own.toml").write_text(text.replace(old, CARD_VALUES[old], 1))
     with pytest.raises(InputError, match=r"^own\.toml: .* is .*; expected "):
-        load_card(str(tmp_path / "own.toml"), "test")
+        load_card(str(tmp_path / "own.toml"), "test", MIRI)

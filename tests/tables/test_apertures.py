@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from miri_facts import MIRI
 from mirical.tables.apertures import Aperture, published_apertures
 
 # r_a^2 = 16, r_b2^2 - r_b1^2 = 200 - 100: the annulus takes 0.05 x 16 / 100 = 0.008.
@@ -33,9 +34,9 @@ def test_the_error_of_one_radius_is_carried_by_hand(radius: str, factor: float):
     assert aperture.correction_unc == pytest.approx(0.008 / 0.692**2 * factor * 0.3, rel=1e-12)
 
 
-@pytest.mark.parametrize("band", published_apertures())
+@pytest.mark.parametrize("band", published_apertures(MIRI))
 def test_the_error_of_a_published_correction_is_that_of_independent_radii(band: str):
-    aperture, step = published_apertures()[band], 1e-6
+    aperture, step = published_apertures(MIRI)[band], 1e-6
     slopes = [
         replace(aperture, **{r: getattr(aperture, r) + step}).correction
         - replace(aperture, **{r: getattr(aperture, r) - step}).correction
@@ -48,10 +49,10 @@ def test_the_error_of_a_published_correction_is_that_of_independent_radii(band: 
 
 
 def test_radii_without_scatter_give_an_exact_correction():
-    assert published_apertures()["F2550W"].correction_unc == 0.0
+    assert published_apertures(MIRI)["F2550W"].correction_unc == 0.0
 
 
 def test_an_error_nobody_measured_is_not_an_error_of_zero():
-    assert np.isnan(published_apertures()["F2550W"].relative_unc)
+    assert np.isnan(published_apertures(MIRI)["F2550W"].relative_unc)
     measured = replace(SIMPLE, r_a_unc=0.3)
     assert measured.relative_unc == pytest.approx(measured.correction_unc * 0.692)

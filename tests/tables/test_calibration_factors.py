@@ -10,14 +10,10 @@ import pytest
 from astropy import units as u
 from astropy.table import Table
 
-from mirical.conventions import FACTOR, PIXEL_SOLID_ANGLE
+from miri_facts import FACTOR, MIRI, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.tables.apertures import published_apertures
-from mirical.tables.calibration_factors import (
-    CalibrationFactors,
-    calibration_factor,
-    calibration_factors,
-)
+from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
 from mirical.tables.photometry import load_photometry
 from samples import blanking, photometry, write_ecsv
 
@@ -29,20 +25,20 @@ PREDICTED = {
 
 
 def factors(table: Table, folder: Path, predicted: dict = PREDICTED) -> CalibrationFactors:
-    observations = load_photometry(str(write_ecsv(table, folder / "rows.ecsv")), "test")
-    return calibration_factors(observations, predicted, published_apertures())
+    observations = load_photometry(str(write_ecsv(table, folder / "rows.ecsv")), MIRI, "test")
+    return calibration_factors(observations, predicted, published_apertures(MIRI))
 
 
 def test_equation_3_by_hand():
     # 1 Jy over 1000 DN/s, nothing lost, one pixel's solid angle: 1e-6 MJy / (1000 x Omega)
-    factor = calibration_factor(1 * u.Jy, 1000 * u.DN / u.s, 1.0)
+    factor = MIRI.factors(1 * u.Jy, 1000 * u.DN / u.s, 1.0, ["F770W"])[0]
     assert factor.unit == FACTOR
     assert factor.value == pytest.approx(1e-9 / PIXEL_SOLID_ANGLE.value, rel=1e-14)
 
 
 def test_the_factor_is_inverse_to_count_rate_and_aperture_correction():
-    one = calibration_factor(1 * u.mJy, 500 * u.DN / u.s, 1.4)
-    two = calibration_factor(2 * u.mJy, 250 * u.DN / u.s, np.array([0.7]))
+    one = MIRI.factors(1 * u.mJy, 500 * u.DN / u.s, 1.4, ["F770W"])
+    two = MIRI.factors(2 * u.mJy, 250 * u.DN / u.s, np.array([0.7]), ["F770W"])
     assert two[0].value / one.value == pytest.approx(8, rel=1e-14)
 
 

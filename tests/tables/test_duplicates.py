@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.table import Table, vstack
 
+from miri_facts import MIRI
 from mirical.tables.photometry import load_photometry
 from samples import load, repeated, setting, shipped_table
 
@@ -71,13 +72,13 @@ def test_every_row_of_table_5_twice_is_table_5(change: float, tmp_path: Path):
     again["iflux"] = once["iflux"].astype(np.float32) * change
     again["iflux"].unit = once["iflux"].unit
     read = load(vstack([once, again], metadata_conflicts="silent"), tmp_path).table
-    assert list(read["flag"][:31]) == list(load_photometry("table5", "test").table["flag"])
+    assert list(read["flag"][:31]) == list(load_photometry("table5", MIRI, "test").table["flag"])
     assert set(read["flag"][31:]) == {"duplicate"}
 
 
 def test_table_5_and_the_program_repeat_nothing():
     for name in ("table5", "program", "sbc_design"):
-        assert "duplicate" not in set(load_photometry(name, "test").table["flag"])
+        assert "duplicate" not in set(load_photometry(name, MIRI, "test").table["flag"])
 
 
 def test_times_in_single_precision_are_the_same_where_the_count_rates_are(tmp_path: Path):

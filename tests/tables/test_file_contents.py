@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from miri_facts import MIRI
 from mirical.errors import InputError
 from mirical.tables import file_contents
 from mirical.tables.file_contents import heeding
@@ -21,7 +22,7 @@ from samples import WRITERS, photometry, write_ecsv
 def reread(tmp_path: Path, change: Callable[[bytes], bytes], kind: str = "ecsv") -> Observations:
     path = WRITERS[kind](photometry(), tmp_path / f"rows.{kind}")
     path.write_bytes(change(path.read_bytes()))
-    return load_photometry(str(path), "test")
+    return load_photometry(str(path), MIRI, "test")
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -69,7 +70,7 @@ def test_a_folder_and_a_file_without_permission_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with pytest.raises(InputError, match="is a folder; give the photometry table in it"):
-        load_photometry(str(tmp_path), "test")
+        load_photometry(str(tmp_path), MIRI, "test")
     with pytest.raises(InputError, match="is a folder; give the table in it"):
         read_columns(tmp_path, ("filter",))
 
@@ -79,7 +80,7 @@ def test_a_folder_and_a_file_without_permission_are_named(
     path = write_ecsv(photometry(), tmp_path / "rows.ecsv")
     monkeypatch.setattr(Path, "open", denied)
     with pytest.raises(InputError, match=r"^rows\.ecsv: cannot be read as a file \(Permission den"):
-        load_photometry(str(path), "test")
+        load_photometry(str(path), MIRI, "test")
 
 
 def test_warnings_are_notes_or_refusals_and_the_expected_ones_are_known_by_their_text():

@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import QTable, Table
 
+from miri_facts import MIRI
 from mirical.errors import InputError
 from mirical.tables.photometry import Observations, load_photometry
 from samples import photometry, repeated, setting, unit, write_fits
@@ -25,7 +26,7 @@ def read(folder: Path, tables: Sequence[Table]) -> Observations:
         warnings.simplefilter("ignore")  # of the unit that is lost
         hdus = [fits.PrimaryHDU(), *(fits.table_to_hdu(table) for table in tables)]
     fits.HDUList(hdus).writeto(folder / "rows.fits")
-    return load_photometry(str(folder / "rows.fits"), "test")
+    return load_photometry(str(folder / "rows.fits"), MIRI, "test")
 
 
 def test_a_table_a_star_is_one_table(tmp_path: Path):
@@ -74,7 +75,7 @@ def test_tables_none_of_which_is_photometry_are_refused(tmp_path: Path):
 def test_a_file_without_a_table_is_refused(tmp_path: Path):
     fits.PrimaryHDU(np.zeros((2, 2))).writeto(tmp_path / "rows.fits")
     with pytest.raises(InputError, match=r"^rows\.fits: is FITS without a table"):
-        load_photometry(str(tmp_path / "rows.fits"), "test")
+        load_photometry(str(tmp_path / "rows.fits"), MIRI, "test")
 
 
 def test_a_row_of_a_later_table_is_named_with_its_table(tmp_path: Path):
@@ -88,7 +89,7 @@ def test_a_table_cut_short_is_not_read_in_part(tmp_path: Path):
     path = write_fits(repeated(200), tmp_path / "rows.fits")
     path.write_bytes(path.read_bytes()[:-2880])
     with pytest.raises(InputError, match=r"^rows\.fits: cannot be read as FITS \(buffer is too sm"):
-        load_photometry(str(path), "test")
+        load_photometry(str(path), MIRI, "test")
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path: Path):
@@ -96,7 +97,7 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path):
     content = path.read_bytes()
     path.write_bytes(content.replace(b"'ifluxunc'", b"'iflux   '"))
     with pytest.raises(InputError, match=r"two columns are called 'iflux'; rename or drop one"):
-        load_photometry(str(tmp_path / "rows.fits"), "test")
+        load_photometry(str(tmp_path / "rows.fits"), MIRI, "test")
 
 
 def test_the_unit_that_fits_loses_is_that_of_the_contract_and_said(tmp_path: Path):
@@ -110,7 +111,7 @@ def test_the_unit_that_fits_loses_is_that_of_the_contract_and_said(tmp_path: Pat
 
 def test_a_unit_that_fits_keeps_is_neither_assumed_nor_mentioned(tmp_path: Path):
     write_fits(photometry(), tmp_path / "rows.fits")
-    (note,) = load_photometry(str(tmp_path / "rows.fits"), "test").notes
+    (note,) = load_photometry(str(tmp_path / "rows.fits"), MIRI, "test").notes
     assert note.startswith(NOT_STATED)
 
 
@@ -169,7 +170,7 @@ def test_tables_of_the_imaging_flux_cal_code_are_photometry(tmp_path: Path):
     path = tmp_path / "F770W_eefrac0.7_phot.fits"
     with pytest.warns(Warning, match="DN / s"):
         flux_cal(["BD+60-1753", "G191B2B", "SOMEBODY"]).write(path)
-    made = load_photometry(str(path), "test")
+    made = load_photometry(str(path), MIRI, "test")
     table = made.table
     assert list(table["name"]) == ["BD+60 1753", "G 191-B2B", "SOMEBODY"]
     assert list(table["srctype"]) == ["ADwarfs", "HotStars", ""]

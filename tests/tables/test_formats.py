@@ -11,7 +11,7 @@ from astropy.table import Table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirical.bands import BANDS, readouts
+from miri_facts import BANDS, MIRI
 from mirical.errors import InputError
 from mirical.stars import STARS
 from mirical.tables.flags import FLAGS
@@ -22,7 +22,9 @@ _flux = st.floats(min_value=1e-3, max_value=1e7)
 _row = st.fixed_dictionaries(
     {
         "star": st.sampled_from([*STARS.values()]),
-        "place": st.sampled_from([(band, place) for band in BANDS for place in readouts(band)]),
+        "place": st.sampled_from(
+            [(band, place) for band in BANDS for place in MIRI.readouts(band)]
+        ),
         "time": st.floats(min_value=59600, max_value=61000),
         "iflux": _flux,
         "ifluxunc": _flux,
@@ -71,7 +73,7 @@ def test_the_journal_may_write_dn_though_its_standard_does_not_list_it(
 ):
     path = write_mrt(photometry(), tmp_path / "rows.mrt")
     path.write_text(path.read_text().replace("DN/s    ", dn_per_s.ljust(8)))
-    read = load_photometry(str(path), "test").table
+    read = load_photometry(str(path), MIRI, "test").table
     assert list(read["iflux"].to_value("DN/s")) == [879000.0, 4300.0, 472.0]
     assert list(read["ifluxunc"].to_value("DN/s")) == [1070.0, 6.47, 2.12]
 
@@ -146,7 +148,7 @@ def test_a_broken_file_is_never_a_traceback(
         content[place] = byte
     path.write_bytes(bytes(content))
     try:
-        read = load_photometry(str(path), "test")
+        read = load_photometry(str(path), MIRI, "test")
     except InputError as error:
         assert str(error).startswith("rows.")
     else:

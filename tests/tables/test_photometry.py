@@ -12,6 +12,7 @@ import pytest
 from astropy.table import Table
 from astropy.time import Time
 
+from miri_facts import MIRI
 from mirical.errors import InputError
 from mirical.tables.photometry import load_photometry
 from samples import (
@@ -229,7 +230,7 @@ def test_a_file_that_is_no_table_is_refused(content: bytes, sentence: str, tmp_p
     path = tmp_path / "rows.txt"
     path.write_bytes(content)
     with pytest.raises(InputError, match=exactly(sentence)):
-        load_photometry(str(path), "test")
+        load_photometry(str(path), MIRI, "test")
 
 
 def test_a_missing_file_is_refused_by_whoever_asks():
@@ -238,7 +239,7 @@ def test_a_missing_file_is_refused_by_whoever_asks():
         "give a path to a table, or 'table5' for the embedded rows."
     )
     with pytest.raises(InputError, match=exactly(sentence)):
-        load_photometry("nothing.ecsv", "job x")
+        load_photometry("nothing.ecsv", MIRI, "job x")
 
 
 # Canonical spellings, visits and flags.
@@ -344,9 +345,9 @@ def test_a_path_is_tried_beside_the_file_that_names_it_first(
     beside.mkdir()
     write_ecsv(photometry()[:1], tmp_path / "rows.ecsv")
     monkeypatch.chdir(tmp_path)
-    assert len(load_photometry("rows.ecsv", "test", beside).table) == 1
+    assert len(load_photometry("rows.ecsv", MIRI, "test", beside).table) == 1
     write_ecsv(photometry(), beside / "rows.ecsv")
-    assert len(load_photometry("rows.ecsv", "test", beside).table) == 3
+    assert len(load_photometry("rows.ecsv", MIRI, "test", beside).table) == 3
 
 
 def test_the_record_says_which_bytes_were_read_and_whether_they_are_simulated(tmp_path: Path):
@@ -420,7 +421,7 @@ def test_names_and_readouts_worth_a_look_are_noted(tmp_path: Path):
     table = photometry()
     table["name"] = ["HD 163467", "$x^{$\tstar\x1b[31m", "HD\u00a02811"]
     table["srctype"], table["subarray"] = ["ADwarfs"] * 3, ["SUB64_IP"] * 3
-    read = load_photometry(str(write_ecsv(table, tmp_path / "rows.ecsv")), "test")
+    read = load_photometry(str(write_ecsv(table, tmp_path / "rows.ecsv")), MIRI, "test")
     assert list(read.table["name"]) == ["HD 163467", "$x^{$ star", "HD 2811"]
     assert read.notes == (
         "rows.ecsv: star 'HD 163467' is taken for one of your own; did you mean 'HD 163466'?",

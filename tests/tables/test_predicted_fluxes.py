@@ -11,8 +11,8 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable, Table
 
+from miri_facts import MIRI
 from mirical.errors import InputError
-from mirical.storage.shipped import data_file
 from mirical.tables.predicted_fluxes import (
     by_star_band,
     differences,
@@ -36,7 +36,7 @@ def own_table() -> Table:
 
 
 def test_a_users_fluxes_come_back_in_mjy_under_the_program_s_names(tmp_path: Path):
-    read = read_fluxes(write_ecsv(own_table(), tmp_path / "own.ecsv"))
+    read = read_fluxes(write_ecsv(own_table(), tmp_path / "own.ecsv"), MIRI)
     assert by_star_band(read) == {("16 Cyg B", "F770W"): 800.0, ("My Star", "F770W"): 1.0}
 
 
@@ -44,18 +44,20 @@ def test_magnitudes_are_converted(tmp_path: Path):
     table = own_table()
     table["model_flux"] = [8.9, 23.9]  # of 1 Jy and 1 uJy, to 0.03 %
     table["model_flux"].unit = "mag(AB)"
-    fluxes = list(by_star_band(read_fluxes(write_ecsv(table, tmp_path / "own.ecsv"))).values())
+    fluxes = list(
+        by_star_band(read_fluxes(write_ecsv(table, tmp_path / "own.ecsv"), MIRI)).values()
+    )
     np.testing.assert_allclose(fluxes, [1000.0, 1e-3], rtol=4e-4)
 
 
 def test_the_shipped_table_can_be_read_as_a_users_own():
-    read = read_fluxes(data_file("predicted_fluxes"))
-    assert by_star_band(read) == by_star_band(shipped_fluxes())
+    read = read_fluxes(Path(MIRI.folder) / "predicted_fluxes.ecsv", MIRI)
+    assert by_star_band(read) == by_star_band(shipped_fluxes(MIRI))
 
 
 def test_a_users_star_is_taken_from_the_users_table_alone(tmp_path: Path):
-    own = read_fluxes(write_ecsv(own_table(), tmp_path / "own.ecsv"))
-    merged, shipped = with_own_stars(own, shipped_fluxes()), by_star_band(shipped_fluxes())
+    own = read_fluxes(write_ecsv(own_table(), tmp_path / "own.ecsv"), MIRI)
+    merged, shipped = with_own_stars(own, shipped_fluxes(MIRI)), by_star_band(shipped_fluxes(MIRI))
     assert merged["16 Cyg B", "F770W"] == 800.0
     assert merged["My Star", "F770W"] == 1.0
     assert ("16 Cyg B", "F560W") not in merged
@@ -146,12 +148,12 @@ def test_fluxes_that_cannot_be_used_are_refused(case: str, tmp_path: Path):
     change(table)
     path = write_ecsv(table, tmp_path / "own.ecsv")
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
-        read_fluxes(path)
+        read_fluxes(path, MIRI)
 
 
 def test_a_file_that_is_missing_or_no_table_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match=r"own\.ecsv: no such file; expected an ECSV table with"):
-        read_fluxes(tmp_path / "own.ecsv")
+        read_fluxes(tmp_path / "own.ecsv", MIRI)
     (tmp_path / "own.ecsv").write_text("name filter\n")
     with pytest.raises(InputError, match=r"^own\.ecsv: cannot be read as ECSV \("):
-        read_fluxes(tmp_path / "own.ecsv")
+        read_fluxes(tmp_path / "own.ecsv", MIRI)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
+from miri_facts import MIRI
 from mirical.errors import InputError
 from mirical.tables.apertures import published_apertures
 from mirical.tables.calibration_factors import calibration_factors
@@ -23,7 +24,7 @@ def predicted(folder: Path, flux: list[float], unc: list[float] | None = None) -
         table["model_flux_unc"] = unc
         table["model_flux_unc"].unit = "mJy"
     return calibration_factors(
-        load(table, folder), SHIPPED, published_apertures()
+        load(table, folder), SHIPPED, published_apertures(MIRI)
     ).observations.table
 
 
@@ -80,5 +81,7 @@ def test_predictions_that_cannot_both_be_right_are_refused(case: str, tmp_path: 
 def test_what_a_flagged_row_states_is_nobodys_business(tmp_path: Path):
     table = repeated(3, model_flux=[0.42, 0.9, 0.42])
     blanking("iflux", 2)(table)
-    rows = calibration_factors(load(table, tmp_path), {}, published_apertures()).observations.table
+    rows = calibration_factors(
+        load(table, tmp_path), {}, published_apertures(MIRI)
+    ).observations.table
     assert list(rows["flag"]) == ["", "not_measured", ""]

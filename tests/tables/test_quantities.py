@@ -10,6 +10,7 @@ import pytest
 from astropy.table import MaskedColumn, Table
 from astropy.time import Time
 
+from miri_facts import MIRI
 from mirical.errors import InputError
 from mirical.tables.formats import numbers
 from mirical.tables.quantities import epochs
@@ -84,7 +85,7 @@ def test_a_time_is_read_in_every_form_that_is_unambiguous(case: str, kind: str, 
 def _loaded(path: Path):
     from mirical.tables.photometry import load_photometry
 
-    return load_photometry(str(path), "test")
+    return load_photometry(str(path), MIRI, "test")
 
 
 def test_a_time_that_is_missing_is_missing():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from miri_facts import MIRI
 from mirical.errors import InputError
 from mirical.tables.spectra import band_fluxes
 from mirical.tables.spectrum_files import read_spectrum
@@ -109,7 +110,7 @@ def test_a_spectrum_that_cannot_be_used_is_refused_with_its_first_bad_row(
 ):
     written, sentence = REFUSED[case]
     with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
-        band_fluxes(write(tmp_path / "x.fits", *written))
+        band_fluxes(write(tmp_path / "x.fits", *written), MIRI)
 
 
 def test_files_that_are_no_spectra_are_refused(tmp_path: Path):
@@ -132,9 +133,11 @@ def test_files_that_are_no_spectra_are_refused(tmp_path: Path):
 
 
 def test_other_units_and_falling_wavelengths_come_to_the_same(tmp_path: Path):
-    expected = band_fluxes(write(tmp_path / "x.fits", WAVELENGTH, FLUX))
+    expected = band_fluxes(write(tmp_path / "x.fits", WAVELENGTH, FLUX), MIRI)
     fnu = FLUX * WAVELENGTH**2 / 2.99792458e18 * 1e23
-    other = band_fluxes(write(tmp_path / "y.fits", WAVELENGTH[::-1] / 1e4, fnu[::-1], "um", "Jy"))
+    other = band_fluxes(
+        write(tmp_path / "y.fits", WAVELENGTH[::-1] / 1e4, fnu[::-1], "um", "Jy"), MIRI
+    )
     assert list(other) == list(expected)
     for band, flux in expected.items():
         assert other[band].to_value("mJy") == pytest.approx(flux.to_value("mJy"), rel=1e-6)
@@ -142,5 +145,5 @@ def test_other_units_and_falling_wavelengths_come_to_the_same(tmp_path: Path):
 
 def test_a_band_that_begins_before_the_spectrum_has_no_flux(tmp_path: Path):
     late = WAVELENGTH > 9e4
-    fluxes = band_fluxes(write(tmp_path / "x.fits", WAVELENGTH[late], FLUX[late]))
+    fluxes = band_fluxes(write(tmp_path / "x.fits", WAVELENGTH[late], FLUX[late]), MIRI)
     assert "F560W" not in fluxes and "F770W" not in fluxes and "F1500W" in fluxes

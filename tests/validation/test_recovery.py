@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from mirical.bands import BANDS, IMAGING_BANDS
+from miri_facts import BANDS, IMAGING_BANDS
 from mirical.inference.jobs import Sampler
 from mirical.simulation.errors_and_faults import NO_FAULTS
 from mirical.validation.recovery import METHODS, recover

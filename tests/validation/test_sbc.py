@@ -13,6 +13,7 @@ import pytest
 from arviz_stats.ecdf_utils import get_pointwise_confidence_band, simulate_confidence_bands
 from PIL import Image
 
+from miri_facts import MIRI
 from mirical.cards.card import load_card, parse_card
 from mirical.cli import main
 from mirical.errors import InputError
@@ -42,7 +43,7 @@ def design():
 
 
 def study(design, distortion: Distortion = DISTORTIONS[None]) -> Study:
-    return Study(design, parse_card(CARD, "small", "small.toml"), SAMPLER, distortion)
+    return Study(design, parse_card(CARD, "small", "small.toml", MIRI), SAMPLER, distortion)
 
 
 def replicates(n: int, study: Study, shift: float = 0.0) -> dict[int, Replicate]:
@@ -175,7 +176,10 @@ def test_a_study_taken_up_again_leaves_what_an_uninterrupted_one_does(design, tm
     ("what", "change"),
     [
         ("seed", lambda s: replace(s, sampler=replace(SAMPLER, seed=4))),
-        ("card", lambda s: replace(s, card=parse_card(CARD + "# changed", "small", "small.toml"))),
+        (
+            "card",
+            lambda s: replace(s, card=parse_card(CARD + "# changed", "small", "small.toml", MIRI)),
+        ),
         ("design", lambda s: replace(s, design=replace(s.design, elapsed=s.design.elapsed + 1))),
         ("distortion", lambda s: replace(s, distortion=Distortion(scatter=1.5))),
         ("sampler", lambda s: replace(s, sampler=replace(SAMPLER, draws=60))),
@@ -207,7 +211,7 @@ def test_impossible_settings_are_refused(design):
 
 
 def test_a_dropped_term_is_drawn_but_neither_fitted_nor_ranked(design):
-    card = load_card("hierarchical", "test")
+    card = load_card("hierarchical", "test", MIRI)
     fitted = DISTORTIONS["no-star-offset"].fitted(card)
     assert set(card.terms) - set(fitted.terms) == {"star_offset"}
     assert set(card.priors) - set(fitted.priors) == {"star_scale", "type_scale"}
@@ -219,11 +223,11 @@ def test_a_dropped_term_is_drawn_but_neither_fitted_nor_ranked(design):
 
 
 def test_only_what_varies_is_ranked(design):
-    labels = tracked(design, load_card("hierarchical", "test"))
+    labels = tracked(design, load_card("hierarchical", "test", MIRI))
     assert {label for label in labels if label.startswith("D[")} == {"D[SUB256]", "D[SUB64]"}
     assert "colour_tail" not in labels and "log_likelihood" in labels
     assert any(label.startswith("tau[") for label in labels)
-    pooled = tracked(design, load_card("pooled", "test"))
+    pooled = tracked(design, load_card("pooled", "test", MIRI))
     assert not any(label.startswith("tau") for label in pooled)
 
 

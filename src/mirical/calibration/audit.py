@@ -1,16 +1,16 @@
 """Audit of the difference between a run and the published factors, one change at a time.
 
 Each step changes one thing of how a band's factor at the reference epoch in
-FULL comes about, and what that does to ln C is its part. The parts telescope,
+the reference readout comes about, and what that does to ln C is its part. The parts telescope,
 so they sum to the whole difference exactly; their sizes depend on the order,
 which is that of the paper's own stages:
 
     published            the paper's number
-    rows                 the staged procedure on this run's rows, D of Table 7: other rows than
+    rows                 the staged procedure on this run's rows, published D: other rows than
                          the paper's, other predicted fluxes, and what it does not spell out
-    aperture correction  the run's apertures instead of Table 4's
+    aperture correction  the run's apertures instead of the published ones
     law                  the model's response loss instead of the staged fit's
-    subarrays            the model's D in each band instead of Table 7's
+    subarrays            the model's D in each band instead of the published D
     clipping             no row left out
     weighting            rows weighted by their errors and those they share, of star, type and
                          visit, as large as the model found them, instead of stars equally
@@ -26,12 +26,10 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import Query
 from mirical.calibration.provenance import run_record, stamp
 from mirical.calibration.published import PublishedCalibration
 from mirical.calibration.staged import fit_staged
 from mirical.calibration.staged_averages import StagedRows, clipped_average, star_weights
-from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
 from mirical.inference.jobs import Inputs
 from mirical.laws.timelaw import LAWS, log_relative_factor
@@ -74,8 +72,8 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     InputError
         If the posterior lacks what the walk needs.
     """
-    design = inputs.design
-    published = PublishedCalibration()
+    design, instrument = inputs.design, inputs.factors.observations.instrument
+    published = PublishedCalibration(instrument)
     group = posterior["posterior"].to_dataset()
     law = inputs.card.law
     parameters = LAWS[law].parameters
@@ -91,15 +89,15 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
     staged = fit_staged(inputs.factors, published.throughput)
     rows = StagedRows.of(inputs.factors)
     sigma = np.asarray(group["sigma"]).mean(axis=(0, 1))
-    mjd = float(posterior.attrs.get("reference_mjd", REFERENCE_MJD))
+    mjd = float(posterior.attrs.get("reference_mjd", instrument.reference_mjd))
     walks = []
     for band in bands:
         b = design.bands.index(band)
         here = rows.band == band
         mine = rows.where(here)
-        query = Query.of(band, "FULL", mjd)
+        query = published.in_reference(band, mjd)
         correction = np.log(inputs.factors.apertures[band].correction) - np.log(
-            published_apertures()[band].correction
+            published_apertures(instrument)[band].correction
         )
         at_staged = float(np.log(staged.at(query).mean[0]))
         tables = (
@@ -108,7 +106,7 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
         )
         of_band = {name: mean[name] for name in LAWS[law].parameters}
         relative = np.exp(log_relative_factor(law, mine.elapsed, of_band, b))
-        reference = np.array([mjd - T0_MJD])
+        reference = np.array([mjd - instrument.t0])
         at_reference = float(log_relative_factor(law, reference, of_band, b)[0])
         given, ours = (mine.factor * ratios / relative for ratios in tables)
         covariance = _shared(posterior, design, np.asarray(design.band) == b, sigma)

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, NEWER_SUBARRAYS, UNIT_SUBARRAYS
 from mirical.calibration.calibration import Query
 from mirical.calibration.draws import DRAWN, ROWS, Draws
 from mirical.calibration.draws import PRIOR as BEFORE
-from mirical.conventions import T0_MJD
+from mirical.instruments.instrument import Instrument
 
 DATA, PARTLY, PRIOR = "data", "partly prior", "prior"
 BORROWED, NO_DATA, DEFINED = "borrowed", "no data", "by definition"
@@ -73,9 +72,9 @@ def coefficient_basis(draws: Draws) -> dict[str, list[str]]:
 
 
 def level_basis(draws: Draws) -> list[str]:
-    """Say what each band's factor in FULL rests on.
+    """Say what each band's factor in the reference readout rests on.
 
-    A band without rows in FULL (or a mask, where D = 1) reaches it through
+    A band without rows in it (or a mask, where D = 1) reaches it through
     the throughput of its subarrays, measured or not.
     """
     words = basis(draws, "D")
@@ -83,7 +82,7 @@ def level_basis(draws: Draws) -> list[str]:
 
 
 def subarray_basis(draws: Draws) -> list[str]:
-    """Say what the throughput of each subarray rests on; that of FULL is 1 by definition."""
+    """Say what the throughput of each subarray rests on; the reference has 1 by definition."""
     observed = set(draws.values("subarray_index", ROWS).tolist())
     words = [b if i in observed else PRIOR for i, b in enumerate(basis(draws, "D"))]
     return [DEFINED, *words[1:]]
@@ -99,7 +98,8 @@ def factor_basis(draws: Draws, query: Query) -> list[str]:
     """
     bands, subarrays = draws.labels("band"), draws.labels("subarray")
     elapsed, of_band = draws.values("elapsed", ROWS), draws.values("band_index", ROWS)
-    epochs = {name: T0_MJD + elapsed[of_band == i] for i, name in enumerate(bands)}
+    t0 = query.instrument.t0
+    epochs = {name: t0 + elapsed[of_band == i] for i, name in enumerate(bands)}
     words, losses = [NOT_JUDGED] * len(subarrays), [NOT_JUDGED] * len(bands)
     if BEFORE in draws.groups:
         words, losses = basis(draws, "D"), loss_basis(draws)
@@ -114,20 +114,20 @@ def factor_basis(draws: Draws, query: Query) -> list[str]:
     points = zip(query.filters, query.subarrays, query.terms, query.mjd, strict=True)
     for band, subarray, term, mjd in points:
         first, last = ends.get(band, (np.inf, -np.inf))
-        said = [level[band, term], throughput_note(band, subarray)]
+        said = [level[band, term], throughput_note(band, subarray, query.instrument)]
         if not first <= mjd <= last:
             said.append(_extrapolated(loss[band]))
         found.append(", ".join(filter(None, said)))
     return found
 
 
-def throughput_note(band: str, subarray: str) -> str:
-    """Say where a readout's throughput relative to FULL was not measured but set; else nothing."""
-    if subarray in NEWER_SUBARRAYS:
-        return f"D of {NEWER_SUBARRAYS[subarray]} assumed"
-    mask = BANDS[band].mask
-    in_full = mask is not None and subarray == "FULL"
-    foreign = mask is None and subarray in UNIT_SUBARRAYS
+def throughput_note(band: str, subarray: str, instrument: Instrument) -> str:
+    """Say where a readout's throughput was not measured but set; else nothing."""
+    if subarray in instrument.assumed:
+        return f"D of {instrument.assumed[subarray]} assumed"
+    mask = instrument.bands[band].mask
+    in_full = mask is not None and subarray == instrument.reference
+    foreign = mask is None and subarray in instrument.unit_subarrays
     return "D = 1 by definition" if in_full or foreign else ""
 
 

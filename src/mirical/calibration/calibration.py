@@ -11,10 +11,9 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import assumed_term, assumptions, require_readout
-from mirical.conventions import EPOCHS, FACTOR, REFERENCE_MJD
 from mirical.errors import InputError
 from mirical.inference.schema import FLUX_SCALE
+from mirical.instruments.instrument import Instrument
 
 Floats = NDArray[np.float64]
 
@@ -29,21 +28,31 @@ class Query:
         Band and subarray of each point.
     mjd : (point,) array
         Epochs, MJD in days.
+    instrument : Instrument
+        Whose bands and subarrays.
     """
 
     filters: tuple[str, ...]
     subarrays: tuple[str, ...]
     mjd: Floats
+    instrument: Instrument
 
     @classmethod
-    def of(cls, filters: object, subarrays: object, mjd: object, where: str = "query") -> Query:
+    def of(
+        cls,
+        instrument: Instrument,
+        filters: object,
+        subarrays: object,
+        mjd: object,
+        where: str = "query",
+    ) -> Query:
         """Return a checked query; scalars and sequences broadcast against each other.
 
         Raises
         ------
         InputError
             If there is no point, a band or subarray is unknown or not observed together, or an
-            epoch is before JWST observed or not a number.
+            epoch is before the instrument observed or not a number.
         """
         bands, terms, epochs = np.broadcast_arrays(
             np.atleast_1d(np.asarray(filters, dtype=str)),
@@ -52,15 +61,17 @@ class Query:
         )
         if len(bands) == 0:
             raise InputError(f"{where}: no rows; give at least one band, subarray and epoch.")
+        first, last = instrument.epochs
         for i, (band, subarray, epoch) in enumerate(zip(bands, terms, epochs, strict=True), 1):
             place = where if len(bands) == 1 else f"{where} row {i}"
-            require_readout(str(band), str(subarray), place)
-            if not EPOCHS[0] <= epoch <= EPOCHS[1]:
+            instrument.require_readout(str(band), str(subarray), place)
+            if not first <= epoch <= last:
                 raise InputError(
-                    f"{place}: mjd {epoch:.10g} is not an epoch of JWST; "
-                    "expected one such as 59760."
+                    f"{place}: mjd {epoch:.10g} is not an epoch of {instrument.observatory}; "
+                    f"expected one such as {instrument.reference_mjd:.0f}."
                 )
-        return cls(tuple(map(str, bands)), tuple(map(str, terms)), epochs.astype(float))
+        names = tuple(map(str, bands)), tuple(map(str, terms))
+        return cls(*names, epochs.astype(float), instrument)
 
     def __len__(self) -> int:
         return len(self.filters)
@@ -69,21 +80,21 @@ class Query:
         """Yield the points in order, at most `size` at once."""
         for start in range(0, len(self), size):
             of = slice(start, start + size)
-            yield Query(self.filters[of], self.subarrays[of], self.mjd[of])
+            yield Query(self.filters[of], self.subarrays[of], self.mjd[of], self.instrument)
 
     @property
     def terms(self) -> list[str]:
         """The subarray whose D applies to each point, or is assumed to."""
-        return [assumed_term(subarray, "query") for subarray in self.subarrays]
+        return [self.instrument.assumed_term(subarray, "query") for subarray in self.subarrays]
 
     def assumptions(self) -> list[str]:
         """Say where a subarray's D is assumed because no standard star was observed in it."""
-        return assumptions(self.subarrays)
+        return self.instrument.assumptions(self.subarrays)
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Calibration factors at the points of a query, in (MJy/sr)/(DN/s/pixel).
+    """Calibration factors at the points of a query, in the instrument's unit of factors.
 
     Errors, intervals and covariance are absolute: they hold what the calibration states of
     `ABSOLUTE`, unless that was left out; see `errors_hold`.
@@ -151,14 +162,14 @@ class Factors:
 
         And c_aperture_std, where known.
         """
-        answer = QTable()
+        answer, unit = QTable(), self.query.instrument.factor_unit
         answer["filter"] = list(self.query.filters)
         answer["subarray"] = list(self.query.subarrays)
         answer["mjd"] = self.query.mjd
         for name in ("mean", "std", "relative_std", "q16", "q84"):
-            answer[f"c_{name}"] = getattr(self, name) * FACTOR
+            answer[f"c_{name}"] = getattr(self, name) * unit
         if self.aperture is not None:
-            answer["c_aperture_std"] = self.mean * self.aperture * FACTOR
+            answer["c_aperture_std"] = self.mean * self.aperture * unit
         return answer
 
 
@@ -226,6 +237,9 @@ class Calibration(Protocol):
         """How tables and figures call it."""
         ...
 
+    instrument: Instrument
+    """Whose factors they are."""
+
     @property
     def bands(self) -> list[str]:
         """Bands it has factors for."""
@@ -269,7 +283,8 @@ class Calibration(Protocol):
         """Epoch at which one factor a band is quoted, MJD in days: among the rows, if there are."""
         ends = list(self.epochs.values())
         first, last = (min(a for a, _ in ends), max(b for _, b in ends)) if ends else (0.0, np.inf)
-        return REFERENCE_MJD if first <= REFERENCE_MJD <= last else round(0.5 * (first + last))
+        usual = self.instrument.reference_mjd
+        return usual if first <= usual <= last else round(0.5 * (first + last))
 
     @property
     def epochs(self) -> Mapping[str, tuple[float, float]]:
@@ -350,7 +365,11 @@ class Calibration(Protocol):
 
     def factor(self, band: object, subarray: object, mjd: object) -> Factors:
         """Return the calibration factor of band, subarray and epoch; sequences broadcast."""
-        return self.at(Query.of(band, subarray, mjd))
+        return self.at(Query.of(self.instrument, band, subarray, mjd))
+
+    def in_reference(self, bands: object, mjd: object) -> Query:
+        """Return bands in the reference readout at epochs; sequences broadcast."""
+        return Query.of(self.instrument, bands, self.instrument.reference, mjd)
 
 
 def simulated(calibration: Calibration) -> str:

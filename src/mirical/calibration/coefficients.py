@@ -10,19 +10,13 @@ from astropy import units as u
 from astropy.table import QTable
 from astropy.utils.masked import Masked
 
-from mirical.conventions import FACTOR
 from mirical.number_text import floats
 
-COEFFICIENTS: dict[str, Any] = {
-    "A": FACTOR,
-    "B": FACTOR,
-    "tau": u.d,
-    "repeatability_pct": u.percent,
-}
-"""What is stated of a band, with its unit."""
+COEFFICIENTS: dict[str, Any] = {"A": None, "B": None, "tau": u.d, "repeatability_pct": u.percent}
+"""What is stated of a band, with its unit; None for that of calibration factors."""
 
 
-def band_table(bands: Sequence[str], stated: Mapping[str, Any]) -> QTable:
+def band_table(bands: Sequence[str], stated: Mapping[str, Any], factor: u.UnitBase) -> QTable:
     """Return the coefficients of some bands, masked where nothing is stated.
 
     Parameters
@@ -32,6 +26,8 @@ def band_table(bands: Sequence[str], stated: Mapping[str, Any]) -> QTable:
     stated : mapping of {str : (band,) array or column}
         By the names in `COEFFICIENTS` and the same with ``_std``; an array is
         in the unit given there, NaN or absent where nothing is stated.
+    factor : Unit
+        Of calibration factors.
 
     Returns
     -------
@@ -42,7 +38,7 @@ def band_table(bands: Sequence[str], stated: Mapping[str, Any]) -> QTable:
     table = QTable({"filter": list(bands)})
     for name, unit in COEFFICIENTS.items():
         for column in (name, f"{name}_std"):
-            table[column] = _masked(stated.get(column), len(bands), unit)
+            table[column] = _masked(stated.get(column), len(bands), unit or factor)
     return table
 
 
@@ -58,7 +54,7 @@ def absolute(name: str, mean: Any, std: Any, flux_scale: float) -> Any:
     flux_scale : float
         Relative error of the flux scale.
     """
-    return np.hypot(std, mean * flux_scale) if COEFFICIENTS.get(name, FACTOR) == FACTOR else std
+    return std if COEFFICIENTS.get(name) else np.hypot(std, mean * flux_scale)
 
 
 def subarray_table(subarrays: Sequence[str], throughput: Any, std: Any = None) -> QTable:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mirical.calibration.calibration import Calibration, Floats, Query
 from mirical.calibration.published import PublishedCalibration
-from mirical.conventions import FACTOR, REFERENCE_MJD
 from mirical.errors import InputError
+from mirical.instruments.instrument import Instrument
 from mirical.number_text import floats, words
 
 Side = tuple[Floats, Floats]
@@ -21,12 +21,13 @@ Side = tuple[Floats, Floats]
 
 _COMPARED = ("C_ref", "A", "B", "tau")
 _STATED: dict[str, Any] = {
-    "C_ref": FACTOR,
-    "A": FACTOR,
-    "B": FACTOR,
+    "C_ref": None,
+    "A": None,
+    "B": None,
     "tau": u.d,
     "repeatability": u.percent,
 }
+"""What is compared, with its unit; None for that of calibration factors."""
 
 
 def compare_factors(ours: Calibration, theirs: Calibration, query: Query) -> QTable:
@@ -36,15 +37,15 @@ def compare_factors(ours: Calibration, theirs: Calibration, query: Query) -> QTa
     -------
     QTable
         Columns filter, subarray, mjd, c, c_std, c_other, c_other_std
-        [(MJy/sr)/(DN/s/pixel)], diff_pct [%] (ours minus theirs, of theirs)
-        and diff_sigma (in both errors combined).
+        [the instrument's unit], diff_pct [%] (ours minus theirs, of theirs) and
+        diff_sigma (in both errors combined).
     """
     one, two = ours.at(query), theirs.at(query)
-    table = QTable()
+    table, unit = QTable(), query.instrument.factor_unit
     table["filter"], table["subarray"] = list(query.filters), list(query.subarrays)
     table["mjd"] = query.mjd * u.d
-    table["c"], table["c_std"] = one.mean * FACTOR, one.std * FACTOR
-    table["c_other"], table["c_other_std"] = two.mean * FACTOR, two.std * FACTOR
+    table["c"], table["c_std"] = one.mean * unit, one.std * unit
+    table["c_other"], table["c_other_std"] = two.mean * unit, two.std * unit
     table["diff_pct"] = 100 * (one.mean / two.mean - 1) * u.percent
     table["diff_sigma"] = (one.mean - two.mean) / np.hypot(one.std, two.std)
     table.meta["ours"], table.meta["theirs"] = ours.name, theirs.name
@@ -69,14 +70,19 @@ def shared_bands(ours: Calibration, theirs: Calibration) -> list[str]:
 
 
 def default_query(
-    bands: Sequence[str], mjd: Sequence[float] | None, reference_mjd: float = REFERENCE_MJD
+    instrument: Instrument,
+    bands: Sequence[str],
+    mjd: Sequence[float] | None,
+    reference_mjd: float | None = None,
 ) -> Query:
-    """Return some bands in FULL at the given epochs.
+    """Return some bands in the reference readout at the given epochs.
 
     Without epochs: the reference epoch, and one and three years after it.
     """
-    epochs = mjd or [reference_mjd, reference_mjd + 365, reference_mjd + 1095]
-    return Query.of(np.repeat(bands, len(epochs)), "FULL", np.tile(epochs, len(bands)))
+    first = instrument.reference_mjd if reference_mjd is None else reference_mjd
+    epochs = mjd or [first, first + 365, first + 1095]
+    filters, at = np.repeat(bands, len(epochs)), np.tile(epochs, len(bands))
+    return Query.of(instrument, filters, instrument.reference, at)
 
 
 def compare_stated(ours: Calibration, theirs: Calibration) -> QTable:
@@ -85,7 +91,7 @@ def compare_stated(ours: Calibration, theirs: Calibration) -> QTable:
     Returns
     -------
     QTable
-        Columns filter, quantity (C_ref, the factor in FULL at our reference
+        Columns filter, quantity (C_ref, the factor at our reference
         epoch; A; B; tau; repeatability), ours, ours_std, theirs, theirs_std
         [each row in its ``unit``], diff_pct [%], diff_sigma, unit; masked where
         a calibration states no number or no error.
@@ -95,7 +101,8 @@ def compare_stated(ours: Calibration, theirs: Calibration) -> QTable:
     table = QTable({"filter": np.repeat(bands, len(_STATED))})
     table["quantity"] = np.tile(list(_STATED), len(bands))
     _put_beside(table, one, two)
-    table["unit"] = np.tile([unit.to_string() for unit in _STATED.values()], len(bands))
+    units = [unit or ours.instrument.factor_unit for unit in _STATED.values()]
+    table["unit"] = np.tile([unit.to_string() for unit in units], len(bands))
     table.meta |= {"ours": ours.name, "theirs": theirs.name, "C_ref_mjd": ours.reference_mjd}
     return table
 
@@ -125,7 +132,7 @@ def _stated(calibration: Calibration, bands: list[str], mjd: float) -> Side:
     """Return values and errors of the bands' coefficients, quantity by quantity in each band."""
     stated = calibration.stated_coefficients()
     at = [words(stated["filter"]).index(band) for band in bands]
-    factor = calibration.at(Query.of(bands, "FULL", mjd))
+    factor = calibration.at(calibration.in_reference(bands, mjd))
     names = [f"{name}_pct" if name == "repeatability" else name for name in _STATED][1:]
     values = [factor.mean, *(floats(stated[name])[at] for name in names)]
     errors = [factor.std, *(floats(stated[f"{name}_std"])[at] for name in names)]
@@ -147,33 +154,39 @@ def _put_beside(table: QTable, one: Side, two: Side) -> None:
     table["diff_pct"].unit = u.percent
 
 
-def compare_coefficients(coefficients: QTable, published: PublishedCalibration) -> QTable:
+def compare_coefficients(
+    coefficients: QTable, published: PublishedCalibration | None, instrument: Instrument
+) -> QTable:
     """Return each coefficient of a run beside the published one, in long form.
 
     Parameters
     ----------
     coefficients : QTable
         As `mirical.reporting.run_tables.coefficient_table` makes it.
-    published : PublishedCalibration
-        Tables 7 and 8.
+    published : PublishedCalibration or None
+        The published ones, if there are.
+    instrument : Instrument
+        Whose.
 
     Returns
     -------
     QTable
         Columns filter, quantity, ours, ours_std, basis, published,
-        published_std, diff_pct, diff_sigma, unit; masked where the paper states
-        no error, or one of the two has no number. Errors are without that of the
+        published_std, diff_pct, diff_sigma, unit; masked where nothing is published
+        or no error is stated, or one of the two has no number. Errors are without that of the
         flux scale, on which both rest.
     """
     fitted = coefficients[~_missing(coefficients["A"])]
     factor_at = {}
     for row in fitted:
-        query = Query.of(row["filter"], "FULL", coefficients.meta["C_ref_mjd"])
-        answer = published.at(query)
+        if published is None:
+            continue
+        mjd = coefficients.meta["C_ref_mjd"]
+        answer = published.at(published.in_reference(row["filter"], mjd))
         factor_at[str(row["filter"])] = (answer.mean[0], answer.std[0])
     flux_scale = coefficients.meta.get("flux_scale_pct", 0.0) / 100
     records = [
-        _compare(row, quantity, published, factor_at, flux_scale)
+        _compare(row, quantity, (published, instrument), factor_at, flux_scale)
         for row in fitted
         for quantity in _COMPARED
     ]
@@ -194,19 +207,22 @@ def _missing(column: object) -> NDArray[np.bool_]:
 def _compare(
     row: QTable.Row,
     quantity: str,
-    published: PublishedCalibration,
+    of: tuple[PublishedCalibration | None, Instrument],
     factor_at: dict,
     flux_scale: float,
 ) -> dict[str, object]:
-    band = str(row["filter"])
-    printed = published.coefficients.loc[band]
-    unit = u.d if quantity == "tau" else FACTOR
+    band, (published, instrument) = str(row["filter"]), of
+    of_factors = quantity != "tau"
+    unit = instrument.factor_unit if of_factors else u.d
     ours, ours_std = (float(row[name].to_value(unit)) for name in (quantity, f"{quantity}_std"))
-    if flux_scale and unit == FACTOR:
+    if flux_scale and of_factors:
         ours_std = np.sqrt(max(ours_std**2 - (ours * flux_scale) ** 2, 0.0))
-    if quantity == "C_ref":
+    if published is None:
+        theirs = theirs_std = np.nan
+    elif quantity == "C_ref":
         theirs, theirs_std = factor_at[band]
     else:
+        printed = published.coefficients.loc[band]
         theirs = float(printed[quantity].to_value(unit))
         theirs_std = float(printed["sigma_cf"].to_value(unit)) if quantity == "A" else np.nan
     # The paper states no error of B and tau: the difference is then in our errors alone.
@@ -227,7 +243,8 @@ def _compare(
 
 def _long_table(records: list[dict[str, object]]) -> QTable:
     table = QTable(rows=records)
-    for name in ("published_std", "diff_pct", "diff_sigma"):
+    masked = "published_std", "diff_pct", "diff_sigma"
+    for name in masked if np.all(np.isfinite(table["published"])) else ("published", *masked):
         table[name] = MaskedColumn(table[name], mask=~np.isfinite(table[name]))
     table["diff_pct"].unit = u.percent
     return table

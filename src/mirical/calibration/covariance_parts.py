@@ -101,10 +101,10 @@ class FactorParts:
 
     Types is what goes along with the offsets of the types of star, gray and in the bands asked
     for; scale what is left and goes along with the mean of ln C over all bands of the run at the
-    reference epoch in FULL; colour what is left and goes along with each band's; time what is
-    left and goes along with ln C in FULL at the points' epochs; subarray the rest, which is the
-    throughput's. The parts add up to the covariance, and each is one; all of them are of
-    normal scores, as quoted errors are (`inference.quoted_errors`).
+    reference epoch and readout; colour what is left and goes along with each band's; time what is
+    left and goes along with ln C in the reference readout at the points' epochs; subarray the
+    rest, which is the throughput's. The parts add up to the covariance, and each is one; all of
+    them are of normal scores, as quoted errors are (`inference.quoted_errors`).
 
     Attributes
     ----------
@@ -112,13 +112,13 @@ class FactorParts:
         The run's.
     factors : callable
         Given a query, all draws of its factors under an exact flux scale, (draw, point).
-    reference_mjd : float
-        Epoch of scale and colour, MJD in days.
+    reference : Query
+        All bands of the run in the reference readout, at the epoch of scale and colour.
     """
 
     run_draws: Draws
     factors: Callable[[Query], Floats]
-    reference_mjd: float
+    reference: Query
 
     @property
     def at_once(self) -> int:
@@ -182,6 +182,7 @@ class FactorParts:
             tuple(np.repeat(bands, sizes).tolist()),
             tuple(np.repeat(terms, sizes).tolist()),
             np.concatenate(nodes),
+            query.instrument,
         )
         at_nodes = {
             name: np.split(part, np.cumsum(sizes)[:-1]) for name, part in function(points).items()
@@ -213,8 +214,8 @@ class FactorParts:
         range: ln C(t) between them is what they predict.
         """
         fitted = self.run_draws.labels("band")
-        bands = list(dict.fromkeys(query.filters))
-        at_reference = np.log(self.factors(Query.of(fitted, "FULL", self.reference_mjd)))
+        bands, instrument = list(dict.fromkeys(query.filters)), query.instrument
+        at_reference = np.log(self.factors(self.reference))
         in_bands = at_reference[:, [fitted.index(band) for band in bands]]
         if len(query) > _EXACT:
             mine = [query.mjd[np.array(query.filters) == band] for band in bands]
@@ -222,7 +223,7 @@ class FactorParts:
             mjd = np.ravel([np.linspace(of.min(), of.max(), _EPOCHS) for of in mine])
         else:
             filters, mjd = np.array(query.filters), query.mjd
-        in_full = np.log(self.factors(Query.of(filters, "FULL", mjd)))
+        in_full = np.log(self.factors(Query.of(instrument, filters, instrument.reference, mjd)))
         stages = {
             "scale": at_reference.mean(axis=1, keepdims=True),
             "colour": in_bands,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, SUBARRAYS
 from mirical.errors import InputError, reading
 from mirical.inference.quoted_errors import half_width
 from mirical.inference.schema import DIMS, FLUX_SCALE, LEAST_DRAWS, NEEDED, POSITIVE, SAMPLE
+from mirical.instruments.instrument import Instrument
 from mirical.laws.timelaw import ADDITIVE, LAWS
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _decoded(values: NDArray[Any]) -> NDArray[Any]:
     return np.array([one.decode() if isinstance(one, bytes) else str(one) for one in values.flat])
 
 
-def refuse_impossible(draws: Draws, where: str) -> None:
+def refuse_impossible(draws: Draws, instrument: Instrument, where: str) -> None:
     """Raise for the first thing that a run's draws cannot be, among what was read of them.
 
     Raises
@@ -165,11 +165,11 @@ def refuse_impossible(draws: Draws, where: str) -> None:
         are fewer than `LEAST_DRAWS` draws a chain, numbers that are not finite, or factors, time
         constants, throughputs or repeatabilities that are not positive.
     """
-    for fault in _faults(draws):
+    for fault in _faults(draws, instrument):
         raise InputError(f"{where}: {fault}; run the job again.")
 
 
-def _faults(draws: Draws) -> Iterator[str]:
+def _faults(draws: Draws, instrument: Instrument) -> Iterator[str]:
     """Yield faults in an order in which later checks may rely on earlier ones."""
     for group in (DRAWN, ROWS):
         if group not in draws.groups:
@@ -178,7 +178,7 @@ def _faults(draws: Draws) -> Iterator[str]:
     if law not in LAWS:
         yield f"its time law is {law!r}; expected one of {', '.join(LAWS)}"
     drawn, sizes = draws.groups[DRAWN], draws.sizes
-    yield from _coordinate_faults(drawn, sizes)
+    yield from _coordinate_faults(drawn, sizes, instrument)
     for name in dict.fromkeys((*NEEDED, *LAWS[law].parameters)):
         if name not in drawn:
             yield f"its posterior has no variable {name!r}"
@@ -194,7 +194,9 @@ def _faults(draws: Draws) -> Iterator[str]:
     yield from _row_faults(draws.groups[ROWS], sizes)
 
 
-def _coordinate_faults(drawn: Mapping[str, Variable], sizes: Mapping[str, int]) -> Iterator[str]:
+def _coordinate_faults(
+    drawn: Mapping[str, Variable], sizes: Mapping[str, int], instrument: Instrument
+) -> Iterator[str]:
     for name in SAMPLE:
         if name not in sizes:
             yield f"its posterior has no dimension {name!r}"
@@ -203,7 +205,7 @@ def _coordinate_faults(drawn: Mapping[str, Variable], sizes: Mapping[str, int]) 
             f"its posterior has {sizes['chain']} chains of {sizes['draw']} draws; "
             f"expected at least {LEAST_DRAWS} draws each"
         )
-    for name, known in (("band", BANDS), ("subarray", SUBARRAYS)):
+    for name, known in (("band", instrument.bands), ("subarray", instrument.subarrays)):
         if name not in drawn or drawn[name].dims != (name,):
             yield f"its posterior has no coordinate {name!r}"
         names = [str(one) for one in drawn[name].values]

@@ -41,10 +41,6 @@ from mirical.version import __version__
 
 Floats = NDArray[np.float64]
 
-CRUCIFORM = 0.03
-"""Error of the aperture correction where the detector's cruciform is not fully modelled (3.6)."""
-CRUCIFORM_BANDS = ("F560W", "F770W")
-
 ALL_PARTS = (*PARTS, "repeatability", "aperture")
 
 
@@ -77,7 +73,7 @@ class Observation:
     def same_visit(self) -> NDArray[np.bool_]:
         """Which fluxes share a visit, (point, point): of one object, within a day."""
         objects = self.objects or ("",) * len(self.query)
-        starts = visit_starts(objects, self.query.mjd)
+        starts = visit_starts(objects, self.query.mjd, self.query.instrument.visit_length)
         return np.equal.outer(np.array(objects), np.array(objects)) & np.equal.outer(starts, starts)
 
 
@@ -204,7 +200,8 @@ class ErrorBudget:
         query = self.observation.query
         bands = dict.fromkeys(query.filters)
         at = [query.filters.index(band) for band in bands]
-        one_each = Query(tuple(bands), tuple(query.subarrays[i] for i in at), query.mjd[at])
+        subarrays = tuple(query.subarrays[i] for i in at)
+        one_each = Query(tuple(bands), subarrays, query.mjd[at], query.instrument)
         objects = tuple(self.observation.objects[i] for i in at if self.observation.objects)
         few = replace(self.observation, query=one_each, objects=objects)
         covariance = replace(self, observation=few).covariance
@@ -243,7 +240,7 @@ def error_budget(calibration: Calibration, observation: Observation) -> ErrorBud
     variances["aperture"] = np.zeros(len(query))
     if observation.extended:
         errors = calibration.aperture_errors
-        variances["aperture"] = _of_bands(query, errors) ** 2 + _cruciform(query) ** 2
+        variances["aperture"] = _of_bands(query, errors) ** 2 + _unmodelled(query) ** 2
         blank = [b for b in dict.fromkeys(query.filters) if np.isnan(errors.get(b, np.nan))]
         if blank:
             unknown.append(
@@ -258,8 +255,9 @@ def _of_bands(query: Query, errors: Mapping[str, float]) -> Floats:
     return np.nan_to_num(np.array([errors.get(band, np.nan) for band in query.filters]))
 
 
-def _cruciform(query: Query) -> Floats:
-    return np.where(np.isin(query.filters, CRUCIFORM_BANDS), CRUCIFORM, 0.0)
+def _unmodelled(query: Query) -> Floats:
+    known = query.instrument.bands
+    return np.array([known[band].aperture_error for band in query.filters])
 
 
 def _repeatability(observation: Observation, scatter: Scatter) -> Floats:
@@ -272,7 +270,7 @@ def _aperture(query: Query, errors: Mapping[str, float]) -> Floats:
     """Return the part of the aperture corrections: a band's own, and the cruciform's in common."""
     filters, of_band = np.array(query.filters), _of_bands(query, errors)
     own = np.outer(of_band, of_band) * np.equal.outer(filters, filters)
-    cruciform = _cruciform(query)
+    cruciform = _unmodelled(query)
     return own + np.outer(cruciform, cruciform)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import find_band
 from mirical.calibration.basis import throughput_note
 from mirical.calibration.calibration import (
     DRAWS,
@@ -20,7 +19,6 @@ from mirical.calibration.calibration import (
     Scatter,
     refuse_many,
 )
-from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
 from mirical.tables.apertures import Aperture
 
@@ -35,9 +33,9 @@ _QUANTILES = (-1.959964, -0.994458, 0.994458, 1.959964)
 class QuotedCalibration(Calibration):
     """Eq. 4 with given coefficients; the error of a band is the same everywhere and its own alone.
 
-    What a subclass brings: `coefficients`, indexed by filter (A, B [(MJy/sr)/(DN/s/pixel)],
-    tau [d], sigma_cf_pct [%]), `throughput` D by subarray, `apertures` by band and
-    `stated_repeatability`, percent by band.
+    What a subclass brings: `instrument`, `coefficients`, indexed by filter (A, B [the
+    instrument's unit of factors], tau [d], sigma_cf_pct [%]), `throughput` D by subarray,
+    `apertures` by band and `stated_repeatability`, percent by band.
     """
 
     coefficients: QTable
@@ -75,7 +73,7 @@ class QuotedCalibration(Calibration):
                 f"expected {_MOST_NUMBERS:.0e} at most. Ask for fewer points at a time."
             )
         deviates = np.random.default_rng(seed).standard_normal((number, len(self.bands)))
-        band = [self.bands.index(find_band(b, "query").name) for b in query.filters]
+        band = [self.bands.index(self.instrument.find_band(b, "query").name) for b in query.filters]
         return self._mean(query) * (1 + self._fractions(query) * deviates[:, band])
 
     def parts(self, query: Query) -> dict[str, Floats]:
@@ -93,7 +91,10 @@ class QuotedCalibration(Calibration):
     def basis(self, query: Query) -> list[str]:
         """Return the calibration's name, and where D is 1 by definition or assumed."""
         points = zip(query.filters, query.subarrays, strict=True)
-        return [", ".join(filter(None, (self.name, throughput_note(*p)))) for p in points]
+        return [
+            ", ".join(filter(None, (self.name, throughput_note(*p, self.instrument))))
+            for p in points
+        ]
 
     @property
     def n_stars(self) -> Mapping[str, float]:
@@ -119,12 +120,12 @@ class QuotedCalibration(Calibration):
                     f"band {band!r}: the {self.name} fits have no rows in it; "
                     f"they have {', '.join(self.bands)}."
                 )
-        at = [bands.index(band) for band in query.filters]
-        a, b = (self.coefficients[name].to_value(FACTOR)[at] for name in ("A", "B"))
+        at, unit = [bands.index(band) for band in query.filters], self.instrument.factor_unit
+        a, b = (self.coefficients[name].to_value(unit)[at] for name in ("A", "B"))
         tau = self.coefficients["tau"].to_value("d")[at]
         throughput = self.throughput
         divisor = np.array([throughput[term] for term in query.terms])
-        return (a + b * np.exp(-(query.mjd - T0_MJD) / tau)) / divisor
+        return (a + b * np.exp(-(query.mjd - self.instrument.t0) / tau)) / divisor
 
     def _fractions(self, query: Query) -> Floats:
         bands = self.bands

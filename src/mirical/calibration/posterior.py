@@ -26,7 +26,6 @@ from mirical.calibration.calibration import (
 from mirical.calibration.coefficients import COEFFICIENTS, absolute, band_table, subarray_table
 from mirical.calibration.covariance_parts import REST, FactorParts, covariance_parts, directions
 from mirical.calibration.draws import APERTURE_ERROR, ROWS, Draws
-from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import (
     LEVELS,
@@ -36,6 +35,7 @@ from mirical.inference.quoted_errors import (
     scatter_half_width,
 )
 from mirical.inference.schema import FLUX_SCALE
+from mirical.instruments.instrument import Instrument
 from mirical.laws.departures import curve_effect, step_effect
 from mirical.laws.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.tables.apertures import Aperture
@@ -70,6 +70,8 @@ class PosteriorCalibration(Calibration):
     ----------
     run_draws : Draws
         Draws and rows of the run.
+    instrument : Instrument
+        Whose rows they are.
     name : str
         How tables and figures call it.
     believable : bool
@@ -81,15 +83,18 @@ class PosteriorCalibration(Calibration):
     """
 
     run_draws: Draws
+    instrument: Instrument
     name: str = "mirical"
     believable: bool = True
     doubts: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, posterior: xr.DataTree, name: str = "mirical") -> PosteriorCalibration:
+    def of(
+        cls, posterior: xr.DataTree, instrument: Instrument, name: str = "mirical"
+    ) -> PosteriorCalibration:
         """Return the calibration of a posterior as `mirical.inference.posterior` builds it."""
-        return cls(Draws.of(posterior), name)
+        return cls(Draws.of(posterior), instrument, name)
 
     @property
     def bands(self) -> list[str]:
@@ -140,7 +145,7 @@ class PosteriorCalibration(Calibration):
     @property
     def reference_mjd(self) -> float:
         """Epoch at which the run quotes one factor a band, MJD in days."""
-        return float(self.run_draws.attrs.get("reference_mjd", REFERENCE_MJD))
+        return float(self.run_draws.attrs.get("reference_mjd", self.instrument.reference_mjd))
 
     @property
     def time_law(self) -> str:
@@ -159,7 +164,7 @@ class PosteriorCalibration(Calibration):
     def epochs(self) -> dict[str, tuple[float, float]]:
         """First and last epoch of the run's rows by band, MJD in days."""
         elapsed, index = (self.run_draws.values(of, ROWS) for of in ("elapsed", "band_index"))
-        mine = {band: T0_MJD + elapsed[index == i] for i, band in enumerate(self.bands)}
+        mine = {band: self.instrument.t0 + elapsed[index == i] for i, band in enumerate(self.bands)}
         return {band: (float(at.min()), float(at.max())) for band, at in mine.items() if len(at)}
 
     def stated_coefficients(self) -> QTable:
@@ -170,7 +175,7 @@ class PosteriorCalibration(Calibration):
             std = absolute(name, mean, std, self._flux_scale_error)
             scale = 100 if name.endswith("_pct") else 1
             stated |= {name: scale * mean, f"{name}_std": scale * std}
-        return band_table(self.bands, stated)
+        return band_table(self.bands, stated, self.instrument.factor_unit)
 
     def stated_subarrays(self) -> QTable:
         """Return posterior mean and quoted error of every subarray's D."""
@@ -217,7 +222,7 @@ class PosteriorCalibration(Calibration):
             if self.run_draws.has(name)
         }
         drawn |= self.parameters([*departures])
-        fitted = self.bands
+        fitted, t0 = self.bands, self.instrument.t0
         self._refuse_others(query)
         of = {name: value if chosen is None else value[chosen] for name, value in drawn.items()}
         subarrays = self.subarrays
@@ -225,9 +230,9 @@ class PosteriorCalibration(Calibration):
         def draw(points: Query) -> Floats:
             band = np.array([fitted.index(b) for b in points.filters])
             term = [subarrays.index(name) for name in points.terms]
-            relative = log_relative_factor(law, points.mjd - T0_MJD, of, band)
+            relative = log_relative_factor(law, points.mjd - t0, of, band)
             for name, (dates, effect) in departures.items():
-                relative = relative + effect(points.mjd - T0_MJD, dates, of[name], band)
+                relative = relative + effect(points.mjd, dates, of[name], band)
             return of["A"][:, band] * np.exp(relative) / of["D_band"][:, band, term]
 
         return draw
@@ -268,14 +273,17 @@ class PosteriorCalibration(Calibration):
     def cautions(self, query: Query) -> list[str]:
         """Say in sentences where the answer to a query leans on priors rather than rows."""
         rows = self.run_draws
-        observed = {self.subarrays[i] for i in rows.values("subarray_index", ROWS)} | {"FULL"}
+        observed = {self.subarrays[i] for i in rows.values("subarray_index", ROWS)} | {
+            self.instrument.reference
+        }
         said = [*self.doubts, *query.assumptions()]
         said += [
             f"no rows in {term}: its throughput D, and so the factor there, rests on the prior."
             for term in dict.fromkeys(query.terms)
             if term not in observed
         ]
-        first, last = (T0_MJD + float(f(rows.values("elapsed", ROWS))) for f in (np.min, np.max))
+        t0 = self.instrument.t0
+        first, last = (t0 + float(f(rows.values("elapsed", ROWS))) for f in (np.min, np.max))
         if np.any((query.mjd < first) | (query.mjd > last)):
             said.append(
                 f"rows end at MJD {first:.1f} and {last:.1f}: factors outside rest on the time "
@@ -355,7 +363,9 @@ class PosteriorCalibration(Calibration):
         def factors(query: Query) -> Floats:
             return self._drawing(query)(query)
 
-        return FactorParts(self.run_draws, factors, self.reference_mjd)
+        return FactorParts(
+            self.run_draws, factors, self.in_reference(self.bands, self.reference_mjd)
+        )
 
     def basis(self, query: Query) -> list[str]:
         """Return what the factor of each point rests on (`mirical.calibration.basis`)."""

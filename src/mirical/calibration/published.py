@@ -1,4 +1,4 @@
-"""The published coefficients (Gordon et al. 2025, Tables 7 and 8) as a calibration."""
+"""Published coefficients, such as Gordon et al. 2025, Tables 7 and 8, as a calibration."""
 
 from __future__ import annotations
 
@@ -9,48 +9,52 @@ from functools import cached_property
 import numpy as np
 from astropy.table import QTable
 
-from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
 from mirical.calibration.calibration import NO_FLUX_SCALE, Query
 from mirical.calibration.coefficients import band_table, subarray_table
 from mirical.calibration.point_estimates import QuotedCalibration
-from mirical.storage.shipped import data_file
+from mirical.instruments.instrument import Instrument
+from mirical.instruments.published import (
+    published_coefficients,
+    published_throughput,
+    require_published,
+)
 from mirical.tables.apertures import Aperture, published_apertures
 
 
 @dataclass(frozen=True)
 class PublishedCalibration(QuotedCalibration):
-    """Table 8's A, B, tau with sigma(CF), and Table 7's D_SA.
+    """A, B, tau with sigma(CF) and D_SA as the instrument's card has them, such as Tables 7 and 8.
 
     The paper gives one fractional error per band, the same at every epoch
     and in every subarray, and none between bands; the covariance says so.
     """
 
+    instrument: Instrument
     name: str = "published"
     simulated: bool = False
 
     @cached_property
     def coefficients(self) -> QTable:
-        """Table 8, indexed by filter."""
-        table = QTable.read(data_file("table8"), format="ascii.ecsv")
+        """The coefficients, indexed by filter."""
+        table = published_coefficients(self.instrument).copy()
         table.add_index("filter")
         return table
 
     @property
     def bands(self) -> list[str]:
-        """All bands of Table 8."""
+        """All bands with coefficients."""
         return [str(band) for band in self.coefficients["filter"]]
 
     @cached_property
     def throughput(self) -> dict[str, float]:
-        """Table 7: D_SA by subarray; one for the masks and the prism subarray."""
-        table = QTable.read(data_file("table7"), format="ascii.ecsv")
-        printed = {str(row["subarray"]): float(row["d_sa"]) for row in table}
-        return printed | dict.fromkeys(UNIT_SUBARRAYS, 1.0)
+        """D_SA by subarray; one where it is so by definition."""
+        unit = dict.fromkeys(self.instrument.unit_subarrays, 1.0)
+        return published_throughput(self.instrument) | unit
 
     @property
     def apertures(self) -> Mapping[str, Aperture]:
-        """Those of Table 4."""
-        return published_apertures()
+        """Those of the card."""
+        return published_apertures(self.instrument)
 
     @property
     def stated_repeatability(self) -> Mapping[str, float]:
@@ -60,8 +64,8 @@ class PublishedCalibration(QuotedCalibration):
 
     @property
     def provenance(self) -> Mapping[str, object]:
-        """The paper."""
-        return {"source": "Gordon, K. D., et al. 2025, AJ 169, 6, Tables 7 and 8"}
+        """The publication."""
+        return {"source": require_published(self.instrument).source}
 
     @property
     def epochs(self) -> dict[str, tuple[float, float]]:
@@ -69,15 +73,16 @@ class PublishedCalibration(QuotedCalibration):
         return {}
 
     def stated_coefficients(self) -> QTable:
-        """Return Table 8; it states an error of A alone."""
+        """Return the coefficients; an error is stated of A alone."""
         printed = self.coefficients
         stated = {name: printed[name] for name in ("A", "B", "tau")}
         stated |= {"A_std": printed["sigma_cf"], "repeatability_pct": printed["sigma_repeat_pct"]}
-        return band_table(self.bands, stated)
+        return band_table(self.bands, stated, self.instrument.factor_unit)
 
     def stated_subarrays(self) -> QTable:
-        """Return Table 7, which states no errors."""
-        return subarray_table(SUBARRAYS, [self.throughput[name] for name in SUBARRAYS])
+        """Return D, of which no errors are stated."""
+        names = self.instrument.subarrays
+        return subarray_table(names, [self.throughput[name] for name in names])
 
     def cautions(self, query: Query) -> list[str]:
         """Return what the printed errors leave out."""

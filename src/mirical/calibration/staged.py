@@ -23,7 +23,6 @@ from astropy.table import QTable
 from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
-from mirical.bands import SUBARRAYS, UNIT_SUBARRAYS
 from mirical.calibration.calibration import NO_FLUX_SCALE, Query
 from mirical.calibration.coefficients import band_table, subarray_table
 from mirical.calibration.point_estimates import QuotedCalibration
@@ -36,9 +35,9 @@ from mirical.calibration.staged_averages import (
     measured_throughputs,
 )
 from mirical.calibration.staged_timelaw import StagedLaw, fit_laws
-from mirical.conventions import FACTOR, T0_MJD
+from mirical.instruments.instrument import Instrument
 from mirical.storage.files import whole_folder
-from mirical.tables.apertures import Aperture, published_apertures
+from mirical.tables.apertures import Aperture
 from mirical.tables.calibration_factors import CalibrationFactors
 from mirical.tables.formats import write_ecsv
 from mirical.tables.photometry import Observations
@@ -50,14 +49,14 @@ _COLUMNS = {
     "filter": "Band",
     "A": "Factor after the response loss has decayed",
     "B": "Amplitude of the time-dependent term, not positive",
-    "tau": "Time constant; 200 d by assumption up to F1500W and where B is zero",
+    "tau": "Time constant; 200 d by assumption up to {band} and where B is zero",
     "sigma_cf": "Standard deviation of the mean over stars",
     "sigma_cf_pct": "The same in percent of A",
     "n_stars": "Number of stars averaged, non-integral where rows were clipped",
     "repeatability_pct": "Scatter of the repeat star about the time law",
     "note": "What was assumed",
     "subarray": "Subarray",
-    "D": "Throughput relative to FULL",
+    "D": "Throughput relative to {reference}",
     "n_ratios": "Number of ratios D is the weighted mean of",
 }
 _ROUNDS = 100  # of time law and subarray ratios, each corrected for the other
@@ -74,6 +73,8 @@ class StagedCalibration(QuotedCalibration):
         Indexed by filter: A, B, tau, sigma_cf, sigma_cf_pct, n_stars, repeatability_pct, note.
     subarrays : QTable
         Columns subarray, D, n_ratios, note.
+    instrument : Instrument
+        Whose rows they are.
     name : str
         How tables and figures call it.
     apertures : mapping of {str : Aperture}
@@ -82,8 +83,9 @@ class StagedCalibration(QuotedCalibration):
 
     coefficients: QTable
     subarrays: QTable
+    instrument: Instrument
     name: str = "staged"
-    apertures: Mapping[str, Aperture] = field(default_factory=published_apertures)
+    apertures: Mapping[str, Aperture] = field(default_factory=dict)
 
     @property
     def bands(self) -> list[str]:
@@ -92,9 +94,11 @@ class StagedCalibration(QuotedCalibration):
 
     @property
     def throughput(self) -> dict[str, float]:
-        """D by subarray; one for the masks and the prism subarray."""
+        """D by subarray; one where it is so by definition."""
         named = zip(self.subarrays["subarray"], self.subarrays["D"], strict=True)
-        return {str(a): float(d) for a, d in named} | dict.fromkeys(UNIT_SUBARRAYS, 1.0)
+        return {str(a): float(d) for a, d in named} | dict.fromkeys(
+            self.instrument.unit_subarrays, 1.0
+        )
 
     @property
     def simulated(self) -> bool:
@@ -121,7 +125,8 @@ class StagedCalibration(QuotedCalibration):
         """Return the fitted numbers; they have an error of A alone."""
         fitted = self.coefficients
         stated = {name: fitted[name] for name in ("A", "B", "tau", "repeatability_pct")}
-        return band_table(self.bands, stated | {"A_std": fitted["sigma_cf"]})
+        stated |= {"A_std": fitted["sigma_cf"]}
+        return band_table(self.bands, stated, self.instrument.factor_unit)
 
     def stated_subarrays(self) -> QTable:
         """Return the measured or given D, which have no errors."""
@@ -143,7 +148,7 @@ class StagedCalibration(QuotedCalibration):
                 said.append(f"{band}: {noted[band]}.")
         noted = dict(zip(self.subarrays["subarray"], self.subarrays["note"], strict=True))
         for term in dict.fromkeys(query.terms):
-            if term != "FULL" and noted[term]:
+            if term != self.instrument.reference and noted[term]:
                 said.append(f"D of {term}: {noted[term]}.")
         return said
 
@@ -164,28 +169,29 @@ def fit_staged(
     time_fit_knows_subarrays : bool
         Whether the time law is fitted to factors from which D is divided
         out, the two being repeated until they agree. The 2024 code did not,
-        and fitted BD+60 1753 in FULL and SUB256 as if they were one.
+        and fitted BD+60 1753 in two subarrays as if they were one.
     """
-    rows = StagedRows.of(factors)
-    found = {a: Throughput(1.0) for a in SUBARRAYS}
+    rows, instrument = StagedRows.of(factors), factors.observations.instrument
+    subarrays = instrument.subarrays
+    found = {a: Throughput(1.0) for a in subarrays}
     if throughput is not None:
-        found = {a: Throughput(float(throughput[a]), note="given") for a in SUBARRAYS}
-    plain = dict.fromkeys(SUBARRAYS, 1.0)
+        found = {a: Throughput(float(throughput[a]), note="given") for a in subarrays}
+    plain = dict.fromkeys(subarrays, 1.0)
     for _ in range(_ROUNDS):
         d = _values(found)
-        laws = fit_laws(rows, d if time_fit_knows_subarrays else plain)
+        laws = fit_laws(rows, d if time_fit_knows_subarrays else plain, instrument)
         level = rows.factor / _relative(rows, laws)
         averages = _averages(rows, level, d)
         if throughput is not None:
             break
         kept = _kept(rows, averages)
-        found = measured_throughputs(rows.where(kept), level[kept])
-        if max(abs(d[a] - found[a].value) for a in SUBARRAYS) < _SETTLED:
+        found = measured_throughputs(rows.where(kept), level[kept], instrument)
+        if max(abs(d[a] - found[a].value) for a in subarrays) < _SETTLED:
             break
-    coefficients, subarrays = _coefficient_table(laws, averages), _subarray_table(found)
-    for table, what in ((coefficients, "factors"), (subarrays, "subarray ratios")):
+    tables = _coefficient_table(laws, averages, instrument), _subarray_table(found)
+    for table, what in zip(tables, ("factors", "subarray ratios"), strict=True):
         _describe(table, what, factors.observations)
-    return StagedCalibration(coefficients, subarrays, apertures=factors.apertures)
+    return StagedCalibration(*tables, instrument, apertures=factors.apertures)
 
 
 def write_staged(calibration: StagedCalibration, folder: Path) -> None:
@@ -228,7 +234,9 @@ def _kept(rows: StagedRows, averages: dict[str, Average]) -> NDArray[np.bool_]:
     return kept
 
 
-def _coefficient_table(laws: dict[str, StagedLaw], averages: dict[str, Average]) -> QTable:
+def _coefficient_table(
+    laws: dict[str, StagedLaw], averages: dict[str, Average], instrument: Instrument
+) -> QTable:
     bands = list(laws)
     mean, std, n = (
         np.array([getattr(averages[band], name) for band in bands])
@@ -242,8 +250,9 @@ def _coefficient_table(laws: dict[str, StagedLaw], averages: dict[str, Average])
     )
     table = QTable({"filter": bands})
     # Subtracted from 0 because a band without loss would else have B = -0.0.
-    table["A"], table["B"], table["tau"] = mean * FACTOR, (0 - loss * mean) * FACTOR, tau * u.d
-    table["sigma_cf"], table["sigma_cf_pct"] = sigma * FACTOR, 100 * sigma / mean * u.percent
+    unit = instrument.factor_unit
+    table["A"], table["B"], table["tau"] = mean * unit, (0 - loss * mean) * unit, tau * u.d
+    table["sigma_cf"], table["sigma_cf_pct"] = sigma * unit, 100 * sigma / mean * u.percent
     table["n_stars"] = n
     table["repeatability_pct"] = Masked(100 * repeat, mask=~np.isfinite(repeat)) * u.percent
     alone = f"one star: sigma(CF) taken as {100 * ONE_STAR:.0f} %"
@@ -252,21 +261,25 @@ def _coefficient_table(laws: dict[str, StagedLaw], averages: dict[str, Average])
         for law, one in zip(laws.values(), single, strict=True)
     ]
     table["note"] = notes
-    table.meta["t0_mjd"] = T0_MJD
+    table.meta["t0_mjd"] = instrument.t0
     table.add_index("filter")
     return table
 
 
 def _subarray_table(found: Mapping[str, Throughput]) -> QTable:
-    table = QTable({"subarray": list(SUBARRAYS)})
+    table = QTable({"subarray": list(found)})
     for column, name in (("D", "value"), ("n_ratios", "n_ratios"), ("note", "note")):
-        table[column] = [getattr(found[subarray], name) for subarray in SUBARRAYS]
+        table[column] = [getattr(one, name) for one in found.values()]
     return table
 
 
 def _describe(table: QTable, what: str, observations: Observations) -> None:
+    instrument = observations.instrument
+    above = np.inf if instrument.staged is None else instrument.staged.free_tau_above
+    shorter = [name for name in instrument.imaging_bands if instrument.bands[name].pivot <= above]
+    words = {"band": shorter[-1], "reference": instrument.reference}
     for column in table.itercols():
-        column.info.description = _COLUMNS[column.info.name]
+        column.info.description = _COLUMNS[column.info.name].format(**words)
     mark = "SIMULATED: " if observations.simulated else ""
     table.meta["title"] = f"{mark}staged {what} of {observations.source}"
     known = {"photometry": observations.source, "photometry_sha256": observations.data_hash}

@@ -8,8 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.bands import SUBARRAYS, assumed_term
-from mirical.conventions import T0_MJD
+from mirical.instruments.instrument import Instrument
 from mirical.tables.calibration_factors import CalibrationFactors
 
 Floats = NDArray[np.float64]
@@ -25,11 +24,11 @@ class StagedRows:
     Attributes
     ----------
     band, subarray, star, visit : (row,) array of str
-        Names; masks are FULL.
+        Names; a mask's is that of the reference.
     elapsed : (row,) array
         Days since t0.
     factor : (row,) array
-        Calibration factor C of Eq. 3, (MJy/sr)/(DN/s/pixel).
+        Calibration factor C of Eq. 3, in the instrument's unit.
     """
 
     band: NDArray[np.str_]
@@ -44,13 +43,13 @@ class StagedRows:
         """Take the rows that carry no flag."""
         used = np.array([not flag for flag in factors.observations.table["flag"]])
         table = factors.observations.table[used]
-        source = factors.observations.source
+        source, instrument = factors.observations.source, factors.observations.instrument
         return cls(
             band=np.array(table["filter"], dtype=str),
-            subarray=np.array([assumed_term(str(a), source) for a in table["subarray"]]),
+            subarray=np.array([instrument.assumed_term(str(a), source) for a in table["subarray"]]),
             star=np.array(table["name"], dtype=str),
             visit=np.array(table["visit"], dtype=str),
-            elapsed=table["time"].to_value("d") - T0_MJD,
+            elapsed=table["time"].to_value("d") - instrument.t0,
             factor=factors.table["factor"].value[used],
         )
 
@@ -113,7 +112,7 @@ def clipped_average(values: Floats, star: NDArray[np.str_]) -> Average:
 
 @dataclass(frozen=True)
 class Throughput:
-    """The throughput of a subarray relative to FULL.
+    """The throughput of a subarray relative to the reference.
 
     Attributes
     ----------
@@ -130,14 +129,16 @@ class Throughput:
     note: str = ""
 
 
-def measured_throughputs(rows: StagedRows, level: Floats) -> dict[str, Throughput]:
+def measured_throughputs(
+    rows: StagedRows, level: Floats, instrument: Instrument
+) -> dict[str, Throughput]:
     """Return D of every subarray from factors corrected for time.
 
     The paper drew D by eye through ratios of average factors, band by band,
     mainly, and the two dedicated sequences. The rule here: ln D is the
-    weighted mean of ln(C_FULL / C_a) over bands, each average with every
-    star weighing one; a ratio of n_FULL and n_a stars has weight
-    1 / (1/n_FULL + 1/n_a), the stars' scatter being the same everywhere. A
+    weighted mean of ln(C_reference / C_a) over bands, each average with every
+    star weighing one; a ratio of n_reference and n_a stars has weight
+    1 / (1/n_reference + 1/n_a), the stars' scatter being the same everywhere. A
     visit that changes subarray within a band gives one more ratio, whose
     weight is the median of the others.
 
@@ -147,17 +148,20 @@ def measured_throughputs(rows: StagedRows, level: Floats) -> dict[str, Throughpu
         The rows.
     level : (row,) array
         Their factors divided by the time law.
+    instrument : Instrument
+        Whose subarrays.
     """
-    found = {"FULL": Throughput(1.0, note="by definition")}
+    reference, *others = instrument.subarrays
+    found = {reference: Throughput(1.0, note="by definition")}
     together = _rows_by_visit_and_band(rows)
-    for subarray in SUBARRAYS[1:]:
-        averaged = list(_ratios_of_averages(rows, level, subarray))
+    for subarray in others:
+        averaged = list(_ratios_of_averages(rows, level, (reference, subarray)))
         usual = float(np.median([weight for _, weight in averaged])) if averaged else 1.0
-        within = _ratios_within_visits(rows, level, subarray, together)
+        within = _ratios_within_visits(rows, level, (reference, subarray), together)
         dedicated = [(ratio, usual) for ratio in within]
         ratios = averaged + dedicated
         if not ratios:
-            found[subarray] = Throughput(1.0, note="no band has it beside FULL: taken as 1")
+            found[subarray] = Throughput(1.0, note=f"no band has it beside {reference}: taken as 1")
             continue
         values, weights = zip(*ratios, strict=True)
         mean = float(np.exp(np.average(values, weights=weights)))
@@ -166,11 +170,11 @@ def measured_throughputs(rows: StagedRows, level: Floats) -> dict[str, Throughpu
 
 
 def _ratios_of_averages(
-    rows: StagedRows, level: Floats, subarray: str
+    rows: StagedRows, level: Floats, pair: tuple[str, str]
 ) -> Iterator[tuple[float, float]]:
-    """Yield ln(C_FULL / C_a) and its weight for each band."""
+    """Yield ln(C_reference / C_a) and its weight for each band."""
     for band in dict.fromkeys(map(str, rows.band)):
-        sides = [(rows.band == band) & (rows.subarray == a) for a in ("FULL", subarray)]
+        sides = [(rows.band == band) & (rows.subarray == a) for a in pair]
         if not all(np.any(side) for side in sides):
             continue
         stars = [len(set(rows.star[side])) for side in sides]
@@ -189,9 +193,9 @@ def _rows_by_visit_and_band(rows: StagedRows) -> list[NDArray[np.intp]]:
 
 
 def _ratios_within_visits(
-    rows: StagedRows, level: Floats, subarray: str, together: list[NDArray[np.intp]]
+    rows: StagedRows, level: Floats, pair: tuple[str, str], together: list[NDArray[np.intp]]
 ) -> Iterator[float]:
-    in_full, in_other = rows.subarray == "FULL", rows.subarray == subarray
+    in_full, in_other = (rows.subarray == subarray for subarray in pair)
     for at in together:
         sides = at[in_full[at]], at[in_other[at]]
         if all(len(side) for side in sides):

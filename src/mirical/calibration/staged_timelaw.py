@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from mirical.bands import BANDS, IMAGING_BANDS, imaging_neighbours
 from mirical.calibration.staged_averages import StagedRows
+from mirical.instruments.instrument import Instrument
 
 Floats = NDArray[np.float64]
 
 FIXED_TAU = 200.0
-"""Days; the paper's time constant up to F1500W, where the loss is too small to measure it."""
+"""Days; the paper's time constant of shorter bands, whose loss is too small to measure it."""
 TAU_BOUNDS = (100.0, 400.0)
 """Days; a factor of two about it, within which longer bands are fitted."""
 FEWEST_ROWS = 5
@@ -63,7 +63,9 @@ def repeat_star(rows: StagedRows) -> str:
     return str(names[np.argmax(counts)])
 
 
-def fit_laws(rows: StagedRows, throughput: dict[str, float]) -> dict[str, StagedLaw]:
+def fit_laws(
+    rows: StagedRows, throughput: dict[str, float], instrument: Instrument
+) -> dict[str, StagedLaw]:
     """Return the time law of every band that has rows.
 
     Imaging bands are fitted; the others are interpolated between the imaging
@@ -75,24 +77,29 @@ def fit_laws(rows: StagedRows, throughput: dict[str, float]) -> dict[str, Staged
         All rows.
     throughput : dict of {str : float}
         D by subarray, by which the factors are multiplied first.
+    instrument : Instrument
+        Whose bands.
     """
     star = repeat_star(rows)
     divisor = np.array([throughput[str(a)] for a in rows.subarray])
     level = rows.factor * divisor
     imaging = {}
-    for band in IMAGING_BANDS:
+    for band in instrument.imaging_bands:
         inside = rows.band == band
-        imaging[band] = _fit_band(band, rows.where(inside), level[inside], star)
+        free = _tau_is_free(band, instrument)
+        imaging[band] = _fit_band(rows.where(inside), level[inside], star, tau_is_free=free)
     present = set(map(str, rows.band))
-    laws = {b: imaging[b] if b in imaging else interpolated_law(b, imaging) for b in BANDS}
+    laws = {
+        b: imaging[b] if b in imaging else interpolated_law(b, imaging, instrument)
+        for b in instrument.bands
+    }
     return {band: law for band, law in laws.items() if band in present}
 
 
-def interpolated_law(band: str, imaging: dict[str, StagedLaw]) -> StagedLaw:
+def interpolated_law(band: str, imaging: dict[str, StagedLaw], instrument: Instrument) -> StagedLaw:
     """Return B/A and tau of a band linear in pivot wavelength between its imaging neighbours."""
-    below, above = imaging_neighbours(band)
-    pivots = [BANDS[below].pivot, BANDS[above].pivot]
-    at = BANDS[band].pivot
+    below, above = instrument.neighbours(band)
+    at, *pivots = (instrument.bands[b].pivot for b in (band, below, above))
     laws = imaging[below], imaging[above]
     loss = float(np.interp(at, pivots, [law.loss for law in laws]))
     tau = float(np.interp(at, pivots, [law.tau for law in laws]))
@@ -103,7 +110,7 @@ def interpolated_law(band: str, imaging: dict[str, StagedLaw]) -> StagedLaw:
     return StagedLaw(loss, tau, note=note)
 
 
-def _fit_band(band: str, rows: StagedRows, level: Floats, star: str) -> StagedLaw:
+def _fit_band(rows: StagedRows, level: Floats, star: str, *, tau_is_free: bool) -> StagedLaw:
     own = rows.star == star
     times = rows.elapsed[own]
     if len(times) < FEWEST_ROWS or np.ptp(times) < SHORTEST_SPAN:
@@ -115,15 +122,16 @@ def _fit_band(band: str, rows: StagedRows, level: Floats, star: str) -> StagedLa
     bridges = list(_bridging_points(rows, level, star))
     elapsed = np.array([*times, *(time for time, _ in bridges)])
     values = np.array([*level[own], *(value for _, value in bridges)])
-    loss, tau, at_infinity = _fit(elapsed, values, tau_is_free=_tau_is_free(band))
+    loss, tau, at_infinity = _fit(elapsed, values, tau_is_free=tau_is_free)
     law = StagedLaw(loss, tau)
     residuals = level[own] / (at_infinity * law.relative(times)) - 1
     note = f"tau is at its bound of {tau:.0f} d" if tau in TAU_BOUNDS else ""
     return StagedLaw(loss, tau, float(np.std(residuals)), note)
 
 
-def _tau_is_free(band: str) -> bool:
-    return BANDS[band].pivot > BANDS["F1500W"].pivot
+def _tau_is_free(band: str, instrument: Instrument) -> bool:
+    above = np.inf if instrument.staged is None else instrument.staged.free_tau_above
+    return instrument.bands[band].pivot > above
 
 
 def _bridging_points(rows: StagedRows, level: Floats, star: str) -> Iterator[tuple[float, float]]:

@@ -14,6 +14,8 @@ from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError, reading
 from mirical.inference.schema import SAMPLE
+from mirical.instruments.cards import DEFAULT, load_instrument
+from mirical.instruments.instrument import Instrument
 from mirical.storage.files import settle
 from mirical.text import one_line
 
@@ -38,6 +40,8 @@ class StoredRun:
         The folder.
     posterior : DataTree
         As `mirical.inference.posterior` builds it.
+    instrument : Instrument
+        Whose rows it is of.
     believable : bool
         Whether its diagnostics say that it may be used.
     doubts : tuple of str
@@ -46,6 +50,7 @@ class StoredRun:
 
     folder: Path
     posterior: xr.DataTree
+    instrument: Instrument
     believable: bool
     doubts: tuple[str, ...]
 
@@ -92,9 +97,10 @@ def read_run(folder: Path) -> StoredRun:
         with xr.open_datatree(raw, engine="h5netcdf") as tree:
             posterior = tree.load()
     draws = Draws.of(posterior)
-    refuse_impossible(draws, str(path))
+    instrument = instrument_of(draws, folder)
+    refuse_impossible(draws, instrument, str(path))
     believable, reason = _verdict(folder / DIAGNOSTICS, draws)
-    return StoredRun(folder, posterior, believable, (*reason, *doubts))
+    return StoredRun(folder, posterior, instrument, believable, (*reason, *doubts))
 
 
 def _whole(folder: Path) -> tuple[Path, list[str]]:
@@ -108,8 +114,27 @@ def _whole(folder: Path) -> tuple[Path, list[str]]:
     return path, check_manifest(folder)
 
 
-def open_calibration(name: str) -> Calibration:
+def instrument_of(draws: Draws, folder: Path) -> Instrument:
+    """Return the instrument of a run: a shipped one, or the card that its folder holds.
+
+    Raises
+    ------
+    InputError
+        If the card cannot be read.
+    """
+    name = str(draws.attrs.get("instrument", DEFAULT))
+    return load_instrument(name, f"{folder}", folder)
+
+
+def open_calibration(name: str, instrument: Instrument | None = None) -> Calibration:
     """Return the calibration of a run's folder, or the published one for ``published``.
+
+    Parameters
+    ----------
+    name : str
+        A run, or ``published``.
+    instrument : Instrument, optional
+        Whose published one; by default that of `mirical.instruments.cards.DEFAULT`.
 
     Raises
     ------
@@ -117,14 +142,15 @@ def open_calibration(name: str) -> Calibration:
         If there is no such run, or its folder cannot be used; see `read_run`.
     """
     if name == "published":
-        return PublishedCalibration()
+        return PublishedCalibration(instrument or load_instrument(DEFAULT, name))
     folder = run_folder(name)
     path, doubts = _whole(folder)
     draws = read_draws(path, _is_asked)
-    refuse_impossible(draws, str(path))
+    found = instrument_of(draws, folder)
+    refuse_impossible(draws, found, str(path))
     believable, reason = _verdict(folder / DIAGNOSTICS, draws)
     called = one_line(folder.resolve().name)
-    return PosteriorCalibration(draws, called, believable, (*reason, *doubts))
+    return PosteriorCalibration(draws, found, called, believable, (*reason, *doubts))
 
 
 _OF_ROWS = ("expected", "sigma")

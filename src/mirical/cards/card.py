@@ -14,6 +14,7 @@ from mirical.cards.priors import Prior, read_prior, text_of
 from mirical.cards.published_values import CENTRES, Centre, read_centre
 from mirical.cards.settings import SETTINGS, read_setting
 from mirical.errors import InputError, did_you_mean, refuse_unknown_keys, shown
+from mirical.instruments.instrument import Instrument
 from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.storage.shipped import resolve
 from mirical.storage.toml_files import parse_toml
@@ -158,8 +159,8 @@ class Card:
         return centres + [self.priors[name] for name in priors_of(term, self.law)]
 
 
-def load_card(name: str, where: str, beside: Path | None = None) -> Card:
-    """Read a shipped card by name, or a card file by path.
+def load_card(name: str, where: str, instrument: Instrument, beside: Path | None = None) -> Card:
+    """Read a shipped card by name, or a card file by path, for an instrument's bands.
 
     Raises
     ------
@@ -172,15 +173,18 @@ def load_card(name: str, where: str, beside: Path | None = None) -> Card:
     content: dict[str, Any] = {}
     for base in reversed(texts):
         content = with_base(parse_toml(texts[base], f"{base}.toml"), content)
-    return _read(content, path.stem, path.name, texts)
+    return _read(content, (path.stem, path.name), texts, instrument)
 
 
-def parse_card(text: str, name: str, where: str) -> Card:
+def parse_card(text: str, name: str, where: str, instrument: Instrument) -> Card:
     """Return the card written in `text`, which has no base; see `load_card`."""
-    return _read(parse_toml(text, where), name, where, {name: text})
+    return _read(parse_toml(text, where), (name, where), {name: text}, instrument)
 
 
-def _read(content: dict[str, Any], name: str, where: str, texts: dict[str, str]) -> Card:
+def _read(
+    content: dict[str, Any], called: tuple[str, str], texts: dict[str, str], instrument: Instrument
+) -> Card:
+    name, where = called
     refuse_unknown_keys(where, content, ("title", "base", "term"))
     terms = content.get("term", {})
     if not isinstance(terms, dict):
@@ -197,11 +201,15 @@ def _read(content: dict[str, Any], name: str, where: str, texts: dict[str, str])
     centres: dict[str, Centre] = {}
     for term in used:
         entries = _entries(term, law, terms[term], where)
-        centres |= _read_centres(term, entries, where)
+        centres |= _read_centres(term, entries, where, instrument)
         priors |= _read_priors(term, law, entries, where)
     meanings = {term: text_of(terms[term], "means", f"{where}: term {term!r}", "") for term in used}
     title = text_of(content, "title", where, name)
-    settings = {term: read_setting(term, terms[term], where) for term in used if term in SETTINGS}
+    settings = {
+        term: read_setting(term, terms[term], where, instrument)
+        for term in used
+        if term in SETTINGS
+    }
     return Card(name, title, priors, centres, used, meanings, law, texts, settings)
 
 
@@ -260,9 +268,11 @@ def _read_priors(term: str, law: str, entries: dict[str, object], where: str) ->
     return priors
 
 
-def _read_centres(term: str, entries: dict[str, object], where: str) -> dict[str, Centre]:
+def _read_centres(
+    term: str, entries: dict[str, object], where: str, instrument: Instrument
+) -> dict[str, Centre]:
     names = [name for name in CENTRES.get(term, ()) if name in entries]
-    return {name: read_centre(name, entries[name], where) for name in names}
+    return {name: read_centre(name, entries[name], where, instrument) for name in names}
 
 
 def _refuse_unusable(prior: Prior, where: str) -> None:

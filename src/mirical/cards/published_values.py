@@ -1,17 +1,16 @@
-"""Published values that a card's priors may be centred on (Gordon et al. 2025)."""
+"""Published values that a card's priors may be centred on, such as those of Gordon et al. 2025."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.table import QTable
 from jaxtyping import Float
 
 from mirical.cards.priors import read_wording, text_of
-from mirical.conventions import FACTOR
 from mirical.errors import InputError, refuse_unknown_keys, shown
-from mirical.storage.shipped import data_file
+from mirical.instruments.instrument import Instrument
+from mirical.instruments.published import published_coefficients, published_throughput
 
 CENTRES: dict[str, tuple[str, ...]] = {
     "factor": ("A_centre",),
@@ -69,7 +68,7 @@ class Centre:
         return f"published: {', '.join(f'{name} {v:.5g}' for name, v in self.values.items())}"
 
 
-def read_centre(name: str, entry: object, where: str) -> Centre:
+def read_centre(name: str, entry: object, where: str, instrument: Instrument) -> Centre:
     """Return the centre a card states, with the published values.
 
     Raises
@@ -86,16 +85,15 @@ def read_centre(name: str, entry: object, where: str) -> Centre:
     if kind != "published":
         raise InputError(f"{where} has distribution {shown(kind)}; expected published.")
     refuse_unknown_keys(where, entry, ("distribution", "unit", "reason", "source"))
-    return Centre(name, _published(name), **read_wording(entry, where), where=where)
+    return Centre(name, _published(name, instrument), **read_wording(entry, where), where=where)
 
 
-def _published(name: str) -> dict[str, float]:
-    """Return Table 7 or a column of Table 8; the loss is L = ln[A / (A + B)]."""
+def _published(name: str, instrument: Instrument) -> dict[str, float]:
+    """Return published throughputs or a coefficient; the loss is L = ln[A / (A + B)]."""
     if name == "D_centre":
-        table = QTable.read(data_file("table7"), format="ascii.ecsv")
-        return {str(row["subarray"]): float(row["d_sa"]) for row in table}
-    table = QTable.read(data_file("table8"), format="ascii.ecsv")
-    a, b = (table[column].to_value(FACTOR) for column in ("A", "B"))
+        return published_throughput(instrument)
+    table = published_coefficients(instrument)
+    a, b = (table[column].to_value(instrument.factor_unit) for column in ("A", "B"))
     columns = {
         "A_centre": a,
         "loss_centre": np.log(a / (a + b)),

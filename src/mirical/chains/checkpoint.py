@@ -135,7 +135,7 @@ class Checkpoint:
     ) -> Checkpoint:
         file = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
-            for setting in ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "synchronous=FULL"):
+            for setting in ("locking_mode=EXCLUSIVE", "journal_mode=DELETE", "synchronous=full"):
                 file.execute(f"PRAGMA {setting}")
             file.execute("BEGIN EXCLUSIVE")
             for statement in _TABLES.split(";"):

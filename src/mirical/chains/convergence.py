@@ -49,7 +49,7 @@ class Convergence:
     places : tuple of (str, int)
         Which quantity each is: its variable, and its place there.
     labels : tuple of str
-        The same as one reads it, such as ``A[F560W]``.
+        The same as one reads it, such as A in a band.
     rhat, bulk, tail : (quantity,) array
         R-hat and effective draws.
     error, mean : (quantity,) array

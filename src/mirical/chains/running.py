@@ -21,7 +21,7 @@ from mirical.chains.checkpoint import Block, Checkpoint, State
 from mirical.errors import InputError
 from mirical.inference.jobs import Sampler
 from mirical.inference.kernels import KERNELS, Kernel
-from mirical.inference.posterior import derived
+from mirical.inference.posterior import Reference, derived
 from mirical.inference.runtime import cores, random_key, release_memory
 from mirical.inference.sampling import BLOCK, compile_steps
 from mirical.inference.schema import Arrays
@@ -143,7 +143,7 @@ class RunningChains:
             partial(
                 derived,
                 law=card.law,
-                reference_mjd=reference_mjd,
+                reference=Reference(reference_mjd, design.t0),
                 seen=design.covariates,
             ),
         )

@@ -163,4 +163,5 @@ def check_run(
         table.meta |= {"run": name, "draws": len(wanted), "seed": seed}
         if posterior.attrs["simulated"]:
             table.meta["simulated"] = True
-    return CheckedRun(name, {str(k): v for k, v in posterior.attrs.items()}, made, sentences(made))
+    attrs, instrument = {str(k): v for k, v in posterior.attrs.items()}, inputs.instrument
+    return CheckedRun(name, attrs, made, instrument, sentences(made))

@@ -8,8 +8,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from mirical.bands import BANDS
 from mirical.checking.score_directions import PARAMETERS
+from mirical.instruments.instrument import Instrument
 from mirical.number_text import floats, rows_with, words
 from mirical.plotting.canvas import (
     GREY,
@@ -58,10 +58,12 @@ def slope_figure(dependences: QTable, simulated: bool) -> Figure:
 
 
 @rc_context(STYLE)
-def dependence_figure(parameter: str, points: QTable, slopes: QTable, simulated: bool) -> Figure:
+def dependence_figure(
+    parameter: str, points: QTable, slopes: QTable, instrument: Instrument, simulated: bool
+) -> Figure:
     """Draw the rows of each band against a parameter, with the slope and its 68 % (Figs. 6-17)."""
     of = rows_with(slopes, "parameter", parameter)
-    bands = [band for band in BANDS if band in words(of["filter"])]
+    bands = [band for band in instrument.bands if band in words(of["filter"])]
     figure, grid = panels(len(bands), 2.5, simulated)
     for axes, band in zip(grid, bands, strict=True):
         rows = rows_with(points, "filter", band)
@@ -81,11 +83,11 @@ def dependence_figure(parameter: str, points: QTable, slopes: QTable, simulated:
             axes.set_xscale("log")
         reach = 1.15 * float(np.quantile(np.abs(y), 0.95)) + 0.2
         axes.set_ylim(-reach, reach)
-        draw_rows(axes, x, y, floats(rows["off_unc"]), rows)
-        name_band(axes, band)
+        draw_rows(axes, (x, y), floats(rows["off_unc"]), rows, instrument)
+        name_band(axes, band, instrument)
     label_below(grid, AXES[parameter])
     figure.supylabel("ln C beyond time law, subarray, star and visit (%)")
-    legend_below(figure, type_handles(words(points["srctype"])), 3)
+    legend_below(figure, type_handles(words(points["srctype"]), instrument), 3)
     return figure
 
 

@@ -64,7 +64,7 @@ def group_table(
     names = ("left_out", "name", "rows", "filter", "shift", "shift_sigma", "pareto_k", "basis")
     table = QTable(rows=lines, names=names) if lines else QTable({name: [] for name in names})
     table["shift"] = np.asarray(table["shift"], dtype=float) * u.percent
-    table["left_out"].info.description = "Visit, or JWST program"
+    table["left_out"].info.description = "Visit, or program"
     table["shift"].info.description = "Change of C_ref if the rows of the group are left out"
     table["shift_sigma"].info.description = "The same in posterior standard deviations of ln C_ref"
     table["basis"].info.description = "Formula, or unknown where the draws do not reach"

@@ -4,7 +4,7 @@ With an excess a star is brighter than predicted by the share e(lambda) of its
 flux, and ln C of its rows is lower by ln(1 + e). Warm dust of temperature T
 beside a star in its Rayleigh-Jeans tail has
 
-    e(lambda) = e(F2550W) s(lambda) / s(25.4 micron),  s = lambda^-1 / (exp(hc / lambda k T) - 1).
+    e(lambda) = e(25.4 um) s(lambda) / s(25.4 um),  s = lambda^-1 / (exp(hc / lambda k T) - 1).
 
 At a posterior draw, what a star's rows should be follows from all other rows
 (`Gaussian.given_others`); its colour precision and the outliers among its rows are
@@ -16,6 +16,7 @@ those of the posterior without the star.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,7 +25,6 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import gamma
 
-from mirical.bands import BANDS
 from mirical.cards.card import Card
 from mirical.dust import dust_over_star
 from mirical.model.design import Design
@@ -36,12 +36,12 @@ PRIOR = 0.04
 """Share of vetted standards with an excess worth the name: one of the paper's 28 (section 3.2)."""
 
 TEMPERATURES = (60.0, 90.0, 130.0, 200.0, 350.0)
-"""Kelvin; equally likely. From cold belts seen at F2550W alone to warm ones seen from 10 micron."""
+"""Kelvin; equally likely. From cold belts seen at 25 micron alone to warm ones from 10 micron."""
 
 AMPLITUDES = tuple(np.geomspace(0.005, 1.0, 17).tolist())
-"""Excess at F2550W as a fraction of the star; uniform in its logarithm."""
+"""Excess at 25.4 micron as a fraction of the star; uniform in its logarithm."""
 
-_REFERENCE = "F2550W"
+_REFERENCE = 25.362  # micron
 _SHARES = (0.0, 0.001, 0.004, 0.015, 0.04, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 """Shares of the colour precision's prior below the edges of its nodes. Among tens of stars the one
 with the largest colour error is far in its tail, where dust must not be the only way out."""
@@ -68,11 +68,18 @@ class ExcessDensities:
         return float(logsumexp(self.excess) - np.log(self.excess.size) - self.without)
 
 
-def dust_shape(temperature: float) -> dict[str, float]:
-    """Return the excess by band relative to that at F2550W, for dust of a temperature in K."""
-    shares = dust_over_star([band.pivot for band in BANDS.values()], temperature)
-    shape = dict(zip(BANDS, shares.tolist(), strict=True))
-    return {band: share / shape[_REFERENCE] for band, share in shape.items()}
+def dust_shape(wavelengths: Sequence[float], temperature: float) -> Floats:
+    """Return the excess relative to that at 25.4 micron, for dust of a temperature in K.
+
+    Parameters
+    ----------
+    wavelengths : sequence of float
+        In micron.
+    temperature : float
+        In kelvin.
+    """
+    shares = np.asarray(dust_over_star([*wavelengths, _REFERENCE], temperature))
+    return shares[:-1] / shares[-1]
 
 
 def excess_densities(
@@ -110,8 +117,9 @@ def excess_densities(
 
 def excess_shifts(design: Design, group: NDArray[np.intp]) -> Floats:
     """Return ln(1 + e) of some rows for each excess, shape (row, temperature * amplitude)."""
-    bands = [design.bands[b] for b in np.asarray(design.band)[group]]
-    shapes = np.array([[dust_shape(t)[band] for band in bands] for t in TEMPERATURES])
+    pivots = np.round(np.exp(design.log_wavelength), 9)  # as the card has them
+    band = np.asarray(design.band)[group]
+    shapes = np.array([dust_shape(pivots.tolist(), t)[band] for t in TEMPERATURES])
     shifts = np.log1p(shapes[:, None, :] * np.array(AMPLITUDES)[:, None])
     return shifts.reshape(-1, len(group)).T
 
@@ -157,7 +165,7 @@ def _nodes(half_df: float) -> tuple[Floats, Floats]:
 
 
 def amplitude_of(log_weights: Floats) -> tuple[float, float]:
-    """Return mean and standard deviation of the excess at F2550W, a posterior on the grid.
+    """Return mean and standard deviation of the excess at 25.4 micron, a posterior on the grid.
 
     Where the rows know it better than the grid, whose steps are 39 %, by the parabola
     through the highest point: their density is Gaussian in ln(1 + e).

@@ -67,7 +67,9 @@ def draw(checked: CheckedRun) -> dict[str, Figure]:
     if len(slopes):
         drawn["slopes"] = slope_figure(slopes, simulated)
     for name in _parameters(slopes):
-        drawn[f"dependence_{name}"] = dependence_figure(name, tables["points"], slopes, simulated)
+        drawn[f"dependence_{name}"] = dependence_figure(
+            name, tables["points"], slopes, checked.instrument, simulated
+        )
     return drawn
 
 
@@ -168,7 +170,7 @@ def anomaly_sheet(anomalies: QTable) -> Sheet:
         )
         for row in anomalies[order]
     )
-    heads = ("Star", "Probability", "Excess at F2550W, if any (%)", "Temperature (K)")
+    heads = ("Star", "Probability", "Excess at 25.4 µm, if any (%)", "Temperature (K)")
     return Sheet("Stars likeliest to have an infrared excess", heads, lines)
 
 

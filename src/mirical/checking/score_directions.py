@@ -18,7 +18,6 @@ Floats = NDArray[np.float64]
 LEAST_BESIDE = 3
 """Rows a step must have on either side, and a dependence in all."""
 
-SEQUENCE_BANDS = "F770W", "F1280W"
 """Bands whose subarrays were observed back to back (section 3.3)."""
 
 PARAMETERS = {
@@ -113,10 +112,8 @@ def _sequences(design: Design, _: Parameters) -> dict[str, Floats]:
     """Each subarray in a visit that went through three or more of them in one band."""
     band, subarray = np.asarray(design.band), np.asarray(design.subarray)
     found: dict[str, Floats] = {}
-    for name in SEQUENCE_BANDS:
-        if name not in design.bands:
-            continue
-        here = band == design.bands.index(name)
+    for b, name in enumerate(design.bands):
+        here = band == b
         dedicated = np.zeros(len(band), dtype=bool)
         for visit in np.unique(np.asarray(design.visit)[here]):
             rows = here & (np.asarray(design.visit) == visit)

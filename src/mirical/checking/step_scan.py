@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve
 from scipy.special import softmax
 
-from mirical.conventions import T0_MJD
 from mirical.model.design import Design
 from mirical.model.row_gaussian import Gaussian
 
@@ -64,7 +63,7 @@ def step_dates(design: Design) -> StepDates:
     gaps = np.flatnonzero(np.diff(epochs) > 1.0)
     gaps = gaps[LEAST_VISITS - 1 : len(gaps) + 1 - LEAST_VISITS]
     columns = (elapsed[:, None] > epochs[gaps]).astype(float)
-    return StepDates(epochs[gaps] + T0_MJD, epochs[gaps + 1] + T0_MJD, columns)
+    return StepDates(epochs[gaps] + design.t0, epochs[gaps + 1] + design.t0, columns)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ from mirical.checking.score_directions import PARAMETERS, slopes
 from mirical.checking.star_refits import StarRefits, without_stars
 from mirical.checking.step_scan import named_step
 from mirical.checking.verdict import QUESTIONS
-from mirical.conventions import T0_MJD
 from mirical.inference.jobs import Inputs
 from mirical.inference.leave_one_out import stored_leave_one_out
 from mirical.model.design import Design
@@ -128,7 +127,7 @@ def anomaly_table(each: list[AtDraw], design: Design) -> QTable:
     table["excess_unc"] = 100 * error * u.percent
     table["temperature"] = np.array(TEMPERATURES)[hottest] * u.K
     table["p_excess"].info.description = "Probability of an excess with the colours of dust"
-    table["excess"].info.description = "At F2550W, if there is one"
+    table["excess"].info.description = "At 25.4 micron, if there is one"
     table["temperature"].info.description = "Likeliest of the temperatures tried, if there is one"
     table.meta["title"] = "Infrared excess of the stars"
     return table
@@ -244,7 +243,7 @@ def point_table(posterior: xr.DataTree, design: Design, parameters: dict[str, Fl
     for name, values in parameters.items():
         table[name] = values
     table[TIME] = np.asarray(design.elapsed) / 365.25 * u.yr
-    table[TIME].info.description = f"Time since MJD {T0_MJD:.0f}"
+    table[TIME].info.description = f"Time since MJD {design.t0:.0f}"
     table["off"].info.description = "ln C beyond time law, subarray, star and visit"
     table.meta["title"] = "Rows beside what they may depend on"
     return table

@@ -90,7 +90,7 @@ def _stars(anomalies: QTable) -> list[str]:
         return [f"No star has an infrared excess with a probability above {LIKELY}."]
     return [
         f"{row['name']} has an infrared excess with probability {float(row['p_excess']):.3f}: "
-        f"{row['excess'].value:.1f} ± {row['excess_unc'].value:.1f} % at F2550W. "
+        f"{row['excess'].value:.1f} ± {row['excess_unc'].value:.1f} % at 25.4 micron. "
         "It stays in the fit, which gives its colours little weight."
         for row in likely
     ]

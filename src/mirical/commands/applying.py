@@ -32,11 +32,11 @@ def error(options: argparse.Namespace) -> int:
     from mirical.tables.formats import texts
 
     check_outputs([options.out, options.covariance], inputs=[options.at])
-    grid, query = asked_points("error", options)
+    calibration = asked_calibration(options)
+    grid, query = asked_points("error", options, calibration.instrument)
     objects: tuple[str, ...] = ()
     if grid is not None and "name" in grid.colnames:
         objects = tuple(texts(grid["name"]))
-    calibration = asked_calibration(options)
     observation = Observation(query, options.source == "extended", options.visits, objects)
     budget = error_budget(calibration, observation)
     with together():
@@ -84,8 +84,10 @@ def _apply_to_table(options: argparse.Namespace) -> int:
     beside = options.covariance or options.out.with_suffix(".cov.fits")
     check_outputs([options.out, beside], inputs=[options.file], parents=True)
     calibration = asked_calibration(options)
-    before = None if options.before is None else open_calibration(options.before)
-    apertures = load_apertures(options.apertures, "apply")
+    before = (
+        None if options.before is None else open_calibration(options.before, calibration.instrument)
+    )
+    apertures = load_apertures(options.apertures, calibration.instrument, "apply")
     made = calibrate_table(
         options.file,
         calibration,

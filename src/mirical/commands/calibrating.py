@@ -13,6 +13,7 @@ from mirical.commands.shared import (
     INTERRUPTED,
     NOT_BELIEVABLE,
     SUCCESS,
+    add_instrument,
     consoles,
     print_notes,
     status_of,
@@ -56,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         "photometry": options.photometry,
         "model": options.model,
         "apertures": options.apertures,
+        "instrument": options.instrument,
     }
     job = with_options(load_job(options.job), texts, numbers, options.mjd, options.time_limit)
     folder = options.out or Path("reports") / job.name
@@ -140,12 +142,11 @@ def factors(options: argparse.Namespace) -> int:
         write_matrix,
     )
     from mirical.commands.printing import print_table
-    from mirical.conventions import FACTOR
 
     outputs = options.out, options.covariance, options.draws
     check_outputs(outputs, inputs=[options.at])
-    grid, query = asked_points("factors", options)
     calibration = asked_calibration(options)
+    grid, query = asked_points("factors", options, calibration.instrument)
     answer = calibration.at(query)
     table = answer.table()
     table["basis"] = calibration.basis(query)
@@ -164,10 +165,10 @@ def factors(options: argparse.Namespace) -> int:
             write_matrix(factor_covariance(answer), options.covariance, title, calibration)
         if options.draws is not None:
             title = f"draws of the calibration factors of {calibration.name}"
-            axes, unit = ("draw", "point"), FACTOR.to_string()
+            axes, unit = ("draw", "point"), calibration.instrument.factor_unit.to_string()
             write_array(calibration.draws(query), options.draws, about, title, axes, unit)
     if options.out is None:
-        print_table(table, results)
+        print_table(table, calibration.instrument, results)
     print_notes(calibration.cautions(query), cautions)
     return status_of(calibration)
 
@@ -219,28 +220,34 @@ def _audit(run: str, cautions: Console) -> Table | None:
 
 def staged(options: argparse.Namespace) -> int:
     """Fit a table by the staged procedure."""
-    from mirical.calibration.calibration import Query
-    from mirical.calibration.published import PublishedCalibration
     from mirical.calibration.staged import fit_staged, write_staged
     from mirical.commands.printing import print_table
+    from mirical.instruments.cards import load_instrument
+    from mirical.instruments.published import published_throughput
     from mirical.tables.apertures import published_apertures
     from mirical.tables.calibration_factors import calibration_factors
     from mirical.tables.photometry import load_photometry
     from mirical.tables.predicted_fluxes import by_star_band, shipped_fluxes
 
     check_outputs(folders=[options.out])
-    observations = load_photometry(options.table, "staged")
-    predicted = by_star_band(shipped_fluxes())
-    factors = calibration_factors(observations, predicted, published_apertures())
-    given = PublishedCalibration().throughput if options.subarrays == "published" else None
+    instrument = load_instrument(options.instrument, "staged")
+    if instrument.staged is None:
+        raise InputError(
+            f"staged: the procedure is not meant for {instrument.name}: its card has no [staged]; "
+            "give a table of an instrument whose card has it."
+        )
+    observations = load_photometry(options.table, instrument, "staged")
+    predicted = by_star_band(shipped_fluxes(instrument))
+    factors = calibration_factors(observations, predicted, published_apertures(instrument))
+    given = published_throughput(instrument) if options.subarrays == "published" else None
     calibration = fit_staged(factors, given, time_fit_knows_subarrays=not options.mix_subarrays)
     write_staged(calibration, options.out)
     results, cautions = consoles()
-    query = Query.of(calibration.bands, "FULL", calibration.reference_mjd)
+    query = calibration.in_reference(calibration.bands, calibration.reference_mjd)
     table = calibration.at(query).table()
     table["basis"] = calibration.basis(query)
     table.meta["simulated"] = calibration.simulated
-    print_table(table, results)
+    print_table(table, calibration.instrument, results)
     print_notes([*observations.notes, *calibration.cautions(query)], cautions)
     return SUCCESS
 
@@ -248,6 +255,8 @@ def staged(options: argparse.Namespace) -> int:
 def fluxes(options: argparse.Namespace) -> int:
     """Predict fluxes and say what differs from the shipped ones."""
     from mirical.commands.printing import print_flux_differences
+    from mirical.instruments.bandpasses import with_bandpasses
+    from mirical.instruments.cards import load_instrument
     from mirical.tables.predicted_fluxes import differences, shipped_fluxes
     from mirical.tables.spectra import predict
 
@@ -260,11 +269,14 @@ def fluxes(options: argparse.Namespace) -> int:
             raise InputError(f"fluxes: --star {name!r} is given twice; give one spectrum a star.")
         extra[name] = Path(file)
     check_outputs([options.out], inputs=extra.values())
-    new = predict(options.folder, extra)
+    instrument = load_instrument(options.instrument, "fluxes")
+    if options.bandpasses is not None:
+        instrument = with_bandpasses(instrument, options.bandpasses)
+    new = predict(options.folder, extra, instrument)
     if options.out is not None:
         write_table(new, options.out)
     results, cautions = consoles()
-    print_flux_differences(differences(new, shipped_fluxes()), results)
+    print_flux_differences(differences(new, shipped_fluxes(instrument)), results)
     print_notes(new.meta.get("notes", []), cautions)
     return SUCCESS
 
@@ -286,6 +298,7 @@ def _add_run(parsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--model", metavar="CARD", help="model card instead of the job's")
     parser.add_argument("--apertures", metavar="TABLE", help="from 'mirical apertures' [Table 4]")
+    parser.add_argument("--instrument", metavar="CARD", help="instrument card instead of the job's")
     parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
     parser.add_argument(
         "--mjd",
@@ -369,6 +382,7 @@ def _add_staged(parsers: argparse._SubParsersAction) -> None:
         action="store_true",
         help="fit the time law without dividing out D, as the 2024 code did",
     )
+    add_instrument(parser)
     parser.set_defaults(command=staged)
 
 
@@ -379,4 +393,11 @@ def _add_fluxes(parsers: argparse._SubParsersAction) -> None:
         "--star", metavar="NAME=FILE", action="append", default=[], help="a star of your own"
     )
     parser.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the table")
+    parser.add_argument(
+        "--bandpasses",
+        metavar="DIR",
+        type=Path,
+        help="folder of the files of bandpasses that the card names [the card's]",
+    )
+    add_instrument(parser)
     parser.set_defaults(command=fluxes)

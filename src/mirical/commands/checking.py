@@ -78,13 +78,13 @@ def rivals(options: argparse.Namespace) -> int:
     if not until <= LAST_MJD:
         raise InputError(f"rivals: --until is {until:g}; expected an epoch up to MJD {LAST_MJD:g}.")
     names = options.models or dict.fromkeys((*LADDER, *TIME_LAWS))
-    cards = [load_card(name, "rivals") for name in names]
-    if len({card.name for card in cards}) < len(cards):
-        raise InputError("rivals: two --models have the same name; rename one.")
     folder = run_folder(options.run)
     out = options.out or folder / "rivals"
     check_outputs(folders=[out])
     posterior, inputs = open_run(folder)
+    cards = [load_card(name, "rivals", inputs.instrument) for name in names]
+    if len({card.name for card in cards}) < len(cards):
+        raise InputError("rivals: two --models have the same name; rename one.")
     require_few_rows("rivals", len(inputs.design.rows), folder)
     attrs = {str(key): value for key, value in posterior.attrs.items()}
     plan = RivalPlan(forecast_dates(inputs, until), options.cuts, int(attrs["seed"]))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.bands import BANDS
 from mirical.commands.points import (
     add_without,
     asked_calibration,
@@ -60,7 +59,7 @@ def _photom(
     )
     results.print(exported.sentence(), soft_wrap=True, markup=False)
     results.print(checked.sentence(), soft_wrap=True, markup=False)
-    lacking = [band for band in BANDS if band not in calibration.bands]
+    lacking = [band for band in calibration.instrument.bands if band not in calibration.bands]
     if lacking:
         cautions.print(
             f"note: no rows of {', '.join(lacking)}, which the calibration has not: the pipeline "
@@ -109,14 +108,12 @@ def _photom_draws(
 def _covariance(
     calibration: Calibration, options: argparse.Namespace, results: Console, cautions: Console
 ) -> int:
-    from mirical.calibration.calibration import Query
-
     if options.at is not None:
-        _, query = asked_points("export", options)
+        _, query = asked_points("export", options, calibration.instrument)
     else:
-        dates = EXPORT_DATES
+        dates = [calibration.instrument.t0 + days for days in EXPORT_DAYS]
         bands = [band for band in calibration.bands for _ in dates]
-        query = Query.of(bands, "FULL", list(dates) * len(calibration.bands))
+        query = calibration.in_reference(bands, dates * len(calibration.bands))
     made = factor_covariance(calibration.at(query))
     write_matrix(made, options.file, "calibration factors and their covariance", calibration)
     results.print(f"{len(query)} points in {options.file}", soft_wrap=True, markup=False)
@@ -124,8 +121,8 @@ def _covariance(
     return SUCCESS
 
 
-EXPORT_DATES = (59720.0, 59760.0, 59850.0, 60000.0, 60365.0, 60730.0, 61095.0, 61460.0, 61825.0)
-"""Epochs of the side-car's factors where no grid is given: dense where factors change, to 2028."""
+EXPORT_DAYS = (0.0, 40.0, 130.0, 280.0, 645.0, 1010.0, 1375.0, 1740.0, 2105.0)
+"""Days since t0 of the side-car's factors where no grid is given: dense where factors change."""
 
 
 def _apcorr(
@@ -140,7 +137,7 @@ def _apcorr(
     from mirical.tables.apertures import published_apertures
 
     if options.run == "published":
-        apertures = published_apertures()
+        apertures = published_apertures(calibration.instrument)
     else:
         apertures = open_run(run_folder(options.run))[1].factors.apertures
     used = {band: apertures[band] for band in calibration.bands}
@@ -222,7 +219,7 @@ def _add_export(parsers: argparse._SubParsersAction) -> None:
         "--at",
         metavar="GRID.ecsv",
         type=Path,
-        help="points of the covariance [all bands in FULL at nine dates]",
+        help="points of the covariance [all bands at nine dates]",
     )
     add_without(parser)
     parser.set_defaults(command=export)

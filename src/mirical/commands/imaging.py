@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 def photometry(options: argparse.Namespace) -> int:
     """Measure images, one row a file; those that cannot be measured are kept with their reasons."""
-    from mirical.bands import find_band
     from mirical.imaging.photometry_rows import Settings
     from mirical.imaging.photometry_table import photometry_table
+    from mirical.instruments.miri import miri
     from mirical.tables.apertures import load_apertures
 
     how = how_of(options)
     paths = _images(options.images)
-    band = options.filter and find_band(options.filter, "photometry").name
+    band = options.filter and miri().find_band(options.filter, "photometry").name
     types = _star_types(options.star)
-    apertures = load_apertures(options.apertures, "photometry")
+    apertures = load_apertures(options.apertures, miri(), "photometry")
     if not options.out.parent.is_dir():
         raise InputError(f"{options.out}: its folder does not exist; make it or choose another.")
     check_outputs([options.out], [options.pictures], inputs=[*paths, Path(options.apertures)])
@@ -171,14 +171,14 @@ def mosaic(options: argparse.Namespace) -> int:
 
 def simulate_mosaics(options: argparse.Namespace) -> int:
     """Write a simulated program as images."""
-    from mirical.bands import BANDS, find_band
     from mirical.commands.progress import watched
+    from mirical.instruments.miri import miri
     from mirical.simulation.scene_program import scene_program, write_mosaics
     from mirical.tables.formats import write_ecsv
 
     check_outputs(folders=[options.out])
-    bands = [find_band(name, "simulate").name for name in options.mosaics if name != "all"]
-    bands = list(BANDS) if "all" in options.mosaics else bands
+    bands = [miri().find_band(name, "simulate").name for name in options.mosaics if name != "all"]
+    bands = list(miri().bands) if "all" in options.mosaics else bands
     program = scene_program(options.seed, options.truth, options.law)
     rows = [i for i, band in enumerate(program.photometry["filter"]) if band in bands]
     results, progress = consoles()
@@ -216,26 +216,29 @@ def _images(given: list[Path]) -> list[Path]:
 
 
 def _star_types(given: list[str]) -> dict[str, str]:
-    from mirical.stars import canonical_star, find_type, star_key
+    from mirical.instruments.miri import miri
+    from mirical.stars import canonical_star, star_key
 
     types = {}
     for entry in given:
         name, separator, kind = entry.partition("=")
         if not separator or not name:
             raise InputError(f"photometry: --star {entry!r}; expected NAME=TYPE.")
-        types[star_key(canonical_star(name))] = find_type(kind, f"photometry: --star {entry!r}")
+        types[star_key(canonical_star(name))] = miri().find_type(
+            kind, f"photometry: --star {entry!r}"
+        )
     return types
 
 
 def _psfs(given: list[str]) -> tuple[dict[str, Path], Path | None]:
     """Return the model PSFs by band, and the one given without a band."""
-    from mirical.bands import find_band
+    from mirical.instruments.miri import miri
 
     psfs: dict[str, Path] = {}
     only: Path | None = None
     for entry in given:
         name, separator, file = entry.partition("=")
-        band = find_band(name, f"apertures: --psf {entry!r}").name if separator else None
+        band = miri().find_band(name, f"apertures: --psf {entry!r}").name if separator else None
         if band in psfs or (band is None and only is not None):
             other = f"of {band}" if band else "without a band"
             raise InputError(

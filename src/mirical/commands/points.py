@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
     from mirical.calibration.calibration import Calibration, Factors, Query
     from mirical.exports.covariance_file import Covariance
+    from mirical.instruments.instrument import Instrument
 
 
-def asked_points(command: str, options: argparse.Namespace) -> tuple[Table | None, Query]:
+def asked_points(
+    command: str, options: argparse.Namespace, instrument: Instrument
+) -> tuple[Table | None, Query]:
     """Return the points of --at, and its table, or those of --filter, --subarray and --mjd.
 
     Raises
@@ -30,12 +33,12 @@ def asked_points(command: str, options: argparse.Namespace) -> tuple[Table | Non
     if options.at is not None:
         if any(one is not None for one in listed):
             raise InputError(f"{command}: give --filter and --mjd, or --at GRID.ecsv, not both.")
-        return _read_grid(options.at)
+        return _read_grid(options.at, instrument)
     if None in listed:
         raise InputError(f"{command}: give --filter and --mjd (and --subarray), or --at GRID.ecsv.")
     lists = {
         "filter": options.filter,
-        "subarray": options.subarray,
+        "subarray": options.subarray or [instrument.reference],
         "mjd": options.mjd,
     }
     lengths = {
@@ -48,10 +51,10 @@ def asked_points(command: str, options: argparse.Namespace) -> tuple[Table | Non
                 f"{command}: --{name} has {length} entries and another option {longest}; give one, "
                 "or as many."
             )
-    return None, Query.of(*lists.values())
+    return None, Query.of(instrument, *lists.values())
 
 
-def _read_grid(path: Path) -> tuple[Table, Query]:
+def _read_grid(path: Path, instrument: Instrument) -> tuple[Table, Query]:
     from mirical.calibration.calibration import Query
     from mirical.tables.formats import read_columns, texts
     from mirical.tables.quantities import epochs
@@ -61,7 +64,7 @@ def _read_grid(path: Path) -> tuple[Table, Query]:
     bands, subarrays = texts(grid["filter"]), texts(grid["subarray"])
     mjd = epochs(grid["mjd"], path.name, notes)
     print_notes(notes, consoles()[1])
-    return grid, Query.of(bands, subarrays, mjd, path.name)
+    return grid, Query.of(instrument, bands, subarrays, mjd, path.name)
 
 
 def asked_calibration(options: argparse.Namespace) -> Calibration:
@@ -88,11 +91,11 @@ def asked_calibration(options: argparse.Namespace) -> Calibration:
 
 def factor_covariance(answer: Factors) -> Covariance:
     """Return factors with their covariance, and its parts where it is more than relative."""
-    from mirical.conventions import FACTOR
     from mirical.exports.covariance_file import Covariance
 
     parts = answer.parts if len(answer.parts) > 1 else {}
-    return Covariance(answer.query, answer.mean, answer.covariance, FACTOR, parts)
+    unit = answer.query.instrument.factor_unit
+    return Covariance(answer.query, answer.mean, answer.covariance, unit, parts)
 
 
 def write_matrix(made: Covariance, path: Path, about: str, calibration: Calibration) -> None:
@@ -114,7 +117,10 @@ def add_points(command: argparse.ArgumentParser) -> None:
         "--filter", metavar="F", nargs="+", help="band, such as F770W; several, one a point"
     )
     command.add_argument(
-        "--subarray", metavar="S", nargs="+", default=["FULL"], help="subarray, one or all [FULL]"
+        "--subarray",
+        metavar="S",
+        nargs="+",
+        help="subarray, one or all [the reference, such as FULL]",
     )
     command.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epoch, MJD in days")
     command.add_argument(

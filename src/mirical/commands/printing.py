@@ -11,9 +11,8 @@ from astropy.table import Table
 from rich.console import Console
 from rich.text import Text
 
-from mirical.bands import BANDS
 from mirical.calibration.calibration import ABSOLUTE
-from mirical.conventions import FACTOR_TEXT
+from mirical.instruments.miri import miri
 from mirical.number_text import (
     NOTHING,
     measured,
@@ -26,6 +25,7 @@ from mirical.terminal import print_sheet
 if TYPE_CHECKING:
     from mirical.calibration.error_budget import ErrorBudget
     from mirical.checking.check import CheckedRun
+    from mirical.instruments.instrument import Instrument
     from mirical.reporting.comparison_folder import Comparison
     from mirical.reporting.run import Run
     from mirical.rivals.comparison import ModelComparison
@@ -41,11 +41,11 @@ def print_run(run: Run, folder: Path, console: Console) -> None:
     at_reference = comparison[comparison["quantity"] == "C_ref"]
     simulated = "SIMULATED DATA · " if run.posterior.attrs["simulated"] else ""
     title = (
-        f"{simulated}{run.job.name}: C at MJD {coefficients.meta['C_ref_mjd']:.0f}, FULL, "
-        f"{FACTOR_TEXT}"
+        f"{simulated}{run.job.name}: C at MJD {coefficients.meta['C_ref_mjd']:.0f}, "
+        f"{run.instrument.reference}, {run.instrument.factor_text}"
     )
-    heads = ("band", "stars", "C", "±", "± relative", "rests on", "published", "±")
-    heads += ("differs", "sigma")
+    heads = ("band", "stars", "C", "±", "± relative", "rests on")
+    heads += ("published", "±", "differs", "sigma") if run.instrument.published else ()
     of_band = dict(zip(coefficients["filter"], coefficients, strict=True))
     lines = [
         (
@@ -59,7 +59,7 @@ def print_run(run: Run, folder: Path, console: Console) -> None:
             f"{row['published_std']:.4f}",
             f"{row['diff_pct'].value:+.1f} %",
             f"{row['diff_sigma']:+.1f}",
-        )
+        )[: len(heads)]
         for row in at_reference
     ]
     print_sheet(title, heads, lines, console)
@@ -162,7 +162,7 @@ def print_audit(table: Table, sentences: Sequence[str], console: Console) -> Non
         console.print(Text(sentence))
 
 
-def print_table(table: Table, console: Console) -> None:
+def print_table(table: Table, instrument: Instrument, console: Console) -> None:
     """Print calibration factors, one line a point."""
     names = {
         "filter": "band",
@@ -180,22 +180,24 @@ def print_table(table: Table, console: Console) -> None:
         names["basis"] = "rests on"
     mark = "SIMULATED DATA · " if table.meta.get("simulated") else ""
     lines = [[_entry(row[name], name) for name in names] for row in table[:_POINTS]]
-    print_sheet(f"{mark}C in {FACTOR_TEXT}", list(names.values()), lines, console, keys=3)
+    title = f"{mark}C in {instrument.factor_text}"
+    print_sheet(title, list(names.values()), lines, console, keys=3)
     _print_cut(len(table), console)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print two calibrations side by side: factors, then coefficients."""
-    _print_factors(comparison.factors, console)
+    _print_factors(comparison, console)
     _print_coefficients(comparison, console)
     for sentence in comparison.sentences:
         console.print(Text(sentence))
 
 
-def _print_factors(table: Table, console: Console) -> None:
+def _print_factors(comparison: Comparison, console: Console) -> None:
+    table, instrument = comparison.factors, comparison.pair[0].instrument
     ours, theirs = table.meta["ours"], table.meta["theirs"]
     mark = "SIMULATED DATA · " if table.meta["simulated"] else ""
-    title = f"{mark}C of {ours} against {theirs}, {FACTOR_TEXT}"
+    title = f"{mark}C of {ours} against {theirs}, {instrument.factor_text}"
     columns = ["band", "subarray", "MJD", ours, "±", theirs, "±", "differs", "sigma"]
     names = ["filter", "subarray", "mjd", "c", "c_std", "c_other", "c_other_std"]
     subarrays = set(table["subarray"])
@@ -278,7 +280,7 @@ def print_photometry(table: Table, console: Console) -> None:
     used = np.array([not flag for flag in table["flag"]], dtype=bool)
     title = "SIMULATED DATA · photometry" if table.meta.get("simulated") else "photometry"
     lines = []
-    for band in (b for b in BANDS if b in set(table["filter"][used])):
+    for band in (b for b in miri().bands if b in set(table["filter"][used])):
         rows = table[used & (np.asarray(table["filter"]) == band)]
         error = 100 * np.median((rows["ifluxunc"] / rows["iflux"]).value)
         stars = len(set(rows["name"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,13 @@ def write_table(table: Table, path: Path) -> None:
 def status_of(*calibrations: Calibration) -> int:
     """Return the exit status of an answer: 1 if it rests on a run that must not be believed."""
     return SUCCESS if all(one.believable for one in calibrations) else NOT_BELIEVABLE
+
+
+def add_instrument(parser: ArgumentParser) -> None:
+    """Add the option that names an instrument."""
+    parser.add_argument(
+        "--instrument", metavar="CARD", default="miri", help="shipped card, or a folder [miri]"
+    )
 
 
 def study_status(run: str, sound: bool, cautions: Console) -> int:

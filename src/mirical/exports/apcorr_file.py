@@ -11,8 +11,8 @@ import numpy as np
 from astropy.time import Time
 from stdatamodels.jwst import datamodels
 
-from mirical.bands import BANDS, SUBARRAYS, readouts
 from mirical.imaging.encircled_energy import ApertureEstimate
+from mirical.instruments.miri import miri
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import save_model
 from mirical.tables.apertures import ANNULUS_FRACTIONS, APERTURE_FRACTION, Aperture
@@ -44,8 +44,8 @@ def write_apcorr(study: ApertureStudy, path: Path) -> None:
     """
     rows = []
     for band, estimate in study.estimates.items():
-        mask = BANDS[band].mask
-        for subarray in (mask,) if mask else SUBARRAYS:
+        mask = miri().bands[band].mask
+        for subarray in (mask,) if mask else miri().subarrays:
             rows += [(band, subarray, *numbers) for numbers in _corrections(estimate)]
     what = "SIMULATED " if study.simulated else ""
     about = f"{what}aperture corrections of MIRI imaging, by encircled energy"
@@ -90,7 +90,7 @@ def write_used_apcorr(
     rows = [
         (band, subarray, fraction, radius, one.correction_of(fraction, radius), *one.radii[1:])
         for band, one in apertures.items()
-        for subarray in readouts(band)
+        for subarray in miri().readouts(band)
         for fraction, radius in zip(KNOWN_FRACTIONS, one.radii, strict=True)
     ]
     simulated = "SIMULATED " if pedigree == "SIMULATION" else ""

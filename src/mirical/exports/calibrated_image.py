@@ -35,10 +35,10 @@ import numpy as np
 from astropy import units as u
 
 from mirical.calibration.calibration import Calibration, Query, errors_hold
-from mirical.conventions import FACTOR_TEXT, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.imaging.image_files import Unmeasurable, open_model
 from mirical.imaging.image_headers import RATE, SURFACE_BRIGHTNESS, taken
+from mirical.instruments.miri import miri
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import save_model
 from mirical.text import ascii_text
@@ -130,7 +130,7 @@ def calibrate_image(
     with _refusing(path), open_model(path) as model:
         _check_rates(model, path)
         # No PHOTMJSR to ask: rates have none, and FILTER is still the instrument's own.
-        query = Query.of(*taken(model, band), where=path.name)
+        query = Query.of(miri(), *taken(model, band), where=path.name)
         try:
             found = calibration.at(query)
         except InputError as error:
@@ -226,8 +226,8 @@ def _multiply(model: Any, factor: float) -> None:
     photometry.conversion_megajanskys = factor
     photometry.conversion_microjanskys = factor * _UJY_PER_ARCSEC2
     if not photometry.pixelarea_steradians:  # a mosaic has pixels of its own
-        photometry.pixelarea_steradians = float(PIXEL_SOLID_ANGLE.to_value("sr"))
-        photometry.pixelarea_arcsecsq = float(PIXEL_SOLID_ANGLE.to_value("arcsec2"))
+        photometry.pixelarea_steradians = float(miri().pixel_solid_angle.to_value("sr"))
+        photometry.pixelarea_arcsecsq = float(miri().pixel_solid_angle.to_value("arcsec2"))
     meta.cal_step.photom = "COMPLETE"
 
 
@@ -253,7 +253,7 @@ def _history(
     made: CalibratedImage, calibration: Calibration, provenance: Mapping[str, str]
 ) -> list[str]:
     return [
-        f"mirical {__version__}: rates multiplied by {made.factor:.7g} {FACTOR_TEXT}",
+        f"mirical {__version__}: rates multiplied by {made.factor:.7g} {miri().factor_text}",
         f"of {made.band} in {made.subarray} at MJD {made.mjd:.4f}; calibration {calibration.name}",
         f"CALFRAC: {errors_hold(calibration)} (CALREL)",
         *(f"{key}: {value}" for key, value in provenance.items()),

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mirical.calibration.calibration import Calibration, Query, simulated
 from mirical.calibration.error_budget import Observation, error_budget
-from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
+from mirical.conventions import FLUX
 from mirical.errors import InputError
 from mirical.exports.covariance_file import Covariance
 from mirical.tables.apertures import Aperture, refuse_other_apertures, stated_apertures
@@ -104,7 +104,8 @@ def calibrate_table(
     table = read_columns(path, ("filter", "subarray", "mjd"), notes)
     _refuse(table, path.name)
     mjd = epochs(table["mjd"], path.name, notes)
-    query = Query.of(texts(table["filter"]), texts(table["subarray"]), mjd, path.name)
+    instrument = calibration.instrument
+    query = Query.of(instrument, texts(table["filter"]), texts(table["subarray"]), mjd, path.name)
     objects = tuple(texts(table["name"])) if "name" in table.colnames else ()
     factors = calibration.at(query)
     if "iflux" in table.colnames:
@@ -115,10 +116,8 @@ def calibrate_table(
             )
         refuse_other_apertures(path.name, stated_apertures([table], path.name), apertures)
         known = [apertures[band].correction for band in query.filters]
-        new = (factors.mean * FACTOR * PIXEL_SOLID_ANGLE * np.array(known) / u.pix).to(
-            FLUX / COUNT_RATE
-        )
-        flux, error = _measured(table, "iflux", COUNT_RATE, path.name)
+        new = instrument.fluxes_per_rate(factors.mean, np.array(known), query.filters)
+        flux, error = _measured(table, "iflux", instrument.count_rate, path.name)
     else:
         unit = _flux_unit(table, path.name)
         if unit == _SURFACE_BRIGHTNESS and not extended:
@@ -144,7 +143,7 @@ def calibrate_table(
         objects=objects,
     )
     by_calibration = (np.abs(flux) * std for std in (budget.std, budget.relative_std))
-    columns = flux, error, *by_calibration, factors.mean * FACTOR
+    columns = flux, error, *by_calibration, factors.mean * instrument.factor_unit
     for name, column in zip(MADE, columns, strict=True):
         table[name] = column
     what = f"{simulated(calibration)}{calibration.name}"
@@ -232,7 +231,8 @@ def _refuse_missing(values: Floats, name: str, source: str) -> None:
 
 def _old_factors(table: Table, query: Query, before: Calibration | None, source: str) -> Floats:
     if "photmjsr" in table.colnames:
-        old = numbers(table["photmjsr"], FACTOR, source, bare=FACTOR).value
+        unit = query.instrument.factor_unit
+        old = numbers(table["photmjsr"], unit, source, bare=unit).value
         _refuse_missing(np.where(old > 0, old, np.nan), "photmjsr", source)
         return old
     if before is None:

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from mirical.calibration.calibration import Calibration, Query, errors_hold, simulated
 from mirical.errors import InputError
 from mirical.exports.covariance import Covariance, refuse_impossible
+from mirical.instruments.cards import DEFAULT, load_instrument, reference_of
+from mirical.instruments.instrument import Instrument
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import Columns, FitsContents, read_fits
 from mirical.text import ascii_name, ascii_text, name_of_ascii
@@ -33,6 +35,7 @@ _PART = "COV_"
 _EXPECTED = "expected a FITS file with POINTS and COVARIANCE, as mirical writes it"
 _NUMBERS, _NAMES = ("mjd", "value", "std"), ("filter", "subarray")
 _SAME_STD = 1e-6
+_CARD = "INSTCARD"  # of an instrument other than the default
 
 
 def history(calibration: Calibration) -> list[str]:
@@ -89,6 +92,8 @@ def write_covariance(
         images["DRAWS"] = made.draws, unit
     extensions = [fits.PrimaryHDU(header=header), fits.BinTableHDU(points, name="POINTS")]
     extensions[1].header["VALUNIT"] = unit
+    if reference_of(query.instrument) != DEFAULT:
+        extensions[1].header[_CARD] = ascii_text(reference_of(query.instrument))
     for name, (values, of) in images.items():
         extensions.append(fits.ImageHDU(np.asarray(values, dtype=float), name=name))
         extensions[-1].header["BUNIT"] = of
@@ -96,8 +101,15 @@ def write_covariance(
         fits.HDUList(extensions).writeto(beside, checksum=True)
 
 
-def read_covariance(path: Path | str) -> Covariance:
+def read_covariance(path: Path | str, instrument: Instrument | None = None) -> Covariance:
     """Read the file `write_covariance` wrote.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    instrument : Instrument, optional
+        Whose points they are; by default that of the card which the file names.
 
     Raises
     ------
@@ -122,8 +134,9 @@ def read_covariance(path: Path | str) -> Covariance:
     unit = _unit(points.header.get("VALUNIT"), f"{path.name}: VALUNIT of POINTS")
     _refuse_other_units(contents, unit, path.name)
     named = _texts(points.columns, "name", path.name) if "name" in points.columns else ()
+    of = instrument or load_instrument(str(points.header.get(_CARD, DEFAULT)), path.name)
     made = Covariance(
-        query=Query.of(filters, subarrays, numbers["mjd"], f"{path.name}: POINTS"),
+        query=Query.of(of, filters, subarrays, numbers["mjd"], f"{path.name}: POINTS"),
         value=numbers["value"],
         covariance=images["COVARIANCE"],
         unit=unit,

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from stdatamodels.jwst import datamodels
 
-from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
+from mirical.instruments.miri import miri
 from mirical.laws.pipeline_throughput import FUNCTIONS, Tables, relative_throughput
 from mirical.storage.files import whole_file
 from mirical.storage.fits_files import Columns, read_fits, save_model
@@ -120,8 +120,8 @@ def write_photom(rows: PhotomRows, about: About, path: Path) -> None:
     meta.author, meta.reftype, meta.telescope = f"mirical {__version__}", "photom", "JWST"
     meta.instrument.name, meta.instrument.detector = "MIRI", "MIRIMAGE"
     meta.exposure.type, meta.exposure.p_exptype = "MIR_IMAGE", _EXPOSURES
-    meta.photometry.pixelarea_steradians = float(PIXEL_SOLID_ANGLE.to_value("sr"))
-    meta.photometry.pixelarea_arcsecsq = float(PIXEL_SOLID_ANGLE.to_value("arcsec2"))
+    meta.photometry.pixelarea_steradians = float(miri().pixel_solid_angle.to_value("sr"))
+    meta.photometry.pixelarea_arcsecsq = float(miri().pixel_solid_angle.to_value("arcsec2"))
     for line in about.history:
         model.add_history_entry(ascii_text(line))
     with whole_file(path, ".fits") as beside, model:

@@ -10,7 +10,6 @@ import numpy as np
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from mirical.bands import SUBARRAYS, assumed_term, readouts
 from mirical.calibration.calibration import Calibration, Query, simulated
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.errors import InputError
@@ -18,6 +17,7 @@ from mirical.exports.covariance_file import history
 from mirical.exports.photom_file import About, PhotomRows
 from mirical.exports.pipeline_law import CHECKED, SPAN, convert, epochs, fit_kind
 from mirical.inference.schema import FLUX_SCALE
+from mirical.instruments.miri import miri
 from mirical.laws.pipeline_throughput import Tables, exact_tables, relative_throughput
 from mirical.laws.timelaw import LAWS
 
@@ -76,10 +76,10 @@ def mean_rows(calibration: Calibration) -> Exported:
     found = {
         (band, term): _moments(calibration, band, term, mjd)
         for band in calibration.bands
-        for term in SUBARRAYS
-        if term in readouts(band)
+        for term in miri().subarrays
+        if term in miri().readouts(band)
     }
-    full = [found[band, SUBARRAYS[0]] for band in calibration.bands]
+    full = [found[band, miri().subarrays[0]] for band in calibration.bands]
     made = convert(
         mjd, np.log([mean for mean, _ in full]), np.array([std / mean for mean, std in full])
     )
@@ -95,8 +95,8 @@ def mean_rows(calibration: Calibration) -> Exported:
             place = band, term, float(mjd[at])
             worst = abs(float(off[at])), 100 * float(off[at] * std[at] / mean[at]), place
     index, filters, subarrays = _layout(calibration)
-    at_reference = calibration.at(Query.of(filters, subarrays, calibration.reference_mjd))
-    terms = [assumed_term(name, "export") for name in subarrays]
+    at_reference = calibration.at(Query.of(miri(), filters, subarrays, calibration.reference_mjd))
+    terms = [miri().assumed_term(name, "export") for name in subarrays]
     rows = PhotomRows(
         filters,
         subarrays,
@@ -121,8 +121,8 @@ def draw_rows(calibration: Calibration, number: int, seed: int = 0) -> list[Phot
     index, filters, subarrays = _layout(calibration)
     photmjsr, tables = _draws_in_full(calibration, number, seed)
     mjd = calibration.reference_mjd
-    at_reference = calibration.draws(Query.of(filters, subarrays, mjd), number, seed)
-    in_full = calibration.draws(Query.of(filters, "FULL", mjd), number, seed)
+    at_reference = calibration.draws(Query.of(miri(), filters, subarrays, mjd), number, seed)
+    in_full = calibration.draws(calibration.in_reference(filters, mjd), number, seed)
     rows = photmjsr[:, index] * at_reference / in_full
     return [
         PhotomRows(
@@ -140,7 +140,7 @@ def about(calibration: Calibration, exported: Exported | None = None, draw: str 
         kind = "absolute, one" if FLUX_SCALE in calibration.absolute_parts else "one"
         lines.append(f"uncertainty is {kind} sigma at MJD {calibration.reference_mjd:.0f}")
     _, filters, subarrays = _layout(calibration)
-    lines += calibration.cautions(Query.of(filters, subarrays, CHECKED[1]))
+    lines += calibration.cautions(Query.of(miri(), filters, subarrays, CHECKED[1]))
     lines.append("other bands in the coronagraphs' masks: D of FULL is assumed.")
     what = f"flux calibration of MIRI imaging: {calibration.name}{draw}"
     return About(
@@ -174,13 +174,17 @@ def pedigree(calibration: Calibration) -> str:
 
 def _layout(calibration: Calibration) -> tuple[NDArray[np.intp], tuple[str, ...], tuple[str, ...]]:
     """Return band number, filter and subarray of each row of the file."""
-    pairs = [(i, band, name) for i, band in enumerate(calibration.bands) for name in readouts(band)]
+    pairs = [
+        (i, band, name)
+        for i, band in enumerate(calibration.bands)
+        for name in miri().readouts(band)
+    ]
     index, filters, subarrays = zip(*pairs, strict=True)
     return np.array(index), filters, subarrays
 
 
 def _moments(calibration: Calibration, band: str, term: str, mjd: Floats) -> tuple[Floats, Floats]:
-    answer = calibration.at(Query.of(band, term, mjd))
+    answer = calibration.at(Query.of(miri(), band, term, mjd))
     return answer.mean, answer.std
 
 
@@ -192,13 +196,13 @@ def _draws_in_full(
         law, chosen = calibration.time_law, calibration.chosen(number, seed)
         drawn = calibration.parameters(["A", *LAWS[law].of_band])
         drawn["A"] = drawn["A"] * calibration.flux_scales[:, None]
-        exact = exact_tables(law, {name: value[chosen] for name, value in drawn.items()})
+        exact = exact_tables(law, {name: value[chosen] for name, value in drawn.items()}, miri().t0)
         if exact is not None:
             return exact
     mjd = epochs()
     curves, errors = [], []
     for band in calibration.bands:
-        query = Query.of(band, "FULL", mjd)
+        query = calibration.in_reference(band, mjd)
         curves.append(np.log(calibration.draws(query, number, seed)))
         answer = calibration.at(query)
         errors.append(np.tile(answer.std / answer.mean, (number, 1)))

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
-from mirical.conventions import REFERENCE_MJD
 from mirical.errors import InputError
 from mirical.exports.pipeline_law import epochs
+from mirical.instruments.miri import miri
 from mirical.laws.pipeline_throughput import FUNCTIONS, Tables, relative_throughput
 from mirical.storage.fits_files import Columns, read_fits
 
@@ -34,12 +33,19 @@ TIME_TABLES = {f"TIMECOEFF_{name.upper()}": name for name in FUNCTIONS}
 GENERIC = "GENERIC"
 """Subarray of the row that stands in for those a filter has no row of."""
 
-KNOWN_FILTERS = (*BANDS, "F2550WR", "FLENS", "OPAQUE", "P750L")
-KNOWN_SUBARRAYS = (*SUBARRAYS, *UNIT_SUBARRAYS, *NEWER_SUBARRAYS, GENERIC)
-
 _FITTED = re.compile(r"fitted to rows from MJD (\d+(?:\.\d+)?) to (\d+(?:\.\d+)?)")
 _NAMED = 3
 """Rows a finding names one by one."""
+
+
+def known_filters() -> tuple[str, ...]:
+    """Return all filters of MIRI's imager, those without a calibration too."""
+    return (*miri().bands, "F2550WR", "FLENS", "OPAQUE", "P750L")
+
+
+def known_subarrays() -> tuple[str, ...]:
+    """Return all subarrays a row may be of."""
+    return (*miri().known_readouts, GENERIC)
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ class PhotomFile:
     def rows_of(self) -> dict[str, NDArray[np.intp]]:
         """Numbers of the rows of each band there is."""
         filters = np.array([band for band, _ in self.pairs])
-        return {band: np.flatnonzero(filters == band) for band in BANDS if band in filters}
+        return {band: np.flatnonzero(filters == band) for band in miri().bands if band in filters}
 
     @cached_property
     def times(self) -> Tables:
@@ -152,8 +158,8 @@ class PhotomFile:
 
     @cached_property
     def level(self) -> Floats:
-        """Factor at `REFERENCE_MJD`; photmjsr where there is no throughput to divide by, (row,)."""
-        (throughput,) = self.throughput_at(np.array([REFERENCE_MJD]))
+        """Factor at the reference epoch; photmjsr where no throughput divides it, (row,)."""
+        (throughput,) = self.throughput_at(np.array([miri().reference_mjd]))
         usable = np.isfinite(throughput) & (throughput > 0)
         return self.photmjsr / np.where(usable, throughput, 1.0)
 

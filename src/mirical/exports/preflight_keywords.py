@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.exports.preflight_file import ERROR, WARNING, Finding, PhotomFile
+from mirical.instruments.miri import miri
 
 _DEMANDED = ("DESCRIP", "REFTYPE", "AUTHOR", "PEDIGREE", "USEAFTER", "INSTRUME")
 _EXPECTED = {
@@ -118,7 +118,7 @@ def pixel_area(file: PhotomFile) -> list[Finding]:
     """Find solid angles of a pixel that are missing or another instrument's."""
     found = []
     for keyword, unit in _AREAS.items():
-        expected, got = float(PIXEL_SOLID_ANGLE.to_value(unit)), file.header.get(keyword)
+        expected, got = float(miri().pixel_solid_angle.to_value(unit)), file.header.get(keyword)
         if not isinstance(got, int | float):
             sentence = (
                 f"{keyword} is missing: without a file of pixel areas, images get no solid angle "

@@ -8,22 +8,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.bands import ACQUISITION_BANDS, BANDS, SUBARRAYS, readouts
-from mirical.calibration.calibration import Query
 from mirical.calibration.published import PublishedCalibration
-from mirical.conventions import REFERENCE_MJD
 from mirical.errors import did_you_mean
 from mirical.exports.preflight_file import (
     ERROR,
     GENERIC,
-    KNOWN_FILTERS,
-    KNOWN_SUBARRAYS,
     PHOTOM,
     WARNING,
     Finding,
     PhotomFile,
     is_numbers,
+    known_filters,
+    known_subarrays,
 )
+from mirical.instruments.miri import miri
 
 Floats = NDArray[np.float64]
 
@@ -41,12 +39,12 @@ LEFT_IN_RATES = (
 def missing(file: PhotomFile) -> list[Finding]:
     """Find bands and subarrays without a row."""
     there = set(file.pairs)
-    bands = [band for band in BANDS if band not in file.rows_of]
+    bands = [band for band in miri().bands if band not in file.rows_of]
     core, newer = [], []
     for band in file.rows_of:
         if (band, GENERIC) in there:
             continue
-        for subarray in readouts(band):
+        for subarray in miri().readouts(band):
             if (band, subarray) not in there:
                 kept = core if subarray in _core(band) else newer
                 kept.append((band, subarray))
@@ -66,8 +64,8 @@ def missing(file: PhotomFile) -> list[Finding]:
 
 def duplicates(file: PhotomFile) -> list[Finding]:
     """Find rows of the same filter and subarray."""
-    times = Counter(file.pairs)
-    marked = [times[pair] > 1 and pair[1] in KNOWN_SUBARRAYS for pair in file.pairs]
+    times, subarrays = Counter(file.pairs), known_subarrays()
+    marked = [times[pair] > 1 and pair[1] in subarrays for pair in file.pairs]
     sentence = (
         "several rows of one filter and subarray: the pipeline stops with "
         "MatchFitsTableRowError at such images; keep one."
@@ -78,7 +76,7 @@ def duplicates(file: PhotomFile) -> list[Finding]:
 def names(file: PhotomFile) -> list[Finding]:
     """Find names that no exposure has, or not in this form."""
     found = []
-    for column, known in (("filter", KNOWN_FILTERS), ("subarray", KNOWN_SUBARRAYS)):
+    for column, known in (("filter", known_filters()), ("subarray", known_subarrays())):
         written = [str(name).rstrip() for name in file.photom[column]]
         plain = [name.strip().upper() for name in written]
         found += file.of_rows(
@@ -117,7 +115,7 @@ def factors(file: PhotomFile) -> list[Finding]:
         # Without a time law, a factor may be that of any epoch.
         known = np.clip(file.level[rows], reference, late) if not file.times else reference
         ratio[rows] = file.level[rows] / known
-        full = [k for k in rows if file.pairs[k][1] == SUBARRAYS[0] and not bad[k]]
+        full = [k for k in rows if file.pairs[k][1] == miri().subarrays[0] and not bad[k]]
         if full:
             to_full[rows] = file.photmjsr[rows] / file.photmjsr[full[0]] - 1
     ratio[bad] = to_full[bad] = np.nan
@@ -134,8 +132,9 @@ def factors(file: PhotomFile) -> list[Finding]:
         if np.any(marked):
             worst = int(np.nanargmax(np.where(marked, off, np.nan)))
             sentence = (
-                f"the factor at MJD {REFERENCE_MJD:.0f} is {ratio[worst]:.3g} times the published "
-                f"one ({' in '.join(file.pairs[worst])}), and the pipeline applies it: {advice}"
+                f"the factor at MJD {miri().reference_mjd:.0f} is {ratio[worst]:.3g} times the "
+                f"published one ({' in '.join(file.pairs[worst])}), and the pipeline applies it: "
+                f"{advice}"
             )
             found += file.of_rows(marked, code, severity, sentence)
     beyond = (np.abs(to_full) > SUBARRAY_RANGE) & ~(off > FAR)
@@ -186,9 +185,11 @@ ROWS = (missing, duplicates, names, factors, uncertainties)
 
 def _core(band: str) -> set[str | None]:
     """Return the subarrays a band is used in every week: without their rows, images are lost."""
-    full, *_ = SUBARRAYS
-    acquisition = {"SLITLESSPRISM"} if band in ACQUISITION_BANDS else set()
-    others = set(SUBARRAYS) if BANDS[band].kind == "imaging" else {BANDS[band].mask}
+    full, *_ = miri().subarrays
+    acquisition = {"SLITLESSPRISM"} if "SLITLESSPRISM" in miri().readouts(band) else set()
+    others = (
+        set(miri().subarrays) if miri().bands[band].kind == "imaging" else {miri().bands[band].mask}
+    )
     return {full} | others | acquisition
 
 
@@ -221,9 +222,9 @@ def _unknown(column: str, name: str, known: Sequence[str]) -> tuple[str, str, st
 
 def _published() -> dict[str, tuple[float, float]]:
     """Return each band's published factor in FULL, at the reference epoch and late."""
-    calibration = PublishedCalibration()
+    calibration = PublishedCalibration(miri())
     reference, late = (
-        calibration.at(Query.of(calibration.bands, SUBARRAYS[0], mjd)).mean
-        for mjd in (REFERENCE_MJD, LATE_MJD)
+        calibration.at(calibration.in_reference(calibration.bands, mjd)).mean
+        for mjd in (miri().reference_mjd, LATE_MJD)
     )
     return dict(zip(calibration.bands, zip(reference, late, strict=True), strict=True))

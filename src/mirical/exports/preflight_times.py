@@ -11,10 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.bands import SUBARRAYS
-from mirical.calibration.calibration import Query
 from mirical.calibration.published import PublishedCalibration
-from mirical.conventions import REFERENCE_MJD
 from mirical.errors import did_you_mean
 from mirical.exports.preflight_file import (
     ERROR,
@@ -26,6 +23,7 @@ from mirical.exports.preflight_file import (
     Finding,
     PhotomFile,
 )
+from mirical.instruments.miri import miri
 from mirical.laws.pipeline_throughput import FUNCTIONS
 
 Floats = NDArray[np.float64]
@@ -37,7 +35,7 @@ TAU_RANGE = (19.0, 3100.0)
 RISE, SLIGHT_RISE = 0.02, 0.005
 """Rises of the throughput that are an error, or within one's reach."""
 LATE_MJD, LOSS_RANGE = 61000.0, 0.05
-"""Where losses since `REFERENCE_MJD` are compared with the published, and how far off is odd."""
+"""Where losses since the reference epoch are compared with published ones, how far off is odd."""
 _COEFFICIENTS = {"t0", *(name for names, _ in FUNCTIONS.values() for name in names)} - {"const"}
 JUMP, LARGE_JUMP = 0.01, 0.05
 """Differences from another file's factor that an observer would notice, or must not meet."""
@@ -176,13 +174,15 @@ def losses(file: PhotomFile) -> list[Finding]:
     """Find bands whose loss is far from the published one."""
     if not file.times:
         return []
-    expected = PublishedCalibration()
-    early, late = file.throughput_at(np.array([REFERENCE_MJD, LATE_MJD]))
+    expected = PublishedCalibration(miri())
+    early, late = file.throughput_at(np.array([miri().reference_mjd, LATE_MJD]))
     with np.errstate(all="ignore"):
         kept = late / early
     marked, worst = [], (0.0, "")
     for band, rows in file.rows_of.items():
-        first, last = expected.at(Query.of(band, SUBARRAYS[0], [REFERENCE_MJD, LATE_MJD])).mean
+        first, last = expected.at(
+            expected.in_reference(band, [miri().reference_mjd, LATE_MJD])
+        ).mean
         off = kept[rows] - first / last
         # Rows that rise have a finding of their own.
         beyond = (np.abs(off) > LOSS_RANGE) & (kept[rows] < 1 + SLIGHT_RISE)
@@ -192,8 +192,8 @@ def losses(file: PhotomFile) -> list[Finding]:
             lost, usual = 100 * (1 - kept[k]), 100 * (1 - first / last)
             worst = float(np.abs(off[beyond]).max()), f"{band}: {lost:.1f} %, not {usual:.1f} %"
     sentence = (
-        f"the loss from MJD {REFERENCE_MJD:.0f} to {LATE_MJD:.0f} is far from the published one "
-        f"({worst[1]}): the pipeline applies it; make sure that the rows are those of the band."
+        f"the loss from MJD {miri().reference_mjd:.0f} to {LATE_MJD:.0f} is far from the published "
+        f"one ({worst[1]}): the pipeline applies it; make sure that the rows are those of the band."
     )
     return file.of_rows(np.array(marked, dtype=int), "unusual-loss", WARNING, sentence)
 

@@ -10,8 +10,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table
 
-from mirical.calibration.calibration import Calibration, Query, errors_hold, simulated
-from mirical.conventions import FACTOR, FACTOR_TEXT, T0_MJD
+from mirical.calibration.calibration import Calibration, errors_hold, simulated
 from mirical.exports.covariance_file import history
 from mirical.number_text import floats
 from mirical.storage.files import whole_file
@@ -28,11 +27,12 @@ def factor_table(calibration: Calibration) -> QTable:
     flux scale's; then also the relative error of C.
     """
     table = calibration.stated_coefficients()
-    answer = calibration.at(Query.of(calibration.bands, "FULL", calibration.reference_mjd))
-    table["C"], table["C_std"] = answer.mean * FACTOR, answer.std * FACTOR
+    answer = calibration.at(calibration.in_reference(calibration.bands, calibration.reference_mjd))
+    unit = calibration.instrument.factor_unit
+    table["C"], table["C_std"] = answer.mean * unit, answer.std * unit
     table["sigma_cf_pct"] = 100 * answer.std / answer.mean * u.percent
     if calibration.absolute_parts:
-        table["C_relative_std"] = answer.relative_std * FACTOR
+        table["C_relative_std"] = answer.relative_std * unit
         table["sigma_relative_pct"] = 100 * answer.relative_std / answer.mean * u.percent
     table["n_stars"] = [calibration.n_stars[band] for band in calibration.bands]
     return table
@@ -47,7 +47,8 @@ def latex(calibration: Calibration) -> str:
 
 
 def _table_8(calibration: Calibration) -> str:
-    table = factor_table(calibration)
+    table, instrument = factor_table(calibration), calibration.instrument
+    of_factors = f"[{instrument.factor_text}]"
     columns = [
         _numbers(table["A"], table["A_std"]),
         _numbers(table["B"], table["B_std"]),
@@ -59,7 +60,7 @@ def _table_8(calibration: Calibration) -> str:
     ]
     heads = ["Band", "$A$", "$B$", r"$\tau$", "$C$", r"$\sigma$(CF)", "$n_{stars}$"]
     heads.append(r"$\sigma$(repeat)")
-    units = ["", f"[{FACTOR_TEXT}]", f"[{FACTOR_TEXT}]", "[d]", f"[{FACTOR_TEXT}]"]
+    units = ["", of_factors, of_factors, "[d]", of_factors]
     units += [r"[\%]", "", r"[\%]"]
     if "sigma_relative_pct" in table.colnames:
         columns.insert(5, _numbers(table["sigma_relative_pct"], None, 2))
@@ -70,12 +71,13 @@ def _table_8(calibration: Calibration) -> str:
         for band, *entries in zip(table["filter"], *columns, strict=True)
     ]
     mjd = calibration.reference_mjd
-    covariance = calibration.at(Query.of(calibration.bands, "FULL", mjd)).covariance
+    covariance = calibration.at(calibration.in_reference(calibration.bands, mjd)).covariance
     correlated = np.any(covariance != np.diag(np.diag(covariance)))
     comment = (
-        f"$C$ is the factor in FULL at MJD {mjd:.0f}, $A$ that after the response loss "
-        f"has decayed, $B$ the difference at MJD {T0_MJD:.0f}. $\\sigma$(CF) is the error of $C$ "
-        f"in percent of it{'; errors of different bands are correlated' if correlated else ''}. "
+        f"$C$ is the factor in {instrument.reference} at MJD {mjd:.0f}, $A$ that after the "
+        f"response loss has decayed, $B$ the difference at MJD {instrument.t0:.0f}. "
+        "$\\sigma$(CF) is the error of $C$ in percent of it"
+        f"{'; errors of different bands are correlated' if correlated else ''}. "
         f"Note: {errors_hold(calibration)}."
     )
     return _deluxe(f"{simulated(calibration)}Calibration Factors", heads, units, lines, comment)
@@ -85,7 +87,7 @@ def _table_7(calibration: Calibration) -> str:
     table = calibration.stated_subarrays()
     entries = _numbers(table["D"], table["D_std"])
     lines = [f"{name} & {d}" for name, d in zip(table["subarray"], entries, strict=True)]
-    comment = "Throughput of each subarray relative to FULL."
+    comment = f"Throughput of each subarray relative to {calibration.instrument.reference}."
     title = f"{simulated(calibration)}Subarray Throughput"
     return _deluxe(title, ["Subarray", "$D_{SA}$"], ["", ""], lines, comment)
 
@@ -128,9 +130,9 @@ def _numbers(column: Any, std: Any, places: int | None = None) -> list[str]:
 
 _MRT = {
     "A": "Factor after the response loss has decayed",
-    "B": "Amplitude of the response loss at MJD 59720",
+    "B": "Amplitude of the response loss at MJD {t0:.0f}",
     "tau": "Time constant of the response loss",
-    "C": "Factor in FULL at MJD {mjd:.0f}",
+    "C": "Factor in {reference} at MJD {mjd:.0f}",
     "repeatability_pct": "Repeatability of one observation",
 }
 
@@ -138,13 +140,17 @@ _MRT = {
 def machine_readable(calibration: Calibration) -> Table:
     """Return Table 8 in columns for the journal's machine-readable format."""
     table = factor_table(calibration)
+    instrument = calibration.instrument
+    words: dict[str, Any] = {"mjd": calibration.reference_mjd, "t0": instrument.t0}
+    words["reference"] = instrument.reference
     made = Table({"Band": [str(band) for band in table["filter"]]})
     made["Band"].description = "Band"
     for name, description in _MRT.items():
         unit = table[name].unit
-        in_text = f" [{FACTOR_TEXT}]" if unit == FACTOR else ""  # the format has no DN
+        of_factors = unit == instrument.factor_unit
+        in_text = f" [{instrument.factor_text}]" if of_factors else ""  # the format has no DN
         for column, label, what in (
-            (name, name, f"{description.format(mjd=calibration.reference_mjd)}{in_text}"),
+            (name, name, f"{description.format(**words)}{in_text}"),
             (f"{name}_std", f"e_{name}", f"Error of {name}, one sigma{in_text}"),
         ):
             values = floats(table[column], unit)
@@ -153,10 +159,12 @@ def machine_readable(calibration: Calibration) -> Table:
             made[label] = np.ma.masked_invalid(np.round(values, 6))
             made[label].unit, made[label].description = None if in_text else unit, what
     if "C_relative_std" in table.colnames:
-        made["e_C_rel"] = np.round(floats(table["C_relative_std"], FACTOR), 6)
+        made["e_C_rel"] = np.round(floats(table["C_relative_std"]), 6)
         made[
             "e_C_rel"
-        ].description = f"Relative error of C, flux scale and types of star exact [{FACTOR_TEXT}]"
+        ].description = (
+            f"Relative error of C, flux scale and types of star exact [{instrument.factor_text}]"
+        )
     made["Nstars"] = np.round(np.array(table["n_stars"], dtype=float), 2)
     made["Nstars"].description = "Number of stars"
     return made

@@ -40,6 +40,7 @@ from mirical.imaging.dithers import (
     name,
     star_position,
 )
+from mirical.instruments.miri import miri
 from mirical.tables.apertures import published_apertures
 
 Floats = NDArray[np.float64]
@@ -185,7 +186,11 @@ def _check(models: Sequence[datamodels.ImageModel]) -> None:
 def _mask(model: datamodels.ImageModel, radius: float | None) -> NDArray[np.bool_]:
     """Return which pixels the star covers, (row, column)."""
     band = band_of(model)
-    pixels = published_apertures()[band.name].r_b2 + 1 if radius is None else radius * band.fwhm
+    pixels = (
+        published_apertures(miri())[band.name].r_b2 + 1
+        if radius is None
+        else radius * miri().fwhm(band.name)
+    )
     x, y = star_position(model)
     rows, columns = np.indices(model.data.shape)
     return np.hypot(columns - x, rows - y) <= pixels

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from stdatamodels.jwst import datamodels
 from stdatamodels.jwst.datamodels import dqflags
 
-from mirical.bands import BANDS, Band
 from mirical.errors import InputError
 from mirical.imaging.image_files import Unmeasurable, array_of, open_model, reading
 from mirical.imaging.image_headers import true_band
 from mirical.imaging.images import image_of
 from mirical.imaging.star_finding import NoSource, locate
+from mirical.instruments.instrument import Band
+from mirical.instruments.miri import miri
 from mirical.tables.apertures import published_apertures
 from mirical.text import ascii_text
 
@@ -92,10 +93,10 @@ def band_of(model: datamodels.ImageModel) -> Band:
     keyword, subarray = str(meta.instrument.filter or ""), str(meta.subarray.name or "")
     mask = meta.instrument.coronagraph
     try:
-        return BANDS[true_band(keyword, subarray, mask, factor)]
+        return miri().bands[true_band(keyword, subarray, mask, factor)]
     except Unmeasurable:
         try:
-            return BANDS[true_band(keyword, subarray, mask, np.nan)]
+            return miri().bands[true_band(keyword, subarray, mask, np.nan)]
         except Unmeasurable as why:
             raise InputError(f"{name(model)}: {why}.") from why
 
@@ -120,7 +121,7 @@ def star_position(model: datamodels.ImageModel) -> tuple[float, float]:
         If the star lies off the image.
     """
     band = band_of(model).name
-    usual = published_apertures()[band]
+    usual = published_apertures(miri())[band]
     try:
         image = image_of(model, band)
         found = locate(image, usual.r_a / image.scale, usual.r_b2 / image.scale)

@@ -18,6 +18,7 @@ from photutils.aperture import CircularAperture
 from scipy.interpolate import PchipInterpolator
 
 from mirical.errors import InputError
+from mirical.instruments.miri import miri
 from mirical.tables.apertures import (
     ANNULUS_FRACTIONS,
     APERTURE_FRACTION,
@@ -73,7 +74,8 @@ class EnergyCurve:
 
     def aperture(self) -> Aperture:
         """Return the radii enclosing 70, 80 and 85 %."""
-        return Aperture(*(self.radius(f) for f in (APERTURE_FRACTION, *ANNULUS_FRACTIONS)))
+        r_a, r_b1, r_b2 = (self.radius(f) for f in (APERTURE_FRACTION, *ANNULUS_FRACTIONS))
+        return Aperture(r_a, r_b1, r_b2)
 
     def correction(self, aperture: Aperture) -> float:
         """Return the correction to infinite aperture of an aperture and annulus as they are.
@@ -92,7 +94,7 @@ def usual_transition(band: str) -> float:
     into the ring that ties observation to model: the coronagraph bands, whose
     steep profile there would cost up to 0.3 pixel in the outer radius.
     """
-    return max(_TRANSITION, _CLEAR * published_apertures()[band].r_b2)
+    return max(_TRANSITION, _CLEAR * published_apertures(miri())[band].r_b2)
 
 
 def model_curve(psf: Floats, x: float, y: float, scale: float = 1.0) -> EnergyCurve:

@@ -10,7 +10,7 @@ from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mirical.bands import BANDS
+from mirical.instruments.miri import miri
 from mirical.plotting.canvas import INK, STYLE, blank, labelled, png
 
 if TYPE_CHECKING:
@@ -44,8 +44,11 @@ def draw_encircled(study: ApertureStudy) -> bytes:
 
 def encircled_figure(study: ApertureStudy) -> Figure:
     """Return every observation's curve, bands raised one over the other, and marked radii."""
-    bands = [band for band in BANDS if band in study.estimates]
-    groups = [[b for b in bands if not BANDS[b].mask], [b for b in bands if BANDS[b].mask]]
+    bands = [band for band in miri().bands if band in study.estimates]
+    groups = [
+        [b for b in bands if not miri().bands[b].mask],
+        [b for b in bands if miri().bands[b].mask],
+    ]
     groups = [group for group in groups if group]
     figure = blank(6.2, study.simulated)
     panels = np.atleast_1d(figure.subplots(1, len(groups), sharey=True))
@@ -70,7 +73,7 @@ def encircled_figure(study: ApertureStudy) -> Figure:
             )
         axes.set_xlim(0, _SHOWN * max(study.transitions[band] for band in group))
         axes.set_xlabel("radius (pixel)")
-        axes.set_title("coronagraphs" if BANDS[group[0]].mask else "imaging", loc="left")
+        axes.set_title("coronagraphs" if miri().bands[group[0]].mask else "imaging", loc="left")
     panels[0].set_ylabel("encircled energy + offset")
     figure.supxlabel(
         "dots: mean radii with their scatter between observations; bar: the model beyond",

@@ -7,25 +7,22 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from astropy.table import Table
 
-from mirical.bands import BANDS, NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
 from mirical.imaging.image_files import (
     Unmeasurable,
     stated,
     stated_number,
     stated_text,
 )
+from mirical.instruments.miri import miri
+from mirical.instruments.published import published_coefficients
 from mirical.stars import STARS, canonical_star
-from mirical.storage.shipped import data_file
 
 SURFACE_BRIGHTNESS, RATE = ("mjy/sr",), ("dn/s", "dn/s/pix", "dn/s/pixel", "dn / s")
 """What BUNIT may be, without regard to capitals."""
 
 _SAME_FACTOR = 1.4
 """Response loss (22 %) and subarray terms leave PHOTMJSR within this ratio of its band's."""
-_BAND_OF_MASK = {band.mask: band.name for band in BANDS.values() if band.mask}
-_READOUTS = (*SUBARRAYS, *UNIT_SUBARRAYS, *NEWER_SUBARRAYS)
 _ACQUISITION = ("MIR_TACQ", "MIR_TACONFIRM")
 _LAUNCH, _LATEST = 59573, 70000  # MJD: no image of MIRI is from before or after
 _SIMULATED = "SIMULATED"  # begins the program title of simulated files
@@ -95,13 +92,14 @@ def true_band(keyword: str, subarray: str, mask: str | None, factor: float) -> s
     Unmeasurable
         If that is no MIRI band, or the factor belongs to another one.
     """
-    of_subarray = _BAND_OF_MASK.get(subarray)
+    of_mask = _band_of_mask()
+    of_subarray = of_mask.get(subarray)
     if of_subarray is not None:
         return of_subarray
-    for name in _BAND_OF_MASK.values():
+    for name in of_mask.values():
         if mask and name[1:5] in mask:
             return name
-    if keyword not in BANDS:
+    if keyword not in miri().bands:
         raise Unmeasurable(f"filter {keyword!r} is not a MIRI band")
     usual = _usual_factors()
     if np.isfinite(factor) and not _alike(factor, usual[keyword]):
@@ -114,10 +112,14 @@ def true_band(keyword: str, subarray: str, mask: str | None, factor: float) -> s
     return keyword
 
 
+def _band_of_mask() -> dict[str, str]:
+    return {band.mask: band.name for band in miri().bands.values() if band.mask}
+
+
 @cache
 def _usual_factors() -> dict[str, float]:
-    table = Table.read(data_file("table8"), format="ascii.ecsv")
-    return {str(row["filter"]): float(row["A"]) for row in table}
+    table = published_coefficients(miri())
+    return {str(row["filter"]): float(row["A"].value) for row in table}
 
 
 def _alike(one: float, two: float) -> bool:
@@ -228,7 +230,7 @@ def taken(
         If the header does not tell one of them.
     """
     subarray = stated_text(model, "subarray.name")
-    if subarray not in _READOUTS:
+    if subarray not in miri().known_readouts:
         raise Unmeasurable(f"subarray {subarray!r} is none of the imager's")
     keyword = stated_text(model, "instrument.filter")
     place = subarray, stated_text(model, "instrument.coronagraph")

@@ -13,7 +13,6 @@ from astropy.time import Time
 from numpy.typing import NDArray
 from stdatamodels.jwst.datamodels import dqflags
 
-from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.imaging.image_files import (
     Unmeasurable,
     array_of,
@@ -26,6 +25,7 @@ from mirical.imaging.image_files import (
 )
 from mirical.imaging.image_headers import Exposure, exposure_of, per_rate
 from mirical.imaging.missing_errors import known_errors
+from mirical.instruments.miri import miri
 
 Floats = NDArray[np.float64]
 
@@ -189,7 +189,9 @@ def _pixel_sizes(model: Any, shape: tuple[int, ...]) -> tuple[float, float | Flo
         wcs = model.meta.wcs
         sky = [SkyCoord(*wcs(*point), unit="deg") for point in points]
         solid = sky[0].separation(sky[1]) * sky[0].separation(sky[2])
-        ratio = float((solid / PIXEL_SOLID_ANGLE.to("arcsec2")).to_value(u.dimensionless_unscaled))
+        ratio = float(
+            (solid / miri().pixel_solid_angle.to("arcsec2")).to_value(u.dimensionless_unscaled)
+        )
     side = float(np.sqrt(ratio))
     if not _SCALES[0] < side < _SCALES[1]:
         raise Unmeasurable(

@@ -12,11 +12,11 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS
 from mirical.errors import InputError
 from mirical.imaging.encircled_energy import ApertureEstimate, EnergyCurve, combine
 from mirical.imaging.image_files import distinct_names, file_hash
 from mirical.imaging.observed_curves import Models, bands_of, measure_curves
+from mirical.instruments.miri import miri
 from mirical.many.running import run_here
 from mirical.many.tasks import Runner, nothing
 from mirical.version import __version__
@@ -91,7 +91,7 @@ class ApertureStudy:
 
     def table(self) -> QTable:
         """Return one row a band: radii, correction, their scatter and covariance."""
-        bands = [band for band in BANDS if band in self.estimates]
+        bands = [band for band in miri().bands if band in self.estimates]
         found = [self.estimates[band] for band in bands]
         table = QTable({"filter": bands})
         means = np.array([_means(estimate) for estimate in found])

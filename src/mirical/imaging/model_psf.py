@@ -16,15 +16,13 @@ from astropy.io import fits
 from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS
-from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.errors import InputError, reading
 from mirical.imaging.encircled_energy import EnergyCurve, model_curve
 from mirical.imaging.star_finding import centre_of_mass
+from mirical.instruments.miri import miri
 from mirical.storage.fits_files import endless_header
 from mirical.tables.apertures import ANNULUS_FRACTIONS, published_apertures
 
-_NOMINAL = float(np.sqrt(PIXEL_SOLID_ANGLE.to_value("arcsec2")))
 _PREFERRED = ("DET_DIST", "DET_SAMP", "OVERDIST", "OVERSAMP")
 """Extensions of stpsf's files, best first: on the detector's pixels, its effects included."""
 
@@ -90,7 +88,7 @@ def _read(hdu: Any) -> _PsfImage | None:
         return None
     if len(hdu.shape) != 2 or not 0 < max(hdu.shape) <= _LARGEST or hdu.data is None:
         return None
-    return _PsfImage(hdu.name, np.asarray(hdu.data), hdu.header.get("PIXELSCL", _NOMINAL))
+    return _PsfImage(hdu.name, np.asarray(hdu.data), hdu.header.get("PIXELSCL", miri().pixel_scale))
 
 
 @contextmanager
@@ -120,7 +118,7 @@ def _curve(
     row, column = np.unravel_index(np.argmax(psf), psf.shape)
     x, y = centre_of_mass(psf, (int(column), int(row)), 3.0 / scale)
     room = scale * (min(x, y, psf.shape[1] - 1 - x, psf.shape[0] - 1 - y) + 0.5)
-    least = published_apertures()[band].r_b2
+    least = published_apertures(miri())[band].r_b2
     if not room > least:
         raise InputError(
             f"{where}: reaches {max(room, 0.0):.1f} pixels of the imager from its centre, less "
@@ -163,7 +161,7 @@ def _scale(stated: object, where: str) -> float:
     """Return the side of the image's pixels over a nominal one's."""
     low, high = _SCALES
     if isinstance(stated, int | float) and not isinstance(stated, bool) and low <= stated <= high:
-        return float(stated) / _NOMINAL
+        return float(stated) / miri().pixel_scale
     raise InputError(
         f"{where}: PIXELSCL is {stated!r}; expected the pixel's side in arcsec, {low:g} to "
         f"{high:g}."
@@ -178,7 +176,7 @@ def _refuse_other_optics(header: Mapping[str, object], where: str, band: str) ->
     beyond the image.
     """
     stated = str(header.get("FILTER", band)).strip()
-    if stated != band and stated in BANDS:
+    if stated != band and stated in miri().bands:
         raise InputError(f"{where}: is a PSF of {stated} by its header; expected one of {band}.")
     if str(header.get("PUPIL", "")).strip() and str(header.get("NORMALIZ", "")).strip() == "first":
         raise InputError(

@@ -16,6 +16,7 @@ from mirical.imaging.images import Image, read_image
 from mirical.imaging.model_psf import make_model, read_model
 from mirical.imaging.photometry_rows import PACKAGES
 from mirical.imaging.star_finding import Position, locate
+from mirical.instruments.miri import miri
 from mirical.many.tasks import Perform, Recipe, Result, Runner, Task
 from mirical.tables.apertures import published_apertures
 
@@ -148,7 +149,7 @@ def _located(path: Path) -> tuple[Image, Position]:
     """Return an image and where its star is."""
     try:
         image = read_image(path)
-        usual = published_apertures()[image.exposure.band]
+        usual = published_apertures(miri())[image.exposure.band]
         return image, locate(image, usual.r_a / image.scale, usual.r_b2 / image.scale)
     except Unmeasurable as why:
         raise InputError(f"{path.name}: {why}.") from why

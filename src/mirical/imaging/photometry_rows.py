@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from mirical.bands import assumptions
-from mirical.conventions import PIXEL_SOLID_ANGLE
 from mirical.imaging.aperture_photometry import Measurement, measure
 from mirical.imaging.image_files import Unmeasurable, distinct_names, file_hash
 from mirical.imaging.images import Image, read_image
+from mirical.instruments.miri import miri
 from mirical.many.running import run_here
 from mirical.many.tasks import Perform, Recipe, Result, Runner, Task
 from mirical.stars import STARS, star_key
@@ -170,7 +169,7 @@ def _provenance(row: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(image: Image, aperture: Aperture, found: Measurement) -> dict[str, Any]:
     factor = image.exposure.factor
     # MJy/sr times sr, in mJy.
-    total = factor * aperture.correction * PIXEL_SOLID_ANGLE.value * 1e9
+    total = factor * aperture.correction * miri().pixel_solid_angle.value * 1e9
     ibkg = found.background.level + image.exposure.subtracted
     return {
         "pixrate": found.pixrate,
@@ -199,7 +198,7 @@ def _measured(image: Image, aperture: Aperture, found: Measurement) -> dict[str,
 def _notes(image: Image, found: Measurement) -> list[str]:
     """Return what is worth knowing of a measurement."""
     notes = [found.position.note]
-    notes += [sentence.rstrip(".") for sentence in assumptions([image.exposure.subarray])]
+    notes += [sentence.rstrip(".") for sentence in miri().assumptions([image.exposure.subarray])]
     if found.without_error:
         notes.append(
             f"{found.without_error} pixels of the aperture have no error in ERR: that of pixels of "

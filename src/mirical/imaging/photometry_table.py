@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from mirical.bands import BANDS
-from mirical.conventions import COUNT_RATE
+from mirical.instruments.miri import miri
 from mirical.tables.apertures import RADII, Aperture
-from mirical.tables.columns import COLUMNS, Column
+from mirical.tables.columns import Column, columns
 from mirical.tables.duplicates import repeat_reason, repeated_rows
 from mirical.version import __version__
 
@@ -24,16 +24,12 @@ _SHARPER = {
     "flux": "iflux to infinite aperture by the image's own PHOTMJSR",
     "bkg": "ibkg by the image's own PHOTMJSR",
 }
-_COLUMNS: dict[str, Column] = {
-    **{
-        name: replace(column, description=_SHARPER.get(name, column.description))
-        for name, column in COLUMNS.items()
-        if name not in _NOT_MEASURED
-    },
-    "aperture_sum": Column("Sum over the aperture, background included", COUNT_RATE),
-    "noise_unc": Column("Error by the pipeline's ERR in the aperture", COUNT_RATE),
-    "background_unc": Column("Error by the noise of the annulus's mean", COUNT_RATE),
-    "structure_unc": Column("Error by the background's structure", COUNT_RATE),
+_RATE = u.DN / u.s
+_BESIDE: dict[str, Column] = {
+    "aperture_sum": Column("Sum over the aperture, background included", _RATE),
+    "noise_unc": Column("Error by the pipeline's ERR in the aperture", _RATE),
+    "background_unc": Column("Error by the noise of the annulus's mean", _RATE),
+    "structure_unc": Column("Error by the background's structure", _RATE),
     "x": Column("Centroid, first pixel 0", u.pix),
     "y": Column("Centroid, first pixel 0", u.pix),
     "offset": Column("Distance of the centroid from the expected position", u.pix),
@@ -56,6 +52,16 @@ _RADII = dict(
 )
 
 
+@cache
+def _columns() -> dict[str, Column]:
+    shared = {
+        name: replace(column, description=_SHARPER.get(name, column.description))
+        for name, column in columns(miri()).items()
+        if name not in _NOT_MEASURED
+    }
+    return shared | _BESIDE
+
+
 def photometry_table(rows: Sequence[dict[str, Any]], apertures: Mapping[str, Aperture]) -> QTable:
     """Return rows as a photometry table (columns of Table 5 and how they came about).
 
@@ -71,19 +77,19 @@ def photometry_table(rows: Sequence[dict[str, Any]], apertures: Mapping[str, Ape
         Those the rows were measured in, by band.
     """
     table = QTable()
-    for name, column in _COLUMNS.items():
+    for name, column in _columns().items():
         if column.unit is None:
             table[name] = [str(row.get(name, "")) for row in rows]
         else:
             table[name] = np.array([row.get(name, np.nan) for row in rows]) * column.unit
     _flag_repeats(table)
-    for name, column in _COLUMNS.items():
+    for name, column in _columns().items():
         table[name].info.description = column.description
     simulated = any(row.get("simulated") for row in rows)
     table.meta["title"] = f"{'SIMULATED p' if simulated else 'P'}hotometry of JWST images"
     table.meta["origin"] = "mirical photometry: method of Gordon et al. 2025, section 2.2"
     table.meta["version"] = f"mirical {__version__}"
-    used = [band for band in BANDS if band in set(table["filter"]) and band in apertures]
+    used = [band for band in miri().bands if band in set(table["filter"]) and band in apertures]
     table.meta["apertures_pix"] = {band: list(apertures[band].radii) for band in used}
     for i, name in enumerate(RADII):
         of = {band: apertures[band].radii[i] for band in used}
@@ -99,7 +105,7 @@ def _flag_repeats(table: QTable) -> None:
     flags, reasons = list(map(str, table["flag"])), list(map(str, table["reason"]))
     numbered = QTable(table, copy=False)
     numbered["row"] = np.arange(1, len(table) + 1)
-    for later, earlier in repeated_rows(numbered, flags).items():
+    for later, earlier in repeated_rows(numbered, flags, miri()).items():
         if not flags[later]:
             same = repeat_reason(numbered, later, earlier)
             flags[later] = "duplicate"

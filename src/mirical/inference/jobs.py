@@ -6,13 +6,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from mirical.cards.card import Card, load_card
-from mirical.conventions import EPOCHS
 from mirical.errors import InputError, refuse_unknown_keys, shown
 from mirical.inference.runtime import memory
+from mirical.instruments.cards import DEFAULT, load_instrument
+from mirical.instruments.instrument import Instrument
 from mirical.model.design import Design, make_design
 from mirical.storage.shipped import find_file, resolve
 from mirical.storage.toml_files import parse_toml, read_toml_text
-from mirical.tables.apertures import load_apertures
+from mirical.tables.apertures import PUBLISHED_APERTURES, load_apertures
 from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
 from mirical.tables.photometry import load_photometry
 from mirical.tables.predicted_fluxes import (
@@ -24,7 +25,6 @@ from mirical.tables.predicted_fluxes import (
 from mirical.text import one_line
 
 SHIPPED_FLUXES = "shipped"
-PUBLISHED_APERTURES = "table4"
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ class Job:
         rows (`mirical.model.design.Design.reference_mjd`).
     time_limit : float or None
         Minutes after which sampling ends, targets met or not.
+    instrument : str
+        A shipped instrument card or the path of a folder with one.
     """
 
     name: str
@@ -121,6 +123,17 @@ class Job:
     folder: Path | None = None
     reference_mjd: float | None = None
     time_limit: float | None = None
+    instrument: str = DEFAULT
+
+    def read_instrument(self) -> Instrument:
+        """Return the instrument the job names.
+
+        Raises
+        ------
+        InputError
+            If its card cannot be used.
+        """
+        return load_instrument(self.instrument, f"job {self.name}", self.folder)
 
 
 @dataclass(frozen=True)
@@ -130,6 +143,11 @@ class Inputs:
     card: Card
     factors: CalibrationFactors
     design: Design
+
+    @property
+    def instrument(self) -> Instrument:
+        """Whose rows they are."""
+        return self.factors.observations.instrument
 
 
 def load_job(name: str) -> Job:
@@ -145,7 +163,11 @@ def load_job(name: str) -> Job:
     content = parse_toml(read_toml_text(path), where)
     # A run's own job.toml records where its numbers came from; that table instructs nothing.
     content.pop("provenance", None)
-    defaults = {"predicted_fluxes": SHIPPED_FLUXES, "apertures": PUBLISHED_APERTURES}
+    defaults = {
+        "predicted_fluxes": SHIPPED_FLUXES,
+        "apertures": PUBLISHED_APERTURES,
+        "instrument": DEFAULT,
+    }
     texts = ("photometry", "model", *defaults)
     refuse_unknown_keys(where, content, (*texts, "sampler", "reference_mjd", "time_limit"))
     for key in texts:
@@ -156,22 +178,28 @@ def load_job(name: str) -> Job:
     name = one_line(path.stem)
     if not name.strip("."):  # the folder above reports/ would be the run's
         raise InputError(f"{path}: a job's run is named after its file; give the file a name.")
-    return Job(
+    job = Job(
         name=name,
         **{key: content[key] for key in texts if key in content},
         sampler=_sampler(content.get("sampler", {}), where),
         folder=path.parent,
-        reference_mjd=_epoch(content.get("reference_mjd"), f"{where}: reference_mjd"),
         time_limit=_minutes(content.get("time_limit"), f"{where}: time_limit"),
     )
+    mjd = content.get("reference_mjd")
+    known = _epoch(mjd, job.read_instrument(), f"{where}: reference_mjd")
+    return replace(job, reference_mjd=known)
 
 
-def _epoch(value: object, where: str) -> float | None:
+def _epoch(value: object, instrument: Instrument, where: str) -> float | None:
     if value is None:
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not EPOCHS[0] <= float(value) <= EPOCHS[1]:  # type: ignore[arg-type]
-        raise InputError(f"{where} is {shown(value)}; expected an MJD in days, such as 59760.")
+    first, last = instrument.epochs
+    if not number or not first <= float(value) <= last:  # type: ignore[arg-type]
+        raise InputError(
+            f"{where} is {shown(value)}; expected an MJD in days, such as "
+            f"{instrument.reference_mjd:.0f}."
+        )
     return float(value)  # type: ignore[arg-type]
 
 
@@ -199,7 +227,8 @@ def with_options(
     or a bound given as an option takes the place of the file's fixed number of draws.
     """
     if reference_mjd is not None:
-        job = replace(job, reference_mjd=_epoch(reference_mjd, "options: --mjd"))
+        known = _epoch(reference_mjd, job.read_instrument(), "options: --mjd")
+        job = replace(job, reference_mjd=known)
     if time_limit is not None:
         job = replace(job, time_limit=_minutes(time_limit, "options: --time-limit"))
     given = {key: str(_absolute(value)) for key, value in texts.items() if value is not None}
@@ -251,7 +280,7 @@ def resolve_job(job: Job) -> Inputs:
         For the first thing in the card or the tables that cannot be used, or if the draws
         asked for do not fit into memory.
     """
-    card = load_card(job.model, f"job {job.name}", job.folder)
+    card = load_card(job.model, f"job {job.name}", job.read_instrument(), job.folder)
     factors = job_factors(job)
     design = make_design(factors, card)
     _refuse_too_many_draws(job.sampler, design)
@@ -296,11 +325,14 @@ def job_factors(job: Job) -> CalibrationFactors:
     InputError
         For the first thing in the tables that cannot be used.
     """
-    predicted = by_star_band(shipped_fluxes())
+    instrument = job.read_instrument()
+    shipped = shipped_fluxes(instrument)
+    predicted, errors = by_star_band(shipped), by_star_band(shipped, "model_flux_unc")
     if job.predicted_fluxes != SHIPPED_FLUXES:
         path = find_file(job.predicted_fluxes, job.folder)
-        own = read_fluxes(path or Path(job.predicted_fluxes))
-        predicted = with_own_stars(own, shipped_fluxes())
-    observations = load_photometry(job.photometry, f"job {job.name}", job.folder)
-    apertures = load_apertures(job.apertures, f"job {job.name}", job.folder)
-    return calibration_factors(observations, predicted, apertures)
+        own = read_fluxes(path or Path(job.predicted_fluxes), instrument)
+        predicted = with_own_stars(own, shipped)
+        errors = with_own_stars(own, shipped, "model_flux_unc")
+    observations = load_photometry(job.photometry, instrument, f"job {job.name}", job.folder)
+    apertures = load_apertures(job.apertures, instrument, f"job {job.name}", job.folder)
+    return calibration_factors(observations, predicted, apertures, errors)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import arviz_base
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mirical.conventions import T0_MJD
 from mirical.inference.schema import DIMS, Arrays
 from mirical.laws.departures import curve_effect, step_effect
 from mirical.laws.timelaw import LAWS, amplitude, log_relative_factor
@@ -19,6 +18,18 @@ from mirical.model.design import Design
 from mirical.storage.files import whole_file
 
 _ROW_SITES = ("expected", "sigma")
+
+
+class Reference(NamedTuple):
+    """Epoch at which one factor a band is quoted, and the zero point of the time law, MJD."""
+
+    mjd: float
+    t0: float
+
+    @property
+    def elapsed(self) -> float:
+        """Days from the zero point to it."""
+        return self.mjd - self.t0
 
 
 def reported(posterior: xr.DataTree) -> list[str]:
@@ -41,7 +52,7 @@ parts, and where an end of its interval falls between them, no number of draws m
 
 
 def quantities(
-    sites: Arrays, law: str, reference_mjd: float, seen: Covariates | None = None
+    sites: Arrays, law: str, reference: Reference, seen: Covariates | None = None
 ) -> Arrays:
     """Return the named quantities of draws of the model's sites, derived ones included.
 
@@ -51,22 +62,22 @@ def quantities(
         Draws as the model names them, with any leading sample axes.
     law : str
         Time law of the card.
-    reference_mjd : float
-        Epoch of ``C_ref``, MJD in days.
+    reference : Reference
+        Epoch of ``C_ref``.
     seen : Covariates, optional
         With the dates of the card's detector terms, if it has any.
     """
-    found = derived(sites, law, reference_mjd, seen).items()
+    found = derived(sites, law, reference, seen).items()
     return named(sites | {name: np.asarray(value) for name, value in found})
 
 
 def derived(
-    sites: Arrays, law: str, reference_mjd: float, seen: Covariates | None = None
+    sites: Arrays, law: str, reference: Reference, seen: Covariates | None = None
 ) -> dict[str, Any]:
     """Return ``B`` and ``C_ref``, which are no sites; see `quantities`."""
     asymptote, loss = (jnp.asarray(sites[name]) for name in ("A", "loss"))
     bands = jnp.arange(loss.shape[-1])
-    elapsed = jnp.full(len(bands), reference_mjd - T0_MJD)
+    elapsed, mjd = (jnp.full(len(bands), at) for at in (reference.elapsed, reference.mjd))
     of_law = {name: jnp.asarray(sites[name]) for name in LAWS[law].parameters}
     at_reference = log_relative_factor(law, elapsed, of_law, bands)
     for name, dates, effect in (
@@ -74,7 +85,7 @@ def derived(
         ("time_departure", seen and seen.knots, curve_effect),
     ):
         if name in sites and dates:
-            shift = effect(elapsed, dates, jnp.asarray(sites[name]), bands)
+            shift = effect(mjd, dates, jnp.asarray(sites[name]), bands)
             at_reference = at_reference + shift
     return {"B": amplitude(asymptote, loss), "C_ref": asymptote * jnp.exp(at_reference)}
 
@@ -135,8 +146,8 @@ def build_posterior(
         name: np.asarray(getattr(design, name))
         for name in ("elapsed", "log_factor_unc", "band", "subarray", "star", "visit")
     }
-    law, mjd = attrs["time_law"], attrs["reference_mjd"]
-    found = quantities(prior, law, mjd, design.covariates)
+    reference = Reference(attrs["reference_mjd"], design.t0)
+    found = quantities(prior, attrs["time_law"], reference, design.covariates)
     groups = {
         "posterior": named(sites) | rows,
         "prior": {name: value[None] for name, value in found.items()},

@@ -9,16 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from mirical.conventions import T0_MJD
 
-
-def step_effect(elapsed: Any, dates: tuple[float, ...], step: Any, band: Any) -> Any:
+def step_effect(mjd: Any, dates: tuple[float, ...], step: Any, band: Any) -> Any:
     """Return the sum of the steps before each point, (..., point).
 
     Parameters
     ----------
-    elapsed : (point,) array
-        Days since t0.
+    mjd : (point,) array
+        Epochs, MJD in days.
     dates : tuple of float
         Of the steps, MJD in days.
     step : (..., step, band) array
@@ -26,17 +24,17 @@ def step_effect(elapsed: Any, dates: tuple[float, ...], step: Any, band: Any) ->
     band : (point,) int array
         Band of each point.
     """
-    after = elapsed >= (np.array(dates) - T0_MJD)[:, None]
+    after = mjd >= np.array(dates)[:, None]
     return (step[..., band] * after).sum(-2)
 
 
-def curve_effect(elapsed: Any, knots: tuple[float, ...], at_knots: Any, band: Any) -> Any:
+def curve_effect(mjd: Any, knots: tuple[float, ...], at_knots: Any, band: Any) -> Any:
     """Return a departure between its knots by straight lines, (..., point); constant outside.
 
     Parameters
     ----------
-    elapsed : (point,) array
-        Days since t0.
+    mjd : (point,) array
+        Epochs, MJD in days.
     knots : tuple of float
         Epochs at equal distances, at least two, MJD in days.
     at_knots : (..., knot, band) array
@@ -45,7 +43,7 @@ def curve_effect(elapsed: Any, knots: tuple[float, ...], at_knots: Any, band: An
         Band of each point.
     """
     spacing = (knots[-1] - knots[0]) / (len(knots) - 1)
-    place = ((elapsed + T0_MJD - knots[0]) / spacing).clip(0, len(knots) - 1)
+    place = ((mjd - knots[0]) / spacing).clip(0, len(knots) - 1)
     before = place.astype(int).clip(0, len(knots) - 2)
     share = place - before
     return (1 - share) * at_knots[..., before, band] + share * at_knots[..., before + 1, band]

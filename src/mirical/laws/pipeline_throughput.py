@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.conventions import T0_MJD
 from mirical.laws.timelaw import LATE, YEAR
 
 Floats = NDArray[np.float64]
@@ -64,7 +63,7 @@ def relative_throughput(tables: Tables, mjd: Any) -> Any:
     return product
 
 
-def exact_tables(law: str, of: Mapping[str, Floats]) -> tuple[Floats, Tables] | None:
+def exact_tables(law: str, of: Mapping[str, Floats], t0_mjd: float) -> tuple[Floats, Tables] | None:
     """Return a time law of the model as the pipeline's tables, where they hold it exactly.
 
     Parameters
@@ -73,16 +72,18 @@ def exact_tables(law: str, of: Mapping[str, Floats]) -> tuple[Floats, Tables] | 
         One of `mirical.laws.timelaw.LAWS`.
     of : mapping of {str : (..., band) array}
         A and the law's parameters.
+    t0_mjd : float
+        Zero point of the law, MJD in days.
 
     Returns
     -------
     (..., band) array
-        photmjsr in FULL.
+        photmjsr in the reference readout.
     mapping
         Its tables. None instead of both for a law the pipeline has not.
     """
     a, loss, tau = of["A"], of["loss"], of["tau"]
-    t0 = np.full(np.shape(a), T0_MJD)
+    t0 = np.full(np.shape(a), t0_mjd)
     exponential = {"t0": t0, "amplitude": np.expm1(loss), "tau": tau, "const": np.ones_like(a)}
     if law == "exponential":
         return a, {"exponential": exponential}

@@ -118,7 +118,7 @@ def log_relative_factor(
     law : str
         One of `LAWS`.
     elapsed : (point,) array
-        Days since t0 = MJD 59720.
+        Days since t0.
     of : mapping of {str : array}
         The law's parameters: those of bands (..., band), common ones (...); any leading axes.
     band : (point,) int array

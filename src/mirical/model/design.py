@@ -9,12 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, SUBARRAYS, assumed_term
 from mirical.cards.card import Card
-from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.model.covariates import Covariates, covariates_of
 from mirical.model.sampler_units import LEFT_OUT, Data, Units, measure_units, no_units
-from mirical.stars import STAR_TYPES
 from mirical.tables.calibration_factors import CalibrationFactors
 
 
@@ -47,6 +44,10 @@ class Design:
         Whether any `flux_unc` is not zero.
     covariates : Covariates
         What the detector terms rest on.
+    t0 : float
+        Zero point of the time law, MJD in days.
+    usual_mjd : float
+        The instrument's reference epoch, MJD in days.
     """
 
     log_factor: Float[Data, " row"]
@@ -68,22 +69,25 @@ class Design:
     rows: tuple[int, ...]
     states_flux_unc: bool
     covariates: Covariates
+    t0: float
+    usual_mjd: float
 
     @property
     def reference_mjd(self) -> float:
         """Epoch among the rows at which one factor a band is quoted, MJD in days.
 
-        `mirical.conventions.REFERENCE_MJD` where rows lie on both sides of it, else the median
+        That of the instrument where rows lie on both sides of it, else the median
         epoch of the rows to a day.
         """
-        epochs = T0_MJD + np.asarray(self.elapsed)
+        epochs = self.t0 + np.asarray(self.elapsed)
         first, last = float(epochs.min()), float(epochs.max())
-        if first <= REFERENCE_MJD <= last:
-            return REFERENCE_MJD
+        if first <= self.usual_mjd <= last:
+            return self.usual_mjd
         return float(np.clip(np.round(np.median(epochs)), first, last))
 
 
-_STATIC = ("bands", "subarrays", "stars", "types", "visits", "rows", "states_flux_unc")
+_NAMES = "bands", "subarrays", "stars", "types", "visits", "rows"
+_STATIC = (*_NAMES, "states_flux_unc", "t0", "usual_mjd")
 jax.tree_util.register_dataclass(
     Design,
     data_fields=[f for f in Design.__dataclass_fields__ if f not in _STATIC],
@@ -115,41 +119,43 @@ def make_design(factors: CalibrationFactors, card: Card | None = None) -> Design
     card : Card, optional
         Whose detector terms say what of the rows they need.
     """
-    observed = factors.observations.table
+    observed, instrument = factors.observations.table, factors.observations.instrument
     used = np.flatnonzero([not flag for flag in observed["flag"]])
     rows = observed[used]
     present = set(rows["filter"])
-    bands = tuple(b for b in BANDS if b in present)
+    bands = tuple(b for b in instrument.bands if b in present)
     stars = tuple(dict.fromkeys(str(name) for name in rows["name"]))
     kind_of = dict(zip(rows["name"], rows["srctype"], strict=True))
-    types = tuple(t for t in STAR_TYPES if t in kind_of.values())
+    types = tuple(t for t in instrument.types if t in kind_of.values())
     visits = tuple(dict.fromkeys(str(visit) for visit in rows["visit"]))
-    terms = [assumed_term(a, factors.observations.source) for a in rows["subarray"]]
+    terms = [instrument.assumed_term(a, factors.observations.source) for a in rows["subarray"]]
     star, band = _index(rows["name"], stars), _index(rows["filter"], bands)
     flux_unc = np.zeros((len(stars), len(bands)))
     flux_unc[star, band] = (rows["model_flux_unc"] / rows["model_flux"]).value
-    elapsed = rows["time"].to_value("d") - T0_MJD
+    elapsed = rows["time"].to_value("d") - instrument.t0
     log_factor = np.asarray(factors.table["log_factor"][used], dtype=float)
     design = Design(
         log_factor=log_factor,
         log_factor_unc=np.asarray(factors.table["log_factor_unc"][used], dtype=float),
         elapsed=elapsed,
         band=band,
-        subarray=_index(terms, SUBARRAYS),
+        subarray=_index(terms, instrument.subarrays),
         star=star,
         visit=_index(rows["visit"], visits),
         star_type=_index([kind_of[s] for s in stars], types),
-        log_wavelength=np.log([BANDS[b].pivot for b in bands]),
+        log_wavelength=instrument.log_pivots(bands),
         flux_unc=flux_unc,
         units=no_units(len(bands)),
         bands=bands,
-        subarrays=SUBARRAYS,
+        subarrays=instrument.subarrays,
         stars=stars,
         types=types,
         visits=visits,
         rows=tuple(int(r) for r in rows["row"]),
         states_flux_unc=bool(np.any(flux_unc > 0)),
         covariates=covariates_of(rows, card),
+        t0=instrument.t0,
+        usual_mjd=instrument.reference_mjd,
     )
     return with_rows(design, log_factor)
 

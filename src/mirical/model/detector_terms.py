@@ -40,10 +40,9 @@ def effect_at_rows(design: Design, card: Card, values: Values) -> Float[Array, "
     """Return the effect on ln C of each row of given values of the detector terms."""
     seen, band, effect = design.covariates, design.band, jnp.zeros(len(design.rows))
     if card.has("step"):
-        effect += step_effect(jnp.asarray(design.elapsed), seen.steps, values["step"], band)
+        effect += step_effect(_mjd(design), seen.steps, values["step"], band)
     if card.has("time_departure"):
-        elapsed = jnp.asarray(design.elapsed)
-        effect += curve_effect(elapsed, seen.knots, values["time_departure"], band)
+        effect += curve_effect(_mjd(design), seen.knots, values["time_departure"], band)
     if card.has("rate_slope"):
         decades = seen.log_rate - np.log10(card.fixed("rate_pivot"))
         effect += values["rate_slope"][band] * decades
@@ -53,6 +52,10 @@ def effect_at_rows(design: Design, card: Card, values: Values) -> Float[Array, "
     if card.has("reduction_offset"):
         effect += values["reduction_offset"][seen.reduction, design.subarray]
     return effect
+
+
+def _mjd(design: Design) -> Float[Array, " row"]:
+    return jnp.asarray(design.elapsed) + design.t0
 
 
 def _step(design: Design, card: Card) -> Float[Array, "step band"]:

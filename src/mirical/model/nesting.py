@@ -67,7 +67,7 @@ class Blocks:
     cell_band, cell_subarray : (cell,) int array
         Band and subarray of each cell.
     departing : (departing,) int array
-        The cells of other subarrays than FULL; the first cell where there are none.
+        The cells of other subarrays than the reference; the first cell where there are none.
     colour_correlation : (band, band) array
         Of the colour offsets of a star.
     """

@@ -12,10 +12,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from mirical.bands import SUBARRAYS
 from mirical.model.design import Data, Design
 
 
@@ -38,7 +36,7 @@ class Scales(NamedTuple):
     visit : float
         Of what the rows of one visit share.
     subarray_mean : (subarray,) array
-        Mean of ln D; FULL is zero.
+        Mean of ln D; that of the reference is zero.
     """
 
     factor_mean: Float[Array, " band"]
@@ -50,7 +48,7 @@ class Scales(NamedTuple):
     type_band: Float[Array, "band unit"]
     colour: Float[Array, " star"]
     visit: Float[Array, ""]
-    subarray_mean: Float[Data, " subarray"] = np.zeros(len(SUBARRAYS))
+    subarray_mean: Float[Data, " subarray"]
 
 
 class Offsets(NamedTuple):
@@ -61,9 +59,9 @@ class Offsets(NamedTuple):
     log_a : (band,) array
         ln A.
     subarray : (subarray,) array
-        ln D common to all bands; FULL is zero.
+        ln D common to all bands; that of the reference is zero.
     subarray_band : (band, subarray) array
-        Departure of ln D in a band; FULL is zero.
+        Departure of ln D in a band; that of the reference is zero.
     type : (srctype,) array
         Gray offset of the predicted fluxes of a type.
     type_band : (srctype, band) array

@@ -32,7 +32,7 @@ class Places(NamedTuple):
     Attributes
     ----------
     sums : (common, cell) array
-        Ones and minus ones: the bands' cells, then those of each subarray but FULL.
+        Ones and minus ones: the bands' cells, then those of each subarray but the reference.
     departing : (departing,) int array
         The cell of each departure.
     units : (3, cell) int array
@@ -72,12 +72,12 @@ def places(design: Design, blocks: Blocks) -> Places:
     departing = blocks.departing
     none = first + len(departing)
     departure = jnp.full(len(band), none).at[departing].set(first + jnp.arange(len(departing)))
-    full = subarray == 0
+    reference = subarray == 0
     units = jnp.stack(
         [
             band,
-            jnp.where(full, none, n_bands + subarray - 1),
-            jnp.where(full, none, departure),
+            jnp.where(reference, none, n_bands + subarray - 1),
+            jnp.where(reference, none, departure),
         ]
     )
     sums = jnp.concatenate([in_band.astype(float), -in_subarray.astype(float)])
@@ -85,11 +85,11 @@ def places(design: Design, blocks: Blocks) -> Places:
 
 
 def widths(design: Design, blocks: Blocks, scales: Scales) -> Float[Array, " unit"]:
-    """Return the prior widths of all units; FULL has no departure."""
+    """Return the prior widths of all units; the reference has no departure."""
     departing = jnp.asarray(blocks.departing)
-    full = jnp.asarray(blocks.cell_subarray)[departing] == 0
+    reference = jnp.asarray(blocks.cell_subarray)[departing] == 0
     common = jnp.full(len(design.subarrays) - 1, 1.0) * scales.subarray
-    return jnp.concatenate([scales.factor, common, jnp.where(full, 0.0, scales.subarray_band)])
+    return jnp.concatenate([scales.factor, common, jnp.where(reference, 0.0, scales.subarray_band)])
 
 
 @jax.custom_vjp

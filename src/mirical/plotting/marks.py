@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from astropy.table import QTable
@@ -12,8 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from mirical.bands import BANDS
-from mirical.conventions import FACTOR
+from mirical.instruments.instrument import Instrument
 from mirical.number_text import DATA, MINUS, floats, value, words
 from mirical.plotting.canvas import GREY, INK, OURS, PUBLISHED, SHADE
 from mirical.text import drawn_text
@@ -33,12 +33,13 @@ class Mark:
     colour: str
 
 
-MARKS: dict[str, Mark] = {
-    "HotStars": Mark("hot star", "o", "#CC79A7"),
-    "ADwarfs": Mark("A dwarf", "s", "#009E73"),
-    "SolarAnalogs": Mark("solar analog", "^", "#E69F00"),
-}
-"""By star type."""
+_MARKERS = ("o", "#CC79A7"), ("s", "#009E73"), ("^", "#E69F00"), ("D", "#56B4E9"), ("v", "#D55E00")
+
+
+def marks(instrument: Instrument) -> dict[str, Mark]:
+    """Return how the stars of each type are drawn, by type."""
+    looks = zip(instrument.star_types, cycle(_MARKERS), strict=False)
+    return {one.name: Mark(one.label or one.name, *look) for one, look in looks}
 
 
 def draw_curve(axes: Axes, curve: QTable) -> None:
@@ -47,19 +48,21 @@ def draw_curve(axes: Axes, curve: QTable) -> None:
     inside = mjd[np.asarray(curve["within_data"], dtype=bool)]
     for low, high in ((mjd.min(), inside.min()), (inside.max(), mjd.max())):
         axes.axvspan(low, high, color=SHADE, lw=0, zorder=0)
-    c = {name: floats(curve[name], FACTOR) for name in curve.colnames if name.startswith("c_")}
-    printed, error = (floats(curve[name], FACTOR) for name in ("published", "published_std"))
+    c = {name: floats(curve[name]) for name in curve.colnames if name.startswith("c_")}
     axes.fill_between(mjd, c["c_q025"], c["c_q975"], color=OURS, alpha=0.18, lw=0)
     axes.fill_between(mjd, c["c_q16"], c["c_q84"], color=OURS, alpha=0.3, lw=0)
     axes.plot(mjd, c["c_q50"], color=OURS)
-    axes.fill_between(mjd, printed - error, printed + error, color=PUBLISHED, alpha=0.35, lw=0)
-    axes.plot(mjd, printed, color=PUBLISHED, ls="--")
+    if "published" in curve.colnames:
+        printed, error = (floats(curve[name]) for name in ("published", "published_std"))
+        axes.fill_between(mjd, printed - error, printed + error, color=PUBLISHED, alpha=0.35, lw=0)
+        axes.plot(mjd, printed, color=PUBLISHED, ls="--")
 
 
-def name_band(axes: Axes, band: str) -> None:
+def name_band(axes: Axes, band: str, instrument: Instrument) -> None:
     """Put a band's name and pivot wavelength above its panel."""
     axes.set_title(band, loc="left", weight="bold", fontsize=12, pad=4)
-    axes.set_title(rf"{BANDS[band].pivot:.3f} $\mu$m", loc="right", fontsize=10, color=GREY, pad=4)
+    pivot = instrument.bands[band].pivot
+    axes.set_title(rf"{pivot:.3f} $\mu$m", loc="right", fontsize=10, color=GREY, pad=4)
 
 
 def drawn_names(names: Iterable[object]) -> list[str]:
@@ -68,15 +71,20 @@ def drawn_names(names: Iterable[object]) -> list[str]:
 
 
 def draw_rows(
-    axes: Axes, x: np.ndarray, y: np.ndarray, errors: np.ndarray | None, rows: QTable
+    axes: Axes,
+    at: tuple[np.ndarray, np.ndarray],
+    errors: np.ndarray | None,
+    rows: QTable,
+    instrument: Instrument,
 ) -> None:
     """Draw rows by star type, ring the deviant ones, and say where one beyond the panel is."""
+    x, y = at
     low, high = axes.get_ylim()
     inset = 0.09 * (high - low)
     shown = np.clip(y, low + inset, high - inset)
     beyond = (y < low) | (y > high)
     shown = np.where(beyond, shown, y)
-    for kind, mark in MARKS.items():
+    for kind, mark in marks(instrument).items():
         mine = np.asarray(rows["srctype"]) == kind
         look = {"ls": "", "marker": mark.marker, "color": mark.colour, "mec": INK, "mew": 0.5}
         look |= {"clip_on": False, "in_layout": False}  # a point on an edge is drawn whole
@@ -120,13 +128,13 @@ def draw_point(
     )
 
 
-def type_handles(types: Sequence[str]) -> list[Line2D]:
-    """Return one legend handle per star type that occurs, in the order of `MARKS`."""
+def type_handles(types: Sequence[str], instrument: Instrument) -> list[Line2D]:
+    """Return one legend handle per star type that occurs, in the order of `marks`."""
     return [
         Line2D(
             [], [], color=m.colour, marker=m.marker, ls="", mec=INK, mew=0.5, ms=6, label=m.label
         )
-        for kind, m in MARKS.items()
+        for kind, m in marks(instrument).items()
         if kind in types
     ]
 
@@ -143,19 +151,20 @@ def hollow_handle(basis: Iterable[object]) -> list[Line2D]:
     ]  # fmt: skip
 
 
-def curve_handles() -> list[Line2D | Patch]:
+def curve_handles(published: bool) -> list[Line2D | Patch]:
     """Return the legend's handles of what `draw_curve` draws."""
+    theirs = Line2D([], [], color=PUBLISHED, ls="--", label=r"published, $\pm 1\sigma$")
     return [
         Line2D([], [], color=OURS, label="this run, median"),
         Patch(color=OURS, alpha=0.43, lw=0, label="68 % (dark), 95 % (light)"),
-        Line2D([], [], color=PUBLISHED, ls="--", label=r"published, $\pm 1\sigma$"),
+        *([theirs] if published else []),
         Patch(color=SHADE, lw=0, label="no rows at these epochs"),
     ]
 
 
-def row_handles(predictive: QTable) -> list[Line2D]:
+def row_handles(predictive: QTable, instrument: Instrument) -> list[Line2D]:
     """Return the legend's handles of what `draw_rows` draws."""
-    handles = type_handles(words(predictive["srctype"]))
+    handles = type_handles(words(predictive["srctype"]), instrument)
     if np.any(floats(predictive["outlier_probability"]) > OUTLIER):
         ring = Line2D([], [], ls="", marker="o", ms=11, mfc="none", mec=INK, mew=1.1)
         ring.set_label("probably an outlier")

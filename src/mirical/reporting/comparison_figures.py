@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from mirical.instruments.instrument import Instrument
 from mirical.number_text import DATA, floats, rows_with, words
 from mirical.plotting.canvas import (
     GREY,
@@ -31,25 +32,27 @@ _LONGEST_NAME = 30
 
 
 @rc_context(STYLE)
-def curve_differences(curves: QTable, simulated: bool) -> Figure:
-    """Draw our C(t) in FULL relative to theirs in percent, a panel a band.
+def curve_differences(curves: QTable, instrument: Instrument, simulated: bool) -> Figure:
+    """Draw our C(t) in the reference readout relative to theirs in percent, a panel a band.
 
     Parameters
     ----------
     curves : QTable
         As `mirical.reporting.comparison_folder.compare_curves` makes it.
+    instrument : Instrument
+        Whose.
     simulated : bool
         Whether the figure must say that its data are simulated.
     """
-    full = rows_with(curves, "subarray", "FULL")
+    full = rows_with(curves, "subarray", instrument.reference)
     bands = list(dict.fromkeys(words(full["filter"])))
     figure, grid = panels(len(bands), 2.1, simulated)
     for axes, band in zip(grid, bands, strict=True):
         _draw_differences(axes, rows_with(full, "filter", band))
-        name_band(axes, band)
+        name_band(axes, band, instrument)
     label_below(grid, "Epoch (MJD)")
     ours, theirs = (drawn_text(curves.meta[side], _LONGEST_NAME) for side in ("ours", "theirs"))
-    figure.supylabel(f"{ours} minus {theirs}, FULL (%)")
+    figure.supylabel(f"{ours} minus {theirs}, {instrument.reference} (%)")
     handles = [
         Line2D([], [], color=OURS, label=f"{ours}, mean"),
         Patch(color=OURS, alpha=0.43, lw=0, label="68 % (dark), 95 % (light)"),

@@ -11,7 +11,6 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table, vstack
 
-from mirical.bands import BANDS, SUBARRAYS
 from mirical.calibration.calibration import Calibration, Floats, Query
 from mirical.calibration.comparison import (
     compare_factors,
@@ -21,7 +20,6 @@ from mirical.calibration.comparison import (
     shared_bands,
 )
 from mirical.calibration.provenance import record, stamp
-from mirical.conventions import FACTOR, T0_MJD
 from mirical.errors import InputError
 from mirical.inference.schema import FLUX_SCALE
 from mirical.number_text import floats, rows_with
@@ -94,8 +92,9 @@ def compare(ours: Calibration, theirs: Calibration, mjd: Sequence[float] | None)
     stated = any(FLUX_SCALE in one.absolute_parts for one in (ours, theirs))
     if stated:
         ours, theirs = (one.leaving_out([FLUX_SCALE]) for one in (ours, theirs))
+    query = default_query(ours.instrument, bands, mjd, ours.reference_mjd)
     tables = {
-        "factors": compare_factors(ours, theirs, default_query(bands, mjd, ours.reference_mjd)),
+        "factors": compare_factors(ours, theirs, query),
         "coefficients": compare_stated(ours, theirs),
         "subarrays": compare_subarrays(ours, theirs),
     }
@@ -129,7 +128,7 @@ def compare_curves(ours: Calibration, theirs: Calibration) -> QTable:
     -------
     QTable
         Columns filter, subarray, mjd [d]; c, c_std, c_other, c_other_std
-        [(MJy/sr)/(DN/s/pixel)]; diff_pct with its central 95 % and 68 %
+        [the instrument's unit]; diff_pct with its central 95 % and 68 %
         intervals ``diff_q025_pct`` ... ``diff_q975_pct`` from our factor alone,
         and the interval of theirs about itself, ``other_q16_pct`` and
         ``other_q84_pct`` [all in percent of theirs]; diff_sigma in both errors
@@ -137,13 +136,14 @@ def compare_curves(ours: Calibration, theirs: Calibration) -> QTable:
         and last row, both of which are among the epochs.
     """
     grid = _grid(ours, theirs)
-    pieces = []
+    pieces, instrument = [], ours.instrument
     for band in shared_bands(ours, theirs):
         known = [one.epochs[band] for one in (ours, theirs) if band in one.epochs]
         mjd = np.union1d(grid, [end for ends in known for end in ends])
         within = np.any([(mjd >= first) & (mjd <= last) for first, last in known], axis=0)
-        for subarray in SUBARRAYS if BANDS[band].mask is None else ("FULL",):
-            piece = _curve(ours, theirs, Query.of(band, subarray, mjd))
+        masked = instrument.bands[band].mask is not None
+        for subarray in (instrument.reference,) if masked else instrument.subarrays:
+            piece = _curve(ours, theirs, Query.of(instrument, band, subarray, mjd))
             piece["within_data"] = within if known else True
             pieces.append(piece)
     table = vstack(pieces, metadata_conflicts="silent")
@@ -202,10 +202,10 @@ def write_comparison(comparison: Comparison, folder: Path, audit: Table | None =
     from mirical.plotting.canvas import labelled, png
     from mirical.reporting.comparison_figures import curve_differences, reference_figure
 
-    simulated = comparison.simulated
+    simulated, instrument = comparison.simulated, comparison.pair[0].instrument
     at_reference = reference_differences(comparison.coefficients)
     figures = {
-        "comparison": curve_differences(comparison.curves, simulated),
+        "comparison": curve_differences(comparison.curves, instrument, simulated),
         "differences": reference_figure(at_reference, simulated),
     }
     with whole_folder(folder, former=("audit.ecsv",)) as beside:
@@ -221,16 +221,18 @@ def write_comparison(comparison: Comparison, folder: Path, audit: Table | None =
 def _grid(ours: Calibration, theirs: Calibration) -> Floats:
     """Return the epochs of the curves: from t0 to a while after the last row of either."""
     ends = [last for one in (ours, theirs) for _, last in one.epochs.values()]
-    last = max(ends) + _BEYOND if ends else T0_MJD + _SPAN
-    return np.linspace(T0_MJD, max(last, T0_MJD + _BEYOND), _POINTS)
+    t0 = ours.instrument.t0
+    last = max(ends) + _BEYOND if ends else t0 + _SPAN
+    return np.linspace(t0, max(last, t0 + _BEYOND), _POINTS)
 
 
 def _curve(ours: Calibration, theirs: Calibration, query: Query) -> QTable:
     one, two = ours.at(query), theirs.at(query)
+    unit = query.instrument.factor_unit
     table = QTable({"filter": list(query.filters), "subarray": list(query.subarrays)})
     table["mjd"] = query.mjd * u.d
-    table["c"], table["c_std"] = one.mean * FACTOR, one.std * FACTOR
-    table["c_other"], table["c_other_std"] = two.mean * FACTOR, two.std * FACTOR
+    table["c"], table["c_std"] = one.mean * unit, one.std * unit
+    table["c_other"], table["c_other_std"] = two.mean * unit, two.std * unit
     table["diff_pct"] = 100 * (one.mean / two.mean - 1) * u.percent
     for name in _INTERVALS:
         table[f"diff_{name}_pct"] = 100 * (getattr(one, name) / two.mean - 1) * u.percent

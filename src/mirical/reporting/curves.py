@@ -7,14 +7,12 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS
-from mirical.calibration.calibration import Query
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
-from mirical.conventions import FACTOR, T0_MJD
 from mirical.inference.posterior_predictive import RowChecks
 from mirical.inference.quoted_errors import mean_and_error
 from mirical.inference.schema import FLUX_SCALE
+from mirical.instruments.instrument import Instrument
 from mirical.model.design import Design
 
 _QUANTILES = {"q025": 0.025, "q16": 0.16, "q50": 0.5, "q84": 0.84, "q975": 0.975}
@@ -24,38 +22,39 @@ _NORMAL_95 = 1.96  # standard deviations to either side that hold 95 % of a norm
 
 
 def band_curves(
-    calibration: PosteriorCalibration, published: PublishedCalibration, design: Design
+    calibration: PosteriorCalibration, published: PublishedCalibration | None, design: Design
 ) -> QTable:
-    """Return C(t) of each fitted band in FULL against time, with the published curve.
+    """Return C(t) of each fitted band in the reference readout, with the published curve.
 
     Returns
     -------
     QTable
-        Columns filter, mjd, c_q025 ... c_q975, published, published_std
-        [(MJy/sr)/(DN/s/pixel)] and within_data: whether the epoch lies
+        Columns filter, mjd, c_q025 ... c_q975, published, published_std (if there are
+        any) [the instrument's unit] and within_data: whether the epoch lies
         between the band's first and last row, both of which are among the epochs.
         The quantiles are without the error of the flux scale, on which both rest.
     """
     calibration = calibration.leaving_out([FLUX_SCALE])
     last = float(np.max(design.elapsed)) + _BEYOND
-    grid = T0_MJD + np.linspace(min(0.0, float(np.min(design.elapsed))), last, _POINTS)
+    grid = design.t0 + np.linspace(min(0.0, float(np.min(design.elapsed))), last, _POINTS)
     pieces: dict[str, list[NDArray]] = {}
     for i, band in enumerate(design.bands):
-        epochs = T0_MJD + design.elapsed[design.band == i]
+        epochs = design.t0 + design.elapsed[design.band == i]
         mjd = np.union1d(grid, [epochs.min(), epochs.max()])
-        query = Query.of(band, "FULL", mjd)
+        query = calibration.in_reference(band, mjd)
         quantiles = np.quantile(calibration.draws(query), list(_QUANTILES.values()), axis=0)
-        printed = published.at(query)
         piece = {"filter": np.full(len(mjd), band), "mjd": mjd}
         piece |= {f"c_{name}": q for name, q in zip(_QUANTILES, quantiles, strict=True)}
-        piece |= {"published": printed.mean, "published_std": printed.std}
+        if published is not None:
+            printed = published.at(query)
+            piece |= {"published": printed.mean, "published_std": printed.std}
         piece |= {"within_data": (mjd >= epochs.min()) & (mjd <= epochs.max())}
         for name, values in piece.items():
             pieces.setdefault(name, []).append(values)
     table = QTable({name: np.concatenate(values) for name, values in pieces.items()})
     for name in table.colnames:
         if name.startswith(("c_", "published")):
-            table[name] = table[name] * FACTOR
+            table[name] = table[name] * calibration.instrument.factor_unit
     for name, q in _QUANTILES.items():
         table[
             f"c_{name}"
@@ -77,9 +76,9 @@ def predictive_table(
         Columns row, name, filter, subarray, mjd; observed and predictive
         quantiles ``q025`` ... ``q975`` of ln C in percent about the
         predictive median; ``tail``, the share of replicated values below the
-        observed one; ``factor_full``, the row's factor brought to FULL by the
+        observed one; ``factor_full``, the row's factor brought to the reference by the
         posterior mean D, and ``factor_full_std``, the photometric error and
-        that of D [(MJy/sr)/(DN/s/pixel)].
+        that of D [the instrument's unit].
     """
     replicated = checks.predictive.reshape(-1, len(design.rows))
     quantiles = np.quantile(replicated, list(_QUANTILES.values()), axis=0)
@@ -92,25 +91,29 @@ def predictive_table(
     table["srctype"] = [design.types[design.star_type[i]] for i in design.star]
     table["filter"] = [design.bands[i] for i in design.band]
     table["subarray"] = [design.subarrays[i] for i in design.subarray]
-    table["mjd"] = (design.elapsed + T0_MJD) * u.d
+    table["mjd"] = (design.elapsed + design.t0) * u.d
     table["observed"] = 100 * (design.log_factor - middle) * u.percent
     for name, q in zip(_QUANTILES, quantiles, strict=True):
         table[name] = 100 * (q - middle) * u.percent
     table["tail"] = (replicated < design.log_factor).mean(axis=0)
     table["outlier_probability"] = checks.outlier_probability
-    table["factor_full"] = np.exp(design.log_factor) * throughput * FACTOR
+    table["factor_full"] = (
+        np.exp(design.log_factor) * throughput * calibration.instrument.factor_unit
+    )
     fraction = np.hypot(design.log_factor_unc, spread / throughput)
     table["factor_full_std"] = table["factor_full"] * fraction
     return table
 
 
-def predictive_coverage(predictive: QTable) -> QTable:
+def predictive_coverage(predictive: QTable, instrument: Instrument) -> QTable:
     """Count in each band the rows outside their predictive intervals.
 
     Parameters
     ----------
     predictive : QTable
         As `predictive_table` makes it.
+    instrument : Instrument
+        Whose rows.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def predictive_coverage(predictive: QTable) -> QTable:
         95: (observed < predictive["q025"]) | (observed > predictive["q975"]),
     }
     filters = np.asarray(predictive["filter"], dtype=str)
-    members = {band: filters == band for band in BANDS if band in filters}
+    members = {band: filters == band for band in instrument.bands if band in filters}
     members["all"] = np.full(len(filters), True)
     table = QTable({"filter": list(members)})
     table["n_rows"] = [int(member.sum()) for member in members.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,8 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from mirical.bands import BANDS
-from mirical.conventions import FACTOR
+from mirical.instruments.instrument import Instrument
 from mirical.number_text import DATA, floats, rows_with, value, words
 from mirical.plotting.canvas import (
     GREY,
@@ -28,7 +28,6 @@ from mirical.plotting.canvas import (
     panels,
 )
 from mirical.plotting.marks import (
-    MARKS,
     OUTLIER,
     curve_handles,
     draw_curve,
@@ -36,12 +35,11 @@ from mirical.plotting.marks import (
     draw_rows,
     drawn_names,
     hollow_handle,
+    marks,
     name_band,
     row_handles,
     type_handles,
 )
-
-FACTOR_LABEL = r"$C$ [(MJy sr$^{-1}$)/(DN s$^{-1}$ pixel$^{-1}$)]"
 
 
 @rc_context(STYLE)
@@ -74,13 +72,17 @@ def factor_differences(differences: QTable, simulated: bool) -> Figure:
 
 
 @rc_context(STYLE)
-def factor_curves(curves: QTable, predictive: QTable, simulated: bool) -> Figure:
-    """Draw C(t) of every fitted band in FULL with its rows and the published curve.
+def factor_curves(
+    curves: QTable, predictive: QTable, instrument: Instrument, simulated: bool
+) -> Figure:
+    """Draw C(t) of every fitted band in the reference readout, its rows and the published curve.
 
     Parameters
     ----------
     curves, predictive : QTable
         As `mirical.reporting.curves` makes them.
+    instrument : Instrument
+        Whose.
     simulated : bool
         Whether the figure must say that its data are simulated.
     """
@@ -90,40 +92,44 @@ def factor_curves(curves: QTable, predictive: QTable, simulated: bool) -> Figure
         curve = rows_with(curves, "filter", band)
         rows = rows_with(predictive, "filter", band)
         draw_curve(axes, curve)
-        values, errors = (floats(rows[name], FACTOR) for name in ("factor_full", "factor_full_std"))
+        values, errors = (floats(rows[name]) for name in ("factor_full", "factor_full_std"))
         deviant = floats(rows["outlier_probability"]) > OUTLIER
-        shown = [floats(curve[f"c_{q}"], FACTOR) for q in ("q025", "q975")]
+        shown = [floats(curve[f"c_{q}"]) for q in ("q025", "q975")]
         sound = values[~deviant], errors[~deviant]
         axes.set_ylim(limits(np.concatenate([*shown, sound[0] - sound[1], sound[0] + sound[1]])))
         axes.set_xlim(float(floats(curve["mjd"]).min()), float(floats(curve["mjd"]).max()))
-        draw_rows(axes, floats(rows["mjd"]), values, errors, rows)
+        draw_rows(axes, (floats(rows["mjd"]), values), errors, rows, instrument)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        name_band(axes, band)
+        name_band(axes, band, instrument)
     label_below(grid, "Epoch (MJD)")
-    figure.supylabel(FACTOR_LABEL)
-    legend_below(figure, [*curve_handles(), *row_handles(predictive)], 4)
+    figure.supylabel(f"$C$ [{_in_powers(instrument)}]")
+    handles = curve_handles("published" in curves.colnames)
+    legend_below(figure, [*handles, *row_handles(predictive, instrument)], 4)
     return figure
 
 
 @rc_context(STYLE)
-def star_offsets(stars: QTable, simulated: bool) -> Figure:
+def star_offsets(stars: QTable, instrument: Instrument, simulated: bool) -> Figure:
     """Draw the offset of each star's predicted flux, by type; hollow where data did not decide it.
 
     Parameters
     ----------
     stars : QTable
         As `mirical.reporting.run_tables.star_table` makes it.
+    instrument : Instrument
+        Whose.
     simulated : bool
         Whether the figure must say that its data are simulated.
     """
-    kinds = list(MARKS)
+    looks = marks(instrument)
+    kinds = list(looks)
     order = sorted(stars, key=lambda r: (kinds.index(str(r["srctype"])), -value(r["offset_pct"])))
     figure = blank(1.7 + 0.3 * len(stars), simulated)
     axes = figure.subplots()
     axes.axvline(0, color=GREY, lw=0.9)
     for y, row in enumerate(order):
-        mark = MARKS[str(row["srctype"])]
+        mark = looks[str(row["srctype"])]
         at, error = (value(row["offset_pct"]), y), ("x", row["offset_pct_std"])
         draw_point(axes, at, error, mark.colour, mark.marker, str(row["basis"]))
     axes.set_yticks(range(len(order)), drawn_names(row["name"] for row in order))
@@ -135,14 +141,14 @@ def star_offsets(stars: QTable, simulated: bool) -> Figure:
         side.tick_params(axis="y", length=0)
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlabel("Offset of the predicted flux (%); positive: predicted too bright")
-    handles = type_handles(words(stars["srctype"]))
+    handles = type_handles(words(stars["srctype"]), instrument)
     legend_below(figure, [*handles, *hollow_handle(stars["basis"])], 4)
     return figure
 
 
 @rc_context(STYLE)
 def subarray_throughputs(
-    subarrays: QTable, published: Mapping[str, float], simulated: bool
+    subarrays: QTable, published: Mapping[str, float], instrument: Instrument, simulated: bool
 ) -> Figure:
     """Draw the throughput D of each subarray beside the published one.
 
@@ -151,7 +157,9 @@ def subarray_throughputs(
     subarrays : QTable
         As `mirical.reporting.run_tables.subarray_table` makes it.
     published : dict of {str : float}
-        Published D by subarray.
+        Published D by subarray; empty if there are none.
+    instrument : Instrument
+        Whose.
     simulated : bool
         Whether the figure must say that its data are simulated.
     """
@@ -159,7 +167,7 @@ def subarray_throughputs(
     axes = figure.subplots()
     axes.axhline(1, color=GREY, lw=0.9)
     for x, row in enumerate(subarrays):
-        draw_point(axes, (x, row["D"]), ("y", row["D_std"]), OURS, "o", _judged(row))
+        draw_point(axes, (x, row["D"]), ("y", row["D_std"]), OURS, "o", _judged(row, instrument))
         known = published.get(str(row["subarray"]), np.nan)
         axes.plot([x + 0.2], [known], marker="D", ms=6, color=PUBLISHED, ls="")
     axes.set_xticks(
@@ -169,27 +177,30 @@ def subarray_throughputs(
     )
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(subarrays) - 0.4)
-    axes.set_ylabel(r"Throughput $D$ relative to FULL")
+    axes.set_ylabel(f"Throughput $D$ relative to {instrument.reference}")
     ours = Line2D([], [], color=OURS, marker="o", label=r"this run, $\pm 1\sigma$")
     theirs = Line2D([], [], color=PUBLISHED, marker="D", ls="", label="published (no error stated)")
-    judged = [_judged(row) for row in subarrays]
-    legend_below(figure, [ours, theirs, *hollow_handle(judged)], 3)
+    judged = [_judged(row, instrument) for row in subarrays]
+    both = [ours, theirs] if published else [ours]
+    legend_below(figure, [*both, *hollow_handle(judged)], 3)
     return figure
 
 
 @rc_context(STYLE)
-def predictive_rows(predictive: QTable, simulated: bool) -> Figure:
+def predictive_rows(predictive: QTable, instrument: Instrument, simulated: bool) -> Figure:
     """Draw every fitted row over the interval the model predicts for it, a panel a band.
 
     Parameters
     ----------
     predictive : QTable
         As `mirical.reporting.curves.predictive_table` makes it.
+    instrument : Instrument
+        Whose.
     simulated : bool
         Whether the figure must say that its data are simulated.
     """
     present = set(words(predictive["filter"]))
-    bands = [band for band in BANDS if band in present]
+    bands = [band for band in instrument.bands if band in present]
     figure, grid = panels(len(bands), 2.1, simulated)
     for axes, band in zip(grid, bands, strict=True):
         rows = rows_with(predictive, "filter", band)
@@ -204,18 +215,18 @@ def predictive_rows(predictive: QTable, simulated: bool) -> Figure:
         sound = observed[floats(rows["outlier_probability"]) <= OUTLIER]
         axes.set_ylim(limits([*floats(rows["q025"]), *floats(rows["q975"]), *sound]))
         axes.set_xlim(-0.7, len(rows) - 0.3)
-        draw_rows(axes, place, observed, None, rows)
+        draw_rows(axes, (place, observed), None, rows, instrument)
         every = -(-len(rows) // 9)
         axes.set_xticks(place[::every], words(rows["row"])[::every])
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        name_band(axes, band)
+        name_band(axes, band, instrument)
     label_below(grid, "Row, in order of time")
     figure.supylabel("Observed minus predicted (%)")
     shades = [
         Patch(color=OURS, alpha=alpha, lw=0, label=f"{level} % of replicated rows")
         for alpha, level in ((0.48, 68), (0.2, 95))
     ]
-    legend_below(figure, [*shades, *row_handles(predictive)], 3)
+    legend_below(figure, [*shades, *row_handles(predictive, instrument)], 3)
     return figure
 
 
@@ -249,9 +260,18 @@ def tail_shares(histogram: QTable, simulated: bool) -> Figure:
     return figure
 
 
-def _judged(row: QTable.Row) -> str:
-    """Return what a subarray's D rests on; that of FULL needs no data."""
-    return DATA if str(row["subarray"]) == "FULL" else str(row["basis"])
+def _in_powers(instrument: Instrument) -> str:
+    """Return the unit of factors as an axis has it."""
+    count = instrument.count_unit.replace("/", " ")
+    count = re.sub(r" (\w+)$", r" \1$^{-1}$", count)
+    if instrument.factor.pixel_solid_angle is None:
+        return f"{instrument.factor.unit}/({count})"
+    return f"({instrument.factor.unit} sr$^{{-1}}$)/({count} pixel$^{{-1}}$)"
+
+
+def _judged(row: QTable.Row, instrument: Instrument) -> str:
+    """Return what a subarray's D rests on; that of the reference needs no data."""
+    return DATA if str(row["subarray"]) == instrument.reference else str(row["basis"])
 
 
 def _rows_and_basis(n_rows: int, basis: object) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS
 from mirical.chains.verdict import Verdict
+from mirical.instruments.instrument import Instrument
 from mirical.number_text import DATA, NOTHING, floats, rows_with, signed, value, words
 from mirical.plotting.marks import OUTLIER
 from mirical.reporting.result_tables import Tables
@@ -19,7 +19,7 @@ _NAMED = 3  # coefficients; more of them are only counted
 _SYMBOLS = {"A": "A", "B": "B", "tau": "τ"}
 
 
-def answer(tables: Tables, verdict: Verdict) -> list[str]:
+def answer(tables: Tables, verdict: Verdict, instrument: Instrument) -> list[str]:
     """Return the answer of a run: what was fitted, how well, what differs, whether to believe it.
 
     Parameters
@@ -28,12 +28,14 @@ def answer(tables: Tables, verdict: Verdict) -> list[str]:
         The run's tables.
     verdict : Verdict
         Its diagnostics.
+    instrument : Instrument
+        Whose rows were fitted.
     """
     at_reference = rows_with(tables["comparison"], "quantity", "C_ref")
     return [
-        _fitted(tables["rows"]),
-        _errors(tables["coefficients"]),
-        _differences(at_reference),
+        _fitted(tables["rows"], instrument),
+        _errors(tables["coefficients"], instrument),
+        *([] if instrument.published is None else [_differences(at_reference)]),
         *_coefficients(tables["comparison"]),
         *verdict.sentences,
     ]
@@ -47,24 +49,25 @@ def bands_without_rows(coefficients: QTable) -> str:
     return f"No data, and therefore no numbers here: {listing(missing)}."
 
 
-def bands_resting_on_subarrays(tables: Tables) -> str:
+def bands_resting_on_subarrays(tables: Tables, instrument: Instrument) -> str:
     """Say which bands were seen only in subarrays whose throughput data do not decide."""
     subarrays = tables["subarrays"]
     judged = dict(zip(words(subarrays["subarray"]), words(subarrays["basis"]), strict=True))
     fitted = rows_with(tables["rows"], "fate", "used")
     leaning, through = [], []
-    for band in BANDS:
+    for band in instrument.bands:
         used = set(words(rows_with(fitted, "filter", band)["subarray"]))
-        # What is not among the subarrays (masks), and FULL itself, has D = 1 by definition.
-        if used and all(a != "FULL" and judged.get(a, DATA) != DATA for a in used):
+        # What is not among the subarrays (masks), and the reference, has D = 1 by definition.
+        if used and all(a != instrument.reference and judged.get(a, DATA) != DATA for a in used):
             leaning.append(band)
             through += sorted(used)
     if not leaning:
         return ""
     return (
         f"{listing(leaning)} {'was' if len(leaning) == 1 else 'were'} observed only in "
-        f"{listing(list(dict.fromkeys(through)))}, whose throughput relative to FULL rests "
-        "on the prior: so does that part of the factor's error in FULL."
+        f"{listing(list(dict.fromkeys(through)))}, whose throughput relative to "
+        f"{instrument.reference} rests on the prior: so does that part of the factor's error in "
+        f"{instrument.reference}."
     )
 
 
@@ -79,15 +82,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _fitted(rows: QTable) -> str:
+def _fitted(rows: QTable, instrument: Instrument) -> str:
     used, flagged = (rows_with(rows, "fate", fate) for fate in ("used", "flagged"))
     deviant = int(np.sum(floats(used["outlier_probability"]) > OUTLIER))
     epochs = floats(used["time"])
     said = (
         f"{len(used)} of {counted(len(rows), 'row')} of photometry were fitted: "
         f"{counted(len(set(words(used['name']))), 'star')} in "
-        f"{counted(len(set(words(used['filter']))), 'band')} out of {len(BANDS)}, from MJD "
-        f"{epochs.min():.1f} to {epochs.max():.1f}"
+        f"{counted(len(set(words(used['filter']))), 'band')} out of {len(instrument.bands)}, "
+        f"from MJD {epochs.min():.1f} to {epochs.max():.1f}"
     )
     if len(flagged):
         said += f"; {counted(len(flagged), 'row')} flagged and not fitted"
@@ -98,7 +101,7 @@ def _fitted(rows: QTable) -> str:
     return said + "."
 
 
-def _errors(coefficients: QTable) -> str:
+def _errors(coefficients: QTable, instrument: Instrument) -> str:
     sizes = [
         _ends(100 * floats(coefficients[name]) / floats(coefficients["C_ref"]))
         for name in ("C_ref_std", "C_ref_relative_std")
@@ -106,8 +109,8 @@ def _errors(coefficients: QTable) -> str:
     meta = coefficients.meta
     kind = "absolute errors" if meta.get("flux_scale_pct") else "errors"
     return (
-        f"Factors at MJD {meta['C_ref_mjd']:.0f} in FULL have {kind} of {sizes[0]}, and relative "
-        f"ones of {sizes[1]}."
+        f"Factors at MJD {meta['C_ref_mjd']:.0f} in {instrument.reference} have {kind} of "
+        f"{sizes[0]}, and relative ones of {sizes[1]}."
     )
 
 

@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from mirical.calibration.provenance import run_record
-from mirical.calibration.published import PublishedCalibration
-from mirical.conventions import T0_MJD
+from mirical.instruments.instrument import Instrument
+from mirical.instruments.published import published_throughput
 from mirical.number_text import rows_with, words
 from mirical.plotting.canvas import labelled, png
 from mirical.plotting.marks import OUTLIER
@@ -53,7 +53,9 @@ def write_report(run: Run, folder: Path) -> None:
         An existing folder.
     """
     simulated = bool(run.posterior.attrs["simulated"])
-    drawn = {name: png(figure) for name, figure in draw(run.tables, simulated).items()}
+    drawn = {
+        name: png(figure) for name, figure in draw(run.tables, run.instrument, simulated).items()
+    }
     known = run_record(run.posterior.attrs)
     (folder / "figures").mkdir()
     for name, picture in drawn.items():
@@ -61,19 +63,20 @@ def write_report(run: Run, folder: Path) -> None:
     (folder / "report.html").write_text(render(run, drawn), encoding="utf-8")
 
 
-def draw(tables: Tables, simulated: bool) -> dict[str, Figure]:
+def draw(tables: Tables, instrument: Instrument, simulated: bool) -> dict[str, Figure]:
     """Return the figures of a report by file name without ``.png``."""
-    predictive = tables["predictive"]
-    return {
-        "differences": figures.factor_differences(
-            curves.factor_differences(tables["comparison"]), simulated
-        ),
-        "curves": figures.factor_curves(tables["curves"], predictive, simulated),
-        "stars": figures.star_offsets(tables["stars"], simulated),
+    predictive, drawn, published = tables["predictive"], {}, {}
+    if instrument.published is not None:
+        published = published_throughput(instrument)
+        compared = curves.factor_differences(tables["comparison"])
+        drawn["differences"] = figures.factor_differences(compared, simulated)
+    return drawn | {
+        "curves": figures.factor_curves(tables["curves"], predictive, instrument, simulated),
+        "stars": figures.star_offsets(tables["stars"], instrument, simulated),
         "subarrays": figures.subarray_throughputs(
-            tables["subarrays"], PublishedCalibration().throughput, simulated
+            tables["subarrays"], published, instrument, simulated
         ),
-        "predictive": figures.predictive_rows(predictive, simulated),
+        "predictive": figures.predictive_rows(predictive, instrument, simulated),
         "tails": figures.tail_shares(curves.tail_histogram(predictive), simulated),
     }
 
@@ -113,28 +116,31 @@ def _content(run: Run) -> dict[str, Any]:
         "card": card,
         "attrs": run.posterior.attrs,
         "verdict": run.verdict,
-        "answer": answer(tables, run.verdict),
+        "answer": answer(tables, run.verdict, run.instrument),
         "no_data": bands_without_rows(tables["coefficients"]),
-        "leaning": bands_resting_on_subarrays(tables),
+        "leaning": bands_resting_on_subarrays(tables, run.instrument),
         "n_rows": len(rows),
         "n_fitted": len(rows_with(rows, "fate", "used")),
         "n_flagged": len(rows_with(rows, "fate", "flagged")),
         "n_stars": len(set(words(rows["name"]))),
-        "t0": T0_MJD,
+        "t0": run.instrument.t0,
+        "instrument": run.instrument,
         "deviant": OUTLIER,
         "far": FAR,
         "files": [f"{name}.ecsv" for name in tables],
         "card_file": f"{card.name}.toml",
-        "factors": factor_sheet(tables),
+        "factors": factor_sheet(tables, run.instrument),
         "errors": tables["coefficients"].meta["errors"],
-        "coefficients": coefficient_sheet(tables, run.inputs.card.law),
-        "inputs": input_sheet(tables),
-        "flagged": flagged_sheet(tables),
+        "coefficients": coefficient_sheet(tables, run.inputs.card.law, run.instrument),
+        "inputs": input_sheet(tables, run.instrument),
+        "flagged": flagged_sheet(tables, run.instrument),
         "deviants": outlier_sheet(tables),
-        "stars": star_sheet(tables),
-        "subarrays": subarray_sheet(tables),
+        "stars": star_sheet(tables, run.instrument),
+        "subarrays": subarray_sheet(tables, run.instrument),
         "detector": detector_sheet(tables),
-        "coverage": coverage_sheet(curves.predictive_coverage(tables["predictive"])),
+        "coverage": coverage_sheet(
+            curves.predictive_coverage(tables["predictive"], run.instrument)
+        ),
         "diagnostics": diagnostic_sheet(run.verdict),
         "priors": prior_sheet(card),
         "provenance": provenance_sheet(run.job, run.posterior.attrs),

@@ -10,6 +10,7 @@ from typing import Any
 from astropy.table import QTable
 
 from mirical.calibration.provenance import run_record, stamp
+from mirical.instruments.instrument import Instrument
 from mirical.plotting.canvas import labelled
 from mirical.storage.files import whole_folder
 from mirical.tables.formats import write_ecsv
@@ -29,11 +30,14 @@ class AboutRun:
         Its provenance.
     tables : dict of {str : QTable}
         By file name without ``.ecsv``.
+    instrument : Instrument
+        Whose rows they are.
     """
 
     name: str
     attrs: dict[str, Any]
     tables: dict[str, QTable]
+    instrument: Instrument
 
     @property
     def simulated(self) -> bool:

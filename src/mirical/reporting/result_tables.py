@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.table import QTable
 
-from mirical.bands import BANDS
-from mirical.calibration.published import PublishedCalibration
-from mirical.conventions import FACTOR_TEXT
+from mirical.instruments.instrument import Instrument
+from mirical.instruments.published import published_coefficients, published_throughput
 from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.number_text import (
     DATA,
@@ -27,7 +26,7 @@ from mirical.number_text import (
     value,
     words,
 )
-from mirical.plotting.marks import MARKS
+from mirical.plotting.marks import marks
 
 Tables = Mapping[str, QTable]
 """A run's tables by name."""
@@ -36,7 +35,7 @@ _SIGNIFICANT = 2  # sigma from zero below which a colour term is greyed
 _INSIGNIFICANT = f"within {_SIGNIFICANT} σ of zero"
 
 
-def factor_sheet(tables: Tables) -> Sheet:
+def factor_sheet(tables: Tables, instrument: Instrument) -> Sheet:
     """Return the factors at the reference epoch beside the published ones."""
     coefficients = tables["coefficients"]
     of_band = dict(zip(words(coefficients["filter"]), coefficients, strict=True))
@@ -50,7 +49,7 @@ def factor_sheet(tables: Tables) -> Sheet:
         lines.append(
             (
                 text(band),
-                number(BANDS[band].pivot, 3),
+                number(instrument.bands[band].pivot, 3),
                 measured(ours, error, basis),
                 number(100 * error / ours, 1, basis),
                 number(100 * value(mine["C_ref_relative_std"]) / ours, 1, basis),
@@ -63,8 +62,9 @@ def factor_sheet(tables: Tables) -> Sheet:
                 text(", ".join(dict.fromkeys(words(rows["subarray"])))),
             )
         )
-    return Sheet(
-        f"C at MJD {coefficients.meta['C_ref_mjd']:.0f} in FULL, {FACTOR_TEXT}",
+    sheet = Sheet(
+        f"C at MJD {coefficients.meta['C_ref_mjd']:.0f} in {instrument.reference}, "
+        f"{instrument.factor_text}",
         (
             "Band",
             "λ (µm)",
@@ -82,6 +82,7 @@ def factor_sheet(tables: Tables) -> Sheet:
         tuple(lines),
         groups=(("", 2), ("This run", 4), ("Published", 1), ("Difference", 2), ("Rests on", 3)),
     )
+    return sheet if instrument.published else sheet.columns([*range(6), *range(9, 12)])
 
 
 _EQUATIONS = {ADDITIVE: "C(t) = A + B exp[−(t − t0)/τ]"} | {
@@ -92,10 +93,10 @@ _EQUATIONS = {ADDITIVE: "C(t) = A + B exp[−(t − t0)/τ]"} | {
 """The time law as the coefficients' title states it."""
 
 
-def coefficient_sheet(tables: Tables, law: str) -> Sheet:
+def coefficient_sheet(tables: Tables, law: str, instrument: Instrument) -> Sheet:
     """Return A, B, tau and repeatability beside the published ones, with the run's time law."""
     comparison = tables["comparison"]
-    repeatability = _repeatability(tables["coefficients"])
+    repeatability = _repeatability(tables["coefficients"], instrument)
     lines = []
     for band in dict.fromkeys(words(comparison["filter"])):
         line = [text(band)]
@@ -106,18 +107,21 @@ def coefficient_sheet(tables: Tables, law: str) -> Sheet:
             ours = value(row["ours"]), value(row["ours_std"])
             line += _side_by_side(ours, published, difference, str(row["basis"]))
         lines.append((*line, *repeatability[band]))
-    return Sheet(
-        f"Coefficients of {_EQUATIONS[law]}, A and B in {FACTOR_TEXT}",
+    sheet = Sheet(
+        f"Coefficients of {_EQUATIONS[law]}, A and B in {instrument.factor_text}",
         ("Band", *("this run", "published", "difference") * 4),
         tuple(lines),
         groups=(("", 1), ("A", 3), ("B", 3), ("τ (d)", 3), ("Repeatability (%)", 3)),
     )
+    return sheet if instrument.published else sheet.columns([0, *range(1, len(sheet.heads), 3)])
 
 
-def _repeatability(coefficients: QTable) -> dict[str, list[Entry]]:
-    published = PublishedCalibration().coefficients
-    names, printed = words(published["filter"]), floats(published["sigma_repeat_pct"])
-    theirs = dict(zip(names, printed, strict=True))
+def _repeatability(coefficients: QTable, instrument: Instrument) -> dict[str, list[Entry]]:
+    theirs = dict.fromkeys(instrument.bands, np.nan)
+    if instrument.published is not None:
+        published = published_coefficients(instrument)
+        names, printed = words(published["filter"]), floats(published["sigma_repeat_pct"])
+        theirs |= dict(zip(names, printed, strict=True))
     entries = {}
     for row in coefficients:
         band = str(row["filter"])
@@ -137,9 +141,9 @@ def _side_by_side(
     return [measured(*ours, basis), published, Entry(stated or NOTHING, basis)]
 
 
-def star_sheet(tables: Tables) -> Sheet:
+def star_sheet(tables: Tables, instrument: Instrument) -> Sheet:
     """Return the offset of each star's predicted flux and its strongest colour term."""
-    lines = []
+    lines, looks = [], marks(instrument)
     for row in tables["stars"]:
         colour, colour_error = (value(row[f"largest_colour_pct{end}"]) for end in ("", "_std"))
         clear = abs(colour) > _SIGNIFICANT * colour_error
@@ -147,7 +151,7 @@ def star_sheet(tables: Tables) -> Sheet:
         lines.append(
             (
                 text(row["name"]),
-                text(MARKS[str(row["srctype"])].label),
+                text(looks[str(row["srctype"])].label),
                 measured(offset, error, str(row["basis"])),
                 count(row["n_rows"]),
                 count(row["n_bands"]),
@@ -178,14 +182,16 @@ def detector_sheet(tables: Tables) -> Sheet:
     return Sheet("Detector terms", names, tuple(lines))
 
 
-def subarray_sheet(tables: Tables) -> Sheet:
+def subarray_sheet(tables: Tables, instrument: Instrument) -> Sheet:
     """Return the throughput of each subarray beside the published one."""
-    published = PublishedCalibration().throughput
+    published = dict.fromkeys(instrument.subarrays, np.nan)
+    if instrument.published is not None:
+        published |= published_throughput(instrument)
     lines = []
     for row in tables["subarrays"]:
         name, basis = str(row["subarray"]), str(row["basis"])
         ours, error, theirs = value(row["D"]), value(row["D_std"]), published[name]
-        # FULL is the unit of D: there is nothing to differ.
+        # The reference is the unit of D: there is nothing to differ.
         known = error > 0
         lines.append(
             (
@@ -197,9 +203,10 @@ def subarray_sheet(tables: Tables) -> Sheet:
                 count(row["n_rows"]),
             )
         )
-    return Sheet(
-        "Throughput D relative to FULL",
+    sheet = Sheet(
+        f"Throughput D relative to {instrument.reference}",
         ("Subarray", "this run", "published", "(%)", "(σ)", "Rows"),
         tuple(lines),
         groups=(("", 1), ("D", 2), ("Difference", 2), ("", 1)),
     )
+    return sheet if instrument.published else sheet.columns([0, 1, 5])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.table import QTable
 
+from mirical.instruments.instrument import Instrument
 from mirical.number_text import (
     Entry,
     Sheet,
@@ -18,7 +19,7 @@ from mirical.number_text import (
     value,
     words,
 )
-from mirical.plotting.marks import MARKS, OUTLIER
+from mirical.plotting.marks import OUTLIER, marks
 from mirical.reporting.result_tables import Tables
 
 FAR = 3.0
@@ -27,7 +28,7 @@ FAR = 3.0
 _ROW_HEADS = ("Row", "Star", "Program", "Band", "Subarray", "MJD")
 
 
-def input_sheet(tables: Tables) -> Sheet:
+def input_sheet(tables: Tables, instrument: Instrument) -> Sheet:
     """Return which stars were observed where and when, and how many rows were fitted."""
     lines = []
     for name in dict.fromkeys(words(tables["rows"]["name"])):
@@ -36,7 +37,7 @@ def input_sheet(tables: Tables) -> Sheet:
         lines.append(
             (
                 text(name or "not known"),
-                text(_type_label(words(rows["srctype"]))),
+                text(_type_label(words(rows["srctype"]), instrument)),
                 *(_listed(rows[column]) for column in ("PID", "filter", "subarray")),
                 _span(floats(rows["time"])),
                 count(fitted),
@@ -47,7 +48,7 @@ def input_sheet(tables: Tables) -> Sheet:
     return Sheet("Stars observed", heads, tuple(lines), groups=(("", 6), ("Rows", 2)))
 
 
-def flagged_sheet(tables: Tables) -> Sheet:
+def flagged_sheet(tables: Tables, instrument: Instrument) -> Sheet:
     """Return every row that was not fitted, and why."""
     lines = tuple(
         (
@@ -58,7 +59,7 @@ def flagged_sheet(tables: Tables) -> Sheet:
         )
         for row in rows_with(tables["rows"], "fate", "flagged")
     )
-    heads = (*_ROW_HEADS, "Count rate (DN/s)", "Flag", "Reason")
+    heads = (*_ROW_HEADS, f"Count rate ({instrument.count_unit})", "Flag", "Reason")
     return Sheet("Rows flagged and not fitted", heads, lines)
 
 
@@ -102,10 +103,10 @@ def coverage_sheet(coverage: QTable) -> Sheet:
     )
 
 
-def _type_label(types: list[str]) -> str:
+def _type_label(types: list[str], instrument: Instrument) -> str:
     """Return the type of a star's rows; flagged rows may leave it blank."""
     known = next(filter(None, types), None)
-    return MARKS[known].label if known else "not known"
+    return marks(instrument)[known].label if known else "not known"
 
 
 def _row_name(row: QTable.Row) -> tuple[Entry, ...]:

@@ -30,6 +30,8 @@ from mirical.inference.posterior import (
 from mirical.inference.posterior_predictive import check_rows
 from mirical.inference.row_likelihood import log_likelihood_given_others
 from mirical.inference.sampling import sample_prior
+from mirical.instruments.cards import DEFAULT, kept_as
+from mirical.instruments.instrument import Instrument
 from mirical.reporting import curves, run_tables
 from mirical.version import __version__
 
@@ -61,6 +63,11 @@ class Run:
     tables: dict[str, QTable]
     in_time: bool = True
 
+    @property
+    def instrument(self) -> Instrument:
+        """Whose rows were fitted."""
+        return self.inputs.instrument
+
 
 def run_job(
     job: Job,
@@ -84,7 +91,7 @@ def run_job(
     InputError, KeyboardInterrupt, OutOfTimeError
         As `mirical.chains.sampling.sample`.
     """
-    design, card = inputs.design, inputs.card
+    design, card, instrument = inputs.design, inputs.card, inputs.instrument
     prior = sample_prior(design, card, job.sampler.seed)
     disagreeing = [one.sentence() for one in disagreements(design, prior)]
     tell(disagreeing)
@@ -98,15 +105,15 @@ def run_job(
     )
     posterior = with_apertures(posterior, inputs.factors.apertures)
     draws = Draws.of(posterior)
-    published = PublishedCalibration()
-    calibration = PosteriorCalibration(draws)
-    coefficients = run_tables.coefficient_table(draws, design, inputs.factors.apertures)
+    published = None if instrument.published is None else PublishedCalibration(instrument)
+    calibration = PosteriorCalibration(draws, instrument)
+    coefficients = run_tables.coefficient_table(calibration, design, inputs.factors.apertures)
     made = {
         "coefficients": coefficients,
-        "subarrays": run_tables.subarray_table(draws, design),
+        "subarrays": run_tables.subarray_table(draws, design, instrument),
         "stars": run_tables.star_table(draws, design),
         "rows": run_tables.row_table(draws, inputs.factors, checks, design),
-        "comparison": compare_coefficients(coefficients, published),
+        "comparison": compare_coefficients(coefficients, published, instrument),
         "curves": curves.band_curves(calibration, published, design),
         "predictive": curves.predictive_table(calibration, checks, design),
     }
@@ -121,10 +128,11 @@ def run_job(
 
 
 def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int | float]:
-    observations = inputs.factors.observations
+    observations, name = inputs.factors.observations, kept_as(inputs.instrument)
     return {
         "job": job.name,
         "card": inputs.card.name,
+        **({} if name == DEFAULT else {"instrument": name}),
         "time_law": inputs.card.law,
         "reference_mjd": job.reference_mjd or inputs.design.reference_mjd,
         "seed": job.sampler.seed,

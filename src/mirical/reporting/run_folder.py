@@ -7,18 +7,17 @@ from pathlib import Path
 
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.provenance import run_record, stamp
-from mirical.conventions import T0_MJD
-from mirical.inference.jobs import (
-    PUBLISHED_APERTURES,
-    SHIPPED_FLUXES,
-)
+from mirical.inference.jobs import SHIPPED_FLUXES
 from mirical.inference.posterior import (
     write_posterior,
 )
+from mirical.instruments.cards import DEFAULT, KEPT, card_files, kept_as
+from mirical.instruments.instrument import Instrument
 from mirical.reporting.page import write_report
 from mirical.reporting.run import Run
 from mirical.storage.files import whole_folder
 from mirical.storage.shipped import find_file
+from mirical.tables.apertures import PUBLISHED_APERTURES
 from mirical.tables.formats import write_ecsv
 from mirical.tables.photometry import EMBEDDED
 
@@ -49,8 +48,9 @@ def write_run(run: Run, folder: Path) -> None:
 
 def _write_files(run: Run, folder: Path) -> None:
     known = run_record(run.posterior.attrs)
-    elapsed = run.inputs.design.elapsed
-    known["rows_mjd"] = [T0_MJD + float(end) for end in (elapsed.min(), elapsed.max())]
+    design = run.inputs.design
+    ends = design.elapsed.min(), design.elapsed.max()
+    known["rows_mjd"] = [design.t0 + float(end) for end in ends]
     for name, table in run.tables.items():
         stamp(table, known)
         write_ecsv(table, folder / f"{name}.ecsv")
@@ -58,10 +58,21 @@ def _write_files(run: Run, folder: Path) -> None:
     (folder / "diagnostics.json").write_text(text + "\n", encoding="utf-8")
     for name, text in run.inputs.card.texts.items():
         (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    if kept_as(run.instrument) == KEPT:
+        _copy_card(run.instrument, folder / KEPT)
     (folder / "job.toml").write_text(_resolved_job(run), encoding="utf-8")
     write_posterior(run.posterior, folder / "posterior.nc")
     write_report(run, folder)
     write_manifest(folder, run.posterior.attrs)
+
+
+def _copy_card(instrument: Instrument, folder: Path) -> None:
+    """Copy a card's files, so that the run knows its instrument wherever it is taken."""
+    folder.mkdir()
+    for name in card_files(instrument):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((Path(instrument.folder) / name).read_bytes())
 
 
 def _resolved_job(run: Run) -> str:
@@ -76,6 +87,8 @@ def _resolved_job(run: Run) -> str:
         lines.append(f"predicted_fluxes = {_quoted(fluxes)}")
     if job.apertures != PUBLISHED_APERTURES:
         lines.append(f"apertures = {_quoted(_resolved(job.apertures, job.folder))}")
+    if job.instrument != DEFAULT:
+        lines.append(f"instrument = {_quoted(kept_as(run.instrument))}")
     lines.append(f"reference_mjd = {_quoted(run.posterior.attrs['reference_mjd'])}")
     lines += ["", "[sampler]"]
     settings = {name: getattr(sampler, name) for name in sampler.__dataclass_fields__}

@@ -11,16 +11,15 @@ from astropy.table import QTable
 from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS
 from mirical.calibration.basis import NO_DATA, basis, coefficient_basis, subarray_basis
-from mirical.calibration.calibration import Query, errors_hold
+from mirical.calibration.calibration import errors_hold
 from mirical.calibration.coefficients import absolute
 from mirical.calibration.draws import Draws
 from mirical.calibration.posterior import PosteriorCalibration
-from mirical.conventions import FACTOR
 from mirical.inference.posterior_predictive import RowChecks
 from mirical.inference.quoted_errors import MEANING, mean_and_error
 from mirical.inference.schema import DIMS
+from mirical.instruments.instrument import Instrument
 from mirical.model.design import Design
 from mirical.model.detector_terms import DETECTOR_TERMS
 from mirical.number_text import words
@@ -29,43 +28,48 @@ from mirical.tables.calibration_factors import CalibrationFactors
 from mirical.tables.flags import FLAGS
 
 
-def coefficient_table(draws: Draws, design: Design, apertures: Mapping[str, Aperture]) -> QTable:
-    """Return one row a MIRI band: A, B, tau, C at the reference epoch, repeatability.
+def coefficient_table(
+    calibration: PosteriorCalibration, design: Design, apertures: Mapping[str, Aperture]
+) -> QTable:
+    """Return one row a band of the instrument: A, B, tau, C at the reference epoch, repeatability.
 
     Errors are absolute; that of C without flux scale and types of star stands beside it.
     Bands without rows have no numbers; what the prior decided is marked so
     in the ``*_basis`` columns.
     """
-    calibration = PosteriorCalibration(draws)
+    draws, every = calibration.run_draws, list(calibration.instrument.bands)
+    factor = calibration.instrument.factor_unit
     bands = list(design.bands)
-    table = QTable({"filter": list(BANDS)})
-    units = {"A": FACTOR, "B": FACTOR, "tau": u.d, "C_ref": FACTOR}
+    table = QTable({"filter": every})
+    units = {"A": factor, "B": factor, "tau": u.d, "C_ref": factor}
     for name, unit in units.items():
         mean, given = mean_and_error(draws.values(name))
         std = absolute(name, mean, given, draws.flux_scale_error)
-        table[name] = _spread(mean, bands) * unit
-        table[f"{name}_std"] = _spread(std, bands) * unit
+        table[name] = _spread(mean, bands, every) * unit
+        table[f"{name}_std"] = _spread(std, bands, every) * unit
     mean, given = mean_and_error(draws.values("C_ref"))
     std = absolute("C_ref", mean, given, draws.flux_scale_error)
-    relative = calibration.at(Query.of(bands, "FULL", calibration.reference_mjd)).relative_std
-    table["C_ref_relative_std"] = _spread(relative, bands) * FACTOR
-    table["sigma_cf_pct"] = _spread(100 * std / mean, bands) * u.percent
+    relative = calibration.at(
+        calibration.in_reference(bands, calibration.reference_mjd)
+    ).relative_std
+    table["C_ref_relative_std"] = _spread(relative, bands, every) * factor
+    table["sigma_cf_pct"] = _spread(100 * std / mean, bands, every) * u.percent
     known = {b: 100 * apertures[b].relative_unc for b in bands}
     known = {band: percent for band, percent in known.items() if np.isfinite(percent)}
-    table["aperture_pct"] = _spread(np.array(list(known.values())), list(known)) * u.percent
+    table["aperture_pct"] = _spread(np.array(list(known.values())), list(known), every) * u.percent
     table["aperture_pct"].info.description = (
         "Error of the band's aperture correction, in no other column: it cancels for point "
         "sources measured in the same aperture; blank where nobody measured it"
     )
     mean, std = mean_and_error(100 * draws.values("repeatability"))
-    table["repeatability_pct"] = _spread(mean, bands) * u.percent
-    table["repeatability_pct_std"] = _spread(std, bands) * u.percent
+    table["repeatability_pct"] = _spread(mean, bands, every) * u.percent
+    table["repeatability_pct_std"] = _spread(std, bands, every) * u.percent
     stars = [len(set(design.star[design.band == i])) for i in range(len(bands))]
     by_band = dict(zip(bands, stars, strict=True))
-    table["n_stars"] = [by_band.get(band, 0) for band in BANDS]
+    table["n_stars"] = [by_band.get(band, 0) for band in every]
     for name, entries in coefficient_basis(draws).items():
         known = dict(zip(bands, entries, strict=True))
-        table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in BANDS]
+        table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in every]
     table.meta |= _meta(draws, f"Coefficients: posterior mean, and error (_std: {MEANING})")
     table.meta["C_ref_mjd"] = float(draws.attrs["reference_mjd"])
     table.meta["errors"] = errors_hold(calibration)
@@ -74,13 +78,13 @@ def coefficient_table(draws: Draws, design: Design, apertures: Mapping[str, Aper
     return table
 
 
-def subarray_table(draws: Draws, design: Design) -> QTable:
-    """Return the throughput D of each subarray relative to FULL, and what it rests on."""
+def subarray_table(draws: Draws, design: Design, instrument: Instrument) -> QTable:
+    """Return the throughput D of each subarray relative to the reference, and what it rests on."""
     mean, std = mean_and_error(draws.values("D"))
     rows = np.bincount(design.subarray, minlength=len(design.subarrays))
     table = QTable({"subarray": list(design.subarrays), "D": mean, "D_std": std})
     table["n_rows"], table["basis"] = rows, subarray_basis(draws)
-    table.meta |= _meta(draws, "Throughput of each subarray relative to FULL")
+    table.meta |= _meta(draws, f"Throughput of each subarray relative to {instrument.reference}")
     return table
 
 
@@ -165,12 +169,12 @@ def row_table(
     return table
 
 
-def _spread(values: NDArray[np.float64], bands: list[str]) -> Any:
+def _spread(values: NDArray[np.float64], bands: list[str], every: list[str]) -> Any:
     """Place the values of the fitted bands in a column over all bands, masked elsewhere."""
     found = dict(zip(bands, values, strict=True))
     return Masked(
-        np.array([found.get(band, np.nan) for band in BANDS]),
-        mask=np.array([band not in found for band in BANDS]),
+        np.array([found.get(band, np.nan) for band in every]),
+        mask=np.array([band not in found for band in every]),
     )
 
 

@@ -42,7 +42,7 @@ def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
                 f"compare: {name!r} has no rows for the staged fits; give a run's folder."
             )
         return ours, _staged_beside(ours, run_folder(name))
-    theirs = open_calibration(other)
+    theirs = open_calibration(other, ours.instrument)
     if isinstance(ours, PosteriorCalibration) and isinstance(theirs, PosteriorCalibration):
         if ours.name == theirs.name and name != other:
             return replace(ours, name=name), replace(theirs, name=other)

@@ -11,7 +11,6 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.cards.card import Card
-from mirical.conventions import FACTOR, T0_MJD
 from mirical.inference.jobs import Inputs
 from mirical.laws.timelaw import LAWS
 from mirical.many.running import run_here
@@ -52,8 +51,9 @@ class ModelComparison(AboutRun):
 
 def forecast_dates(inputs: Inputs, until: float) -> Floats:
     """Return the epochs C is told at: evenly from t0, the rows' last one among them."""
-    last = T0_MJD + float(np.max(inputs.design.elapsed))
-    return np.union1d(np.linspace(T0_MJD, max(until, last), _DATES), [last])
+    t0 = inputs.design.t0
+    last = t0 + float(np.max(inputs.design.elapsed))
+    return np.union1d(np.linspace(t0, max(until, last), _DATES), [last])
 
 
 def fit_rivals(
@@ -105,19 +105,21 @@ def compare_models(
 ) -> ModelComparison:
     """Return the comparison, the forecasts and the hindcasts of fitted rivals."""
     whole = {card: of[None] for card, of in found.items()}
+    t0, instrument = inputs.design.t0, inputs.instrument
+    unit = instrument.factor_unit
     stands = standings(whole)
     tables = {
         "models": model_table(cards, whole, stands),
-        "forecast": forecast_table(inputs.design.bands, whole, stands, plan.dates),
+        "forecast": forecast_table(inputs.design.bands, whole, stands, plan.dates, unit),
     }
     if any(len(of) > 1 for of in found.values()):
-        tables["hindcasts"] = hindcast_table(found)
+        tables["hindcasts"] = hindcast_table(found, t0)
     for table in tables.values():
         table.meta |= {"run": name, "seed": int(attrs["seed"]), "chains": plan.chains}
-        table.meta |= {"rows_end_mjd": T0_MJD + float(np.max(inputs.design.elapsed))}
+        table.meta |= {"rows_end_mjd": t0 + float(np.max(inputs.design.elapsed))}
         if attrs["simulated"]:
             table.meta["simulated"] = True
-    return ModelComparison(name, attrs, tables)
+    return ModelComparison(name, attrs, tables, instrument)
 
 
 def model_table(
@@ -152,8 +154,9 @@ def forecast_table(
     whole: Mapping[str, Predictions],
     stands: Mapping[str, Standing],
     dates: Floats,
+    unit: u.UnitBase,
 ) -> QTable:
-    """Return C of each band in FULL under each time law and under the stack of all models."""
+    """Return C of each band, in the reference, under each time law and the stack of all models."""
     draws = {card: whole[card].log_c for card in stands}
     mixtures = {card: {card: 1.0} for card in stands if card in TIME_LAWS}
     mixtures[STACK] = {card: one.weight for card, one in stands.items()}
@@ -164,20 +167,20 @@ def forecast_table(
             piece = QTable({"model": [model] * len(dates), "filter": [band] * len(dates)})
             piece["mjd"] = dates * u.d
             for name, values in zip(_QUANTILES, found[:, b], strict=True):
-                piece[f"c_{name}"] = values * FACTOR
+                piece[f"c_{name}"] = values * unit
             pieces.append(piece)
     table = QTable({n: np.concatenate([p[n] for p in pieces]) for n in pieces[0].colnames})
-    table.meta["title"] = "Calibration factors in FULL under each time law and their stack"
+    table.meta["title"] = "Calibration factors under each time law and their stack"
     return table
 
 
-def hindcast_table(found: Mapping[str, Found]) -> QTable:
+def hindcast_table(found: Mapping[str, Found], t0: float) -> QTable:
     """Return how fits to the rows before each cut date predict those after it."""
     cuts = sorted({cut for of in found.values() for cut in of if cut is not None})
     lines = []
     for cut in cuts:
         past = {card: of[cut] for card, of in found.items() if cut in of}
-        lines += [line for line in _hindcasts(cut, past)]
+        lines += [{"cut_mjd": round(t0 + cut, 3), **line} for line in _hindcasts(past)]
     table = QTable(rows=lines)
     table["cut_mjd"] = table["cut_mjd"] * u.d
     table["log_score"].info.description = "Mean log density of a later row"
@@ -187,7 +190,7 @@ def hindcast_table(found: Mapping[str, Found]) -> QTable:
     return table
 
 
-def _hindcasts(cut: float, past: Mapping[str, Predictions]) -> list[dict[str, Any]]:
+def _hindcasts(past: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     stands = standings(past)
     later = {card: past[card].later for card in stands}
     shares = {card: past[card].share for card in stands}
@@ -199,7 +202,6 @@ def _hindcasts(cut: float, past: Mapping[str, Predictions]) -> list[dict[str, An
         density, share = mixture_density(later, weights), mixture_share(shares, weights)
         lines.append(
             {
-                "cut_mjd": round(T0_MJD + cut, 3),
                 "model": model,
                 "weight": round(stands[model].weight, 3) if model in stands else 1.0,
                 "rows_before": past[next(iter(stands))].log_likelihood.shape[1],

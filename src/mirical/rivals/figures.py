@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from mirical.bands import BANDS
+from mirical.instruments.instrument import Instrument
 from mirical.number_text import floats, rows_with, words
 from mirical.plotting.canvas import (
     GREY,
@@ -70,9 +70,9 @@ def model_figure(models: QTable, simulated: bool) -> Figure:
 
 
 @rc_context(STYLE)
-def forecast_figure(forecast: QTable, simulated: bool) -> Figure:
+def forecast_figure(forecast: QTable, instrument: Instrument, simulated: bool) -> Figure:
     """Draw C of each band under each time law, in percent of the stack's at the last row."""
-    bands = [band for band in BANDS if band in words(forecast["filter"])]
+    bands = [band for band in instrument.bands if band in words(forecast["filter"])]
     figure, grid = panels(len(bands), 2.5, simulated)
     end = float(forecast.meta["rows_end_mjd"])
     models = [name for name in TIME_LAWS if name in words(forecast["model"])]
@@ -89,9 +89,9 @@ def forecast_figure(forecast: QTable, simulated: bool) -> Figure:
             at = 100 * (floats(lines["c_q50"]) / now - 1)
             axes.plot(years(lines["mjd"]), at, color=_COLOURS[name], lw=1.1)
         axes.axvline(float(years(np.array([end]))[0]), color=GREY, lw=0.8, ls=":")
-        name_band(axes, band)
+        name_band(axes, band, instrument)
     label_below(grid, "Year")
-    figure.supylabel("C in FULL (%) relative to the stack at the last row")
+    figure.supylabel(f"C in {instrument.reference} (%) relative to the stack at the last row")
     handles: list[Line2D | Patch] = [Line2D([], [], color=_COLOURS[n], label=n) for n in models]
     handles.append(Patch(color=_SHADES["c_q16"], label="stack, 68 and 95 %"))
     legend_below(figure, handles, 3)

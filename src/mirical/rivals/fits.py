@@ -18,7 +18,6 @@ from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
 from mirical.cards.card import Card
-from mirical.conventions import T0_MJD
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing
 from mirical.inference.leave_one_out import later_rows_at_draw, left_out_at_draw
@@ -67,7 +66,7 @@ class Predictions:
     log_a : (draw, band) array
         Mean of ln A.
     log_c : (draw, band, date) array
-        ln C in FULL, drawn.
+        ln C in the reference readout, drawn.
     later, share : (draw, later row) array
         Log density of each row left out, given those that were not, and the share below it.
     problem : str
@@ -150,7 +149,7 @@ class RivalFits:
         if fit is None:
             return None
         unc = np.asarray(design.log_factor_unc)[held]
-        one = self._predictions(place, fit, masked, (held, unc), np.asarray(dates) - T0_MJD)
+        one = self._predictions(place, fit, masked, (held, unc), np.asarray(dates) - design.t0)
         judged = fit.values[:, : self._packing.judged]
         return {name: getattr(one, name) for name in (*ARRAYS, "problem")} | {"judged": judged}
 

@@ -35,7 +35,7 @@ def write_models(compared: ModelComparison, folder: Path) -> None:
     tables, simulated = compared.tables, compared.simulated
     drawn = {
         "models": model_figure(tables["models"], simulated),
-        "forecast": forecast_figure(tables["forecast"], simulated),
+        "forecast": forecast_figure(tables["forecast"], compared.instrument, simulated),
     }
     if "hindcasts" in tables:
         drawn["hindcasts"] = hindcast_figure(tables["hindcasts"], simulated)
@@ -49,6 +49,7 @@ def render(compared: ModelComparison, pictures: dict[str, bytes]) -> str:
     content = {
         "name": compared.name,
         "attrs": compared.attrs,
+        "instrument": compared.instrument,
         "sentences": sentences(compared),
         "models": model_sheet(tables["models"]),
         "close": CLOSE,

@@ -11,11 +11,11 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, SUBARRAYS
 from mirical.dust import dust_over_star
+from mirical.instruments.miri import miri
 from mirical.randomness import generator
 from mirical.simulation.truth import smooth_in_wavelength
-from mirical.stars import STAR_TYPES, STARS
+from mirical.stars import STARS
 
 Floats = NDArray[np.float64]
 
@@ -185,25 +185,25 @@ def draw_disturbances(rows: QTable, seed: int, errors: Errors, faults: Faults) -
     errors, faults : Errors, Faults
         How large each kind is.
     """
-    types = errors.type_offset * generator(seed, "type offsets").standard_normal(len(STAR_TYPES))
-    type_offset = dict(zip(STAR_TYPES, types.tolist(), strict=True))
+    types = errors.type_offset * generator(seed, "type offsets").standard_normal(len(miri().types))
+    type_offset = dict(zip(miri().types, types.tolist(), strict=True))
     by_type = errors.type_band * smooth_in_wavelength(
-        generator(seed, "type colours"), len(STAR_TYPES), TYPE_LENGTH
+        generator(seed, "type colours"), len(miri().types), TYPE_LENGTH
     )
     stars = errors.star_offset * generator(seed, "star offsets").standard_normal(len(STARS))
     star_offset = {
         star.name: type_offset[star.srctype] + float(own)
         for star, own in zip(STARS.values(), stars, strict=True)
     }
-    disk = dict.fromkeys(BANDS, 0.0) | dust_excess(faults.debris_disk)
+    disk = dict.fromkeys(miri().bands, 0.0) | dust_excess(faults.debris_disk)
     visit_offset, off_visit = _visit_offsets(rows, seed, errors.visit, faults.off_visit)
     return Disturbances(
         flux_scale=errors.flux_scale * float(generator(seed, "flux scale").standard_normal()),
         type_offset=type_offset,
         type_band_offset={
             (kind, band): float(by_type[i, j])
-            for i, kind in enumerate(STAR_TYPES)
-            for j, band in enumerate(BANDS)
+            for i, kind in enumerate(miri().types)
+            for j, band in enumerate(miri().bands)
         },
         star_offset=star_offset,
         star_band_offset=_star_band_offsets(seed, errors.colour, disk),
@@ -223,9 +223,9 @@ def dust_excess(at_reddest: float) -> dict[str, float]:
     at_reddest : float
         The excess at F2550W.
     """
-    pivots = np.array([band.pivot for band in BANDS.values()])
+    pivots = np.array([band.pivot for band in miri().bands.values()])
     shape = dust_over_star(pivots, DUST_TEMPERATURE)
-    return dict(zip(BANDS, (at_reddest * shape / shape[-1]).tolist(), strict=True))
+    return dict(zip(miri().bands, (at_reddest * shape / shape[-1]).tolist(), strict=True))
 
 
 def visit_names(rows: QTable) -> list[str]:
@@ -240,7 +240,7 @@ def _star_band_offsets(
     offsets = {
         (star, band): float(drawn[i, j])
         for i, star in enumerate(STARS)
-        for j, band in enumerate(BANDS)
+        for j, band in enumerate(miri().bands)
     }
     for band, excess in disk.items():
         offsets[DUSTY_STAR, band] -= float(np.log1p(excess))
@@ -263,8 +263,8 @@ def _visit_offsets(
 def _reduction_offsets(seed: int, spread: float) -> dict[str, float]:
     if spread == 0:
         return {}
-    drawn = spread * generator(seed, "reductions").standard_normal(len(SUBARRAYS))
-    return dict(zip(SUBARRAYS, drawn.tolist(), strict=True))
+    drawn = spread * generator(seed, "reductions").standard_normal(len(miri().subarrays))
+    return dict(zip(miri().subarrays, drawn.tolist(), strict=True))
 
 
 def _deviant_rows(n: int, seed: int, rate: float) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, IMAGING_BANDS
+from mirical.instruments.miri import miri
 from mirical.randomness import generator
 from mirical.tables.apertures import ANNULUS_FRACTIONS, published_apertures
 
@@ -88,7 +88,7 @@ def plan_exposures(rows: QTable, rate: Floats, factor: Floats, seed: int) -> Exp
         Seed of the simulation.
     """
     bands = [str(band) for band in rows["filter"]]
-    apertures = [published_apertures()[band] for band in bands]
+    apertures = [published_apertures(miri())[band] for band in bands]
     low, high = ANNULUS_FRACTIONS
     annulus = np.array([np.pi * (a.r_b2**2 - a.r_b1**2) for a in apertures])
     spilt = rate * np.array([a.correction for a in apertures]) * (high - low) / annulus
@@ -106,6 +106,6 @@ def plan_exposures(rows: QTable, rate: Floats, factor: Floats, seed: int) -> Exp
 
 def _along_bands(values: tuple[float, ...], bands: list[str]) -> Floats:
     """Interpolate a quantity of the imaging bands, log against log in pivot wavelength."""
-    known = np.log([BANDS[band].pivot for band in IMAGING_BANDS])
-    at = np.log([BANDS[band].pivot for band in bands])
+    known = np.log([miri().bands[band].pivot for band in miri().imaging_bands])
+    at = np.log([miri().bands[band].pivot for band in bands])
     return np.exp(np.interp(at, known, np.log(values)))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from stdatamodels.jwst import datamodels
 from stdatamodels.jwst.datamodels import dqflags
 
-from mirical.conventions import PIXEL_SOLID_ANGLE
+from mirical.instruments.miri import miri
 from mirical.simulation.exposures import FRAME_TIME
 from mirical.simulation.scenes import Scene
 
@@ -28,9 +28,6 @@ Floats = NDArray[np.float64]
 
 TITLE = "SIMULATED by mirical"
 """Title of the program in every simulated file."""
-
-SCALE = float(np.sqrt(PIXEL_SOLID_ANGLE.to_value("arcsec2")))
-"""Side of a pixel in arcseconds."""
 
 _POINTINGS = 4  # dithers in a mosaic
 _EPOCH = "2016-01-01T00:00:00"  # of the target's coordinates
@@ -144,8 +141,8 @@ def _model(
     model.area = np.ones(scene.size, np.float32)
     model.meta.bunit_data = model.meta.bunit_err = "MJy/sr" if target.physical else "DN/s"
     model.meta.photometry.conversion_megajanskys = target.factor
-    model.meta.photometry.pixelarea_steradians = PIXEL_SOLID_ANGLE.value
-    model.meta.photometry.pixelarea_arcsecsq = SCALE**2
+    model.meta.photometry.pixelarea_steradians = miri().pixel_solid_angle.value
+    model.meta.photometry.pixelarea_arcsecsq = miri().pixel_scale ** 2
     _describe(model, scene, target)
     _place(model, scene, target, at)
     return model
@@ -201,7 +198,7 @@ def _place(
 ) -> None:
     """Give the model a tangent-plane WCS with the target at a pixel, and what resampling asks."""
     ra, dec = target.position()
-    step = SCALE / 3600
+    step = miri().pixel_scale / 3600
     # East is to the left, as on a map.
     to_sky = (
         models.Shift(-at[0]) & models.Shift(-at[1])
@@ -236,6 +233,6 @@ def _place_for_fits(
     words.cunit1 = words.cunit2 = "deg"
     words.crpix1, words.crpix2 = (pixel + 1 for pixel in at)  # the first pixel is 1 there
     words.crval1, words.crval2 = sky
-    words.cdelt1 = words.cdelt2 = SCALE / 3600
+    words.cdelt1 = words.cdelt2 = miri().pixel_scale / 3600
     words.pc1_1, words.pc1_2, words.pc2_1, words.pc2_2 = -1.0, 0.0, 0.0, 1.0
     model.meta.coordinates.reference_frame = "ICRS"

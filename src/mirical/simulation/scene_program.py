@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
+from mirical.instruments.miri import miri
 from mirical.laws.timelaw import ADDITIVE
 from mirical.randomness import generator
 from mirical.simulation.errors_and_faults import Errors
@@ -74,7 +75,7 @@ def write_mosaics(
 
 def _scene(row: QTable.Row, random: np.random.Generator) -> Scene:
     band, subarray = str(row["filter"]), str(row["subarray"])
-    aperture = published_apertures()[band]
+    aperture = published_apertures(miri())[band]
     iflux = row["iflux"].value
     rate = iflux * aperture.correction
     low, high = ANNULUS_FRACTIONS

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, linprog
 from scipy.special import ndtr
 
-from mirical.bands import BANDS
+from mirical.instruments.miri import miri
 from mirical.tables.apertures import (
     ANNULUS_FRACTIONS,
     APERTURE_FRACTION,
@@ -92,9 +92,9 @@ def scene_psf(band: str) -> ScenePsf:
     The radii leave the shape free: of all sums that hold to them and fall
     outwards, one whose core is nearest to the diffraction limit's is taken.
     """
-    aperture = published_apertures()[band]
-    core = BANDS[band].fwhm / 2.3548
-    if BANDS[band].kind == "coronagraph":
+    aperture = published_apertures(miri())[band]
+    core = miri().fwhm(band) / 2.3548
+    if miri().bands[band].kind == "coronagraph":
         core *= _CORONAGRAPH_WIDTH
     widths = np.geomspace(core, _WIDEST, 48)
     radii = np.array([aperture.r_a, aperture.r_b1, aperture.r_b2])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from mirical.instruments.miri import miri
 from mirical.randomness import generator
 from mirical.simulation.scene_psf import scene_psf
 from mirical.tables.apertures import published_apertures
@@ -106,7 +107,7 @@ class Scene:
     @property
     def aperture_rate(self) -> float:
         """Count rate a photometric aperture finds, annulus subtracted: rate / A_cor, DN/s."""
-        return self.rate / published_apertures()[self.band].correction
+        return self.rate / published_apertures(miri())[self.band].correction
 
     def expected(self, x: float, y: float) -> Floats:
         """Return the image without noise, star at (x, y), DN/s/pixel."""
@@ -145,7 +146,7 @@ def exposure_time(scene: Scene, snr: float) -> float:
     Noise of the aperture's and the annulus's pixels: S^2 / (p / t + r / t^2) = snr^2
     solved for t, with p and r the photon and read noise of the sum at 1 s.
     """
-    aperture = published_apertures()[scene.band]
+    aperture = published_apertures(miri())[scene.band]
     share = aperture.r_a**2 / (aperture.r_b2**2 - aperture.r_b1**2)
     area = np.pi * aperture.r_a**2 * (1 + share)
     signal = scene.aperture_rate

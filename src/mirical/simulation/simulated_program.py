@@ -10,9 +10,9 @@ from astropy import units as u
 from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS
-from mirical.conventions import COUNT_RATE, FACTOR, FLUX, PIXEL_SOLID_ANGLE
+from mirical.conventions import FLUX
 from mirical.errors import InputError, did_you_mean
+from mirical.instruments.miri import miri
 from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.randomness import generator
 from mirical.simulation.errors_and_faults import (
@@ -35,7 +35,7 @@ from mirical.simulation.truth import (
 from mirical.simulation.truth_table import truth_table
 from mirical.storage.files import whole_folder
 from mirical.tables.apertures import published_apertures
-from mirical.tables.columns import COLUMNS
+from mirical.tables.columns import columns
 from mirical.tables.formats import write_ecsv
 from mirical.tables.predicted_fluxes import by_star_band, shipped_fluxes
 
@@ -157,9 +157,9 @@ def _coefficients(truth: str, seed: int) -> Coefficients:
 
 def _predicted(rows: QTable) -> Floats:
     """Return the predicted flux of each row in mJy."""
-    known = by_star_band(shipped_fluxes())
+    known = by_star_band(shipped_fluxes(miri()))
     for star, (like, share) in INVENTED_FLUXES.items():
-        known |= {(star, band): round(share * known[like, band], 6) for band in BANDS}
+        known |= {(star, band): round(share * known[like, band], 6) for band in miri().bands}
     pairs = zip(rows["name"], rows["filter"], strict=True)
     return np.array([known[str(name), str(band)] for name, band in pairs])
 
@@ -171,8 +171,11 @@ def _factors(coefficients: Coefficients, rows: QTable) -> Floats:
 
 def _count_rate(fluxes: Floats, factors: Floats, rows: QTable) -> Floats:
     """Solve Eq. 3 for the count rate in the aperture, DN/s."""
-    corrections = np.array([published_apertures()[band].correction for band in rows["filter"]])
-    rate = (fluxes * FLUX) / (factors * corrections * FACTOR * PIXEL_SOLID_ANGLE)
+    corrections = np.array(
+        [published_apertures(miri())[band].correction for band in rows["filter"]]
+    )
+    unit = miri().factor_unit * miri().pixel_solid_angle
+    rate = (fluxes * FLUX) / (factors * corrections * unit)
     return rate.to_value("DN pix-1 s-1")
 
 
@@ -193,7 +196,7 @@ def _noise(
     rows: QTable, coefficients: Coefficients, fraction: Floats, seed: int, errors: Errors
 ) -> Floats:
     """Return each row's own scatter of ln C: repeatability and error of the photometry."""
-    by_band = dict(zip(BANDS, coefficients.repeatability, strict=True))
+    by_band = dict(zip(miri().bands, coefficients.repeatability, strict=True))
     sigma = errors.repeatability * np.array([by_band[str(band)] for band in rows["filter"]])
     repeat = generator(seed, "repeatability").standard_normal(len(rows))
     photometry = generator(seed, "photometry").standard_normal(len(rows))
@@ -204,13 +207,17 @@ def _photometry(rows: QTable, rate: Floats, exposures: Exposures, fluxes: Floats
     """Return the columns of Table 5 that do not presuppose a calibration, and the model flux."""
     table = rows["name", "PID", "srctype", "filter", "subarray", "time"]
     central = exposures.central_share * rate + exposures.ibkg
-    table["pixrate"] = central * COUNT_RATE
+    unit = miri().count_rate
+    table["pixrate"] = central * unit
     table["pixwelldepth"] = central * exposures.inttime * u.DN
     table["inttime"] = exposures.inttime * u.s
-    table["iflux"], table["ifluxunc"] = rate * COUNT_RATE, exposures.ifluxunc * COUNT_RATE
-    table["ibkg"] = exposures.ibkg * COUNT_RATE / u.pix
+    table["iflux"], table["ifluxunc"] = (
+        rate * unit,
+        exposures.ifluxunc * unit,
+    )
+    table["ibkg"] = exposures.ibkg * unit / u.pix
     table["model_flux"] = fluxes * FLUX
     table["visit"] = rows["visit"]
     for name in table.colnames:
-        table[name].info.description = COLUMNS[name].description
+        table[name].info.description = columns(miri())[name].description
     return table

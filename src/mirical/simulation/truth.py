@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, SUBARRAYS, subarray_term
-from mirical.conventions import FACTOR, T0_MJD
+from mirical.instruments.miri import miri
+from mirical.instruments.published import published_coefficients as instrument_coefficients
+from mirical.instruments.published import published_throughput
 from mirical.laws.timelaw import ADDITIVE, log_relative_factor
 from mirical.randomness import generator
-from mirical.storage.shipped import data_file
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +33,7 @@ SMOOTH_LENGTH = 0.5
 
 @dataclass(frozen=True)
 class Coefficients:
-    """What the calibration of a simulated program truly is; bands as in `BANDS`.
+    """What the calibration of a simulated program truly is; bands as MIRI's card has them.
 
     Attributes
     ----------
@@ -45,7 +44,7 @@ class Coefficients:
     repeatability : (band,) array
         Scatter of one observation, natural logarithm.
     D : (subarray,) array
-        Throughput relative to FULL, subarrays as in `SUBARRAYS`.
+        Throughput relative to FULL, subarrays as MIRI's card has them.
     D_band : (band, subarray) array
         The same with the departure of each band.
     law : str
@@ -73,11 +72,11 @@ class Coefficients:
         mjd : (point,) array
             Epochs, MJD in days.
         """
-        names = list(BANDS)
+        names = list(miri().bands)
         band = np.array([names.index(b) for b in bands])
-        terms = [subarray_term(a, "simulated program") for a in subarrays]
-        subarray = np.array([SUBARRAYS.index(a) for a in terms])
-        elapsed = mjd - T0_MJD
+        terms = [miri().subarray_term(a, "simulated program") for a in subarrays]
+        subarray = np.array([miri().subarrays.index(a) for a in terms])
+        elapsed = mjd - miri().t0
         if self.law == ADDITIVE:
             in_full = self.A[band] + self.B[band] * np.exp(-elapsed / self.tau[band])
         else:
@@ -89,25 +88,24 @@ class Coefficients:
 
 def published_coefficients() -> Coefficients:
     """Return Tables 7 and 8; repeatability interpolated in wavelength where none is printed."""
-    table = QTable.read(data_file("table8"), format="ascii.ecsv")
+    table = instrument_coefficients(miri()).copy()
     table.add_index("filter")
-    rows = [table.loc[band] for band in BANDS]
-    a, b = (np.array([row[c].to_value(FACTOR) for row in rows]) for c in ("A", "B"))
+    rows = [table.loc[band] for band in miri().bands]
+    a, b = (np.array([row[c].to_value(miri().factor_unit) for row in rows]) for c in ("A", "B"))
     percent = table["sigma_repeat_pct"].to_value("%").filled(np.nan)
     of_band = dict(zip(table["filter"], percent, strict=True))
-    printed = np.array([of_band[band] for band in BANDS])
-    pivots = np.array([band.pivot for band in BANDS.values()])
+    printed = np.array([of_band[band] for band in miri().bands])
+    pivots = np.array([band.pivot for band in miri().bands.values()])
     known = np.isfinite(printed)
-    throughput = QTable.read(data_file("table7"), format="ascii.ecsv")
-    by_name = dict(zip(throughput["subarray"], throughput["d_sa"], strict=True))
-    d = np.array([float(by_name[a]) for a in SUBARRAYS])
+    by_name = published_throughput(miri())
+    d = np.array([by_name[a] for a in miri().subarrays])
     return Coefficients(
         A=a,
         B=b,
         tau=np.array([row["tau"].to_value("d") for row in rows]),
         repeatability=np.interp(pivots, pivots[known], printed[known]) / 100,
         D=d,
-        D_band=np.tile(d, (len(BANDS), 1)),
+        D_band=np.tile(d, (len(miri().bands), 1)),
     )
 
 
@@ -115,15 +113,15 @@ def perturbed_coefficients(seed: int) -> Coefficients:
     """Return the published coefficients, each moved by a draw of the spreads above."""
     base = published_coefficients()
     random = generator(seed, "coefficients")
-    n = len(BANDS)
+    n = len(miri().bands)
     a = base.A * np.exp(FACTOR_SPREAD * random.standard_normal(n))
     smooth = LOSS_SPREAD * smooth_in_wavelength(random, 1)[0]
     # A loss is never a gain: drawn below zero it is folded back.
     loss = np.abs(-base.B / base.A * np.exp(smooth) + LOSS_DEPARTURE * random.standard_normal(n))
     shift = TAU_SPREAD * random.standard_normal() + TAU_BAND_SPREAD * random.standard_normal(n)
     scatter = np.exp(REPEATABILITY_SPREAD * random.standard_normal(n))
-    move = THROUGHPUT_SPREAD * random.standard_normal(len(SUBARRAYS))
-    move[SUBARRAYS.index("FULL")] = 0.0
+    move = THROUGHPUT_SPREAD * random.standard_normal(len(miri().subarrays))
+    move[miri().subarrays.index("FULL")] = 0.0
     d = base.D * np.exp(move)
     return Coefficients(
         A=a,
@@ -143,7 +141,7 @@ def with_law(coefficients: Coefficients, seed: int, law: str) -> Coefficients:
     times more slowly; a power law that softens in 50 d.
     """
     random = generator(seed, "time law")
-    pivots = np.array([band.pivot for band in BANDS.values()])
+    pivots = np.array([band.pivot for band in miri().bands.values()])
     if law == "exponential-linear":
         rates = 0.005 * pivots / 15 * np.exp(0.3 * smooth_in_wavelength(random, 1)[0])
         return replace(coefficients, law=law, of_law={"loss_per_year": rates})
@@ -161,8 +159,8 @@ def with_departures(coefficients: Coefficients, seed: int, spread: float) -> Coe
     FULL stays the unit in every band.
     """
     random = generator(seed, "subarray departures")
-    departures = spread * random.standard_normal((len(BANDS), len(SUBARRAYS)))
-    departures[:, SUBARRAYS.index("FULL")] = 0.0
+    departures = spread * random.standard_normal((len(miri().bands), len(miri().subarrays)))
+    departures[:, miri().subarrays.index("FULL")] = 0.0
     return replace(coefficients, D_band=coefficients.D * np.exp(departures))
 
 
@@ -170,7 +168,7 @@ def smooth_in_wavelength(
     random: np.random.Generator, n: int, length: float = SMOOTH_LENGTH
 ) -> Floats:
     """Return `n` draws over the bands of unit variance, smooth in ln wavelength: (n, band)."""
-    x = np.log([band.pivot for band in BANDS.values()]) / length
+    x = np.log([band.pivot for band in miri().bands.values()]) / length
     covariance = np.exp(-0.5 * np.subtract.outer(x, x) ** 2)
     # The jitter keeps the root real for F1140C and F1130W, which share a pivot wavelength.
     root = np.linalg.cholesky(covariance + 1e-6 * np.eye(len(x)))

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from astropy.table import QTable, Table
 
-from mirical.bands import BANDS, SUBARRAYS
-from mirical.conventions import FACTOR
+from mirical.instruments.miri import miri
 from mirical.simulation.errors_and_faults import DUSTY_STAR, REDUCTIONS, Disturbances, Faults
 from mirical.simulation.truth import Coefficients
 
@@ -53,19 +52,24 @@ def truth_table(
 
 
 def _calibration(coefficients: Coefficients) -> Iterator[Record]:
-    units = {"A": FACTOR.to_string(), "B": FACTOR.to_string(), "tau": "d", "repeatability": "1"}
+    units = {
+        "A": miri().factor_unit.to_string(),
+        "B": miri().factor_unit.to_string(),
+        "tau": "d",
+        "repeatability": "1",
+    }
     for quantity, unit in units.items():
-        for band, value in zip(BANDS, getattr(coefficients, quantity), strict=True):
+        for band, value in zip(miri().bands, getattr(coefficients, quantity), strict=True):
             yield quantity, band, "", "", float(value), unit
     for quantity, values in coefficients.of_law.items():
         if values.ndim:
-            for band, value in zip(BANDS, values, strict=True):
+            for band, value in zip(miri().bands, values, strict=True):
                 yield quantity, band, "", "", float(value), "1"
         else:
             yield quantity, "", "", "", float(values), "1"
-    for j, subarray in enumerate(SUBARRAYS):
+    for j, subarray in enumerate(miri().subarrays):
         yield "D", "", subarray, "", float(coefficients.D[j]), "1"
-        for i, band in enumerate(BANDS):
+        for i, band in enumerate(miri().bands):
             yield "D_band", band, subarray, "", float(coefficients.D_band[i, j]), "1"
 
 
@@ -93,7 +97,7 @@ def _faults(rows: QTable, drawn: Disturbances, faults: Faults) -> Iterator[Recor
     for subarray, value in drawn.reduction_offset.items():
         yield "reduction_offset", "", subarray, REDUCTIONS[0], value, "1"
     if faults.step:
-        for band in BANDS:
+        for band in miri().bands:
             yield "step", band, "", f"{faults.step_mjd:.10g}", faults.step, "1"
     if faults.fnd_rate_slope:
         yield "rate_slope", "FND", "", "", faults.fnd_rate_slope, "1"

@@ -14,6 +14,11 @@ def data_file(name: str) -> Path:
     return _PACKAGE / "data" / f"{name}.ecsv"
 
 
+def instruments_folder() -> Path:
+    """Return the folder of the shipped instrument cards, a folder an instrument."""
+    return _PACKAGE / "data" / "instruments"
+
+
 def _folder(kind: str) -> Path:
     # A wheel carries the folder inside the package; in a clone it is at the top.
     inside = _PACKAGE / "shipped" / kind

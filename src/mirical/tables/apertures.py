@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable, Table
+from astropy.table import Table
 from numpy.typing import NDArray
 
-from mirical.bands import find_band
 from mirical.errors import InputError
-from mirical.storage.shipped import data_file, find_file
+from mirical.instruments.instrument import Instrument
+from mirical.storage.shipped import find_file
 from mirical.tables.formats import numbers, read_columns, texts
 
 APERTURE_FRACTION = 0.70
@@ -25,6 +25,9 @@ RADII = ("r_a", "r_b1", "r_b2")
 
 KEY = "apertures_pix"
 """Entry of an ECSV header: radii by band."""
+
+PUBLISHED_APERTURES = "table4"
+"""Name in a job of the apertures that the instrument's card has."""
 
 Radii = tuple[float, float, float]
 
@@ -41,6 +44,8 @@ class Aperture:
         Their scatter between observations, pixel.
     stated_correction_unc : float or None
         Scatter of the correction of this very aperture, where it was measured.
+    whole_star : bool
+        Whether count rates are of the whole star: the correction is 1.
     """
 
     r_a: float
@@ -50,6 +55,7 @@ class Aperture:
     r_b1_unc: float = 0.0
     r_b2_unc: float = 0.0
     stated_correction_unc: float | None = None
+    whole_star: bool = field(default=False, kw_only=True)
 
     @property
     def radii(self) -> tuple[float, float, float]:
@@ -65,6 +71,8 @@ class Aperture:
     @property
     def correction(self) -> float:
         """Aperture correction to infinite aperture, A_cor = 1 / (0.7 - S_bkg pi r_a^2) (Eq. 1)."""
+        if self.whole_star:
+            return 1.0
         return 1.0 / (APERTURE_FRACTION - self.annulus_term)
 
     def correction_of(self, fraction: float, radius: float) -> float:
@@ -86,6 +94,8 @@ class Aperture:
         In the latter case the radii are taken as independent; those of one
         profile move together, so this errs on the wide side.
         """
+        if self.whole_star:
+            return 0.0
         if self.stated_correction_unc is not None:
             return self.stated_correction_unc
         area = self.r_b2**2 - self.r_b1**2
@@ -100,21 +110,31 @@ class Aperture:
 
     @property
     def relative_unc(self) -> float:
-        """`correction_unc` over `correction`; NaN where no scatter was measured (F2550W)."""
+        """`correction_unc` over `correction`; NaN where no scatter was measured."""
+        if self.whole_star:
+            return 0.0
         return self.correction_unc / self.correction or np.nan
 
 
-@cache
-def published_apertures() -> dict[str, Aperture]:
-    """Return the apertures of the paper's Table 4 by band.
+WHOLE = Aperture(np.nan, np.nan, np.nan, whole_star=True)
+"""No aperture: the count rate is that of the whole star."""
 
-    Only the radii are used: the table's printed correction belongs to 60 %
-    encircled energy and would put every calibration factor 14 % low.
+
+@cache
+def published_apertures(instrument: Instrument) -> dict[str, Aperture]:
+    """Return the apertures of the instrument's card by band, such as the paper's Table 4.
+
+    An instrument without them states count rates of whole stars, whose correction is 1. Only the
+    radii are used: Table 4's printed correction belongs to 60 % encircled energy and would put
+    every calibration factor 14 % low.
     """
-    table = QTable.read(data_file("table4"), format="ascii.ecsv")
+    if instrument.apertures is None:
+        return dict.fromkeys(instrument.bands, WHOLE)
     names = ("r_a", "r_b1", "r_b2", "r_a_unc", "r_b1_unc", "r_b2_unc")
+    columns = {"filter": None} | dict.fromkeys(names, u.pix)
+    table = instrument.table(instrument.apertures, columns)
     return {
-        str(row["filter"]): Aperture(**{n: float(row[n].to_value("pix")) for n in names})
+        str(row["filter"]): Aperture(*(float(row[n].to_value("pix")) for n in names))
         for row in table
     }
 
@@ -123,16 +143,20 @@ _RADII = ("r_a", "r_b1", "r_b2")
 _LARGEST = 500  # pixels: half the detector
 
 
-def load_apertures(name: str, where: str, beside: Path | None = None) -> dict[str, Aperture]:
-    """Return the apertures of Table 4 (``"table4"``), or with those of a user's table in place.
+def load_apertures(
+    name: str, instrument: Instrument, where: str, beside: Path | None = None
+) -> dict[str, Aperture]:
+    """Return the apertures of the card, or with those of a user's table in place.
 
     Parameters
     ----------
     name : str
-        ``"table4"`` or the path of an ECSV table as `mirical apertures` writes it: filter, r_a,
-        r_b1, r_b2 [pix], and optionally their scatter (``*_unc``) and the correction's
-        (``a_fixed_unc``); NaN or blank where it is not known. Bands it lacks have those of
-        Table 4.
+        ``"table4"`` (those of the card) or the path of an ECSV table as `mirical apertures` writes
+        it: filter, r_a, r_b1, r_b2 [pix], and optionally their scatter (``*_unc``) and that of the
+        correction (``a_fixed_unc``); NaN or blank where it is not known. Bands it lacks have those
+        of the card.
+    instrument : Instrument
+        Whose bands and apertures.
     where : str
         Who asks; begins the sentence if there is no such file.
     beside : Path, optional
@@ -143,8 +167,8 @@ def load_apertures(name: str, where: str, beside: Path | None = None) -> dict[st
     InputError
         If there is no such table, or an entry cannot be used.
     """
-    if name == "table4":
-        return published_apertures()
+    if name == PUBLISHED_APERTURES:
+        return published_apertures(instrument)
     path = find_file(name, beside)
     if path is None:
         raise InputError(
@@ -164,7 +188,7 @@ def load_apertures(name: str, where: str, beside: Path | None = None) -> dict[st
     columns = {name: column for name, column in values.items() if name not in _RADII}
     for i, band in enumerate(texts(table["filter"])):
         place = f"{path.name} row {i + 1}"
-        find_band(band, place)
+        instrument.find_band(band, place)
         if band in found:
             raise InputError(f"{place}: band {band!r} has an aperture above; give one a band.")
         r_a, r_b1, r_b2 = (float(values[radius][i]) for radius in _RADII)
@@ -173,8 +197,8 @@ def load_apertures(name: str, where: str, beside: Path | None = None) -> dict[st
                 f"{place}: r_a, r_b1, r_b2 are {r_a:g}, {r_b1:g}, {r_b2:g}; "
                 f"expected positive radii that grow in this order, up to {_LARGEST} pixels."
             )
-        found[band] = Aperture(r_a, r_b1, r_b2, **_scatter(columns, i, place))
-    return published_apertures() | found
+        found[band] = replace(Aperture(r_a, r_b1, r_b2), **_scatter(columns, i, place))
+    return published_apertures(instrument) | found
 
 
 def _scatter(columns: dict[str, NDArray[np.float64]], i: int, place: str) -> dict[str, float]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from astropy import units as u
 from astropy.table import QTable
 
-from mirical.conventions import FACTOR, PIXEL_SOLID_ANGLE
 from mirical.errors import InputError
 from mirical.stars import star_hint, star_key
 from mirical.tables.apertures import Aperture, refuse_other_apertures
@@ -26,7 +25,7 @@ class CalibrationFactors:
         The rows, with flags final (``no_prediction`` included) and
         ``model_flux``, ``model_flux_unc`` [mJy] filled in.
     table : QTable
-        One row per observation: ``factor`` [(MJy/sr)/(DN/s/pixel)],
+        One row per observation: ``factor`` [the instrument's unit],
         ``log_factor`` and ``log_factor_unc`` (natural logarithm, NaN where flagged),
         ``aperture_correction`` and ``aperture_correction_unc``.
     apertures : dict of {str : Aperture}
@@ -44,6 +43,7 @@ def calibration_factors(
     observations: Observations,
     predicted: dict[tuple[str, str], float],
     apertures: dict[str, Aperture],
+    predicted_unc: Mapping[tuple[str, str], float] | None = None,
 ) -> CalibrationFactors:
     """Return C = F / (N A_cor Omega_pix) of every row (Eq. 3) and its logarithm.
 
@@ -55,6 +55,8 @@ def calibration_factors(
         Predicted flux densities in mJy, used where a row brings no ``model_flux``.
     apertures : dict of {str : Aperture}
         Aperture and annulus of each band.
+    predicted_unc : mapping of {(star, band) : float}, optional
+        Errors of the predicted flux densities in mJy, where they are stated.
 
     Raises
     ------
@@ -64,7 +66,8 @@ def calibration_factors(
     """
     refuse_other_apertures(observations.source, observations.measured_in, apertures)
     rows = observations.table.copy()
-    predicted_fluxes(rows, _looked_up(rows, predicted), observations.source)
+    errors = np.nan_to_num(_looked_up(rows, predicted_unc or {}))
+    predicted_fluxes(rows, _looked_up(rows, predicted), errors.tolist(), observations.source)
     unpredicted = ~np.isfinite(rows["model_flux"].value)
     rows["flag"] = [
         "no_prediction" if lost and not flag else str(flag)
@@ -88,7 +91,9 @@ def calibration_factors(
     unknown = Aperture(np.nan, np.nan, np.nan)
     used_apertures = [apertures.get(str(band), unknown) for band in rows["filter"]]
     corrections = np.array([aperture.correction for aperture in used_apertures])
-    factor = calibration_factor(rows["model_flux"], rows["iflux"], corrections)
+    factor = observations.instrument.factors(
+        rows["model_flux"], rows["iflux"], corrections, rows["filter"]
+    )
     used = np.array([not flag for flag in rows["flag"]])
     table = QTable(
         {
@@ -102,24 +107,7 @@ def calibration_factors(
     return CalibrationFactors(replace(observations, table=rows), table, apertures)
 
 
-def calibration_factor(
-    model_flux: u.Quantity, iflux: u.Quantity, correction: float | np.ndarray
-) -> u.Quantity:
-    """Return C = F / (N A_cor Omega_pix) in (MJy/sr)/(DN/s/pixel) (Eq. 3).
-
-    Parameters
-    ----------
-    model_flux : Quantity [mJy]
-        Predicted flux density F of the star.
-    iflux : Quantity [DN/s]
-        Count rate N summed over the aperture.
-    correction : float or ndarray
-        Aperture correction A_cor to infinite aperture.
-    """
-    return (model_flux / (iflux / u.pix * correction * PIXEL_SOLID_ANGLE)).to(FACTOR)
-
-
-def _looked_up(rows: QTable, predicted: dict[tuple[str, str], float]) -> list[float]:
+def _looked_up(rows: QTable, predicted: Mapping[tuple[str, str], float]) -> list[float]:
     by_key = {(star_key(name), band): flux for (name, band), flux in predicted.items()}
     return [
         by_key.get((star_key(str(name)), str(band)), np.nan)

@@ -49,7 +49,7 @@ DESCRIPTIONS: dict[str, str] = {
     "A": "Factor after the response loss has decayed",
     "B": "Amplitude of the response loss at t0, MJD 59720",
     "tau": "Time constant of the response loss",
-    "C_ref": "Factor in FULL at the reference epoch",
+    "C_ref": "Factor in the reference readout at the reference epoch",
     **{
         f"{name}_std": f"Error of {name}, one sigma: absolute, as far as 'errors' in the header "
         "says (half the central 68 % interval, and the flux scale in quadrature)"
@@ -89,7 +89,7 @@ DESCRIPTIONS: dict[str, str] = {
     "q84": "84 % quantile of predicted rows about their median",
     "q975": "97.5 % quantile of predicted rows about their median",
     "tail": "Share of predicted rows below the observed one",
-    "factor_full": "Factor of the row brought to FULL",
+    "factor_full": "Factor of the row brought to the reference readout",
     "factor_full_std": "Its error, one sigma",
     "offset_pct": "Offset of the predicted flux, positive: predicted too bright",
     "term": "Term of the model",
@@ -99,7 +99,7 @@ DESCRIPTIONS: dict[str, str] = {
     "largest_colour_pct": "Offset of the predicted flux in that band beside the star's own",
     "n_rows": "Number of fitted rows",
     "n_bands": "Number of bands with fitted rows",
-    "D": "Throughput relative to FULL",
+    "D": "Throughput relative to the reference readout",
     # of checks and rival models
     "check": "What was checked",
     "question": "What the check asks",

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.bands import UNIT_SUBARRAYS
+from mirical.instruments.instrument import Instrument
 
 SAME_TIME = 3.0
 """Seconds within which mid-times of one star, band and subarray are one observation's.
@@ -25,7 +25,7 @@ _DAY = 86400.0
 Floats = NDArray[np.float64]
 
 
-def repeated_rows(table: QTable, flags: Sequence[str]) -> dict[int, int]:
+def repeated_rows(table: QTable, flags: Sequence[str], instrument: Instrument) -> dict[int, int]:
     """Return which rows are an observation that an earlier row has, and that row.
 
     An observation is a star, band, subarray and mid-time (`SAME_TIME`); its count rate may come
@@ -41,6 +41,8 @@ def repeated_rows(table: QTable, flags: Sequence[str]) -> dict[int, int]:
         inttime [s].
     flags : sequence of str
         Flag of each row, empty for those to be fitted.
+    instrument : Instrument
+        Which readouts are one.
 
     Returns
     -------
@@ -52,7 +54,8 @@ def repeated_rows(table: QTable, flags: Sequence[str]) -> dict[int, int]:
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, (star, band, subarray, reason, flag) in enumerate(zip(*texts, flags, strict=True)):
         if np.isfinite(time[i]) and star and band:
-            term = "FULL" if subarray in UNIT_SUBARRAYS else subarray
+            one = subarray in instrument.unit_subarrays
+            term = instrument.reference if one else subarray
             # Without a count rate only the words can tell whether two images are one.
             words = "" if np.isfinite(counts[i]) else reason
             groups[star, band, term, flag, words].append(i)

@@ -23,7 +23,7 @@ from mirical.tables.file_contents import ECSV, FITS, as_text, file_content, heed
 from mirical.tables.imaging_flux_cal import adapt
 from mirical.text import one_line
 
-# Spellings of the journal's machine-readable tables and of the STScI-MIRI code.
+# Spellings of the journal's machine-readable tables and of STScI's ImagingFluxCal code.
 _OTHER_NAMES = {
     "e_iflux": "ifluxunc",
     "iflux_unc": "ifluxunc",

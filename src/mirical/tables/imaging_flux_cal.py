@@ -1,4 +1,4 @@
-"""Photometry tables of the STScI-MIRI/ImagingFluxCal code, in the contract's column names.
+"""Photometry tables of STScI's ImagingFluxCal code, in the contract's column names.
 
 One row a mosaic: what photutils measured, and the header of the image. The star's type is no
 column of theirs but the folder's name.

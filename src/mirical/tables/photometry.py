@@ -16,12 +16,12 @@ from astropy import units as u
 from astropy.table import QTable, Table, vstack
 from numpy.typing import NDArray
 
-from mirical.bands import assumed_term, assumptions, find_band, require_readout
 from mirical.errors import InputError, did_you_mean
-from mirical.stars import canonical_stars, find_type, star_hint
+from mirical.instruments.instrument import Instrument
+from mirical.stars import canonical_stars, star_hint
 from mirical.storage.shipped import data_file, find_file
 from mirical.tables.apertures import stated_apertures
-from mirical.tables.columns import COLUMNS
+from mirical.tables.columns import COLUMNS, columns
 from mirical.tables.duplicates import repeat_reason, repeated_rows
 from mirical.tables.file_contents import FITS
 from mirical.tables.flags import FLAGS
@@ -59,12 +59,15 @@ class Observations:
     table : QTable
         One row per input row in input order: ``row`` (1-based), ``name``,
         ``PID``, ``srctype``, ``filter``, ``subarray`` (canonical spellings),
-        ``time`` [d, MJD], ``iflux``, ``ifluxunc`` [DN/s], ``visit``, ``flag``,
+        ``time`` [d, MJD], ``iflux``, ``ifluxunc`` [the instrument's
+        unit], ``visit``, ``flag``,
         ``reason`` (the file's own words for a flag) and whichever optional columns the input has.
     source : str
         File name or embedded name, as messages and the report call it.
     data_hash : str
         SHA-256 of the file's bytes.
+    instrument : Instrument
+        Whose rows they are.
     simulated : bool
         Whether the file says of itself that it is simulated.
     measured_in : dict of {str : tuple of float}
@@ -76,18 +79,23 @@ class Observations:
     table: QTable
     source: str
     data_hash: str
+    instrument: Instrument
     simulated: bool
     measured_in: Mapping[str, Sequence[float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def load_photometry(name: str, where: str, beside: Path | None = None) -> Observations:
+def load_photometry(
+    name: str, instrument: Instrument, where: str, beside: Path | None = None
+) -> Observations:
     """Read and check an embedded table (``table5``) or a file.
 
     Parameters
     ----------
     name : str
         ``"table5"`` or a path to an ECSV, machine-readable (MRT) or FITS table.
+    instrument : Instrument
+        Whose rows they are.
     where : str
         Who asks; begins the sentence if there is no such file.
     beside : Path, optional
@@ -100,10 +108,10 @@ def load_photometry(name: str, where: str, beside: Path | None = None) -> Observ
         unit, or holds an entry that cannot be used; names row and column.
     """
     if name in EMBEDDED:
-        return _check(data_file(name), name)
+        return _check(data_file(name), name, instrument)
     path = find_file(name, beside)
     if path is not None:
-        return _check(path, one_line(path.name))
+        return _check(path, one_line(path.name), instrument)
     if Path(name).is_dir():
         raise InputError(f"{where}: {name!r} is a folder; give the photometry table in it.")
     raise InputError(
@@ -112,21 +120,21 @@ def load_photometry(name: str, where: str, beside: Path | None = None) -> Observ
     )
 
 
-def _check(path: Path, source: str) -> Observations:
+def _check(path: Path, source: str, instrument: Instrument) -> Observations:
     file = read_tables(path, (*_TEXT, *_REQUIRED))
     notes = [*file.notes]
     raw = {f"{source}{place}": table for place, table in file.tables.items()}
     optional = [name for name in _OPTIONAL if any(name in each.colnames for each in raw.values())]
-    parts = [_converted(each, where, optional, notes) for where, each in raw.items()]
+    parts = [_converted(each, where, optional, instrument, notes) for where, each in raw.items()]
     table = vstack(parts, metadata_conflicts="silent") if len(parts) > 1 else parts[0]
     if len(table) == 0:
         raise InputError(f"{source}: the table has no rows.")
     table.add_column(np.arange(1, len(table) + 1), name="row", index=0)
-    _canonicalise(table, source)
-    _refuse_impossible(table, source)
-    table["visit"] = _visits(table)
-    _flag(table)
-    notes += _notes_on_names(table, source)
+    _canonicalise(table, source, instrument)
+    _refuse_impossible(table, source, instrument)
+    table["visit"] = _visits(table, instrument)
+    _flag(table, instrument)
+    notes += _notes_on_names(table, source, instrument)
     if not any(map(str, table["reduction"])):
         notes += _notes_on_reductions([*raw.values()], source)
     metas = [{str(key).casefold(): value for key, value in t.meta.items()} for t in raw.values()]
@@ -137,23 +145,26 @@ def _check(path: Path, source: str) -> Observations:
         table=table,
         source=source,
         data_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+        instrument=instrument,
         simulated=any(bool(meta.get("simulated", False)) for meta in metas),
         measured_in=measured_in,
         notes=tuple(notes),
     )
 
 
-def _converted(raw: Table, where: str, optional: Sequence[str], notes: list[str]) -> QTable:
+def _converted(
+    raw: Table, where: str, optional: Sequence[str], instrument: Instrument, notes: list[str]
+) -> QTable:
     """Return a table with the contract's columns alone, in its units; a row each."""
-    table, stated = QTable(), _stated_flags(raw, where)
+    table, stated, known = QTable(), _stated_flags(raw, where), columns(instrument)
     for column in _TEXT:
         table[column] = _text(raw, column, where, stated)
     table["PID"] = texts(raw["PID"]) if "PID" in raw.colnames else [""] * len(raw)
     for column in (*_REQUIRED, *optional):
         if column in raw.colnames or column in _REQUIRED:
-            table[column] = _number(raw, table, column, where, notes)
+            table[column] = _number(raw, table, column, where, known[column].unit, notes)
         else:
-            table[column] = np.full(len(raw), np.nan) * COLUMNS[column].unit
+            table[column] = np.full(len(raw), np.nan) * known[column].unit
     for column in ("visit", "reduction"):
         table[column] = texts(raw[column]) if column in raw.colnames else [""] * len(raw)
     table["flag"], table["reason"] = stated, _own_reasons(raw)
@@ -198,9 +209,8 @@ def _text(raw: Table, column: str, source: str, flags: list[str]) -> list[str]:
 
 
 def _number(
-    raw: Table, table: QTable, column: str, where: str, notes: list[str]
+    raw: Table, table: QTable, column: str, where: str, unit: u.UnitBase, notes: list[str]
 ) -> u.Quantity | NDArray[np.float64]:
-    unit = COLUMNS[column].unit
     if column not in raw.colnames:
         raise InputError(f"{where}: column {column!r} is missing; expected it in {unit}.")
     if column == "time":
@@ -213,18 +223,18 @@ def _number(
     return numbers(raw[column], unit, where, bare)
 
 
-def _canonicalise(table: QTable, source: str) -> None:
+def _canonicalise(table: QTable, source: str, instrument: Instrument) -> None:
     rows = range(1, len(table) + 1)
     names, types, bands, subarrays = (list(map(str, table[column])) for column in _TEXT)
     # Blank entries are those of flagged rows, and none of anybody's business.
     for band, subarray, row in zip(bands, subarrays, rows, strict=True):
         if band:
-            find_band(band, f"{source} row {row}")
+            instrument.find_band(band, f"{source} row {row}")
         if subarray:
-            assumed_term(subarray, f"{source} row {row}")
+            instrument.assumed_term(subarray, f"{source} row {row}")
     names = canonical_stars(names)
     types = [
-        find_type(kind, f"{source} row {r}") if kind else ""
+        instrument.find_type(kind, f"{source} row {r}") if kind else ""
         for kind, r in zip(types, rows, strict=True)
     ]
     table["name"], table["srctype"] = names, types
@@ -237,7 +247,7 @@ def _canonicalise(table: QTable, source: str) -> None:
             )
 
 
-def _notes_on_names(table: QTable, source: str) -> list[str]:
+def _notes_on_names(table: QTable, source: str, instrument: Instrument) -> list[str]:
     """Say which stars may be misspelt ones of the program, and whose throughput is assumed."""
     stars = dict.fromkeys(map(str, table["name"]))
     hints = [(name, star_hint(name)) for name in stars]
@@ -247,7 +257,7 @@ def _notes_on_names(table: QTable, source: str) -> list[str]:
             for name, hint in hints
             if hint
         ),
-        *assumptions(map(str, table["subarray"])),
+        *instrument.assumptions(map(str, table["subarray"])),
     ]
 
 
@@ -275,11 +285,11 @@ def _is_version(name: object) -> bool:
     return str(name).casefold() in _VERSIONS
 
 
-def _refuse_impossible(table: QTable, source: str) -> None:
+def _refuse_impossible(table: QTable, source: str, instrument: Instrument) -> None:
     for row in table["row", "filter", "subarray", "flag"].iterrows():
         number, band, subarray, flag = row
         if not flag:  # what a flagged row says of itself may be wrong: it is not fitted
-            require_readout(str(band), str(subarray), f"{source} row {number}")
+            instrument.require_readout(str(band), str(subarray), f"{source} row {number}")
     positive = [c for c in ("iflux", "ifluxunc", "model_flux") if c in table.colnames]
     for column in positive:
         value = table[column].value
@@ -292,9 +302,11 @@ def _refuse_impossible(table: QTable, source: str) -> None:
         negative = table["model_flux_unc"].value < 0
         _refuse_where(table, "model_flux_unc", negative, "zero or a positive number", source)
     mjd = table["time"].value
-    # JWST's launch, and a date no standard star will be observed at: catches JD and ISO years.
-    unlikely = (mjd < 59573) | (mjd > 70000)
-    _refuse_where(table, "time", unlikely, "an MJD between 59573 (launch) and 70000", source)
+    # The launch, and a date no standard star will be observed at: catches JD and ISO years.
+    launch = instrument.launch_mjd
+    unlikely = (mjd < launch) | (mjd > 70000)
+    expected = f"an MJD between {launch:.0f} (launch) and 70000"
+    _refuse_where(table, "time", unlikely, expected, source)
 
 
 def _refuse_where(
@@ -307,19 +319,19 @@ def _refuse_where(
         )
 
 
-def _visits(table: QTable) -> list[str]:
+def _visits(table: QTable, instrument: Instrument) -> list[str]:
     """Name each row's visit: the table's own, else rows of one star within one day."""
-    found = zip(table["name"], table["visit"], _visits_by_time(table), strict=True)
+    found = zip(table["name"], table["visit"], _visits_by_time(table, instrument), strict=True)
     return [f"{name} {visit}" if visit else by_time for name, visit, by_time in found]
 
 
-def _visits_by_time(table: QTable) -> list[str]:
+def _visits_by_time(table: QTable, instrument: Instrument) -> list[str]:
     names = list(map(str, table["name"]))
-    starts = visit_starts(names, table["time"].value)
+    starts = visit_starts(names, table["time"].value, instrument.visit_length)
     return [f"{name} {start:.1f}" for name, start in zip(names, starts, strict=True)]
 
 
-def _flag(table: QTable) -> None:
+def _flag(table: QTable, instrument: Instrument) -> None:
     """Give every row its flag, the table's own before those that are found, and its reason."""
     found = np.full(len(table), "", dtype=f"U{max(map(len, FLAGS))}")
     found[_contradicts(table)] = "inconsistent"
@@ -327,7 +339,7 @@ def _flag(table: QTable) -> None:
     found[~np.all(np.isfinite(measured), axis=0)] = "not_measured"
     flags = [str(own or other) for own, other in zip(table["flag"], found, strict=True)]
     reasons = list(map(str, table["reason"]))
-    for later, earlier in repeated_rows(table, flags).items():
+    for later, earlier in repeated_rows(table, flags, instrument).items():
         own = f"{flags[later]}, and " if flags[later] else ""
         own = f"{reasons[later]}; {own}" if reasons[later] else own
         reasons[later] = own + repeat_reason(table, later, earlier)

@@ -10,31 +10,37 @@ import numpy as np
 from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
-from mirical.bands import find_band
 from mirical.conventions import FLUX
 from mirical.errors import InputError
+from mirical.instruments.instrument import Instrument
+from mirical.number_text import floats
 from mirical.stars import canonical_stars
-from mirical.storage.shipped import data_file
 from mirical.tables.formats import numbers, read_columns, texts
+from mirical.tables.quantities import errors
 
 _SAME = 1e-4  # fluxes that differ by less differ only by rounding
 _SAME_FLUX = 1e-3  # relative; fluxes that differ by less differ by rounding
 _SAME_ERROR = 0.05  # relative; errors printed with two digits differ by as much
 
 
-def shipped_fluxes() -> QTable:
-    """Return the predicted fluxes that come with mirical, as `spectra.predict` makes them."""
-    return QTable.read(data_file("predicted_fluxes"), format="ascii.ecsv")
+def shipped_fluxes(instrument: Instrument) -> QTable:
+    """Return the predicted fluxes of the instrument's card, as `spectra.predict` makes them."""
+    if instrument.predicted_fluxes is None:
+        empty = QTable({"name": np.array([], dtype=str), "filter": np.array([], dtype=str)})
+        empty["model_flux"] = [] * FLUX
+        return empty
+    columns = {"name": None, "filter": None, "model_flux": FLUX}
+    return instrument.table(instrument.predicted_fluxes, columns)
 
 
-def read_fluxes(path: Path) -> QTable:
+def read_fluxes(path: Path, instrument: Instrument) -> QTable:
     """Read a user's table of predicted fluxes.
 
     Returns
     -------
     QTable
-        Columns name (canonical spelling, one a star), filter, model_flux [mJy]; magnitudes with
-        a unit such as mag(AB) are converted.
+        Columns name (canonical spelling, one a star), filter, model_flux [mJy] and, where the
+        file has it, model_flux_unc [mJy]; magnitudes with a unit such as mag(AB) are converted.
 
     Raises
     ------
@@ -48,11 +54,19 @@ def read_fluxes(path: Path) -> QTable:
     names = canonical_stars(texts(raw["name"]))
     bands = texts(raw["filter"])
     table["name"], table["filter"], table["model_flux"] = names, bands, fluxes
+    if "model_flux_unc" in raw.colnames:
+        unc = errors(raw, "model_flux_unc", fluxes, FLUX, path.name)
+        for i in np.flatnonzero(unc.value < 0):
+            raise InputError(
+                f"{path.name} row {i + 1}: column 'model_flux_unc' is {unc[i]:g}; expected zero or "
+                "a positive number."
+            )
+        table["model_flux_unc"] = unc
     seen: set[tuple[str, str]] = set()
     for i, (name, band, flux) in enumerate(zip(names, bands, fluxes, strict=True), start=1):
         if not name:
             raise InputError(f"{path.name} row {i}: column 'name' is blank; every row needs it.")
-        find_band(band, f"{path.name} row {i}")
+        instrument.find_band(band, f"{path.name} row {i}")
         if not 0 < flux.value < np.inf:
             raise InputError(
                 f"{path.name} row {i}: column 'model_flux' is {flux:g}; expected a positive number."
@@ -65,20 +79,31 @@ def read_fluxes(path: Path) -> QTable:
     return table
 
 
-def with_own_stars(own: QTable, shipped: QTable) -> dict[tuple[str, str], float]:
+def with_own_stars(
+    own: QTable, shipped: QTable, column: str = "model_flux"
+) -> dict[tuple[str, str], float]:
     """Return fluxes in mJy by star and band: a user's stars as the user gives them, others shipped.
+
+    Or their errors, with the column ``model_flux_unc``.
 
     A star in `own` is taken from there alone, so that no star mixes two predictions.
     """
     stars = set(own["name"])
-    others = {key: flux for key, flux in by_star_band(shipped).items() if key[0] not in stars}
-    return others | by_star_band(own)
+    known = by_star_band(shipped, column).items()
+    others = {key: flux for key, flux in known if key[0] not in stars}
+    return others | by_star_band(own, column)
 
 
-def by_star_band(table: QTable) -> dict[tuple[str, str], float]:
-    """Return the fluxes of a table in mJy by star and band."""
+def by_star_band(table: QTable, column: str = "model_flux") -> dict[tuple[str, str], float]:
+    """Return the fluxes of a table, or their errors, in mJy by star and band; none if it has none.
+
+    An error of NaN is one that nobody states.
+    """
+    if column not in table.colnames:
+        return {}
     keys = zip(map(str, table["name"]), map(str, table["filter"]), strict=True)
-    return dict(zip(keys, table["model_flux"].to_value(FLUX).tolist(), strict=True))
+    values = zip(keys, floats(table[column], FLUX).tolist(), strict=True)
+    return {key: value for key, value in values if np.isfinite(value)}
 
 
 def differences(new: QTable, shipped: QTable) -> Table:
@@ -102,13 +127,15 @@ def differences(new: QTable, shipped: QTable) -> Table:
     return Table(rows=records, names=names)
 
 
-def predicted_fluxes(rows: QTable, looked_up: Sequence[float], source: str) -> None:
+def predicted_fluxes(
+    rows: QTable, looked_up: Sequence[float], looked_up_unc: Sequence[float], source: str
+) -> None:
     """Fill in ``model_flux`` and ``model_flux_unc`` [mJy] of every row.
 
     A star has one predicted flux a band. Where some of its rows state none, those that do count
     for all; where none does, the flux that was looked up. The error is that which the rows of
-    the star and band state; it is zero where the table has no errors or the flux was looked up:
-    then only the scatter of predictions that a fit learns stands for it.
+    the star and band state, or that which was looked up with the flux; it is zero where there is
+    none: then only the scatter of predictions that a fit learns stands for it.
 
     Parameters
     ----------
@@ -117,6 +144,8 @@ def predicted_fluxes(rows: QTable, looked_up: Sequence[float], source: str) -> N
         completed in place.
     looked_up : sequence of float
         Predicted flux of each row's star and band in mJy, NaN where there is none.
+    looked_up_unc : sequence of float
+        Its error in mJy, zero where none is stated.
     source : str
         Begins the sentence.
 
@@ -131,7 +160,7 @@ def predicted_fluxes(rows: QTable, looked_up: Sequence[float], source: str) -> N
     states = "model_flux_unc" in rows.colnames
     stated = rows["model_flux_unc"].to_value(FLUX) if states else nothing
     flux = np.where(np.isfinite(own), own, np.asarray(looked_up, dtype=float))
-    unc = np.nan_to_num(stated)
+    unc = np.where(np.isfinite(own), np.nan_to_num(stated), np.asarray(looked_up_unc, dtype=float))
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for i, (name, band, flag) in enumerate(
         zip(rows["name"], rows["filter"], rows["flag"], strict=True)

@@ -1,69 +1,52 @@
-"""Predicted fluxes from spectra: CALSPEC through the MIRI bandpasses (paper section 2.3)."""
+"""Predicted fluxes from spectra: CALSPEC through bandpasses (paper section 2.3)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from astropy import units as u
 from astropy.constants import c
 from astropy.table import QTable
-from sedpy.observate import Filter
 from synphot import Empirical1D, Observation, SourceSpectrum, SpectralElement
 
-from mirical.bands import BANDS, IMAGING_BANDS, imaging_neighbours
 from mirical.conventions import FLUX
 from mirical.errors import InputError
+from mirical.instruments.bandpasses import bandpass, bandpass_source
+from mirical.instruments.instrument import Instrument
 from mirical.stars import STARS, canonical_star, star_hint, star_key
-from mirical.storage.shipped import data_file
-from mirical.tables.spectrum_files import FLAM, Chosen, choose_series, read_spectrum
+from mirical.tables.spectrum_files import (
+    FLAM,
+    STATISTICAL,
+    SYSTEMATIC,
+    Chosen,
+    choose_series,
+    read_errors,
+    read_spectrum,
+)
+from mirical.tables.zeropoints import zero_points
 from mirical.text import one_line
 
 SYNTHETIC, INTERPOLATED = "synthetic", "interpolated"
 
-_PIVOT_TOLERANCE = 5e-4  # the public curves keep to the pivots of Table 6 within 2e-4
 _RESOLVED = 2e-3  # on the points of the curve alone; lines of CALSPEC's hot stars come to 1.5e-3
+_FLUXES = {
+    "model_flux": "Predicted flux density at the pivot wavelength",
+    "model_flux_unc": "Its statistical error (STATERROR of the spectrum, averaged over the band)",
+    "model_flux_sys": "Its systematic error (SYSERROR), common to all stars: the flux scale's",
+}
 _COLUMNS = {
     "name": "Star",
     "filter": "Band",
-    "model_flux": "Predicted flux density at the pivot wavelength",
+    **_FLUXES,
     "method": "synthetic: integrated over the bandpass; interpolated: between neighbouring bands",
     "spectrum": "File name of the spectrum",
     "bandpass": "Source of the bandpass curve, or the bands interpolated between",
 }
 
 
-@cache
-def imaging_bandpass(band: str) -> SpectralElement:
-    """Return the bandpass curve of an imaging band as a synphot ``SpectralElement``.
-
-    Raises
-    ------
-    InputError
-        If the installed curve's pivot wavelength is not the band's (an old
-        release of the curves had F1130W and F1280W swapped).
-    """
-    curve = Filter(f"jwst_{band.lower()}")
-    bandpass = SpectralElement(
-        Empirical1D, points=curve.wavelength * u.AA, lookup_table=curve.transmission
-    )
-    pivot = bandpass.pivot().to_value("micron")
-    if abs(pivot / BANDS[band].pivot - 1) > _PIVOT_TOLERANCE:
-        raise InputError(
-            f"bandpass of {band} in the installed {_curves()}: its pivot wavelength is "
-            f"{pivot:.3f} micron, expected {BANDS[band].pivot}; install another release."
-        )
-    return bandpass
-
-
-def _curves() -> str:
-    return f"astro-sedpy {version('astro-sedpy')}"
-
-
-def band_fluxes(spectrum: Path) -> dict[str, u.Quantity]:
+def band_fluxes(spectrum: Path, instrument: Instrument) -> dict[str, u.Quantity]:
     """Return a star's flux density in mJy in each imaging band its spectrum covers.
 
     The photon-weighted mean F_lambda = int(lambda B F) / int(lambda B), then
@@ -73,6 +56,8 @@ def band_fluxes(spectrum: Path) -> dict[str, u.Quantity]:
     ----------
     spectrum : Path
         A CALSPEC file, see `mirical.tables.spectrum_files.read_spectrum`.
+    instrument : Instrument
+        Whose bands.
 
     Raises
     ------
@@ -83,12 +68,12 @@ def band_fluxes(spectrum: Path) -> dict[str, u.Quantity]:
     source = SourceSpectrum(Empirical1D, points=wavelength, lookup_table=flux, keep_neg=True)
     first, last = wavelength[[0, -1]].to(u.AA)
     fluxes = {}
-    for band in IMAGING_BANDS:
-        bandpass = imaging_bandpass(band)
-        if bandpass.waveset[0] < first or bandpass.waveset[-1] > last:
+    for band in instrument.imaging_bands:
+        curve = bandpass(band, instrument)
+        if curve.waveset[0] < first or curve.waveset[-1] > last:
             continue
-        mean = _mean(source, bandpass, wavelength.to(u.AA))
-        fluxes[band] = (mean * bandpass.pivot() ** 2 / c).to(FLUX)
+        mean = _mean(source, curve, wavelength.to(u.AA))
+        fluxes[band] = (mean * curve.pivot() ** 2 / c).to(FLUX)
         if not fluxes[band] > 0:
             raise InputError(
                 f"{spectrum.name}: its flux density in {band} comes out as {fluxes[band]:.3g}; "
@@ -105,7 +90,7 @@ def band_fluxes(spectrum: Path) -> dict[str, u.Quantity]:
 def _mean(source: SourceSpectrum, bandpass: SpectralElement, points: u.Quantity) -> u.Quantity:
     """Return the photon-weighted mean of a spectrum over a bandpass, erg/s/cm2/Angstrom."""
     # On one grid: integrating source and bandpass on grids of their own
-    # comes out 0.9 % high where a curve is cut off (F2550W).
+    # comes out 0.9 % high where a curve is cut off.
     observation, grid = Observation(source, bandpass), bandpass.waveset
     mean = observation.effstim("flam", wavelengths=grid).value
     inside = points[(points > grid[0]) & (points < grid[-1])]
@@ -117,12 +102,58 @@ def _mean(source: SourceSpectrum, bandpass: SpectralElement, points: u.Quantity)
     return (mean if abs(mean - complete) <= _RESOLVED * abs(complete) else complete) * FLAM
 
 
-def predict(folder: Path, extra: Mapping[str, Path]) -> QTable:
+def band_errors(
+    spectrum: Path, instrument: Instrument, bands: Iterable[str]
+) -> dict[str, tuple[float, float]]:
+    """Return the relative statistical and systematic error of a star's flux in some bands.
+
+    The statistical errors of a band's points go along by an unknown amount: they are averaged as
+    if they were one, which errs on the wide side. Empty where the file states none.
+
+    Parameters
+    ----------
+    spectrum : Path
+        A CALSPEC file.
+    instrument : Instrument
+        Whose bands.
+    bands : iterable of str
+        Bands that the spectrum covers.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    stated = read_errors(spectrum)
+    if not stated:
+        return {}
+    wavelength, flux = read_spectrum(spectrum)
+    at = wavelength.to_value(u.AA)
+    densities = {
+        name: column.to_value(FLAM, u.spectral_density(wavelength))
+        for name, column in {"flux": flux, **stated}.items()
+    }
+    found = {}
+    for band in bands:
+        curve = bandpass(band, instrument)
+        grid = curve.waveset.to_value(u.AA)
+        every = np.union1d(at[(at > grid[0]) & (at < grid[-1])], grid)
+        weight = every * curve(every * u.AA).value
+        sums = {
+            name: np.trapezoid(weight * np.interp(every, at, density), every)
+            for name, density in densities.items()
+        }
+        errors = (abs(sums[name] / sums["flux"]) for name in (STATISTICAL, SYSTEMATIC))
+        found[band] = tuple(map(float, errors))
+    return found
+
+
+def predict(folder: Path, extra: Mapping[str, Path], instrument: Instrument) -> QTable:
     """Return the predicted fluxes of every star that has a spectrum.
 
-    Imaging bands are integrated; FND and the coronagraph bands are
-    interpolated in F / F_zero (Table 6) linearly in pivot wavelength between
-    the imaging bands on either side, and marked so.
+    Imaging bands are integrated; others are interpolated in F / F_zero (Table 6)
+    linearly in pivot wavelength between the imaging bands on either side, and
+    marked so.
 
     Parameters
     ----------
@@ -130,12 +161,15 @@ def predict(folder: Path, extra: Mapping[str, Path]) -> QTable:
         Folder of CALSPEC files; of several of a star one is taken (`choose_series`).
     extra : mapping of {str : Path}
         Spectra of stars of the user's own, by star name.
+    instrument : Instrument
+        Whose bands.
 
     Returns
     -------
     QTable
-        Columns name, filter, model_flux [mJy], method, spectrum, bandpass. Its metadata's
-        ``notes``, where there are any: which files were passed over, which names resemble others.
+        Columns name, filter, model_flux, model_flux_unc and model_flux_sys [mJy; errors NaN where
+        the spectrum states none], method, spectrum, bandpass. Its metadata's ``notes``, where
+        there are any: which files were passed over, which names resemble others.
 
     Raises
     ------
@@ -157,28 +191,36 @@ def predict(folder: Path, extra: Mapping[str, Path]) -> QTable:
             f"{folder}: no CALSPEC spectrum of a program star there; expected files such as "
             "g191b2b_stiswfcnic_004.fits, or give --star NAME=FILE."
         )
-    zero = _zero_magnitude()
     records = []
     for name, path in spectra.items():
-        fluxes = band_fluxes(path)
-        for band in BANDS:
-            made = _interpolated(band, fluxes, zero) if band not in IMAGING_BANDS else None
+        fluxes = band_fluxes(path, instrument)
+        errors = band_errors(path, instrument, fluxes)
+        for band in instrument.bands:
+            imaging = band in instrument.imaging_bands
+            made = None if imaging else _interpolated(band, fluxes, instrument)
             flux = fluxes.get(band, made)
             if flux is None:
                 continue
             method = SYNTHETIC if made is None else INTERPOLATED
             source = (
-                _curves() if made is None else "between {} and {}".format(*imaging_neighbours(band))
+                bandpass_source(band, instrument)
+                if made is None
+                else "between {} and {}".format(*instrument.neighbours(band))
             )
             rounded = float(f"{flux.to_value(FLUX):.6g}")
-            records.append((name, band, rounded, method, one_line(path.name), source))
-    table = QTable(rows=records, names=list(_COLUMNS), units={"model_flux": FLUX})
+            beside = (band,) if imaging else instrument.neighbours(band)
+            stated = np.max([errors.get(b, (np.nan, np.nan)) for b in beside], axis=0)
+            unc, common = (float(f"{part * rounded:.3g}") for part in stated)
+            made_from = method, one_line(path.name), source
+            records.append((name, band, rounded, unc, common, *made_from))
+    table = QTable(rows=records, names=list(_COLUMNS), units=dict.fromkeys(_FLUXES, FLUX))
     for column, text in _COLUMNS.items():
         table[column].info.description = text
     table.meta["title"] = "Predicted flux densities of standard stars"
     table.meta["origin"] = (
-        "photon-weighted synthetic photometry of CALSPEC spectra (STScI) through the MIRI imaging "
-        "bandpasses; interpolated bands: F / F_zero(Table 6) linear in pivot wavelength"
+        f"photon-weighted synthetic photometry of CALSPEC spectra (STScI) through the "
+        f"{instrument.title} bandpasses; interpolated bands: F / F_zero(Table 6) linear in pivot "
+        "wavelength"
     )
     if notes := _notes(chosen, own):
         table.meta["notes"] = notes
@@ -218,17 +260,13 @@ def _notes(chosen: Mapping[str, Chosen], own: Mapping[str, Path]) -> list[str]:
     return notes
 
 
-def _zero_magnitude() -> dict[str, u.Quantity]:
-    table = QTable.read(data_file("table6"), format="ascii.ecsv")
-    return {str(row["filter"]): row["f_nu"] for row in table}
-
-
 def _interpolated(
-    band: str, fluxes: dict[str, u.Quantity], zero: dict[str, u.Quantity]
+    band: str, fluxes: dict[str, u.Quantity], instrument: Instrument
 ) -> u.Quantity | None:
-    below, above = imaging_neighbours(band)
+    below, above = instrument.neighbours(band)
     if below not in fluxes or above not in fluxes:
         return None
-    pivots = [BANDS[below].pivot, BANDS[above].pivot]
+    zero = zero_points(instrument)
+    pivots = [instrument.bands[b].pivot for b in (below, above)]
     ratios = [(fluxes[b] / zero[b]).to_value(1) for b in (below, above)]
-    return (np.interp(BANDS[band].pivot, pivots, ratios) * zero[band]).to(FLUX)
+    return (np.interp(instrument.bands[band].pivot, pivots, ratios) * zero[band]).to(FLUX)

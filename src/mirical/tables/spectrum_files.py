@@ -25,6 +25,9 @@ FLAM = u.erg / u.s / u.cm**2 / u.AA
 """Unit of a spectrum, erg/s/cm2/Angstrom, as CALSPEC has it."""
 
 _WAVELENGTH, _FLUX = "WAVELENGTH", "FLUX"
+STATISTICAL, SYSTEMATIC = "STATERROR", "SYSERROR"
+"""Columns of errors in CALSPEC's files."""
+
 _EXPECTED = "expected a FITS table with columns WAVELENGTH and FLUX"
 _GZIP = b"\x1f\x8b"
 _LARGEST = 1 << 28  # bytes of an unpacked file; CALSPEC's have a few million
@@ -51,7 +54,7 @@ def choose_series(folder: Path, root: str) -> Chosen | None:
     """Return which of a star's CALSPEC files is taken; None where there is none.
 
     Files are called ROOT_SERIES_VERSION.fits[.gz]. Measured series come before models (``mod``)
-    and those with STIS before others; of these the one with the most of WFC3 and NICMOS beside it;
+    and those with STIS before others; of these the one with the most other instruments beside it;
     within a series the highest version. Versions of different series are not compared: a series
     with another instrument starts again from 1.
     """
@@ -88,6 +91,40 @@ def read_spectrum(path: Path) -> tuple[u.Quantity, u.Quantity]:
         If the file is missing or cannot be read, a unit is missing or none of wavelength and
         flux density, or an entry is no number; names the first such row.
     """
+    columns, data = _table(path)
+    wavelength, flux = (_column(columns, data, name, path.name) for name in (_WAVELENGTH, _FLUX))
+    _refuse_units(wavelength, flux, path.name)
+    return _checked(wavelength, flux, path.name)
+
+
+def read_errors(path: Path) -> dict[str, u.Quantity]:
+    """Return the columns of errors that a CALSPEC file states, by `STATISTICAL` and `SYSTEMATIC`.
+
+    Both are there, each as long as the spectrum and in order of rising wavelength, or neither.
+
+    Raises
+    ------
+    InputError
+        As `read_spectrum`; or a unit is none of flux density, or an entry is no number of at
+        least zero.
+    """
+    columns, data = _table(path)
+    if not {STATISTICAL, SYSTEMATIC} <= set(map(str.upper, columns.names)):
+        return {}
+    wavelength = _column(columns, data, _WAVELENGTH, path.name)
+    rising = slice(None) if wavelength[-1] > wavelength[0] else slice(None, None, -1)
+    found = {}
+    for name in (STATISTICAL, SYSTEMATIC):
+        errors = _column(columns, data, name, path.name)
+        _refuse_units(wavelength, errors, path.name, name)
+        bad = ~(np.isfinite(errors.value) & (errors.value >= 0))
+        _refuse_rows(bad, name, errors.value, "zero or a positive number", path.name)
+        found[name] = errors[rising]
+    return found
+
+
+def _table(path: Path) -> tuple[fits.ColDefs, fits.FITS_rec]:
+    """Return the columns and rows of the one table with a spectrum."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a CALSPEC spectrum.")
     with warnings.catch_warnings():
@@ -107,9 +144,7 @@ def read_spectrum(path: Path) -> tuple[u.Quantity, u.Quantity]:
             f"{path.name}: {many} with columns WAVELENGTH and FLUX; expected one, as CALSPEC's "
             "files have it."
         )
-    wavelength, flux = (_column(*tables[0], name, path.name) for name in (_WAVELENGTH, _FLUX))
-    _refuse_units(wavelength, flux, path.name)
-    return _checked(wavelength, flux, path.name)
+    return tables[0]
 
 
 def _content(path: Path) -> io.BytesIO:
@@ -143,7 +178,7 @@ def _column(columns: fits.ColDefs, data: fits.FITS_rec, name: str, where: str) -
     return u.Quantity(numbers, unit, subok=True, copy=False)
 
 
-def _refuse_units(wavelength: u.Quantity, flux: u.Quantity, where: str) -> None:
+def _refuse_units(wavelength: u.Quantity, flux: u.Quantity, where: str, name: str = _FLUX) -> None:
     if not wavelength.unit.is_equivalent(u.AA):
         raise InputError(
             f"{where}: column 'WAVELENGTH' is in {wavelength.unit}; expected Angstrom or another "
@@ -153,7 +188,7 @@ def _refuse_units(wavelength: u.Quantity, flux: u.Quantity, where: str) -> None:
         FLAM, u.spectral_density(1 * u.um)
     ):
         raise InputError(
-            f"{where}: column 'FLUX' is in {flux.unit}; expected erg/s/cm2/Angstrom (FLAM) or "
+            f"{where}: column {name!r} is in {flux.unit}; expected erg/s/cm2/Angstrom (FLAM) or "
             "another unit of flux density."
         )
 

@@ -7,19 +7,30 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.table import QTable
 
-from mirical.bands import find_band
-from mirical.storage.shipped import data_file
+from mirical.errors import InputError
+from mirical.instruments.instrument import Instrument
 
 
 @cache
-def _table() -> dict[str, u.Quantity]:
-    table = QTable.read(data_file("table6"), format="ascii.ecsv")
+def zero_points(instrument: Instrument) -> dict[str, u.Quantity]:
+    """Return the flux density F_nu of magnitude zero by band, Jy.
+
+    Raises
+    ------
+    InputError
+        If the instrument's card has no table of them.
+    """
+    if instrument.zero_points is None:
+        raise InputError(
+            f"instrument {instrument.name}: its card has no zero_points, so there are no "
+            "magnitudes of it; add the table to the card."
+        )
+    table = instrument.table(instrument.zero_points, {"filter": None, "f_nu": u.Jy})
     return {str(row["filter"]): row["f_nu"] for row in table}
 
 
-def zero_point(band: str) -> u.Quantity:
+def zero_point(band: str, instrument: Instrument) -> u.Quantity:
     """Return the flux density F_nu of magnitude zero in a band, Jy.
 
     Raises
@@ -27,10 +38,10 @@ def zero_point(band: str) -> u.Quantity:
     InputError
         If there is no such band.
     """
-    return _table()[find_band(band, "zero point").name]
+    return zero_points(instrument)[instrument.find_band(band, "zero point").name]
 
 
-def magnitude(flux: u.Quantity, band: str) -> Any:
+def magnitude(flux: u.Quantity, band: str, instrument: Instrument) -> Any:
     """Return the magnitude of flux densities, NaN where they are not positive.
 
     Parameters
@@ -39,12 +50,14 @@ def magnitude(flux: u.Quantity, band: str) -> Any:
         Flux density F_nu of a point source, any shape.
     band : str
         The band.
+    instrument : Instrument
+        Whose.
     """
-    ratio = (flux / zero_point(band)).to_value(u.dimensionless_unscaled)
+    ratio = (flux / zero_point(band, instrument)).to_value(u.dimensionless_unscaled)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(ratio > 0, -2.5 * np.log10(ratio), np.nan)[()]
 
 
-def flux_density(mag: Any, band: str) -> u.Quantity:
+def flux_density(mag: Any, band: str, instrument: Instrument) -> u.Quantity:
     """Return the flux density F_nu of magnitudes in a band, mJy."""
-    return (10 ** (-0.4 * np.asarray(mag)) * zero_point(band)).to(u.mJy)
+    return (10 ** (-0.4 * np.asarray(mag)) * zero_point(band, instrument)).to(u.mJy)

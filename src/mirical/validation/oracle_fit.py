@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.optimize import minimize
 
-from mirical.bands import BANDS
 from mirical.inference.schema import Arrays
+from mirical.instruments.miri import miri
 from mirical.laws.timelaw import ADDITIVE, amplitude, log_relative_factor
 from mirical.model.collapsed import integrate
 from mirical.model.design import Design
@@ -65,7 +65,7 @@ def oracle_draws(
         The scales that are told; the dusty star's colour is as wide as its excess.
     """
     n_bands = len(design.bands)
-    places = [list(BANDS).index(band) for band in design.bands]
+    places = [list(miri().bands).index(band) for band in design.bands]
     scales = _true_scales(design, errors, faults)
     sigma = np.hypot(truth.repeatability[places][design.band], design.log_factor_unc)
     wrong = np.array([row in faulty for row in design.rows])
@@ -149,5 +149,6 @@ def _true_scales(design: Design, errors: Errors, faults: Faults) -> Scales:
         type_band=errors.type_band * jnp.linalg.cholesky(smooth),
         factor=jnp.full(n_bands, _FLAT),
         colour=jnp.asarray(colour),
+        subarray_mean=np.zeros(len(design.subarrays)),
         **{name: jnp.asarray(value) for name, value in told.items()},
     )

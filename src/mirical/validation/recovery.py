@@ -12,18 +12,17 @@ import arviz_base
 import numpy as np
 import xarray as xr
 
-from mirical.bands import BANDS
 from mirical.calibration.calibration import Calibration
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.staged import fit_staged
 from mirical.cards.card import load_card
 from mirical.chains.sampling import sample
 from mirical.chains.verdict import Verdict, judge
-from mirical.conventions import REFERENCE_MJD
 from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_job
 from mirical.inference.posterior import named, reported
 from mirical.inference.posterior_predictive import check_rows
 from mirical.inference.schema import DIMS, FLUX_SCALE, Arrays
+from mirical.instruments.miri import miri
 from mirical.model.design import Design
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Errors, Faults
 from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program
@@ -44,7 +43,7 @@ METHODS = {
 
 def study(sampler: Sampler) -> dict[str, Any]:
     """Return what the records of one study have in common, as plain types for JSON."""
-    card = load_card(CARD, "recovery")
+    card = load_card(CARD, "recovery", miri())
     settings = {name: getattr(sampler, name) for name in ("chains", "warmup", "draws")}
     return {"card": hashlib.sha256(card.text.encode()).hexdigest(), **settings}
 
@@ -103,7 +102,7 @@ def recover(
 
 def _given_flux_scale(posterior: xr.DataTree) -> PosteriorCalibration:
     """Return the calibration of a posterior given the programs' flux scale, which is exact."""
-    return PosteriorCalibration.of(posterior).leaving_out((FLUX_SCALE,))
+    return PosteriorCalibration.of(posterior, miri()).leaving_out((FLUX_SCALE,))
 
 
 def _score_draws(calibration: PosteriorCalibration, truth: Floats) -> dict[str, Score]:
@@ -148,7 +147,7 @@ def _model(
 ) -> tuple[xr.DataTree, dict[str, Any]]:
     """Return the model's posterior, and what the record says of it beside the factors."""
     design = inputs.design
-    chains = sample(design, inputs.card, sampler, REFERENCE_MJD)
+    chains = sample(design, inputs.card, sampler, miri().reference_mjd)
     drawn = named(chains.sites)
     posterior = _tree(drawn, chains.stats, design)
     verdict = judge(posterior, reported(posterior), (), sampler, chains.ending)
@@ -192,7 +191,7 @@ def _score_quantities(
 
     A and D count in their logarithm, tau and repeatability likewise, B as a fraction of A.
     """
-    true, places = program.coefficients, [list(BANDS).index(band) for band in design.bands]
+    true, places = program.coefficients, [list(miri().bands).index(band) for band in design.bands]
     flat = {
         name: drawn[name].reshape(-1, drawn[name].shape[-1])
         for name in ("A", "B", "tau", "D", "star_offset", "repeatability")
@@ -216,7 +215,7 @@ def _deviants(
 ) -> list[dict[str, Any]]:
     """Return every injected deviant row: where, how far off in its own scatter, and if found."""
     of_row = dict(zip(design.rows, probability, strict=True))
-    repeat = dict(zip(BANDS, program.coefficients.repeatability, strict=True))
+    repeat = dict(zip(miri().bands, program.coefficients.repeatability, strict=True))
     found = []
     for line in program.truth[program.truth["quantity"] == "deviant"]:
         number, band = int(line["name"]), str(line["filter"])

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, IMAGING_BANDS
+from mirical.instruments.miri import miri
 from mirical.plotting.canvas import (
     GREY,
     OURS,
@@ -46,7 +46,6 @@ FOUND, FOUND_SHARE, FAR = 0.9, 0.95, 5.0
 DUST_SHIFT = 0.3
 """Largest change of A beyond F1500W, in sigma, by a debris disk on one star."""
 
-_SHAPE = len(BANDS), len(SUBARRAYS), len(DAYS)
 MEAN, RATIOS = "mean of imaging bands", "ratios of neighbours"
 _LONG = ("F1800W", "F2100W", "F2550W")
 
@@ -78,19 +77,19 @@ def write_summary(records: Sequence[Record], folder: Path) -> Table:
 
 def coverage_table(records: Sequence[Record]) -> Table:
     """Return error, quoted error and coverage of ln C by method and subset of the points."""
-    bands = np.array(list(BANDS))
-    imaging = np.isin(bands, IMAGING_BANDS)
+    bands = np.array(list(miri().bands))
+    imaging = np.isin(bands, miri().imaging_bands)
     rows = []
     for method in METHODS:
         score = _stacked(records, "factors", method)
-        grid = [part.reshape(len(records), *_SHAPE) for part in score]
+        grid = [part.reshape(len(records), *_shape()) for part in score]
         subsets = {
-            "all": np.ones(_SHAPE, dtype=bool),
+            "all": np.ones(_shape(), dtype=bool),
             "imaging": _where(imaging),
             "imaging, FULL": _where(imaging) & (np.arange(len(SUBARRAYS)) == 0)[:, None],
             "FND and coronagraphs": _where(~imaging),
-            **{band: _where(bands == band) for band in BANDS},
-            **{f"{day:.0f} d": np.broadcast_to(np.array(DAYS) == day, _SHAPE) for day in DAYS},
+            **{band: _where(bands == band) for band in miri().bands},
+            **{f"{day:.0f} d": np.broadcast_to(np.array(DAYS) == day, _shape()) for day in DAYS},
         }
         for name, chosen in subsets.items():
             rows.append((method, name, *_figures(*(part[:, chosen] for part in grid))))
@@ -150,10 +149,12 @@ def _criteria(
     within("C: 95 % covers", ours["cover_95"], *POOLED_95)
     for name in (MEAN, RATIOS):
         within(f"{name}: 68 % covers", at["mirical", name]["cover_68"], *COVERED_68)
-    worst = min((at["mirical", band]["cover_68"], band) for band in BANDS)
+    worst = min((at["mirical", band]["cover_68"], band) for band in miri().bands)
     within(f"C: least covered band ({worst[1]}), 68 %", worst[0], BAND_COVERED, 1.0)
     worst = min(
-        (at["mirical", band]["cover_68"], band) for band in BANDS if band not in IMAGING_BANDS
+        (at["mirical", band]["cover_68"], band)
+        for band in miri().bands
+        if band not in miri().imaging_bands
     )
     within(
         f"C: least covered of FND and coronagraphs ({worst[1]}), 68 %", worst[0], BAND_COVERED, 1
@@ -182,7 +183,7 @@ def _criteria(
 
 def dust_shifts(records: Sequence[Record]) -> NDArray[np.float64]:
     """Return the change of ln A of the long bands by the disk, in sigma: (program, band)."""
-    long = [list(BANDS).index(band) for band in _LONG]
+    long = [list(miri().bands).index(band) for band in _LONG]
     pairs = [
         [Score.from_dict(r[key]["A"]) for key in ("quantities", "without_disk")]
         for r in records
@@ -202,22 +203,22 @@ def coverage_figure(coverage: Table) -> Figure:
         "staged": ("staged", PUBLISHED, "s"),
         "staged-best": ("staged, cleaned by hand, true D", PUBLISHED, "D"),
     }
-    place = np.arange(len(BANDS))
+    place = np.arange(len(miri().bands))
     for k, (method, (_, colour, marker)) in enumerate(shown.items()):
         mine = coverage[coverage["method"] == method]
         by_band = {row["subset"]: row for row in mine}
         hollow = {"mfc": "none"} if method == "staged-best" else {}
         style = {"color": colour, "marker": marker, "ls": "", "ms": 7} | hollow
         at = place + 0.12 * (k - 1.5)
-        upper.plot(at, [by_band[band]["rmse_pct"] for band in BANDS], **style)
-        lower.plot(at, [by_band[band]["cover_68"] for band in BANDS], **style)
+        upper.plot(at, [by_band[band]["rmse_pct"] for band in miri().bands], **style)
+        lower.plot(at, [by_band[band]["cover_68"] for band in miri().bands], **style)
     upper.set_ylim(0)
     upper.set_ylabel("Error of $C$, rms (%)")
     lower.axhspan(*COVERED_68, color=SHADE, lw=0)
     lower.axhline(0.68, color=GREY, lw=0.8)
     lower.set_ylim(0, 1)
     lower.set_ylabel("Truth within the 68 %")
-    lower.set_xticks(place, list(BANDS), rotation=45)
+    lower.set_xticks(place, list(miri().bands), rotation=45)
     handles = [
         Line2D(
             [], [], color=c, marker=m, ls="", label=label, mfc="none" if key == "staged-best" else c
@@ -229,7 +230,7 @@ def coverage_figure(coverage: Table) -> Figure:
 
 
 def _where(bands: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.broadcast_to(bands[:, None, None], _SHAPE)
+    return np.broadcast_to(bands[:, None, None], _shape())
 
 
 def _joined(scores: Sequence[Score]) -> tuple[NDArray[Any], ...]:
@@ -252,3 +253,7 @@ def _rounded(table: Table) -> Table:
     for name in ("rmse_pct", "quoted_pct", "cover_68", "cover_95"):
         table[name] = np.round(table[name], 3)
     return table
+
+
+def _shape() -> tuple[int, int, int]:
+    return len(miri().bands), len(SUBARRAYS), len(DAYS)

@@ -13,7 +13,6 @@ import numpy as np
 from numpyro import handlers
 
 from mirical.cards.card import Card, priors_of
-from mirical.conventions import REFERENCE_MJD, T0_MJD
 from mirical.inference.jobs import Sampler
 from mirical.inference.refits import Refits, Values
 from mirical.inference.runtime import random_key
@@ -252,7 +251,7 @@ def _values(
     fraction, width = (sites.get(f"outlier_{part}") for part in ("fraction", "width"))
     rows = row_distribution(sites["expected"], sites["sigma"], fraction, width)
     bands = jnp.arange(len(design.bands))
-    elapsed = jnp.full(len(bands), REFERENCE_MJD - T0_MJD)
+    elapsed = jnp.full(len(bands), design.usual_mjd - design.t0)
     at_reference = log_relative_factor(law, elapsed, sites, bands)
     derived = {
         "C_ref": sites["A"] * jnp.exp(at_reference),

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mirical.bands import BANDS, SUBARRAYS
 from mirical.imaging.image_headers import Exposure
 from mirical.imaging.images import Image
+from mirical.instruments.miri import miri
 from mirical.simulation.scenes import SHAPES, Background, Scene, exposure_time
 from mirical.tables.apertures import published_apertures
 
@@ -35,7 +35,7 @@ def random_scene(
     uneven, it slopes by 10 % over the image and has structure whose rms times
     the aperture's area is one to three times the photometric error.
     """
-    aperture = published_apertures()[band]
+    aperture = published_apertures(miri())[band]
     area = np.pi * aperture.r_a**2
     snr = np.exp(random.uniform(np.log(50), np.log(1000)))
     rate = 10 ** random.uniform(3, 5.5)
@@ -56,5 +56,5 @@ def random_scene(
 
 def subarrays_of(band: str) -> tuple[str, ...]:
     """Return the subarrays a band is observed in."""
-    mask = BANDS[band].mask
-    return (mask,) if mask else SUBARRAYS
+    mask = miri().bands[band].mask
+    return (mask,) if mask else miri().subarrays

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.bands import BANDS, IMAGING_BANDS
 from mirical.calibration.calibration import Query
-from mirical.conventions import T0_MJD
 from mirical.inference.quoted_errors import half_width
+from mirical.instruments.miri import miri
 
 Floats = NDArray[np.float64]
 
@@ -76,15 +75,15 @@ def points() -> Query:
 
     Also of coronagraph bands in other subarrays, which are not observed: what is scored there is D.
     """
-    grid = [(b, a, T0_MJD + x) for b in BANDS for a in SUBARRAYS for x in DAYS]
+    grid = [(b, a, miri().t0 + x) for b in miri().bands for a in SUBARRAYS for x in DAYS]
     bands, subarrays, mjd = zip(*grid, strict=True)
-    return Query(bands, subarrays, np.array(mjd))
+    return Query(bands, subarrays, np.array(mjd), miri())
 
 
 def combinations() -> dict[str, NDArray[Any]]:
     """Return band means and neighbours' ratios as matrices (combination, point) in ln C."""
-    shape = (len(BANDS), len(SUBARRAYS) * len(DAYS))
-    imaging = [list(BANDS).index(band) for band in IMAGING_BANDS]
+    shape = (len(miri().bands), len(SUBARRAYS) * len(DAYS))
+    imaging = [list(miri().bands).index(band) for band in miri().imaging_bands]
     mean = np.zeros((1, *shape[:1]))
     mean[0, imaging] = 1 / len(imaging)
     ratio = np.zeros((len(imaging) - 1, shape[0]))

@@ -1,4 +1,4 @@
-"""Bands and subarrays."""
+"""MIRI's card: bands and subarrays."""
 
 from __future__ import annotations
 
@@ -7,19 +7,7 @@ from asdf.schema import load_schema
 from stdatamodels.jwst.datamodels import ImageModel
 from stdatamodels.schema import merge_property_trees
 
-from mirical.bands import (
-    BANDS,
-    IMAGING_BANDS,
-    NEWER_SUBARRAYS,
-    SUBARRAYS,
-    UNIT_SUBARRAYS,
-    assumed_term,
-    find_band,
-    imaging_neighbours,
-    readouts,
-    require_readout,
-    subarray_term,
-)
+from miri_facts import BANDS, IMAGING_BANDS, MIRI, NEWER_SUBARRAYS, SUBARRAYS, UNIT_SUBARRAYS
 from mirical.errors import InputError
 
 
@@ -40,23 +28,23 @@ def test_a_band_has_a_mask_exactly_if_it_is_a_coronagraph_band():
 
 
 def test_an_unknown_band_is_refused_with_the_closest_name():
-    assert find_band("F770W", "x").pivot == 7.639
+    assert MIRI.find_band("F770W", "x").pivot == 7.639
     with pytest.raises(
         InputError, match=r"^x: band 'F1550' is not a MIRI band; did you mean 'F1550C'\?$"
     ):
-        find_band("F1550", "x")
+        MIRI.find_band("F1550", "x")
 
 
 def test_masks_and_the_prism_subarray_share_the_term_of_full():
-    assert [subarray_term(name, "x") for name in SUBARRAYS] == list(SUBARRAYS)
-    assert {subarray_term(name, "x") for name in UNIT_SUBARRAYS} == {"FULL"}
+    assert [MIRI.subarray_term(name, "x") for name in SUBARRAYS] == list(SUBARRAYS)
+    assert {MIRI.subarray_term(name, "x") for name in UNIT_SUBARRAYS} == {"FULL"}
 
 
 def test_an_unknown_subarray_is_refused_with_the_closest_name():
     with pytest.raises(
         InputError, match=r"^x: subarray 'MASK1066' is unknown; did you mean 'MASK1"
     ):
-        subarray_term("MASK1066", "x")
+        MIRI.subarray_term("MASK1066", "x")
 
 
 @pytest.mark.parametrize(
@@ -70,31 +58,31 @@ def test_an_unknown_subarray_is_refused_with_the_closest_name():
     }.items(),
 )
 def test_other_bands_lie_between_two_imaging_bands(band: str, neighbours: tuple[str, str]):
-    assert imaging_neighbours(band) == neighbours
+    assert MIRI.neighbours(band) == neighbours
 
 
 @pytest.mark.parametrize(("band", "fwhm"), [("F560W", 1.636), ("F1000W", 2.888), ("F2550W", 7.312)])
 def test_a_stars_image_is_as_wide_as_the_diffraction_limit(band: str, fwhm: float):
     # Widths in pixels as the paper's own reduction code lists them.
-    assert BANDS[band].fwhm == pytest.approx(fwhm, rel=0.01)
+    assert MIRI.fwhm(band) == pytest.approx(fwhm, rel=0.01)
 
 
 def test_a_band_may_be_read_out_in_its_own_mask_and_others_masks_to_acquire_targets():
     masks = {"MASK1065", "MASK1140", "MASK1550", "MASKLYOT"}
-    assert masks & set(readouts("F1065C")) == {"MASK1065"}
-    assert masks & set(readouts("F770W")) == set()
-    assert masks <= set(readouts("FND"))
+    assert masks & set(MIRI.readouts("F1065C")) == {"MASK1065"}
+    assert masks & set(MIRI.readouts("F770W")) == set()
+    assert masks <= set(MIRI.readouts("FND"))
     for band, known in BANDS.items():
-        assert len(set(readouts(band))) == len(readouts(band))
-        assert (set(SUBARRAYS) <= set(readouts(band))) == (known.mask is None)
-    assert readouts("F2300C") == ("FULL", "MASKLYOT")
+        assert len(set(MIRI.readouts(band))) == len(MIRI.readouts(band))
+        assert (set(SUBARRAYS) <= set(MIRI.readouts(band))) == (known.mask is None)
+    assert MIRI.readouts("F2300C") == ("FULL", "MASKLYOT")
 
 
 def test_the_spectrometers_subarrays_image_stars_to_acquire_them_alone():
     prism = {"SLITLESSPRISM", "SUBPRISM", "SUBSLIT", "SLITLESSPRISM_IP"}
-    assert prism <= set(readouts("F560W"))
-    assert prism & set(readouts("F770W")) == set()
-    assert {"SUB64_IP", "SUB128_IP"} <= set(readouts("F770W"))
+    assert prism <= set(MIRI.readouts("F560W"))
+    assert prism & set(MIRI.readouts("F770W")) == set()
+    assert {"SUB64_IP", "SUB128_IP"} <= set(MIRI.readouts("F770W"))
 
 
 @pytest.mark.parametrize(
@@ -109,8 +97,8 @@ def test_the_spectrometers_subarrays_image_stars_to_acquire_them_alone():
 def test_a_band_is_refused_where_it_is_not_observed(band: str, subarray: str, expected: str):
     sentence = f"^x: band '{band}' is not observed in '{subarray}'; expected {expected}\\.$"
     with pytest.raises(InputError, match=sentence):
-        require_readout(band, subarray, "x")
-    require_readout("FND", "MASKLYOT", "x")
+        MIRI.require_readout(band, subarray, "x")
+    MIRI.require_readout("FND", "MASKLYOT", "x")
 
 
 def test_the_installed_pipeline_knows_exactly_these_readouts():
@@ -121,11 +109,11 @@ def test_the_installed_pipeline_knows_exactly_these_readouts():
 
 
 def test_a_newer_readout_has_the_term_that_is_said():
-    terms = {name: assumed_term(name, "x") for name in NEWER_SUBARRAYS}
+    terms = {name: MIRI.assumed_term(name, "x") for name in NEWER_SUBARRAYS}
     assert {name: term for name, term in terms.items() if term != "FULL"} == {
         "SUB64_IP": "SUB64",
         "SUB128_IP": "SUB128",
     }
-    assert assumed_term("MASK1065", "x") == "FULL"
+    assert MIRI.assumed_term("MASK1065", "x") == "FULL"
     with pytest.raises(InputError, match="subarray 'SUB64_IPS' is unknown"):
-        assumed_term("SUB64_IPS", "x")
+        MIRI.assumed_term("SUB64_IPS", "x")

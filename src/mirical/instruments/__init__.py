@@ -1,0 +1,1 @@
+"""Instrument cards: the facts of a camera, read from a folder and checked."""

@@ -1,0 +1,93 @@
+"""What an instrument can be used for, and what its card lacks for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mirical.errors import InputError
+from mirical.instruments.cards import LIBRARY
+from mirical.instruments.instrument import Instrument
+
+
+@dataclass(frozen=True)
+class Use:
+    """Something a card may serve for.
+
+    Attributes
+    ----------
+    name : str
+        How tables call it.
+    command : str
+        The commands it is about.
+    lacks : callable
+        Given an instrument, returns what its card lacks, in words; nothing if it can be used.
+    """
+
+    name: str
+    command: str
+    lacks: Callable[[Instrument], str]
+
+
+def _bandpasses(instrument: Instrument) -> str:
+    lacking = [b for b in instrument.imaging_bands if not _has_bandpass(instrument, b)]
+    return f"bandpass of {', '.join(lacking)}" if lacking else ""
+
+
+def _has_bandpass(instrument: Instrument, band: str) -> bool:
+    stated = instrument.bands[band].bandpass
+    if stated is None:
+        return False
+    return stated.startswith(LIBRARY) or (Path(instrument.folder) / stated).is_file()
+
+
+def _fluxes(instrument: Instrument) -> str:
+    if instrument.predicted_fluxes is not None:
+        return ""
+    return "predicted_fluxes (a table's own column model_flux serves as well)"
+
+
+def _zero_points(instrument: Instrument) -> str:
+    return "" if instrument.zero_points is not None else "zero_points"
+
+
+def _published(instrument: Instrument) -> str:
+    return "" if instrument.published is not None else "[published]"
+
+
+def _staged(instrument: Instrument) -> str:
+    lacking = [f"[{name}]" for name in ("staged", "published") if getattr(instrument, name) is None]
+    return ", ".join(lacking)
+
+
+def _pipeline(instrument: Instrument) -> str:
+    return "" if instrument.pipeline is not None else "[pipeline]"
+
+
+USES = (
+    Use("fit a table of photometry", "run, check, rivals, sbc", lambda _: ""),
+    Use("fit without a column model_flux", "run", _fluxes),
+    Use("predict fluxes from spectra", "fluxes", _bandpasses),
+    Use("magnitudes relative to Vega", "preflight", _zero_points),
+    Use("compare with published factors", "compare --with published", _published),
+    Use("staged point fits", "staged", _staged),
+    Use("images of a pipeline", "photometry, apertures, apply to an image", _pipeline),
+    Use("reference files of a pipeline", "export --to jwst-*, preflight", _pipeline),
+)
+"""Every use, from what each card can do to what only a pipeline's instrument can."""
+
+
+def require_pipeline(instrument: Instrument, what: str) -> None:
+    """Refuse what only an instrument of a pipeline can do.
+
+    Raises
+    ------
+    InputError
+        If the card states no pipeline; `what` begins the sentence.
+    """
+    if instrument.pipeline is None:
+        raise InputError(
+            f"{what}: {instrument.name} has none: its card states no [pipeline] whose images and "
+            "reference files mirical knows."
+        )
