@@ -8,12 +8,14 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.errors import InputError
 from mirical.inference.schema import FLUX_SCALE
 from mirical.instruments.instrument import Instrument
+from mirical.instruments.magnitudes import PER_MAGNITUDE, zero_points
 
 Floats = NDArray[np.float64]
 
@@ -130,6 +132,11 @@ class Factors:
     relative: Floats | None = None
 
     @property
+    def zero_points(self) -> Floats:
+        """Magnitude of one count a second in the system that the card names, (point,)."""
+        return zero_points(self.mean, self.query.filters, self.query.instrument)
+
+    @property
     def relative_std(self) -> Floats:
         """What is left of `std` if flux scale and types of star were exact, (point,)."""
         return self.std if self.relative is None else self.relative
@@ -160,7 +167,8 @@ class Factors:
     def table(self) -> QTable:
         """Return a row a point: filter, subarray, mjd, c_mean, c_std, c_relative_std, c_q16, c_q84.
 
-        And c_aperture_std, where known.
+        And zero_point [mag] with its errors, where the card names a magnitude system, and
+        c_aperture_std, where known.
         """
         answer, unit = QTable(), self.query.instrument.factor_unit
         answer["filter"] = list(self.query.filters)
@@ -168,6 +176,12 @@ class Factors:
         answer["mjd"] = self.query.mjd
         for name in ("mean", "std", "relative_std", "q16", "q84"):
             answer[f"c_{name}"] = getattr(self, name) * unit
+        if self.query.instrument.factor.view is not None:
+            answer["zero_point"] = self.zero_points * u.mag
+            answer["zero_point_std"] = PER_MAGNITUDE * self.std / self.mean * u.mag
+            answer["zero_point_relative_std"] = (
+                PER_MAGNITUDE * self.relative_std / self.mean * u.mag
+            )
         if self.aperture is not None:
             answer["c_aperture_std"] = self.mean * self.aperture * unit
         return answer

@@ -174,6 +174,9 @@ def print_table(table: Table, instrument: Instrument, console: Console) -> None:
         "c_q16": "16 %",
         "c_q84": "84 %",
     }
+    if "zero_point" in table.colnames:
+        names["zero_point"] = f"{instrument.factor.view} zero point"
+        names["zero_point_std"] = "± (mag)"
     if "c_aperture_std" in table.colnames:
         names["c_aperture_std"] = "± aperture"
     if "basis" in table.colnames:

@@ -230,6 +230,10 @@ def _faults(found: Instrument) -> Iterator[str]:
     if of_flux != (found.factor.pixel_solid_angle is None):
         needs = "has no pixel_solid_angle" if of_flux else "needs pixel_solid_angle [sr]"
         yield f"factor: kind {found.factor.kind!r} {needs}; correct one of the two."
+    if found.factor.view is not None and not of_flux:
+        yield "factor: view is for factors of flux; leave it out."
+    if found.factor.view == "Vega" and found.zero_points is None:
+        yield "factor: view 'Vega' needs the table zero_points; add it, or state 'AB'."
     yield from _readout_faults(found)
     yield from _file_faults(found)
 

@@ -112,11 +112,14 @@ class Factor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Unit of flux density in it, such as MJy or uJy.
     pixel_solid_angle : float or None
         Of a pixel, in sr; for surface brightness alone.
+    view : str or None
+        Magnitude system (AB, ST or Vega) of the zero points that stand beside factors of flux.
     """
 
     kind: Literal["surface brightness", "flux"]
     unit: Name
     pixel_solid_angle: Positive | None = None
+    view: Literal["AB", "ST", "Vega"] | None = None
 
 
 class Published(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -32,6 +32,7 @@ visit_length = 1.0               # rows of one star within so many days share a 
 [factor]
 kind = "flux"
 unit = "uJy"                     # factors are in uJy/(electron/s)
+view = "AB"                      # and their zero points in AB magnitudes; or "ST", "Vega"
 # ... or surface brightness per count rate and pixel:
 # kind = "surface brightness"
 # unit = "MJy"                   # factors are in (MJy/sr)/(DN/s/pixel)

@@ -35,6 +35,10 @@ _SIGNIFICANT = 2  # sigma from zero below which a colour term is greyed
 _INSIGNIFICANT = f"within {_SIGNIFICANT} σ of zero"
 
 
+_ZERO_POINT, _OF_PUBLISHED = 3, (7, 8, 9)
+"""Columns of the sheet of factors that stand there where an instrument has them."""
+
+
 def factor_sheet(tables: Tables, instrument: Instrument) -> Sheet:
     """Return the factors at the reference epoch beside the published ones."""
     coefficients = tables["coefficients"]
@@ -51,6 +55,7 @@ def factor_sheet(tables: Tables, instrument: Instrument) -> Sheet:
                 text(band),
                 number(instrument.bands[band].pivot, 3),
                 measured(ours, error, basis),
+                _zero_point(mine, basis),
                 number(100 * error / ours, 1, basis),
                 number(100 * value(mine["C_ref_relative_std"]) / ours, 1, basis),
                 number(value(mine["aperture_pct"]), 2),
@@ -69,6 +74,7 @@ def factor_sheet(tables: Tables, instrument: Instrument) -> Sheet:
             "Band",
             "λ (µm)",
             "C",
+            f"{instrument.factor.view} zero point",
             "error (%)",
             "relative (%)",
             "aperture (%)",
@@ -80,9 +86,16 @@ def factor_sheet(tables: Tables, instrument: Instrument) -> Sheet:
             "Observed in",
         ),
         tuple(lines),
-        groups=(("", 2), ("This run", 4), ("Published", 1), ("Difference", 2), ("Rests on", 3)),
+        groups=(("", 2), ("This run", 5), ("Published", 1), ("Difference", 2), ("Rests on", 3)),
     )
-    return sheet if instrument.published else sheet.columns([*range(6), *range(9, 12)])
+    kept = [i for i in range(len(sheet.heads)) if i != _ZERO_POINT or instrument.factor.view]
+    return sheet.columns([i for i in kept if i not in _OF_PUBLISHED or instrument.published])
+
+
+def _zero_point(row: QTable.Row, basis: str) -> Entry:
+    if "zero_point" not in row.colnames:
+        return Entry(NOTHING)
+    return measured(value(row["zero_point"]), value(row["zero_point_std"]), basis)
 
 
 _EQUATIONS = {ADDITIVE: "C(t) = A + B exp[−(t − t0)/τ]"} | {

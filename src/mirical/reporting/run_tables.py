@@ -20,6 +20,7 @@ from mirical.inference.posterior_predictive import RowChecks
 from mirical.inference.quoted_errors import MEANING, mean_and_error
 from mirical.inference.schema import DIMS
 from mirical.instruments.instrument import Instrument
+from mirical.instruments.magnitudes import PER_MAGNITUDE, zero_points
 from mirical.model.design import Design
 from mirical.model.detector_terms import DETECTOR_TERMS
 from mirical.number_text import words
@@ -54,6 +55,12 @@ def coefficient_table(
     ).relative_std
     table["C_ref_relative_std"] = _spread(relative, bands, every) * factor
     table["sigma_cf_pct"] = _spread(100 * std / mean, bands, every) * u.percent
+    if calibration.instrument.factor.view is not None:
+        points = zero_points(mean, bands, calibration.instrument)
+        table["zero_point"] = _spread(points, bands, every) * u.mag
+        for name, error in (("std", std), ("relative_std", relative)):
+            magnitude = PER_MAGNITUDE * error / mean
+            table[f"zero_point_{name}"] = _spread(magnitude, bands, every) * u.mag
     known = {b: 100 * apertures[b].relative_unc for b in bands}
     known = {band: percent for band, percent in known.items() if np.isfinite(percent)}
     table["aperture_pct"] = _spread(np.array(list(known.values())), list(known), every) * u.percent

@@ -49,6 +49,9 @@ DESCRIPTIONS: dict[str, str] = {
     "A": "Factor after the response loss has decayed",
     "B": "Amplitude of the response loss at t0, MJD 59720",
     "tau": "Time constant of the response loss",
+    "zero_point": "Magnitude of one count a second at the reference epoch",
+    "zero_point_std": "Its error",
+    "zero_point_relative_std": "The same if flux scale and types of star were exact",
     "C_ref": "Factor in the reference readout at the reference epoch",
     **{
         f"{name}_std": f"Error of {name}, one sigma: absolute, as far as 'errors' in the header "

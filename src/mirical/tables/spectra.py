@@ -15,6 +15,7 @@ from mirical.conventions import FLUX
 from mirical.errors import InputError
 from mirical.instruments.bandpasses import bandpass, bandpass_source
 from mirical.instruments.instrument import Instrument
+from mirical.instruments.magnitudes import zero_flux
 from mirical.stars import STARS, canonical_star, star_hint, star_key
 from mirical.tables.spectrum_files import (
     FLAM,
@@ -25,7 +26,6 @@ from mirical.tables.spectrum_files import (
     read_errors,
     read_spectrum,
 )
-from mirical.tables.zeropoints import zero_points
 from mirical.text import one_line
 
 SYNTHETIC, INTERPOLATED = "synthetic", "interpolated"
@@ -266,7 +266,7 @@ def _interpolated(
     below, above = instrument.neighbours(band)
     if below not in fluxes or above not in fluxes:
         return None
-    zero = zero_points(instrument)
+    zero = {b: zero_flux(b, "Vega", instrument) for b in (below, band, above)}
     pivots = [instrument.bands[b].pivot for b in (below, above)]
     ratios = [(fluxes[b] / zero[b]).to_value(1) for b in (below, above)]
     return (np.interp(instrument.bands[band].pivot, pivots, ratios) * zero[band]).to(FLUX)
