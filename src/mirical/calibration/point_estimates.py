@@ -123,9 +123,13 @@ class QuotedCalibration(Calibration):
         at, unit = [bands.index(band) for band in query.filters], self.instrument.factor_unit
         a, b = (self.coefficients[name].to_value(unit)[at] for name in ("A", "B"))
         tau = self.coefficients["tau"].to_value("d")[at]
+        elapsed = query.mjd - self.instrument.t0
+        return (a + b * np.exp(-elapsed / tau)) / self.throughputs(query)
+
+    def throughputs(self, query: Query) -> Floats:
+        """Return D of each point, (point,)."""
         throughput = self.throughput
-        divisor = np.array([throughput[term] for term in query.terms])
-        return (a + b * np.exp(-(query.mjd - self.instrument.t0) / tau)) / divisor
+        return np.array([throughput[term] for term in query.terms])
 
     def _fractions(self, query: Query) -> Floats:
         bands = self.bands

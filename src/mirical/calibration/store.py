@@ -12,6 +12,7 @@ from mirical.calibration.draws import DRAWN, PRIOR, ROWS, Draws, read_draws, ref
 from mirical.calibration.manifest import check_manifest, read_json
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
+from mirical.calibration.zero_point_table import read_zero_points
 from mirical.errors import InputError, reading
 from mirical.inference.schema import SAMPLE
 from mirical.instruments.cards import DEFAULT, load_instrument
@@ -127,12 +128,12 @@ def instrument_of(draws: Draws, folder: Path) -> Instrument:
 
 
 def open_calibration(name: str, instrument: Instrument | None = None) -> Calibration:
-    """Return the calibration of a run's folder, or the published one for ``published``.
+    """Return the calibration of a run's folder, the published one, or that of zero points.
 
     Parameters
     ----------
     name : str
-        A run, or ``published``.
+        A run, ``published``, or the path of a table of zero points.
     instrument : Instrument, optional
         Whose published one; by default that of `mirical.instruments.cards.DEFAULT`.
 
@@ -141,8 +142,11 @@ def open_calibration(name: str, instrument: Instrument | None = None) -> Calibra
     InputError
         If there is no such run, or its folder cannot be used; see `read_run`.
     """
+    of = instrument or load_instrument(DEFAULT, name)
     if name == "published":
-        return PublishedCalibration(instrument or load_instrument(DEFAULT, name))
+        return PublishedCalibration(of)
+    if Path(name).is_file():
+        return read_zero_points(Path(name), of)
     folder = run_folder(name)
     path, doubts = _whole(folder)
     draws = read_draws(path, _is_asked)
