@@ -22,7 +22,6 @@ from mirical.errors import InputError
 from mirical.model.design import Design
 
 _JITTER = 1e-8
-_LOSS_PIVOT = np.log(15.0)
 
 
 def build(design: Design, card: Card) -> pm.Model:
@@ -96,7 +95,8 @@ def _smooth_covariance(design: Design, length: float) -> NDArray[np.float64]:
 def _response_loss(design: Design, card: Card) -> TensorVariable:
     """Return ln C(t)/A of each row."""
     n_bands, band = len(design.bands), design.band
-    growth = np.exp(card.fixed("loss_slope") * (design.log_wavelength - _LOSS_PIVOT))
+    from_pivot = design.log_wavelength - np.log(card.fixed("loss_pivot"))
+    growth = np.exp(card.fixed("loss_slope") * from_pivot)
     size = _draw("loss_scale", card) * growth
     private = _draw("loss_departure", card) ** 2 + _JITTER
     smooth = _smooth_covariance(design, card.fixed("loss_length"))

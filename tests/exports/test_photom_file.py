@@ -157,7 +157,7 @@ def test_the_coefficients_stay_within_a_tenth_of_the_error_of_the_mean_factor(na
     assert worst <= 1.1 * exported.worst + 0.001  # what it says of itself holds
 
 
-@pytest.mark.parametrize("law", ["exponential", "exponential-linear", "power"])
+@pytest.mark.parametrize("law", ["exponential", "exponential-linear", "linear", "power"])
 def test_a_draw_of_a_law_the_pipeline_has_goes_over_as_it_is(law: str):
     calibration = CALIBRATIONS[law]
     files = draw_rows(calibration, 5, seed=2)
@@ -165,6 +165,12 @@ def test_a_draw_of_a_law_the_pipeline_has_goes_over_as_it_is(law: str):
     np.testing.assert_allclose(
         [rows.factors(60321.0) for rows in files], calibration.draws(query, 5, seed=2), rtol=1e-12
     )
+
+
+def test_a_run_of_the_linear_law_goes_over_as_the_linear_table_alone():
+    exported = mean_rows(CALIBRATIONS["linear"])
+    assert list(exported.rows.tables) == ["linear"]
+    assert exported.worst < 0.1
 
 
 @pytest.mark.parametrize("law", ["exponential", "additive"])

@@ -47,7 +47,7 @@ def test_functions_that_have_a_table_are_multiplied_and_none_is_one():
     assert relative_throughput({}, 60000.0) == 1.0
 
 
-@pytest.mark.parametrize("law", ["exponential", "exponential-linear", "power"])
+@pytest.mark.parametrize("law", ["exponential", "exponential-linear", "linear", "power"])
 def test_a_law_of_the_pipelines_kind_is_held_exactly(law: str):
     of = {
         "A": np.array([0.3, 0.9]),

@@ -29,7 +29,7 @@ def test_b_follows_from_a_and_the_loss():
     assert amplitude(jnp.array(A), jnp.array(LOSS)) == pytest.approx(B, rel=1e-14)
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", [name for name, law in LAWS.items() if law.settles])
 @pytest.mark.parametrize("loss", [-0.1, 0.0, 0.05, 3.0])
 def test_the_factor_begins_at_a_exp_minus_loss(law: str, loss: float):
     assert law_of(law, [0.0], loss, TAU, **OTHERS) == pytest.approx([-loss], abs=1e-14)
@@ -61,6 +61,14 @@ def test_throughputs_are_those_of_the_pipeline():
     found = law_of("two-exponentials", at.tolist(), 0.2, 150.0, slow_share=0.3, slow_ratio=5.0)
     two = 1 + b * (0.7 * np.exp(-at / 150) + 0.3 * np.exp(-at / 750))
     np.testing.assert_allclose(np.exp(-found), two, rtol=1e-13)
+
+
+def test_the_linear_law_loses_its_rate_every_year_from_a_on():
+    of = {"loss_per_year": np.array([0.01, -0.02])}
+    found = np.exp(
+        log_relative_factor("linear", np.array([0.0, 365.0, 730.0]), of, np.array([0, 0, 1]))
+    )
+    np.testing.assert_allclose(found, [1.0, 1 / 0.99, 1 / 1.04], rtol=1e-14)
 
 
 def test_after_one_time_constant_the_difference_to_a_has_fallen_by_e():

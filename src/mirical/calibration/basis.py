@@ -172,5 +172,6 @@ def _width(draws: Draws, group: str, name: str, scale: str | None) -> NDArray[np
     values = draws.values(name, group)
     if scale is not None:
         values = values / draws.values(scale, group)
-    low, high = np.quantile(values, [0.16, 0.84], axis=(0, 1))
-    return high - low
+    with np.errstate(invalid="ignore"):  # an infinite tau has no width
+        low, high = np.quantile(values, [0.16, 0.84], axis=(0, 1))
+        return high - low

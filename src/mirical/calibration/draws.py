@@ -227,7 +227,8 @@ def _draw_faults(
             yield f"{name!r} of its {group} has dims {variable.dims}; expected ({dims})"
         if values.dtype.kind not in "fiub":
             yield f"{name!r} of its {group} holds no numbers"
-        if not np.all(np.isfinite(values)):
+        # Where no loss settles, tau is infinite.
+        if np.any(np.isnan(values) if name == "tau" else ~np.isfinite(values)):
             yield f"{name!r} of its {group} has draws that are no numbers"
         elif name == "loss" and np.any(np.abs(values) > _LARGEST_LOSS):
             yield f"{name!r} of its {group} has draws beyond any loss"

@@ -48,6 +48,15 @@ TERMS: dict[str, tuple[str, ...]] = {
 BY_CHOICE = ("step", "time_departure", "well_slope", "reduction_offset")
 """Terms that no shipped card uses: they need a date, a band or a column."""
 
+SETTLING = "loss_scale", "loss_departure", "tau_median", "tau_spread"
+"""Priors of a loss that settles; a card with another time law need not state them, and those of
+its base are then of no use."""
+
+PIVOTS = {"loss_pivot": 15.0, "departure_pivot": 15.0}
+"""Wavelengths [micron] at which a card states the size of the loss and of a departure from the
+time law, where it does not name another."""
+
+_OPTIONAL = {"response_loss": ("loss_pivot",), "time_departure": ("departure_pivot",)}
 _ALWAYS = ("factor", "repeatability")
 _POSITIVE = ("log-normal", "half-normal", "beta", "fixed")
 _MAY_BE: dict[str, tuple[str, ...]] = {
@@ -55,6 +64,7 @@ _MAY_BE: dict[str, tuple[str, ...]] = {
     "flux_scale_unc": ("fixed",),
     "loss_slope": ("fixed",),
     "loss_length": ("fixed",),
+    "loss_pivot": ("fixed",),
     "type_band_length": ("fixed",),
     "colour_length": ("fixed",),
     "colour_roughness": ("fixed",),
@@ -66,6 +76,7 @@ _MAY_BE: dict[str, tuple[str, ...]] = {
     "departure_scale": ("fixed",),
     "departure_length": ("fixed",),
     "departure_slope": ("fixed",),
+    "departure_pivot": ("fixed",),
     "rate_slope_scale": ("fixed",),
     "rate_pivot": ("fixed",),
     "well_slope_scale": ("fixed",),
@@ -132,6 +143,11 @@ class Card:
     settings: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @property
+    def settles(self) -> bool:
+        """Whether the model has a loss that settles with a time constant."""
+        return self.has("response_loss") and LAWS[self.law].settles
+
+    @property
     def steps(self) -> tuple[float, ...]:
         """Dates of steps, MJD in days."""
         return self.settings.get("step", ())
@@ -146,8 +162,8 @@ class Card:
         return term in self.terms
 
     def fixed(self, name: str) -> float:
-        """Return the value of a quantity the card fixes."""
-        return self.priors[name].value
+        """Return the value of a quantity the card fixes, or of `PIVOTS` where it may leave it."""
+        return self.priors[name].value if name in self.priors else PIVOTS[name]
 
     def centre(self, name: str, of: tuple[str, ...], without: float) -> Float[np.ndarray, " name"]:
         """Return the centre of each of some bands or subarrays, `without` if the card has none."""
@@ -156,7 +172,8 @@ class Card:
     def stated(self, term: str) -> list[Prior | Centre]:
         """Return what the card states of a term: centres, then priors."""
         centres = [self.centres[n] for n in CENTRES.get(term, ()) if n in self.centres]
-        return centres + [self.priors[name] for name in priors_of(term, self.law)]
+        optional = [name for name in _OPTIONAL.get(term, ()) if name in self.priors]
+        return centres + [self.priors[name] for name in (*priors_of(term, self.law), *optional)]
 
 
 def load_card(name: str, where: str, instrument: Instrument, beside: Path | None = None) -> Card:
@@ -201,7 +218,7 @@ def _read(
     centres: dict[str, Centre] = {}
     for term in used:
         entries = _entries(term, law, terms[term], where)
-        centres |= _read_centres(term, entries, where, instrument)
+        centres |= _read_centres(term, law, entries, where, instrument)
         priors |= _read_priors(term, law, entries, where)
     meanings = {term: text_of(terms[term], "means", f"{where}: term {term!r}", "") for term in used}
     title = text_of(content, "title", where, name)
@@ -215,7 +232,16 @@ def _read(
 
 def priors_of(term: str, law: str) -> tuple[str, ...]:
     """Return the quantities a card must state priors of for a term."""
-    return TERMS[term] + (LAWS[law].priors if term == "response_loss" else ())
+    if term != "response_loss":
+        return TERMS[term]
+    unused = () if LAWS[law].settles else SETTLING
+    return (*(name for name in TERMS[term] if name not in unused), *LAWS[law].priors)
+
+
+def _centres_of(term: str, law: str) -> tuple[str, ...]:
+    if term == "response_loss" and not LAWS[law].settles:
+        return ()
+    return CENTRES.get(term, ())
 
 
 def _law(term: dict[str, object], where: str) -> str:
@@ -244,7 +270,8 @@ def _entries(term: str, law: str, content: dict[str, object], where: str) -> dic
     entries = content.get("prior", {})
     if not isinstance(entries, dict):
         raise InputError(f"{where}: term {term!r}: prior is {shown(entries)}; expected a table.")
-    known = (*CENTRES.get(term, ()), *priors_of(term, law))
+    known = dict.fromkeys((*CENTRES.get(term, ()), *TERMS[term], *priors_of(term, law)))
+    known |= dict.fromkeys(_OPTIONAL.get(term, ()))
     refuse_unknown_keys(f"{where}: term {term!r}: prior", entries, known)
     return entries
 
@@ -259,6 +286,10 @@ def _read_priors(term: str, law: str, entries: dict[str, object], where: str) ->
             )
         priors[name] = read_prior(name, entries[name], where)
         _refuse_unusable(priors[name], f"{where}: prior {name!r}")
+    for name in _OPTIONAL.get(term, ()):
+        if name in entries:
+            priors[name] = read_prior(name, entries[name], where)
+            _refuse_unusable(priors[name], f"{where}: prior {name!r}")
     for centre, name in _IN_PROPORTION.items():
         if centre in entries and name in priors and priors[name].unit != "1":
             raise InputError(
@@ -269,9 +300,9 @@ def _read_priors(term: str, law: str, entries: dict[str, object], where: str) ->
 
 
 def _read_centres(
-    term: str, entries: dict[str, object], where: str, instrument: Instrument
+    term: str, law: str, entries: dict[str, object], where: str, instrument: Instrument
 ) -> dict[str, Centre]:
-    names = [name for name in CENTRES.get(term, ()) if name in entries]
+    names = [name for name in _centres_of(term, law) if name in entries]
     return {name: read_centre(name, entries[name], where, instrument) for name in names}
 
 

@@ -164,7 +164,8 @@ def _monte_carlo_errors(values: Floats, printed: NDArray[np.bool_]) -> tuple[Flo
     if not printed.any():
         return errors, means
     values = values[..., printed]
-    low, high = np.quantile(values, LEVELS, axis=(0, 1))
+    with np.errstate(invalid="ignore"):  # an infinite tau has no width
+        low, high = np.quantile(values, LEVELS, axis=(0, 1))
     inside = ((values >= low) & (values <= high)).astype(float)
     of_inside, of_mean = _ess(inside, "mean"), _ess(values, "mean")
     flat = values.reshape(-1, values.shape[2])

@@ -117,8 +117,8 @@ def _add_simulate(parsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--law",
         default="additive",
-        help="true time law: additive (the paper's), exponential, exponential-linear, power or "
-        "two-exponentials, in relative throughput [additive]",
+        help="true time law: additive (the paper's), exponential, exponential-linear, linear, "
+        "power or two-exponentials, in relative throughput [additive]",
     )
     parser.add_argument(
         "--mosaics",

@@ -19,7 +19,7 @@ from mirical.exports.pipeline_law import CHECKED, SPAN, convert, epochs, fit_kin
 from mirical.inference.schema import FLUX_SCALE
 from mirical.instruments.miri import miri
 from mirical.laws.pipeline_throughput import Tables, exact_tables, relative_throughput
-from mirical.laws.timelaw import LAWS
+from mirical.laws.timelaw import LAWS, LINEAR
 
 Floats = NDArray[np.float64]
 
@@ -80,9 +80,9 @@ def mean_rows(calibration: Calibration) -> Exported:
         if term in miri().readouts(band)
     }
     full = [found[band, miri().subarrays[0]] for band in calibration.bands]
-    made = convert(
-        mjd, np.log([mean for mean, _ in full]), np.array([std / mean for mean, std in full])
-    )
+    curves = np.log([mean for mean, _ in full]), np.array([std / mean for mean, std in full])
+    linear = isinstance(calibration, PosteriorCalibration) and calibration.time_law == LINEAR
+    made = convert(mjd, *curves, first=(LINEAR,) if linear else ())
     level, worst = {}, (0.0, 0.0, ("", "", 0.0))
     for (band, term), (mean, std) in found.items():
         i = calibration.bands.index(band)

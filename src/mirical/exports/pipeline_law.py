@@ -92,7 +92,7 @@ def epochs(span: tuple[float, float] = SPAN, number: int = 80) -> Floats:
     return first + (last - first) * np.linspace(0, 1, number) ** 2
 
 
-def convert(mjd: Floats, log_factor: Floats, error: Floats) -> Converted:
+def convert(mjd: Floats, log_factor: Floats, error: Floats, first: Sequence[str] = ()) -> Converted:
     """Return the coefficients closest to some curves: the same functions for all of them.
 
     Parameters
@@ -103,9 +103,11 @@ def convert(mjd: Floats, log_factor: Floats, error: Floats) -> Converted:
         ln C.
     error : (curve, epoch) array
         Its standard deviation.
+    first : sequence of str, optional
+        Functions that are tried before all others.
     """
     best: Converted | None = None
-    for kind in _KINDS:
+    for kind in (first, *_KINDS) if first else _KINDS:
         found = fit_kind(kind, mjd, log_factor, error)
         if best is None or found.worst.max() < best.worst.max():
             best = found

@@ -128,7 +128,7 @@ class Gaussians:
         self._a_mean = np.log(prior["median"]) + np.log(card.centre("A_centre", design.bands, 1.0))
         self._a_spread = float(prior["spread"])
         self._d_mean = np.log(card.centre("D_centre", design.subarrays, 1.0))[subarray]
-        if card.has("response_loss"):
+        if card.settles:
             self._loss_centre = card.centre("loss_centre", design.bands, 0.0)
             self._tau_centre = card.centre("tau_centre", design.bands, 1.0)
             self._growth = np.asarray(loss_growth(design, card))
@@ -210,7 +210,7 @@ class Gaussians:
         their sum.
         """
         n_bands = len(self.design.bands)
-        if not self.card.has("response_loss"):
+        if not self.card.settles:
             return np.zeros(len(self._band)), np.zeros((len(self._band), 1))
         departure = np.sqrt(self._scale("loss_departure", draw) ** 2 + JITTER)
         size = self._scale("loss_scale", draw) * self._growth
@@ -234,7 +234,7 @@ class Gaussians:
 
     def _shared_law(self, slopes: tuple[Floats, Floats], draw: int) -> Floats:
         """Return the effects of a curve of losses smooth in wavelength, and of a common tau."""
-        if not self.card.has("response_loss"):
+        if not self.card.settles:
             return np.zeros((len(self._band), 1))
         by_loss, by_tau = slopes
         size = self._scale("loss_scale", draw) * self._growth
@@ -246,7 +246,7 @@ class Gaussians:
 
     def _law_slopes(self, law: dict[str, Floats]) -> tuple[Floats, Floats]:
         """Return the change of ln[C(t)/A] of the rows with loss, and with the logarithm of tau."""
-        if not self.card.has("response_loss"):
+        if not self.card.settles:
             return np.zeros(len(self._band)), np.zeros(len(self._band))
         step = np.exp(_STEP)
         return (
@@ -269,8 +269,7 @@ class Gaussians:
         return np.asarray(self.sites[name][draw], dtype=float)
 
     def _scale(self, name: str, draw: int) -> float:
-        term = (SCALES | BAND_SCALES)[name]
-        return float(self.sites[name][draw]) if self.card.has(term) else 0.0
+        return float(self.sites[name][draw]) if name in self.card.priors else 0.0
 
     def _colour_precision(self, draw: int, random: np.random.Generator) -> Floats:
         n_stars, n_bands = len(self.design.stars), len(self.design.bands)

@@ -28,7 +28,7 @@ def needed(card: Card) -> tuple[str, ...]:
         scalars += LAWS[card.law].common
     # What a card fixes has no R-hat.
     scalars.sort(key=lambda name: card.priors[name].is_fixed)
-    of_bands = [name for name, term in BAND_SCALES.items() if card.has(term)]
+    of_bands = [name for name in BAND_SCALES if name in card.priors]
     detector = [name for name in DETECTOR_TERMS if card.has(name)]
     return (*scalars, *of_bands, *LAWS[card.law].of_band, *detector, *ROW_SITES)
 

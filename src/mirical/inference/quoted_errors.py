@@ -37,8 +37,9 @@ MEANING = "half the central 68 % interval"
 
 def half_width(draws: Floats, axis: int | tuple[int, ...] = 0) -> Floats:
     """Return the quoted error of draws along an axis."""
-    low, high = np.quantile(draws, LEVELS, axis=axis)
-    return 0.5 * (high - low)
+    with np.errstate(invalid="ignore"):  # an infinite tau has no width
+        low, high = np.quantile(draws, LEVELS, axis=axis)
+        return 0.5 * (high - low)
 
 
 def mean_and_error(drawn: Floats) -> tuple[Floats, Floats]:

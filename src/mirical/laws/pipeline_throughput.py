@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.laws.timelaw import LATE, YEAR
+from mirical.laws.timelaw import LATE, LINEAR, YEAR
 
 Floats = NDArray[np.float64]
 
@@ -82,8 +82,11 @@ def exact_tables(law: str, of: Mapping[str, Floats], t0_mjd: float) -> tuple[Flo
     mapping
         Its tables. None instead of both for a law the pipeline has not.
     """
-    a, loss, tau = of["A"], of["loss"], of["tau"]
+    a = of["A"]
     t0 = np.full(np.shape(a), t0_mjd)
+    if law == LINEAR:
+        return a, {"linear": {"t0": t0, "lossperyear": of["loss_per_year"]}}
+    loss, tau = of["loss"], of["tau"]
     exponential = {"t0": t0, "amplitude": np.expm1(loss), "tau": tau, "const": np.ones_like(a)}
     if law == "exponential":
         return a, {"exponential": exponential}

@@ -1,7 +1,8 @@
 """Time laws of the response loss: the paper's, additive in the factor (Eq. 4), and the pipeline's.
 
 Each law gives ln[C(t)/A] at x = t - t0 days from a log loss L = ln[A / C(t0)], a time
-tau and what else it needs (`LAWS`). The paper's (Eq. 4) adds up factors,
+tau and what else it needs (`LAWS`); the linear one from a loss a year alone. The paper's
+(Eq. 4) adds up factors,
 
     C(t) = A + B exp(-x / tau) = A [1 + expm1(-L) exp(-x / tau)],
 
@@ -41,7 +42,7 @@ class Law:
     common : tuple of str
         Parameters that all bands share; each has a prior of its name.
     of_band : tuple of str
-        Parameters of each band: ``loss`` and ``tau`` [d], and others.
+        Parameters of each band: ``loss`` and ``tau`` [d] of a law that settles, and others.
     scales : tuple of str
         Priors of the sizes of those others.
     """
@@ -51,6 +52,11 @@ class Law:
     common: tuple[str, ...] = ()
     of_band: tuple[str, ...] = ("loss", "tau")
     scales: tuple[str, ...] = ()
+
+    @property
+    def settles(self) -> bool:
+        """Whether a loss settles with a time constant."""
+        return "loss" in self.of_band
 
     @property
     def priors(self) -> tuple[str, ...]:
@@ -75,6 +81,10 @@ def _with_linear(xp: Any, x: Any, loss: Any, tau: Any, loss_per_year: Any) -> An
     return _exponential(xp, x, loss, tau) - xp.log1p(-loss_per_year * x / YEAR)
 
 
+def _linear(xp: Any, x: Any, loss_per_year: Any) -> Any:
+    return -xp.log1p(-loss_per_year * x / YEAR)
+
+
 def _power(xp: Any, x: Any, loss: Any, tau: Any) -> Any:
     return loss * (xp.log1p(x / tau) / xp.log1p(LATE / tau) - 1)
 
@@ -85,6 +95,7 @@ def _two(xp: Any, x: Any, loss: Any, tau: Any, slow_share: Any, slow_ratio: Any)
 
 
 ADDITIVE = "additive"
+LINEAR = "linear"
 
 LAWS: dict[str, Law] = {
     ADDITIVE: Law("C = A + B exp(-x/τ)", _additive),
@@ -93,6 +104,12 @@ LAWS: dict[str, Law] = {
         "C = A / {[1 + b exp(-x/τ)] (1 - r x/365 d)}",
         _with_linear,
         of_band=("loss", "tau", "loss_per_year"),
+        scales=("loss_per_year_scale",),
+    ),
+    LINEAR: Law(
+        "C = A / (1 - r x/365 d)",
+        _linear,
+        of_band=("loss_per_year",),
         scales=("loss_per_year_scale",),
     ),
     "power": Law("C = C(t0) (1 + x/τ)^p, A at x = 1000 d", _power),

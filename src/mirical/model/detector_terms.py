@@ -20,7 +20,6 @@ from mirical.laws.departures import curve_effect, step_effect
 from mirical.model.design import Design
 from mirical.model.unit_normals import unit_normals
 
-_PIVOT = 15.0  # micron, where the card states the size of a departure
 _JITTER = 1e-9  # keeps a Cholesky factor of many knots real
 
 Values = Mapping[str, Array]
@@ -99,7 +98,7 @@ def _time_departure(design: Design, card: Card) -> Float[Array, "knot band"]:
     distance = np.sqrt(3) * np.abs(knots[:, None] - knots) / card.fixed("departure_length")
     covariance = (1 + distance) * np.exp(-distance) + _JITTER * np.eye(len(knots))
     in_time = np.linalg.cholesky(covariance) @ unit_normals("departure_unit", len(knots))
-    from_pivot = design.log_wavelength - np.log(_PIVOT)
+    from_pivot = design.log_wavelength - np.log(card.fixed("departure_pivot"))
     size = card.fixed("departure_scale") * jnp.exp(card.fixed("departure_slope") * from_pivot)
     return in_time[:, None] * size
 

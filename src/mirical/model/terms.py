@@ -29,7 +29,6 @@ from mirical.model.sampler_units import fitted_rows
 from mirical.model.unit_normals import unit_normals
 
 JITTER = 1e-8  # keeps the Cholesky factor real where two bands share a pivot wavelength
-_LOSS_PIVOT = np.log(15.0)  # ln(micron) at which the card states the size of the loss
 _BEND = -1.5  # in the widths of what the rows say of a scatter, as is the bend's sharpness
 _NO_ROWS = 1.0  # variance of ln C in a band all of whose rows are left out
 _NONE = jnp.zeros(())
@@ -201,8 +200,9 @@ def loss_information(
 
 
 def loss_growth(design: Design, card: Card) -> Float[Array, " band"]:
-    """Return the size of the loss in each band relative to that at 15 micron."""
-    return jnp.exp(card.fixed("loss_slope") * (design.log_wavelength - _LOSS_PIVOT))
+    """Return the size of the loss in each band relative to that at the card's pivot."""
+    from_pivot = design.log_wavelength - np.log(card.fixed("loss_pivot"))
+    return jnp.exp(card.fixed("loss_slope") * from_pivot)
 
 
 def loss_root(
@@ -233,12 +233,25 @@ def loss_unit(
 def response_loss(
     design: Design, card: Card, informed_by: tuple[Float[Array, " band"], Float[Array, " band"]]
 ) -> Float[Array, " row"]:
-    """Return ln C(t)/A: loss smooth in wavelength with departures, tau pooled over bands."""
-    n_bands = len(design.bands)
+    """Return ln C(t)/A: the loss that settles, one a year, or both, as the card's law says."""
+    law: dict[str, Array] = {}
+    if card.settles:
+        law |= _settling_loss(design, card, informed_by)
+    else:
+        numpyro.deterministic("loss", jnp.zeros(len(design.bands)))
+        numpyro.deterministic("tau", jnp.full(len(design.bands), np.inf))
     if not card.has("response_loss"):
-        numpyro.deterministic("loss", jnp.zeros(n_bands))
-        numpyro.deterministic("tau", jnp.full(n_bands, np.inf))
         return jnp.zeros_like(design.elapsed)
+    law |= {name: draw(name, card) for name in LAWS[card.law].common}
+    if "loss_per_year" in LAWS[card.law].of_band:
+        law["loss_per_year"] = _loss_per_year(design, card)
+    return log_relative_factor(card.law, jnp.asarray(design.elapsed), law, design.band)
+
+
+def _settling_loss(
+    design: Design, card: Card, informed_by: tuple[Float[Array, " band"], Float[Array, " band"]]
+) -> dict[str, Array]:
+    """Sample a loss smooth in wavelength with departures, and tau pooled over bands."""
     root = loss_root(design, card, draw("loss_scale", card), draw("loss_departure", card))
     centre = card.centre("loss_centre", design.bands, 0.0)
     information, estimate = informed_by
@@ -249,15 +262,17 @@ def response_loss(
     estimate = design.units.log_tau - jnp.log(typical)
     off = informed_singly("tau_unit", spread, design.units.tau_information, estimate)
     tau = numpyro.deterministic("tau", typical * jnp.exp(off))
-    law = {"loss": loss, "tau": tau}
-    law |= {name: draw(name, card) for name in LAWS[card.law].common}
-    if "loss_per_year" in LAWS[card.law].of_band:
-        smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
-        smooth_root = jnp.linalg.cholesky(smooth + JITTER * jnp.eye(n_bands))
-        rate = draw("loss_per_year_scale", card) * loss_growth(design, card)
-        rate = rate * (smooth_root @ unit_normals("loss_per_year_unit", n_bands))
-        law["loss_per_year"] = numpyro.deterministic("loss_per_year", rate)
-    return log_relative_factor(card.law, jnp.asarray(design.elapsed), law, design.band)
+    return {"loss": loss, "tau": tau}
+
+
+def _loss_per_year(design: Design, card: Card) -> Float[Array, " band"]:
+    """Sample a loss a year smooth in wavelength."""
+    n_bands = len(design.bands)
+    smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
+    smooth_root = jnp.linalg.cholesky(smooth + JITTER * jnp.eye(n_bands))
+    rate = draw("loss_per_year_scale", card) * loss_growth(design, card)
+    rate = rate * (smooth_root @ unit_normals("loss_per_year_unit", n_bands))
+    return numpyro.deterministic("loss_per_year", rate)
 
 
 def offset_scales(design: Design, card: Card) -> Scales:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mirical.instruments.miri import miri
 from mirical.instruments.published import published_coefficients as instrument_coefficients
 from mirical.instruments.published import published_throughput
-from mirical.laws.timelaw import ADDITIVE, log_relative_factor
+from mirical.laws.timelaw import ADDITIVE, LAWS, log_relative_factor
 from mirical.randomness import generator
 
 Floats = NDArray[np.float64]
@@ -136,13 +136,18 @@ def perturbed_coefficients(seed: int) -> Coefficients:
 def with_law(coefficients: Coefficients, seed: int, law: str) -> Coefficients:
     """Return coefficients of another time law, with the same A, B, tau and what else it needs.
 
+    A law of which nothing settles has B = 0 and an infinite tau.
+
     What is drawn is large enough to tell the law from its rivals in some bands: a loss of half a
     percent a year at 15 micron, growing with wavelength; a third of the loss that settles five
     times more slowly; a power law that softens in 50 d.
     """
     random = generator(seed, "time law")
     pivots = np.array([band.pivot for band in miri().bands.values()])
-    if law == "exponential-linear":
+    if not LAWS[law].settles:
+        endless = np.full(len(pivots), np.inf)
+        coefficients = replace(coefficients, B=np.zeros(len(pivots)), tau=endless)
+    if "loss_per_year" in LAWS[law].of_band:
         rates = 0.005 * pivots / 15 * np.exp(0.3 * smooth_in_wavelength(random, 1)[0])
         return replace(coefficients, law=law, of_law={"loss_per_year": rates})
     if law == "two-exponentials":

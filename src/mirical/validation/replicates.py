@@ -34,7 +34,8 @@ COLOUR = "F770W", "F2100W"
 
 Place = tuple[str, str, int | None]
 
-_BY_BAND = {"A": "factor", "loss": "response_loss", "tau": "response_loss", "C_ref": "factor"}
+_BY_BAND = "A", "loss", "tau", "C_ref"
+_SETTLING = "loss", "tau"
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def tracked(design: Design, card: Card) -> dict[str, Place]:
     bands or stars, or the scales of one term.
     """
     found: dict[str, Place] = {}
-    named = {name: design.bands for name, term in _BY_BAND.items() if card.has(term)}
+    named = {n: design.bands for n in _BY_BAND if card.settles or n not in _SETTLING}
     if "tau" in named and all(card.priors[n].is_fixed for n in ("tau_median", "tau_spread")):
         del named["tau"]
     named["repeatability"] = design.bands
