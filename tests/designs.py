@@ -14,8 +14,13 @@ from mirical.model.sampler_units import Units
 N_STARS, N_BANDS, N_VISITS = 5, 6, 4
 
 
-def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) -> Design:
-    """Return rows of five stars scattered over six bands, all subarrays and four visits a star."""
+def crowded_design(
+    rows: int = 120, *, flux_errors: bool = True, seed: int = 1, free: tuple[int, ...] = ()
+) -> Design:
+    """Return rows of five stars scattered over six bands, all subarrays and four visits a star.
+
+    The stars of the numbers `free` are of unknown flux.
+    """
     random = np.random.default_rng(seed)
     star = np.r_[np.arange(N_STARS), random.integers(0, N_STARS, rows - N_STARS)]
     band = np.r_[np.arange(N_BANDS), random.integers(0, N_BANDS, rows - N_BANDS)]
@@ -31,6 +36,7 @@ def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) 
         star_type=np.array([0, 1, 2, 0, 1], dtype=np.int32),
         log_wavelength=np.linspace(1.7, 3.2, N_BANDS),
         flux_unc=stated,
+        free=np.isin(np.arange(N_STARS), free).astype(float),
         units=Units(
             loss_leverage=np.full((3, N_BANDS), 0.3),
             loss=np.full((3, N_BANDS), 0.04),
@@ -46,6 +52,7 @@ def crowded_design(rows: int = 120, *, flux_errors: bool = True, seed: int = 1) 
         visits=tuple(map(str, range(N_STARS * N_VISITS))),
         rows=tuple(range(1, rows + 1)),
         states_flux_unc=flux_errors,
+        has_free=len(free) > 0,
         covariates=Covariates(
             log_rate=random.uniform(2, 4, rows),
             log_well=random.uniform(3, 5, rows),

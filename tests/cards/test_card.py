@@ -84,17 +84,17 @@ def test_a_band_or_subarray_without_a_published_value_is_refused():
 
 
 def test_a_linear_law_leaves_out_what_its_base_says_of_a_loss_that_settles():
-    card = load_card("linear", "test")
+    card = load_card("linear", "test", MIRI)
     assert card.law == "linear" and card.has("response_loss") and not card.settles
     of_loss = {name for name in card.priors if name.startswith(("loss", "tau"))}
     assert of_loss == {"loss_slope", "loss_length", "loss_per_year_scale"}
 
 
 def test_the_pivot_of_the_loss_is_15_micron_unless_the_card_names_another():
-    assert load_card("hierarchical", "test").fixed("loss_pivot") == 15.0
+    assert load_card("hierarchical", "test", MIRI).fixed("loss_pivot") == 15.0
     stated = '[term.response_loss.prior.loss_pivot]\ndistribution = "fixed"\nvalue = 0.6\n'
     text = card_text() + stated + 'unit = "micron"\nreason = "middle of the bands"\n'
-    card = parse_card(text, "own", "own.toml")
+    card = parse_card(text, "own", "own.toml", MIRI)
     assert card.fixed("loss_pivot") == 0.6
     assert [entry.name for entry in card.stated("response_loss")][-1] == "loss_pivot"
 

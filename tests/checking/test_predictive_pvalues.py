@@ -119,6 +119,14 @@ def test_a_visit_of_one_row_is_no_visit_of_its_own():
     assert "row 1" in made["rows"].labels
 
 
+def test_a_direction_that_is_another_flux_of_a_free_star_is_none():
+    design, _ = drawn_design(0)
+    free = np.isin(np.arange(len(design.stars)), [1]).astype(float)
+    made = families(replace(design, free=free, has_free=True), {})
+    assert design.stars[1] not in made["stars"].labels and design.stars[0] in made["stars"].labels
+    assert made["subarrays"].labels == families(design, {})["subarrays"].labels
+
+
 def test_wrong_rows_that_fill_a_visit_are_no_chance():
     visit = np.repeat(np.arange(30), 4)
     random = np.random.default_rng(2)

@@ -51,6 +51,14 @@ def test_rows_of_a_star_are_in_order_of_wavelength_and_a_busy_star_has_none():
     assert np.any(rows == -1)
 
 
+def test_a_free_star_has_no_rows_that_tell_of_its_colours():
+    design = crowded_design(60, free=(1,))
+    assert np.all(star_rows(design)[1] == -1) and np.any(star_rows(design)[0] >= 0)
+    _, offsets, _ = conditions(design)
+    count, square = colours_of(design).squares(design, offsets)
+    assert float(count[1]) == 0 and float(square[1]) == 0 and float(count[0]) > 0
+
+
 def exact(design, known, offsets, colour_precision, star: int) -> tuple[dict, float]:
     """Return the probability of each state of a star's rows, and the mean ln tightness."""
     scales = known.scales

@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
 
+from designs import some_rows
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.leave_one_out import left_out_at_draw
 from mirical.inference.row_likelihood import given_others, log_likelihood_given_others
+from mirical.model.design import unchecked_rows
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
 from prior_draws import CARD, drawn_design
@@ -25,6 +27,31 @@ def test_the_gradient_gives_what_the_rows_covariance_gives():
         blocks = make_blocks(design, colour_correlation(design, CARD))
         found = given_others(design, blocks, known, jnp.asarray(one.outlier))
         np.testing.assert_allclose(found, left_out_at_draw(one)[0], rtol=1e-5, atol=1e-5)
+
+
+def test_a_row_alone_in_a_band_of_a_free_star_is_predicted_by_nothing():
+    design, sites = drawn_design(0)
+    cell = np.asarray(design.star) * len(design.bands) + np.asarray(design.band)
+    first = np.unique(cell, return_index=True)[1]
+    keep = (np.asarray(design.star) != 1) | np.isin(np.arange(len(cell)), first)
+    free = np.isin(np.arange(len(design.stars)), [1]).astype(float)
+    sites = sites | {name: sites[name][:, keep] for name in ("expected", "sigma")}
+    design = replace(some_rows(design, keep), free=free, has_free=True)
+    alone = np.flatnonzero(np.asarray(design.star) == 1)
+    assert len(alone) > 1 and np.flatnonzero(unchecked_rows(design)).tolist() == alone.tolist()
+
+    one = Gaussians(sites, design, CARD, seed=0)[0]
+    density, below = left_out_at_draw(one)
+    assert np.all(density[alone] == 0)
+    assert np.flatnonzero(np.isnan(below)).tolist() == alone.tolist()
+    values = {k: v[0] for k, v in sites.items()} | {"colour_precision": one.colour_precision}
+    known = handlers.substitute(handlers.seed(given, 0), data=values)(design, CARD)
+    blocks = make_blocks(design, colour_correlation(design, CARD))
+    found = np.asarray(given_others(design, blocks, known, jnp.asarray(one.outlier)))
+    others = np.asarray(design.star) != 1
+    np.testing.assert_allclose(found[others], density[others], rtol=1e-5, atol=1e-5)
+    chains = {name: value[None] for name, value in sites.items()}
+    assert np.all(log_likelihood_given_others(chains, design, CARD, seed=0)[0, 0, alone] == 0)
 
 
 def test_every_draw_of_every_chain_has_its_own():

@@ -109,7 +109,9 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
         reference = np.array([mjd - instrument.t0])
         at_reference = float(log_relative_factor(law, reference, of_band, b)[0])
         given, ours = (mine.factor * ratios / relative for ratios in tables)
-        covariance = _shared(posterior, design, np.asarray(design.band) == b, sigma)
+        predicted = np.asarray(design.free)[np.asarray(design.star)] == 0
+        fitted = predicted & (np.asarray(design.band) == b)
+        covariance = _shared(posterior, design, fitted, sigma)
         walks.append(
             [
                 float(np.log(published.at(query).mean[0])),

@@ -138,8 +138,11 @@ class PosteriorCalibration(Calibration):
 
     @property
     def n_stars(self) -> Mapping[str, float]:
-        """Stars with rows in each band."""
+        """Stars with predicted fluxes and rows in each band."""
         star, band = (self.run_draws.values(f"{of}_index", ROWS) for of in ("star", "band"))
+        if "free" in self.run_draws.groups[ROWS]:
+            predicted = self.run_draws.values("free", ROWS)[star] == 0
+            star, band = star[predicted], band[predicted]
         return {name: len(np.unique(star[band == i])) for i, name in enumerate(self.bands)}
 
     @property

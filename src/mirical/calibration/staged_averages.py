@@ -40,8 +40,9 @@ class StagedRows:
 
     @classmethod
     def of(cls, factors: CalibrationFactors) -> StagedRows:
-        """Take the rows that carry no flag."""
+        """Take the rows that carry no flag and have a predicted flux."""
         used = np.array([not flag for flag in factors.observations.table["flag"]])
+        used &= ~np.asarray(factors.table["free"])
         table = factors.observations.table[used]
         source, instrument = factors.observations.source, factors.observations.instrument
         return cls(

@@ -34,6 +34,7 @@ TERMS: dict[str, tuple[str, ...]] = {
     "star_offset": ("star_scale", "type_scale"),
     "type_band_offset": ("type_band_scale", "type_band_length"),
     "star_band_offset": ("colour_scale", "colour_tail", "colour_length", "colour_roughness"),
+    "free_flux": (),
     "visit_offset": ("visit_scale",),
     "repeatability": ("repeatability_median", "repeatability_spread", "repeatability_limit"),
     "outliers": ("outlier_fraction", "outlier_width"),
@@ -45,8 +46,9 @@ TERMS: dict[str, tuple[str, ...]] = {
 }
 """Every term a card may use, with the priors it must state."""
 
-BY_CHOICE = ("step", "time_departure", "well_slope", "reduction_offset")
-"""Terms that no shipped card uses: they need a date, a band or a column."""
+BY_CHOICE = ("free_flux", "step", "time_departure", "well_slope", "reduction_offset")
+"""Terms that no shipped card uses: they need a date, a band or a column, or stars without
+predicted fluxes."""
 
 SETTLING = "loss_scale", "loss_departure", "tau_median", "tau_spread"
 """Priors of a loss that settles; a card with another time law need not state them, and those of

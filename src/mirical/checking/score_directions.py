@@ -59,10 +59,25 @@ Parameters = Mapping[str, Floats]
 
 def families(design: Design, parameters: Parameters) -> dict[str, Family]:
     """Return every family of directions of a design that has any."""
-    made = {name: build(design, parameters) for name, build in _BUILDERS.items()}
+    made = {name: _told(build(design, parameters), design) for name, build in _BUILDERS.items()}
     return {
         name: _family(name, columns, design) for name, columns in made.items() if len(columns) > 1
     }
+
+
+def _told(columns: dict[str, Floats], design: Design) -> dict[str, Floats]:
+    """Return the directions that are more than other fluxes of free stars."""
+    star, n_bands = np.asarray(design.star), len(design.bands)
+    free = np.asarray(design.free)[star] > 0
+    if not free.any():
+        return columns
+    cell = star * n_bands + np.asarray(design.band)
+    count = np.maximum(np.bincount(cell), 1)
+
+    def left(column: Floats) -> Floats:
+        return column - free * (np.bincount(cell, weights=column) / count)[cell]
+
+    return {name: of for name, of in columns.items() if np.abs(left(of)).max() > 1e-9}
 
 
 def _family(name: str, columns: dict[str, Floats], design: Design) -> Family:

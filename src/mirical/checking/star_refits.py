@@ -90,7 +90,8 @@ def without_stars(
 
     refits.run([Task(recipe, [place, star]) for place, star in enumerate(of)], take)
     star, band = np.asarray(design.star), np.asarray(design.band)
-    others = {s: np.isin(np.arange(len(design.bands)), band[star != s]) for s in of}
+    predicted = np.asarray(design.free)[star] == 0
+    others = {s: np.isin(np.arange(len(design.bands)), band[predicted & (star != s)]) for s in of}
     mean = {s: np.mean([means[i] for i, t in enumerate(of) if t == s], axis=0) for s in others}
     return {s: np.where(others[s], mean[s], np.nan) for s in others}
 

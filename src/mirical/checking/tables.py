@@ -28,7 +28,7 @@ from mirical.checking.star_refits import StarRefits, without_stars
 from mirical.checking.step_scan import named_step
 from mirical.checking.verdict import QUESTIONS
 from mirical.inference.jobs import Inputs
-from mirical.inference.leave_one_out import stored_leave_one_out
+from mirical.inference.leave_one_out import rows_told, stored_leave_one_out
 from mirical.model.design import Design
 from mirical.number_text import floats
 
@@ -187,8 +187,10 @@ def loo_table(each: list[AtDraw], posterior: xr.DataTree, design: Design) -> QTa
     table["row"] = list(design.rows)
     table["name"] = [design.stars[s] for s in np.asarray(design.star)]
     table["filter"] = [design.bands[b] for b in np.asarray(design.band)]
-    table["elpd"] = np.asarray(found.elpd_i)
-    table["pareto_k"] = np.asarray(found.pareto_k)
+    told = rows_told(np.asarray(posterior["log_likelihood"]["log_factor"]))
+    for name, values in (("elpd", found.elpd_i), ("pareto_k", found.pareto_k)):
+        table[name] = np.zeros(len(told))
+        table[name][told] = np.asarray(values)
     table["pit"] = np.clip(pit, 0, 1)
     table["elpd"].info.description = "Log density of ln C given all other rows"
     table["pit"].info.description = "Share of the prediction from all other rows below the row"
@@ -207,7 +209,9 @@ def pit_table(rows: QTable) -> QTable:
     ArviZ's own leave-one-out shares compare rows with replicates given the offsets, and a row that
     alone determines an offset predicts itself; those of `loo_table` do not.
     """
-    at, share, lower, upper = ecdf_pit(floats(rows["pit"]), PIT_BAND, _BAND_SIMULATIONS)
+    pit = floats(rows["pit"])
+    known = pit[np.isfinite(pit)]  # a free star's only row in a band is predicted by no other
+    at, share, lower, upper = ecdf_pit(known, PIT_BAND, _BAND_SIMULATIONS)
     table = QTable()
     table["share"] = at
     for name, values in (("difference", share), ("lower", lower), ("upper", upper)):

@@ -76,12 +76,15 @@ _LOG_2PI = float(np.log(2 * np.pi))
 
 
 def star_rows(design: Design) -> Int[Data, "star slot"]:
-    """Return the rows of each star in order of wavelength, padded with -1; none of a busy star."""
+    """Return the rows of each star in order of wavelength, padded with -1.
+
+    None of a busy star, nor of one of unknown flux, which has no colour offsets.
+    """
     star = np.asarray(design.star)
     order = np.lexsort((np.asarray(design.elapsed), np.asarray(design.band), star))
     count = np.bincount(star, minlength=len(design.stars))
     first = np.cumsum(count) - count
-    kept = np.where(count <= _MOST_ROWS, count, 0)
+    kept = np.where((count <= _MOST_ROWS) & (np.asarray(design.free) == 0), count, 0)
     slot = np.arange(max(int(kept.max()), 1))
     place = np.minimum(first[:, None] + slot, len(star) - 1)
     return np.where(slot < kept[:, None], order[place], -1).astype(np.int32)
@@ -121,8 +124,13 @@ class Colours:
     def squares(
         self, design: Design, offsets: Offsets
     ) -> tuple[Float[Array, " star"], Float[Array, " star"]]:
-        """Return how many bands each star was seen in, and eta' R^-1 eta of its colours in them."""
+        """Return how many bands each star was seen in, and eta' R^-1 eta of its colours in them.
+
+        None of a free star: its rows say nothing of colour offsets.
+        """
         seen = jnp.zeros_like(offsets.star_band).at[design.star, design.band].set(1.0)
+        if design.has_free:
+            seen = (1 - jnp.asarray(design.free))[:, None] * seen
         masked = seen[:, :, None] * self._correlation * seen[:, None, :]
         masked = masked + (1 - seen)[:, :, None] * jnp.eye(len(design.bands))
         root = few_at_once(lambda each: jnp.linalg.cholesky(each[0]), (masked, seen))

@@ -72,7 +72,8 @@ def disagreements(design: Design, prior: Arrays) -> list[Disagreement]:
     prior : dict of {str : (draw, ...) array}
         Draws of the model's sites from the prior, of which ``expected`` is used.
     """
-    fitted = np.asarray(fitted_rows(design.log_factor_unc)) > 0
+    predicted = np.asarray(design.free)[np.asarray(design.star)] == 0
+    fitted = predicted & (np.asarray(fitted_rows(design.log_factor_unc)) > 0)
     observed = np.asarray(design.log_factor)[None]
     found: dict[tuple[str, str], list[tuple[str, float, float]]] = {}
     for index, band in enumerate(design.bands):

@@ -22,7 +22,7 @@ from mirical.errors import InputError
 from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.model.design import Design
 from mirical.model.detector_terms import DETECTOR_TERMS, effect_at_rows
-from mirical.model.row_gaussian import Gaussian
+from mirical.model.row_gaussian import FREE, Gaussian
 from mirical.model.terms import (
     JITTER,
     colour_correlation,
@@ -124,6 +124,9 @@ class Gaussians:
             self._of_types = self._alike["type"] * among
         self._correlation = np.asarray(colour_correlation(design, card))
         self._stated = np.asarray(design.flux_unc)[star, band]
+        self._predicted = 1 - np.asarray(design.free)
+        same_free = self._alike["star"] & self._alike["band"] & (self._predicted[star] == 0)
+        self._of_free = FREE**2 * same_free
         prior = card.priors["A"].parameters
         self._a_mean = np.log(prior["median"]) + np.log(card.centre("A_centre", design.bands, 1.0))
         self._a_spread = float(prior["spread"])
@@ -146,7 +149,7 @@ class Gaussians:
         sampled_effect = self.law_effect(draw, elapsed, self._band) + self._detector_effect(draw)
         colour_precision = self._colour_precision(draw, random)
         colour = self._scale("colour_scale", draw) / np.sqrt(colour_precision)
-        at_rows = colour[self._star]
+        at_rows = (self._predicted * colour)[self._star]
         own = alike["star"] * self._correlation[np.ix_(self._band, self._band)]
         own = own * at_rows * at_rows[:, None]
         shared = (
@@ -157,6 +160,7 @@ class Gaussians:
             + self._scale("star_scale", draw) ** 2 * alike["star"]
             + self._scale("visit_scale", draw) ** 2 * alike["visit"]
             + np.outer(self._stated, self._stated) * (alike["star"] & alike["band"])
+            + self._of_free
         )
         fraction = self._scale("outlier_fraction", draw)
         width = self._scale("outlier_width", draw)
@@ -279,7 +283,8 @@ class Gaussians:
         root = np.linalg.cholesky(self._correlation)
         unit = solve_triangular(root, self._of("star_band_offset", draw).T, lower=True)
         squares = np.sum(unit**2, axis=0) / self._scale("colour_scale", draw) ** 2
-        return random.gamma(half_df + n_bands / 2, size=n_stars) / (half_df + squares / 2)
+        seen = self._predicted * n_bands
+        return random.gamma(half_df + seen / 2, size=n_stars) / (half_df + squares / 2)
 
     def _outlier(
         self, draw: int, sigma: Floats, fraction: float, width: float, random: np.random.Generator

@@ -281,7 +281,7 @@ def resolve_job(job: Job) -> Inputs:
         asked for do not fit into memory.
     """
     card = load_card(job.model, f"job {job.name}", job.read_instrument(), job.folder)
-    factors = job_factors(job)
+    factors = job_factors(job, card.has("free_flux"))
     design = make_design(factors, card)
     _refuse_too_many_draws(job.sampler, design)
     return Inputs(card, factors, design)
@@ -317,8 +317,8 @@ def _refuse_too_many_draws(sampler: Sampler, design: Design) -> None:
         )
 
 
-def job_factors(job: Job) -> CalibrationFactors:
-    """Read the rows a job names, with their factors.
+def job_factors(job: Job, free_stars: bool = False) -> CalibrationFactors:
+    """Read the rows a job names, with their factors; stars of unknown flux are flagged, or free.
 
     Raises
     ------
@@ -335,4 +335,6 @@ def job_factors(job: Job) -> CalibrationFactors:
         errors = with_own_stars(own, shipped, "model_flux_unc")
     observations = load_photometry(job.photometry, instrument, f"job {job.name}", job.folder)
     apertures = load_apertures(job.apertures, instrument, f"job {job.name}", job.folder)
-    return calibration_factors(observations, predicted, apertures, errors)
+    return calibration_factors(
+        observations, predicted, apertures, predicted_unc=errors, free_stars=free_stars
+    )

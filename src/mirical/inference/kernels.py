@@ -15,7 +15,7 @@ from numpyro.infer.util import constrain_fn
 
 from mirical.cards.card import Card
 from mirical.inference.colour_moves import Colours, State
-from mirical.inference.outlier_moves import flip_some
+from mirical.inference.outlier_moves import FreeStars, flip_some
 from mirical.inference.scale_moves import ColourScale, move_repeatability
 from mirical.model.collapsed import band_means, collapsed, integrate, row_variance
 from mirical.model.design import Design
@@ -135,6 +135,7 @@ class CollapsedKernel:
         self._card = card
         self._colours = Colours(design, card, blocks) if card.has("star_band_offset") else None
         self._colour_scale = None if self._colours is None else ColourScale(card)
+        self._free = FreeStars(design) if design.has_free and card.has("outliers") else None
         self._model = partial(collapsed, card=card)
         self._hmc = HMC(
             self._model,
@@ -224,6 +225,9 @@ class CollapsedKernel:
         rows = row_distribution(expected, known.sigma, known.outlier_fraction, known.outlier_width)
         wrong = outlier_probability(rows, design.log_factor)
         outlier = jax.random.bernoulli(outlier_key, wrong).astype(float)
+        if self._free is not None:
+            free_key = jax.random.fold_in(outlier_key, 1)
+            outlier = self._free.move(free_key, design, known, offsets, outlier)
         state = State(now.state.colour_precision, outlier)
         if self._colours is not None:
             known = known._replace(scales=known.scales._replace(colour=self._scale_of(z, sites)))

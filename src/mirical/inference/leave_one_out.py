@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import norm
 
-from mirical.model.row_gaussian import Gaussian
+from mirical.model.row_gaussian import FREE, Gaussian
 
 Floats = NDArray[np.float64]
 
 
 def left_out_at_draw(rows: Gaussian) -> tuple[Floats, Floats]:
-    """Return log density of each row given all others, and the share of it below the row."""
+    """Return log density of each row given all others, and the share of it below the row.
+
+    A row alone in a band of a free star is predicted by nothing: its density is that of a flat
+    prior, one, and its share NaN.
+    """
     variance = 1 / np.diag(rows.precision)
     sound = variance - rows.outlier * rows.outlier_width**2
     return _scores(rows, rows.weighted_residual * variance, sound)
@@ -54,11 +58,14 @@ def _scores(rows: Gaussian, off: Floats, variance: Floats) -> tuple[Floats, Floa
         spread = np.sqrt(variance + wide)
         log_density = np.logaddexp(log_density, np.log(f) + norm.logpdf(off, scale=spread))
         below = below + f * norm.cdf(off / spread)
-    return log_density, below
+    unknown = variance > 0.5 * FREE**2
+    return np.where(unknown, 0.0, log_density), np.where(unknown, np.nan, below)
 
 
 def leave_one_out(log_likelihood: Floats, log_a: Floats) -> Any:
     """Return ArviZ's PSIS-LOO of rows, each given all others: its ELPDData, pointwise.
+
+    Of those rows that others say anything of (`rows_told`); the others count nothing.
 
     Parameters
     ----------
@@ -67,9 +74,10 @@ def leave_one_out(log_likelihood: Floats, log_a: Floats) -> Any:
     log_a : (draw, band) array
         Whose autocorrelation tells how many draws count.
     """
+    told = rows_told(log_likelihood)
     tree = arviz_base.from_dict(
         {
-            "log_likelihood": {"log_factor": log_likelihood[None]},
+            "log_likelihood": {"log_factor": log_likelihood[None][..., told]},
             "posterior": {"log_a": log_a[None]},
         }
     )
@@ -77,5 +85,21 @@ def leave_one_out(log_likelihood: Floats, log_a: Floats) -> Any:
 
 
 def stored_leave_one_out(posterior: xr.DataTree) -> Any:
-    """Return ArviZ's PSIS-LOO of a run's rows, from the log likelihoods that the run stored."""
+    """Return ArviZ's PSIS-LOO of a run's rows, from the log likelihoods that the run stored.
+
+    Of those rows that others say anything of (`rows_told`).
+    """
+    told = rows_told(np.asarray(posterior["log_likelihood"]["log_factor"]))
+    if not told.all():
+        groups = {name: posterior[name].to_dataset() for name in ("posterior", "log_likelihood")}
+        groups["log_likelihood"] = groups["log_likelihood"].isel(row=told)
+        posterior = xr.DataTree.from_dict(groups)
     return loo(posterior, var_name="log_factor", pointwise=True)
+
+
+def rows_told(log_likelihood: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which rows are told of by others, from their log densities, (..., row).
+
+    A row alone in a band of a free star is not: its log density is zero at every draw.
+    """
+    return np.any(log_likelihood.reshape(-1, log_likelihood.shape[-1]) != 0, axis=0)

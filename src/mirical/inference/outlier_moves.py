@@ -9,22 +9,38 @@ and both follow from one gradient of the log density L: dL/dy = -a and
 dL/dr_i = (a_i^2 - k_i) / 2. So the odds of every single flip cost as much as
 one step of the sampler. A row that nothing else checks (the only one of its
 band) would stay wrong for hundreds of steps if its offsets were drawn first.
+
+Of two rows of a free star in a band that disagree, either may be the outlier, and a chain that
+flips one indicator at a time has to pass states in which none or both are. Given all other terms,
+a band's rows are those of the star's flux in it alone, which has a flat prior. `FreeStars` proposes
+their indicators row by row in random order,
+
+    o_i ~ p(o_i | y_1 .. y_i, o_1 .. o_i-1),
+
+with the flux integrated out, and accepts as `mirical.inference.colour_moves` does: target over
+proposal is prod_i p(y_i | y_1 .. y_i-1, o_1 .. o_i-1), each summed over o_i; of the first row it
+is one, for a flat prior predicts it as well wherever it is.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Design
 from mirical.model.nesting import Blocks
+from mirical.model.offsets import Offsets
 from mirical.model.terms import Given
 
 _FLIPS = 2  # each costs one gradient; a trajectory has about nine
+_PROPOSALS = 4  # for every draw of the offsets
+_DRAWN = -1.0  # a row whose indicator is drawn and not given
 
 
 def flip_log_odds(
@@ -71,3 +87,101 @@ def flip_some(
     start = outlier, jnp.full_like(outlier, jnp.inf), outlier
     (outlier, _, _), _ = jax.lax.scan(flip, start, jax.random.split(key, 1 + _FLIPS))
     return outlier
+
+
+class _Filtered(NamedTuple):
+    """Precision of each band's flux given the rows so far, that times its mean, log of the sums."""
+
+    precision: Float[Array, " cell"]
+    linear: Float[Array, " cell"]
+    log_weight: Float[Array, " cell"]
+
+
+class FreeStars:
+    """The moves of free stars on a design.
+
+    Parameters
+    ----------
+    design : Design
+        With stars of unknown flux.
+    """
+
+    def __init__(self, design: Design) -> None:
+        star, band = np.asarray(design.star), np.asarray(design.band)
+        rows = np.flatnonzero(np.asarray(design.free)[star] > 0)
+        cell = star[rows] * len(design.bands) + band[rows]
+        each = [rows[cell == of] for of in np.unique(cell)]
+        self._rows = np.full((len(each), max(map(len, each))), -1, dtype=np.int32)
+        for table, of in zip(self._rows, each, strict=True):
+            table[: len(of)] = of
+
+    def move(
+        self,
+        key: jax.Array,
+        design: Design,
+        known: Given,
+        offsets: Offsets,
+        outlier: Float[Array, " row"],
+    ) -> Float[Array, " row"]:
+        """Return the indicators after some proposals, given all terms but the free fluxes."""
+        others = offsets._replace(flux=(1 - jnp.asarray(design.free))[:, None] * offsets.flux)
+        left = jnp.asarray(design.log_factor) - known.sampled_effect - others.at_rows(design)
+        order_key, rows_key, accept_key = jax.random.split(key, 3)
+        order = jax.random.uniform(order_key, self._rows.shape) + (self._rows < 0)
+        rows = jnp.take_along_axis(jnp.asarray(self._rows), jnp.argsort(order, axis=1), axis=1)
+
+        def weigh(uniform: Array, forced: Array) -> tuple[Array, Array]:
+            nothing = jnp.zeros(len(rows))
+            start = _Filtered(nothing, nothing, nothing)
+            observe = partial(_observe, known, left)
+            end, chosen = jax.lax.scan(observe, start, (rows.T, uniform, forced.T))
+            return end.log_weight, chosen.T
+
+        wrong = outlier[jnp.maximum(rows, 0)]
+        forced = jnp.full((_PROPOSALS, *rows.shape), _DRAWN)
+        forced = jnp.concatenate([wrong[None], forced])
+        uniform = jax.random.uniform(rows_key, (1 + _PROPOSALS, *rows.T.shape))
+        weight, chosen = jax.vmap(weigh)(uniform, forced)
+
+        def accept(now: tuple[Array, Array], to: tuple[Array, ...]) -> tuple[tuple, None]:
+            (wrong, here), (proposed, there, uniform) = now, to
+            taken = jnp.log(uniform) < there - here
+            return (
+                jnp.where(taken[:, None], proposed, wrong),
+                jnp.where(taken, there, here),
+            ), None
+
+        uniform = jax.random.uniform(accept_key, (_PROPOSALS, len(rows)))
+        (wrong, _), _ = jax.lax.scan(accept, (wrong, weight[0]), (chosen[1:], weight[1:], uniform))
+        return outlier.at[jnp.where(rows >= 0, rows, len(left))].set(wrong, mode="drop")
+
+
+def _observe(
+    known: Given, left: Float[Array, " row"], state: _Filtered, slot: tuple[Array, Array, Array]
+) -> tuple[_Filtered, Float[Array, " cell"]]:
+    """Take in one row of every band; return whether each is an outlier, drawn or as given."""
+    row, uniform, forced = slot
+    real, row = row >= 0, jnp.maximum(row, 0)
+    first = state.precision == 0
+    precision = jnp.where(first, 1.0, state.precision)
+    off = left[row] - state.linear / precision
+    narrow = known.sigma[row] ** 2
+    fraction = jnp.asarray(known.outlier_fraction)
+    wide = narrow + jnp.asarray(known.outlier_width) ** 2
+    logs = [
+        jnp.log(share) + jnp.where(first, 0.0, _log_normal(off, 1 / precision + variance))
+        for share, variance in ((1 - fraction, narrow), (fraction, wide))
+    ]
+    log_sum = jnp.logaddexp(*logs)
+    drawn = (jnp.log(uniform) < logs[1] - log_sum).astype(float)
+    wrong = jnp.where(forced == _DRAWN, drawn, forced)
+    weight = real / jnp.where(wrong > 0, wide, narrow)
+    return _Filtered(
+        state.precision + weight,
+        state.linear + weight * left[row],
+        state.log_weight + jnp.where(real, log_sum, 0.0),
+    ), wrong
+
+
+def _log_normal(value: Array, variance: Array) -> Array:
+    return -0.5 * (value**2 / variance + jnp.log(2 * jnp.pi * variance))

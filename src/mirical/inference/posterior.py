@@ -146,6 +146,8 @@ def build_posterior(
         name: np.asarray(getattr(design, name))
         for name in ("elapsed", "log_factor_unc", "band", "subarray", "star", "visit")
     }
+    if design.has_free:
+        constant["free"] = np.asarray(design.free)
     reference = Reference(attrs["reference_mjd"], design.t0)
     found = quantities(prior, attrs["time_law"], reference, design.covariates)
     groups = {
@@ -164,7 +166,7 @@ def build_posterior(
     tree = arviz_base.from_dict(
         groups,
         coords=coordinates(design) | {"row": list(design.rows)},
-        dims=DIMS | {name: ["row"] for name in (*row_names, *indices)},
+        dims=DIMS | {name: ["row"] for name in (*row_names, *indices)} | {"free": ["star"]},
         attrs={"/": attrs},
     )
     for group in tree.children.values():

@@ -9,7 +9,9 @@ others is
 and both come from one gradient of the collapsed density L: d L / d y_i = -a_i, and with respect to
 the row's own variance d L / d r_i = (a_i^2 - [V^-1]_ii) / 2. Whether the row itself is an outlier
 is then averaged over, as in the model. This is what leave-one-out cross-validation needs:
-conditional on the offsets, a row that alone determines an offset predicts itself.
+conditional on the offsets, a row that alone determines an offset predicts itself. A row that is
+alone in a band of a free star determines that flux and nothing else: its prediction is the flat
+prior, of density one.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from mirical.cards.card import Card
 from mirical.inference.runtime import map_draws, plain_keys
 from mirical.inference.schema import Arrays
 from mirical.model.collapsed import integrate, row_variance
-from mirical.model.design import Design
+from mirical.model.design import Design, unchecked_rows
 from mirical.model.likelihood import outlier_probability, row_distribution
 from mirical.model.nesting import Blocks, make_blocks
 from mirical.model.terms import Given, colour_correlation, given
@@ -78,16 +80,20 @@ def given_others(
 ) -> Float[Array, " row"]:
     """Return the log density of each row given all others, of which some are outliers."""
 
-    def density(rows: Float[Array, " row"], variance: Float[Array, " row"]) -> Float[Array, ""]:
+    def log_density(rows: Float[Array, " row"], variance: Float[Array, " row"]) -> Float[Array, ""]:
         return integrate(design, blocks, known.scales, rows, variance).log_density
 
     variance = row_variance(known, outlier)
     rows = jnp.asarray(design.log_factor) - known.sampled_effect
-    by_row, by_variance = jax.grad(density, argnums=(0, 1))(rows, variance)
+    by_row, by_variance = jax.grad(log_density, argnums=(0, 1))(rows, variance)
     precision = by_row**2 - 2 * by_variance
+    alone = unchecked_rows(design) if design.has_free else None
+    if alone is not None:
+        precision = jnp.where(alone, 1 / variance, precision)
     off = -by_row / precision
     sound = 1 / precision - variance + known.sigma**2
     predicted = row_distribution(
         jnp.zeros_like(off), jnp.sqrt(sound), known.outlier_fraction, known.outlier_width
     )
-    return predicted.log_prob(off)
+    density = jnp.asarray(predicted.log_prob(off))
+    return density if alone is None else jnp.where(alone, 0.0, density)

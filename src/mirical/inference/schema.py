@@ -21,6 +21,7 @@ DIMS: dict[str, list[str]] = {
     "D_band": ["band", "subarray"],
     "star_offset": ["star"],
     "star_band_offset": ["star", "band"],
+    "free_flux": ["star", "band"],
     "type_offset": ["srctype"],
     "type_band_offset": ["srctype", "band"],
     "visit_offset": ["visit"],

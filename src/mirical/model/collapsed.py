@@ -17,12 +17,14 @@ square. With P = 1 + B' W B, G = P^-1 B' W and c = P^-1 (B' h + m),
     constant <- constant + m' m - (B' h + m)' c + ln |P|
 
 and u given the effects that stay is N(c - G e, P^-1). Nothing is inverted but
-P, so a scale may be zero, and W may be singular (padded slots).
+P, so a scale may be zero, and W may be singular (padded slots). Where the prior
+of some u is flat, of density one, the 1 of P is a zero in its place, m is zero,
+and ln 2 pi is taken off the constant.
 
 The terms nest, so each step is small, and their order is that of the blocks:
 
     visit        one number a visit, rows of one star; P is a number
-    star         gray and colour offsets of one star (1 + its own bands numbers)
+    star         gray and colour offsets of one star (1 + its own bands numbers), or its free fluxes
     type         a gray and a smooth offset a type, after its stars' W and h are summed by cell
     outermost    ln A of each band, ln D of each subarray and of each cell about it
 
@@ -131,7 +133,10 @@ def integrate(
     for group, of_weight, of_linear in zip(blocks.groups, weights, linear_terms, strict=True):
         gain, form, by_visits = _absorb_visits(of_weight, of_linear, scales)
         basis = star_basis(design, group, scales)
-        form, by_stars, star = absorb(form, basis, jnp.zeros_like(basis[:, 0]))
+        precision = star_precision(design, group, basis)
+        form, by_stars, star = absorb(form, basis, jnp.zeros_like(precision), precision)
+        if design.has_free:
+            by_stars += _LOG_2PI * jnp.sum(1 - precision)
         types = _add(types, design, group, form)
         evidence += by_visits + by_stars
         groups.append(OfGroup(of_weight, of_linear, gain, star))
@@ -162,18 +167,32 @@ def _absorb_visits(
 def star_basis(
     design: Design, group: StarGroup, scales: Scales
 ) -> Float[Array, "member slot unit"]:
-    """Return the effect on a star's slots of its gray, colour and stated-error numbers."""
+    """Return the effect on a star's slots of its gray, colour, stated-error and free numbers."""
     n_members, n_slots = group.slot_cell.shape
     gray = jnp.full((n_members, n_slots, 1), 1.0) * scales.star
     at_slots = jnp.take_along_axis(
         jnp.asarray(group.colour_root), group.slot_own[:, :, None], axis=1
     )
     columns = [gray, scales.colour[group.star][:, None, None] * at_slots]
+    mine = group.slot_own[:, :, None] == jnp.arange(group.own_band.shape[1])
     if design.states_flux_unc:
-        n_own = group.own_band.shape[1]
-        mine = group.slot_own[:, :, None] == jnp.arange(n_own)
         columns.append(mine * own_unc(design, group)[:, None, :])
+    if design.has_free:
+        free = jnp.asarray(design.free)[group.star][:, None, None]
+        columns = [(1 - free) * column for column in columns] + [free * mine]
     return jnp.concatenate(columns, axis=-1)
+
+
+def star_precision(
+    design: Design, group: StarGroup, basis: Float[Array, "member slot unit"]
+) -> Float[Array, "member unit"]:
+    """Return the prior precision of a star's numbers: zero of a free star's fluxes, else one."""
+    precision = jnp.ones_like(basis[:, 0])
+    if not design.has_free:
+        return precision
+    seen = group.own_band < len(design.bands)
+    free = jnp.asarray(design.free)[group.star][:, None] * seen
+    return precision.at[:, -group.own_band.shape[1] :].set(1 - free)
 
 
 def own_unc(design: Design, group: StarGroup) -> Float[Array, "member own"]:

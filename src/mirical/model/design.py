@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from mirical.cards.card import Card
 from mirical.model.covariates import Covariates, covariates_of
-from mirical.model.sampler_units import LEFT_OUT, Data, Units, measure_units, no_units
+from mirical.model.sampler_units import (
+    LEFT_OUT,
+    Data,
+    Units,
+    fitted_rows,
+    measure_units,
+    no_units,
+)
 from mirical.tables.calibration_factors import CalibrationFactors
 
 
@@ -33,6 +40,8 @@ class Design:
         ln of the pivot wavelength in micron.
     flux_unc : (star, band) array
         Fractional error of the predicted flux where the table states one, else 0.
+    free : (star,) array
+        One for a star of unknown flux, zero for one with predicted fluxes.
     units : Units
         In what units the sampler moves; set by the rows and no part of the model.
     bands, subarrays, stars, types, visits : tuple of str
@@ -42,6 +51,8 @@ class Design:
         Row numbers in the photometry table, counted from 1.
     states_flux_unc : bool
         Whether any `flux_unc` is not zero.
+    has_free : bool
+        Whether any `free` is not zero.
     covariates : Covariates
         What the detector terms rest on.
     t0 : float
@@ -60,6 +71,7 @@ class Design:
     star_type: Int[Data, " star"]
     log_wavelength: Float[Data, " band"]
     flux_unc: Float[Data, "star band"]
+    free: Float[Data, " star"]
     units: Units
     bands: tuple[str, ...]
     subarrays: tuple[str, ...]
@@ -68,6 +80,7 @@ class Design:
     visits: tuple[str, ...]
     rows: tuple[int, ...]
     states_flux_unc: bool
+    has_free: bool
     covariates: Covariates
     t0: float
     usual_mjd: float
@@ -87,7 +100,7 @@ class Design:
 
 
 _NAMES = "bands", "subarrays", "stars", "types", "visits", "rows"
-_STATIC = (*_NAMES, "states_flux_unc", "t0", "usual_mjd")
+_STATIC = (*_NAMES, "states_flux_unc", "has_free", "t0", "usual_mjd")
 jax.tree_util.register_dataclass(
     Design,
     data_fields=[f for f in Design.__dataclass_fields__ if f not in _STATIC],
@@ -99,14 +112,31 @@ def with_rows(design: Design, log_factor: Float[Data, " row"]) -> Design:
     """Return the design with other values of its rows, and the units they set."""
     place = design.star, design.band, design.subarray, design.visit
     shape = len(design.stars), len(design.bands), len(design.subarrays), len(design.visits)
-    units = measure_units(log_factor, design.log_factor_unc, design.elapsed, place, shape)
+    errors, free = design.log_factor_unc, design.free
+    units = measure_units(log_factor, errors, design.elapsed, place, shape, free)
     return replace(design, log_factor=log_factor, units=units)
 
 
 def without_rows(design: Design, left_out: NDArray[np.bool_]) -> Design:
-    """Return the design with some rows left out of the fit and in their places: (row,) bool."""
+    """Return the design with some rows left out of the fit and in their places: (row,) bool.
+
+    The flux of a free star in a band all of whose rows are left out is unknown: it is drawn about
+    theirs with their error, `LEFT_OUT`.
+    """
     unc = np.where(left_out, LEFT_OUT, np.asarray(design.log_factor_unc))
     return with_rows(replace(design, log_factor_unc=unc), design.log_factor)
+
+
+def unchecked_rows(design: Design) -> NDArray[np.bool_]:
+    """Return which rows no other row says anything of, (row,): alone in a band of a free star.
+
+    Whatever the factor, such a row is explained by its star's flux; rows left out do not count.
+    """
+    n_bands = len(design.bands)
+    cell = np.asarray(design.star) * n_bands + np.asarray(design.band)
+    fitted = np.asarray(fitted_rows(design.log_factor_unc))
+    others = np.bincount(cell, weights=fitted, minlength=len(design.stars) * n_bands)[cell] - fitted
+    return (np.asarray(design.free)[np.asarray(design.star)] > 0) & (others == 0)
 
 
 def make_design(factors: CalibrationFactors, card: Card | None = None) -> Design:
@@ -131,7 +161,9 @@ def make_design(factors: CalibrationFactors, card: Card | None = None) -> Design
     terms = [instrument.assumed_term(a, factors.observations.source) for a in rows["subarray"]]
     star, band = _index(rows["name"], stars), _index(rows["filter"], bands)
     flux_unc = np.zeros((len(stars), len(bands)))
-    flux_unc[star, band] = (rows["model_flux_unc"] / rows["model_flux"]).value
+    stated = (rows["model_flux_unc"] / rows["model_flux"]).value
+    free = np.asarray(factors.table["free"][used], dtype=float)
+    flux_unc[star, band] = np.where(free > 0, 0.0, stated)
     elapsed = rows["time"].to_value("d") - instrument.t0
     log_factor = np.asarray(factors.table["log_factor"][used], dtype=float)
     design = Design(
@@ -145,6 +177,7 @@ def make_design(factors: CalibrationFactors, card: Card | None = None) -> Design
         star_type=_index([kind_of[s] for s in stars], types),
         log_wavelength=instrument.log_pivots(bands),
         flux_unc=flux_unc,
+        free=np.bincount(star, weights=free, minlength=len(stars)).clip(max=1.0),
         units=no_units(len(bands)),
         bands=bands,
         subarrays=instrument.subarrays,
@@ -153,6 +186,7 @@ def make_design(factors: CalibrationFactors, card: Card | None = None) -> Design
         visits=visits,
         rows=tuple(int(r) for r in rows["row"]),
         states_flux_unc=bool(np.any(flux_unc > 0)),
+        has_free=bool(np.any(free > 0)),
         covariates=covariates_of(rows, card),
         t0=instrument.t0,
         usual_mjd=instrument.reference_mjd,

@@ -14,6 +14,8 @@ from mirical.model.offsets import Offsets, Scales
 from mirical.model.terms import colour_correlation, given
 from mirical.model.unit_normals import unit_normals
 
+_LEVEL = 0.01  # of ln flux
+
 
 def joint(design: Design, card: Card, *, observed: bool = True) -> None:
     """Hierarchical model of the rows' log calibration factors.
@@ -28,10 +30,12 @@ def joint(design: Design, card: Card, *, observed: bool = True) -> None:
     card : Card
         Terms in use and their priors.
     observed : bool
-        Condition on the rows' log factors; False draws them from the model.
+        Condition on the rows' log factors; False draws them from the model, with the nominal
+        fluxes of free stars, for nothing can be drawn from a flat prior.
     """
     known = given(design, card)
-    offsets = sample_offsets(design, card, known.scales, known.sampled_effect)
+    sampled = known.scales, known.sampled_effect
+    offsets = sample_offsets(design, card, *sampled, free_fluxes=observed)
     expected = known.sampled_effect + offsets.at_rows(design)
     rows = row_distribution(expected, known.sigma, known.outlier_fraction, known.outlier_width)
     for name, value in offsets.quantities(design).items():
@@ -43,9 +47,17 @@ def joint(design: Design, card: Card, *, observed: bool = True) -> None:
 
 
 def sample_offsets(
-    design: Design, card: Card, scales: Scales, sampled_effect: Float[Array, " row"]
+    design: Design,
+    card: Card,
+    scales: Scales,
+    sampled_effect: Float[Array, " row"],
+    *,
+    free_fluxes: bool = True,
 ) -> Offsets:
-    """Sample every linear term, standardised (non-centred) but for the level of the bands."""
+    """Sample every linear term, standardised (non-centred) but for levels of bands and free stars.
+
+    Without `free_fluxes` those are the nominal ones.
+    """
     n_bands, n_stars = len(design.bands), len(design.stars)
     others = len(design.subarrays) - 1
     subarray, departure = jnp.zeros(others), jnp.zeros((n_bands, others))
@@ -81,7 +93,19 @@ def sample_offsets(
         flux=flux,
         visit=visit,
     )
-    return rest._replace(log_a=_log_a(design, scales, sampled_effect + rest.at_rows(design)))
+    if design.has_free:
+        free = jnp.asarray(design.free)
+        rest = rest._replace(
+            star=(1 - free) * star,
+            star_band=(1 - free)[:, None] * star_band,
+            flux=(1 - free)[:, None] * flux,
+        )
+    rest = rest._replace(log_a=_log_a(design, scales, sampled_effect + rest.at_rows(design)))
+    if not (design.has_free and free_fluxes):
+        return rest
+    return rest._replace(
+        flux=rest.flux + _free_fluxes(design, sampled_effect + rest.at_rows(design))
+    )
 
 
 def _log_a(design: Design, scales: Scales, effects: Float[Array, " row"]) -> Float[Array, " band"]:
@@ -93,7 +117,25 @@ def _log_a(design: Design, scales: Scales, effects: Float[Array, " row"]) -> Flo
     between A and the star offsets.
     """
     n_bands = len(design.bands)
-    counts = jnp.zeros(n_bands).at[design.band].add(1.0)
-    mean_effect = jnp.zeros(n_bands).at[design.band].add(effects) / counts
+    weight = 1 - design.free[design.star] if design.has_free else jnp.ones_like(effects)
+    counts = jnp.zeros(n_bands).at[design.band].add(weight)
+    mean_effect = jnp.zeros(n_bands).at[design.band].add(weight * effects) / counts
     prior = dist.Normal(scales.factor_mean + mean_effect, scales.factor).to_event(1)
     return numpyro.sample("level", prior) - mean_effect
+
+
+def _free_fluxes(design: Design, effects: Float[Array, " row"]) -> Float[Array, "star band"]:
+    """Sample ln of nominal over true flux of free stars, flat in the bands they were seen in.
+
+    As for ln A, what is sampled is the level of the rows of a star in a band: about their mean,
+    in units of `_LEVEL`. The standard normal of a unit is taken out of the density again.
+    """
+    cells = jnp.zeros((len(design.stars), len(design.bands)))
+    place = design.star, design.band
+    count = cells.at[place].add(1.0)
+    free = jnp.asarray(design.free)[:, None] * (count > 0)
+    unit = unit_normals("free_unit", *cells.shape)
+    flat = 0.5 * unit**2 + 0.5 * jnp.log(2 * jnp.pi) + jnp.log(_LEVEL)
+    numpyro.factor("free_unit_flat", jnp.sum(free * flat))
+    off = cells.at[place].add(jnp.asarray(design.log_factor) - effects) / jnp.maximum(count, 1.0)
+    return free * (off + _LEVEL * unit)

@@ -2,7 +2,8 @@
 
     z_i = ln[C_b(t_i)/A_b] + ln A_b - ln D_ab + type + type-band + star + star-band + visit + eps_i
 
-Everything after the first term enters ln C linearly with a normal prior whose
+A star of unknown flux has a free flux in every band in the place of the offsets of its type and
+its own. Everything after the first term enters ln C linearly with a normal prior whose
 width is a scale of the card. The joint model samples these offsets; the
 collapsed model integrates over them and draws them afterwards.
 """
@@ -71,7 +72,8 @@ class Offsets(NamedTuple):
     star_band : (star, band) array
         Colour offset eta of a star.
     flux : (star, band) array
-        Error of a predicted flux within the uncertainty its table states.
+        Error of a predicted flux within the uncertainty its table states; of a free star ln of
+        nominal over true flux.
     visit : (visit,) array
         What the rows of one visit share.
     """
@@ -89,12 +91,13 @@ class Offsets(NamedTuple):
     def at_rows(self, design: Design) -> Float[Array, " row"]:
         """Return the sum of the offsets of each row, ln A included."""
         band, subarray, star = design.band, design.subarray, design.star
+        predicted = 1.0 - design.free[star] if design.has_free else 1.0
         return (
             self.log_a[band]
             - self.subarray[subarray]
             - self.subarray_band[band, subarray]
-            + self.type[design.star_type[star]]
-            + self.type_band[design.star_type[star], band]
+            + predicted * self.type[design.star_type[star]]
+            + predicted * self.type_band[design.star_type[star], band]
             + self.star[star]
             + self.star_band[star, band]
             + self.flux[star, band]
@@ -103,13 +106,18 @@ class Offsets(NamedTuple):
 
     def quantities(self, design: Design) -> dict[str, Array]:
         """Return the offsets under the names the posterior and the tables use."""
+        star_offset = self.type[design.star_type] + self.star
+        free = {}
+        if design.has_free:
+            star_offset = (1.0 - design.free) * star_offset
+            free["free_flux"] = -jnp.asarray(design.free)[:, None] * self.flux
         return {
             "A": jnp.exp(self.log_a),
             "D": jnp.exp(self.subarray),
             "D_band": jnp.exp(self.subarray + self.subarray_band),
             "type_offset": self.type,
             "type_band_offset": self.type_band,
-            "star_offset": self.type[design.star_type] + self.star,
+            "star_offset": star_offset,
             "star_band_offset": self.star_band,
             "visit_offset": self.visit,
-        }
+        } | free

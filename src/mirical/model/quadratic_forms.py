@@ -104,9 +104,24 @@ def _factor(pair: tuple[Array, Array]) -> tuple[Array, Array]:
 
 @jax.custom_vjp
 def absorb(
-    form: Form, basis: Float[Array, "*batch effect unit"], mean: Float[Array, "*batch unit"]
+    form: Form,
+    basis: Float[Array, "*batch effect unit"],
+    mean: Float[Array, "*batch unit"],
+    precision: Float[Array, "*batch unit"],
 ) -> tuple[Form, Float[Array, ""], Absorbed]:
-    """Integrate out u ~ N(mean, 1) from effects ``basis @ u``.
+    """Integrate out u ~ N(mean, 1) from effects ``basis @ u``; of some units u with a flat prior.
+
+    Parameters
+    ----------
+    form : Form
+        Of the effects.
+    basis : (..., effect, unit) array
+        Effects of the units.
+    mean : (..., unit) array
+        Their prior means, zero of a flat one.
+    precision : (..., unit) array
+        One; zero for a unit of flat prior, of density one, which its rows must determine. Carries
+        no derivative.
 
     Returns
     -------
@@ -117,13 +132,13 @@ def absorb(
     Absorbed
         For drawing u; carries no derivative.
     """
-    return _absorb_forward(form, basis, mean)[0]
+    return _absorb_forward(form, basis, mean, precision)[0]
 
 
-def _absorb_forward(form: Form, basis: Array, mean: Array) -> tuple[Any, Any]:
+def _absorb_forward(form: Form, basis: Array, mean: Array, precision: Array) -> tuple[Any, Any]:
     n_units = basis.shape[-1]
     weighted = transpose(basis) @ form.weight
-    precision = jnp.eye(n_units) + weighted @ basis
+    precision = precision[..., None] * jnp.eye(n_units) + weighted @ basis
     linear = times(transpose(basis), form.linear) + mean
     unit = jnp.broadcast_to(jnp.eye(n_units), precision.shape)
     root, half = few_at_once(_factor, (precision, unit))
@@ -146,7 +161,7 @@ def _absorb_forward(form: Form, basis: Array, mean: Array) -> tuple[Any, Any]:
     )
 
 
-def _absorb_backward(kept: Any, cotangents: Any) -> tuple[Form, Array, Array]:
+def _absorb_backward(kept: Any, cotangents: Any) -> tuple[Form, Array, Array, Array]:
     """Return the derivatives by W, h, B and m; S and s are those by the new W and h."""
     basis, left, gain, centre, inverse, rest = kept
     (by_weight, by_pull), by_evidence, _ = cotangents
@@ -166,7 +181,8 @@ def _absorb_backward(kept: Any, cotangents: Any) -> tuple[Form, Array, Array]:
         - _outer(rest, pulled)
         + 2 * by_evidence * (_outer(rest, centre) - transpose(gain))
     )
-    return Form(to_weight, to_pull), to_basis, 2 * by_evidence * centre - pulled
+    to_mean = 2 * by_evidence * centre - pulled
+    return Form(to_weight, to_pull), to_basis, to_mean, jnp.zeros_like(centre)
 
 
 absorb.defvjp(_absorb_forward, _absorb_backward)

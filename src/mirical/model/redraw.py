@@ -49,17 +49,25 @@ def redraw(
     for number, (group, done) in enumerate(zip(blocks.groups, integrated.groups, strict=True)):
         star_key, visit_key = jax.random.split(jax.random.fold_in(keys[5], number))
         kind, band = design.star_type[group.star], blocks.cell_band[group.slot_cell]
-        at_slots = effect[group.slot_cell] + in_bands[kind[:, None], band]
+        at_slots = in_bands[kind[:, None], band]
+        free = jnp.asarray(design.free)[group.star]
+        if design.has_free:
+            at_slots = (1 - free)[:, None] * at_slots
+        at_slots = effect[group.slot_cell] + at_slots
         unit = done.star.draw(star_key, at_slots)
         at_slots = at_slots + times(star_basis(design, group, scales), unit)
         n_own = group.own_band.shape[1]
         colour = times(jnp.asarray(group.colour_root), unit[:, 1 : 1 + n_own])
         colour = _all_bands(group, blocks.colour_correlation, colour, colours[group.star])
-        star = star.at[group.star].set(scales.star * unit[:, 0])
-        star_band = star_band.at[group.star].set(scales.colour[group.star][:, None] * colour)
+        gray, colour = scales.star * unit[:, 0], scales.colour[group.star][:, None] * colour
+        own = jnp.zeros_like(group.own_band, dtype=float)
         if design.states_flux_unc:
-            own = own_unc(design, group) * unit[:, 1 + n_own :]
-            flux = flux.at[group.star[:, None], group.own_band].set(own, mode="drop")
+            own = own_unc(design, group) * unit[:, 1 + n_own : 1 + 2 * n_own]
+        if design.has_free:
+            gray, colour = (1 - free) * gray, (1 - free)[:, None] * colour
+            own = (1 - free)[:, None] * own + free[:, None] * unit[:, -n_own:]
+        star, star_band = star.at[group.star].set(gray), star_band.at[group.star].set(colour)
+        flux = flux.at[group.star[:, None], group.own_band].set(own, mode="drop")
         drawn = _draw_visits(visit_key, done, at_slots)
         visit = visit.at[group.visit].set(drawn, mode="drop")
     return Offsets(

@@ -19,6 +19,13 @@ from scipy.linalg import cho_solve, solve_triangular
 
 Floats = NDArray[np.float64]
 
+FREE = 10.0
+"""Standard deviation of ln flux of a free star here, in place of a flat prior.
+
+V has to be a matrix. What the rows say of a flux is a million times more, and the difference from
+the limit of a flat prior is as small; more would cost the digits of V^-1.
+"""
+
 
 @dataclass(frozen=True)
 class Gaussian:

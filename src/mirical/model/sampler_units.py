@@ -81,6 +81,7 @@ def measure_units(
     elapsed: Float[Data, " row"],
     place: tuple[Int[Data, " row"], ...],
     shape: tuple[int, int, int, int],
+    free: Float[Data, " star"] | None = None,
 ) -> Units:
     """Return the units of rows.
 
@@ -92,6 +93,8 @@ def measure_units(
         Star, band, subarray and visit of each row.
     shape : tuple of int
         How many of each there are.
+    free : (star,) array, optional
+        One for stars of unknown flux, whose levels say nothing; none are by default.
     """
     star, band, subarray, visit = map(np.asarray, place)
     n_stars, n_bands, n_subarrays, n_visits = shape
@@ -113,7 +116,9 @@ def measure_units(
     cells = np.stack([rows.mean(decay, weight), rows.mean(rows.values, weight)])
     cells = cells.reshape(2, *shape[:3])
     in_subarrays, by_star = _spread(cells, count > 0, _STRAY_SUBARRAY, axis=2)
-    of_stars, _ = _spread(by_star, np.any(count > 0, axis=2), _STRAY_STAR, axis=0)
+    known = np.ones(n_stars) if free is None else 1 - np.asarray(free)
+    seen = np.any(count > 0, axis=2) & (known > 0)[:, None]
+    of_stars, _ = _spread(by_star, seen, _STRAY_STAR, axis=0)
     about_tau = _by_time_constant(rows, slope, weight, days, stated + excess)
     outer = np.stack([in_subarrays.sum(1), of_stars])  # (level, moment, band)
     loss = -outer[:, 1] / np.maximum(outer[:, 0], 1e-12)

@@ -71,7 +71,8 @@ def coefficient_table(
     mean, std = mean_and_error(100 * draws.values("repeatability"))
     table["repeatability_pct"] = _spread(mean, bands, every) * u.percent
     table["repeatability_pct_std"] = _spread(std, bands, every) * u.percent
-    stars = [len(set(design.star[design.band == i])) for i in range(len(bands))]
+    predicted = np.asarray(design.free)[design.star] == 0
+    stars = [len(set(design.star[predicted & (design.band == i)])) for i in range(len(bands))]
     by_band = dict(zip(bands, stars, strict=True))
     table["n_stars"] = [by_band.get(band, 0) for band in every]
     for name, entries in coefficient_basis(draws).items():
@@ -138,6 +139,9 @@ def star_table(draws: Draws, design: Design) -> QTable:
     table["n_rows"] = np.bincount(design.star, minlength=len(design.stars))
     table["n_bands"] = pairs.sum(axis=1)
     table["basis"] = basis(draws, "star_offset")
+    if design.has_free:
+        table["free"] = np.asarray(design.free) > 0
+        table["free"].info.description = "Star of unknown flux: it has no offset"
     table.meta |= _meta(
         draws, "Offset of each star's predicted flux (positive: predicted too bright)"
     )
@@ -160,6 +164,9 @@ def row_table(
     for name in ("log_factor", "log_factor_unc"):
         values = np.asarray(factors.table[name])
         table[name] = Masked(values, mask=~np.isfinite(values))
+    if np.any(factors.table["free"]):
+        for name in ("free", "nominal_flux"):
+            table[name] = factors.table[name]
     table["fate"] = ["flagged" if flag else "used" for flag in flags]
     table["flag"] = flags
     table["reason"] = [

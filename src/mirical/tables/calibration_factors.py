@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from astropy import units as u
 from astropy.table import QTable
 
 from mirical.errors import InputError
 from mirical.stars import star_hint, star_key
 from mirical.tables.apertures import Aperture, refuse_other_apertures
+from mirical.tables.free_stars import free_rows, nominal_fluxes
 from mirical.tables.photometry import Observations
 from mirical.tables.predicted_fluxes import predicted_fluxes
 
@@ -27,7 +29,8 @@ class CalibrationFactors:
     table : QTable
         One row per observation: ``factor`` [the instrument's unit],
         ``log_factor`` and ``log_factor_unc`` (natural logarithm, NaN where flagged),
-        ``aperture_correction`` and ``aperture_correction_unc``.
+        ``aperture_correction`` and ``aperture_correction_unc``; ``free``, whether the row is of a
+        star of unknown flux, whose factor is that of its ``nominal_flux`` [mJy].
     apertures : dict of {str : Aperture}
         Apertures the count rates were measured in, by band. The error of
         their corrections is common to a band, cancels for point sources
@@ -44,6 +47,7 @@ def calibration_factors(
     predicted: dict[tuple[str, str], float],
     apertures: dict[str, Aperture],
     predicted_unc: Mapping[tuple[str, str], float] | None = None,
+    free_stars: bool = False,
 ) -> CalibrationFactors:
     """Return C = F / (N A_cor Omega_pix) of every row (Eq. 3) and its logarithm.
 
@@ -57,18 +61,22 @@ def calibration_factors(
         Aperture and annulus of each band.
     predicted_unc : mapping of {(star, band) : float}, optional
         Errors of the predicted flux densities in mJy, where they are stated.
+    free_stars : bool
+        Whether stars without a predicted flux in any band are fitted, with fluxes of their own.
 
     Raises
     ------
     InputError
-        If no row is left to fit, rows contradict each other on a star's predicted flux, or they
-        were measured in other apertures.
+        If no row is left to fit, rows contradict each other on a star's predicted flux, they
+        were measured in other apertures, or no star with a predicted flux was observed in a band.
     """
     refuse_other_apertures(observations.source, observations.measured_in, apertures)
     rows = observations.table.copy()
     errors = np.nan_to_num(_looked_up(rows, predicted_unc or {}))
     predicted_fluxes(rows, _looked_up(rows, predicted), errors.tolist(), observations.source)
     unpredicted = ~np.isfinite(rows["model_flux"].value)
+    free = free_rows(rows) & free_stars
+    unpredicted &= ~free
     rows["flag"] = [
         "no_prediction" if lost and not flag else str(flag)
         for flag, lost in zip(rows["flag"], unpredicted, strict=True)
@@ -87,13 +95,14 @@ def calibration_factors(
             + (f": {hints[0]}" if hints else ".")
         )
 
+    free &= np.array([not flag for flag in rows["flag"]])
+    nominal = nominal_fluxes(rows, free, observations.source)
     # A flagged row may not even know its band.
     unknown = Aperture(np.nan, np.nan, np.nan)
     used_apertures = [apertures.get(str(band), unknown) for band in rows["filter"]]
     corrections = np.array([aperture.correction for aperture in used_apertures])
-    factor = observations.instrument.factors(
-        rows["model_flux"], rows["iflux"], corrections, rows["filter"]
-    )
+    flux = np.where(free, nominal, rows["model_flux"].to_value(u.mJy)) * u.mJy
+    factor = observations.instrument.factors(flux, rows["iflux"], corrections, rows["filter"])
     used = np.array([not flag for flag in rows["flag"]])
     table = QTable(
         {
@@ -102,6 +111,8 @@ def calibration_factors(
             "log_factor_unc": np.where(used, (rows["ifluxunc"] / rows["iflux"]).value, np.nan),
             "aperture_correction": corrections,
             "aperture_correction_unc": [aperture.correction_unc for aperture in used_apertures],
+            "free": free,
+            "nominal_flux": nominal * u.mJy,
         }
     )
     return CalibrationFactors(replace(observations, table=rows), table, apertures)

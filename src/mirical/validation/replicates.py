@@ -32,7 +32,7 @@ MOST_KEPT = 99
 COLOUR = "F770W", "F2100W"
 """Bands whose ratio of factors is ranked too: far apart in wavelength."""
 
-Place = tuple[str, str, int | None]
+Place = tuple[str, str, int | tuple[int, int] | None]
 
 _BY_BAND = "A", "loss", "tau", "C_ref"
 _SETTLING = "loss", "tau"
@@ -139,12 +139,11 @@ def tracked(design: Design, card: Card) -> dict[str, Place]:
     if "tau" in named and all(card.priors[n].is_fixed for n in ("tau_median", "tau_spread")):
         del named["tau"]
     named["repeatability"] = design.bands
-    if card.has("star_offset"):
-        named["star_offset"] = design.stars
     if "loss_per_year" in LAWS[card.law].of_band and card.has("response_loss"):
         named["loss_per_year"] = design.bands
     for name, entries in named.items():
         found |= {f"{name}[{entry}]": (name, name, i) for i, entry in enumerate(entries)}
+    found |= _of_stars(design, card)
     if card.has("subarray"):
         seen = sorted(set(np.asarray(design.subarray).tolist()) - {0})
         found |= {f"D[{design.subarrays[i]}]": ("D", "D", i) for i in seen}
@@ -158,6 +157,24 @@ def tracked(design: Design, card: Card) -> dict[str, Place]:
     if set(COLOUR) <= set(design.bands):
         found["/".join(COLOUR)] = ("colour of factors", "colour", None)
     return found | {"log_likelihood": ("log likelihood", "log_likelihood", None)}
+
+
+def _of_stars(design: Design, card: Card) -> dict[str, Place]:
+    """Return the star offsets, and of each free star the flux in the band with most of its rows.
+
+    The true fluxes are the nominal ones: nothing can be drawn from a flat prior. As it is flat in
+    what shifts the rows, their ranks are uniform all the same.
+    """
+    free, star_of, band_of = (np.asarray(getattr(design, n)) for n in ("free", "star", "band"))
+    found: dict[str, Place] = {}
+    for i, star in enumerate(design.stars):
+        if free[i]:
+            band = int(np.argmax(np.bincount(band_of[star_of == i])))
+            label = f"free_flux[{star} {design.bands[band]}]"
+            found[label] = ("free_flux", "free_flux", (i, band))
+        elif card.has("star_offset"):
+            found[f"star_offset[{star}]"] = ("star_offset", "star_offset", i)
+    return found
 
 
 DISTORTIONS: dict[str | None, Distortion] = {
