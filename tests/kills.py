@@ -286,6 +286,7 @@ def stub() -> None:
     from mirical.exports.pipeline_check import PipelineCheck
     from mirical.imaging import photometry_rows
     from mirical.inference import jobs
+    from mirical.instruments.miri import miri
     from mirical.reporting import run, run_folder
     from mirical.tables import predicted_fluxes, spectra
 
@@ -317,7 +318,7 @@ def stub() -> None:
     printing.print_run = lambda *_: None
     photometry_rows.look_at = look
     pipeline_check.check_in_pipeline = lambda *_: checked
-    spectra.predict = lambda *_: predicted_fluxes.shipped_fluxes()
+    spectra.predict = lambda *_: predicted_fluxes.shipped_fluxes(miri())
 
 
 def main() -> None:

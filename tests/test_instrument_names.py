@@ -12,8 +12,8 @@ from mirical.instruments.cards import load_instrument, shipped_instruments
 
 PACKAGE = Path(mirical.__file__).parent
 OF_ANY_INSTRUMENT = (
-    "calibration", "cards", "chains", "checking", "inference", "laws", "model", "plotting",
-    "reporting", "rivals", "tables",
+    "audits", "calibration", "cards", "chains", "checking", "inference", "laws", "model",
+    "plotting", "reporting", "rivals", "staged", "tables",
 )  # fmt: skip
 """Packages; those that one instrument alone has use for are `imaging`, what `exports` writes for
 the pipeline, and simulations of its program."""

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 from astropy.table import QTable, Table
 
-from mirical.calibration.audit import PARTS
+from mirical.audits.published import PARTS
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.store import read_run
 from mirical.cli import main

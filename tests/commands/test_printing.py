@@ -84,7 +84,7 @@ PRINTED: dict[str, Callable[[Console], None]] = {
     "error": lambda console: printing.print_budget(
         error_budget(DRAWN, Observation(QUERY, extended=True)), console
     ),
-    "factors": lambda console: printing.print_table(DRAWN.at(QUERY).table(), console),
+    "factors": lambda console: printing.print_table(DRAWN.at(QUERY).table(), MIRI, console),
     "compare": lambda console: printing.print_comparison(compare(DRAWN, PUBLISHED, None), console),
     "audit": lambda console: printing.print_audit(audit(), (), console),
     "photometry": lambda console: printing.print_photometry(photometry(), console),

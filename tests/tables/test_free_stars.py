@@ -21,7 +21,9 @@ KNOWN = {("G 191-B2B", "F770W"): 0.4607, ("GD 153", "F1130W"): 0.05}
 
 def factors(table: Table, folder: Path, free_stars: bool = True) -> CalibrationFactors:
     observations = load_photometry(str(write_ecsv(table, folder / "rows.ecsv")), MIRI, "test")
-    return calibration_factors(observations, KNOWN, published_apertures(MIRI), free_stars=free_stars)
+    return calibration_factors(
+        observations, KNOWN, published_apertures(MIRI), free_stars=free_stars
+    )
 
 
 def rows() -> Table:

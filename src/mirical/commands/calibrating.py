@@ -197,7 +197,7 @@ def compare(options: argparse.Namespace) -> int:
         write_table(comparison.factors, out)
     print_comparison(comparison, results)
     if table is not None:
-        from mirical.calibration.audit import audit_sentences
+        from mirical.audits.published import audit_sentences
         from mirical.commands.printing import print_audit
 
         print_audit(table, audit_sentences(table), results)
@@ -206,7 +206,7 @@ def compare(options: argparse.Namespace) -> int:
 
 def _audit(run: str, cautions: Console) -> Table | None:
     """Return what a run's difference from the published factors is made of, None without rows."""
-    from mirical.calibration.audit import audit
+    from mirical.audits.published import audit
     from mirical.calibration.store import run_folder
     from mirical.reporting.stored_inputs import open_run
 
@@ -220,10 +220,10 @@ def _audit(run: str, cautions: Console) -> Table | None:
 
 def staged(options: argparse.Namespace) -> int:
     """Fit a table by the staged procedure."""
-    from mirical.calibration.staged import fit_staged, write_staged
     from mirical.commands.printing import print_table
     from mirical.instruments.cards import load_instrument
     from mirical.instruments.published import published_throughput
+    from mirical.staged.point_fits import fit_staged, write_staged
     from mirical.tables.apertures import published_apertures
     from mirical.tables.calibration_factors import calibration_factors
     from mirical.tables.photometry import load_photometry

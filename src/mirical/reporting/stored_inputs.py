@@ -15,8 +15,8 @@ from mirical.errors import InputError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from mirical.calibration.staged import StagedCalibration
     from mirical.inference.jobs import Inputs, Job
+    from mirical.staged.point_fits import StagedCalibration
     from mirical.tables.calibration_factors import CalibrationFactors
 
 
@@ -67,8 +67,8 @@ def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
 
 def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration:
     """Return the staged fits to the very rows a run was fitted to."""
-    from mirical.calibration.staged import fit_staged
     from mirical.inference.jobs import job_factors
+    from mirical.staged.point_fits import fit_staged
 
     factors = job_factors(replace(_job_of(folder), name=run.name))
     _refuse_other_rows(factors, run.provenance, folder)

@@ -14,7 +14,6 @@ import xarray as xr
 
 from mirical.calibration.calibration import Calibration
 from mirical.calibration.posterior import PosteriorCalibration
-from mirical.calibration.staged import fit_staged
 from mirical.cards.card import load_card
 from mirical.chains.sampling import sample
 from mirical.chains.verdict import Verdict, judge
@@ -26,6 +25,7 @@ from mirical.instruments.miri import miri
 from mirical.model.design import Design
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Errors, Faults
 from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program
+from mirical.staged.point_fits import fit_staged
 from mirical.validation.oracle_fit import oracle_draws
 from mirical.validation.scores import Floats, Score, combinations, points
 

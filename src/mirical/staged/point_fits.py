@@ -1,9 +1,9 @@
 """The paper's staged procedure: time law, then subarray ratios, then averages.
 
 1. The time law of each imaging band is fitted to the repeat star and to pairs
-   of other stars that bridge its gap (section 3.1; `staged_timelaw`).
+   of other stars that bridge its gap (section 3.1; `time_law`).
 2. The subarrays' throughputs follow from ratios of factors corrected for time
-   (section 3.3; `staged_subarrays`).
+   (section 3.3; `averages`).
 3. A is the average of the factors corrected for both, each star weighing one,
    rows beyond 3.5 sigma left out; its standard error is sigma(CF) (section 3.6).
 
@@ -27,15 +27,15 @@ from mirical.calibration.calibration import NO_FLUX_SCALE, Query
 from mirical.calibration.coefficients import band_table, subarray_table
 from mirical.calibration.point_estimates import QuotedCalibration
 from mirical.calibration.provenance import run_record, stamp
-from mirical.calibration.staged_averages import (
+from mirical.instruments.instrument import Instrument
+from mirical.staged.averages import (
     Average,
     StagedRows,
     Throughput,
     clipped_average,
     measured_throughputs,
 )
-from mirical.calibration.staged_timelaw import StagedLaw, fit_laws
-from mirical.instruments.instrument import Instrument
+from mirical.staged.time_law import StagedLaw, fit_laws
 from mirical.storage.files import whole_folder
 from mirical.tables.apertures import Aperture
 from mirical.tables.calibration_factors import CalibrationFactors

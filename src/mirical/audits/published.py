@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 
 from mirical.calibration.provenance import run_record, stamp
 from mirical.calibration.published import PublishedCalibration
-from mirical.calibration.staged import fit_staged
-from mirical.calibration.staged_averages import StagedRows, clipped_average, star_weights
 from mirical.errors import InputError
 from mirical.inference.jobs import Inputs
 from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.model.design import Design
 from mirical.number_text import percent, words
+from mirical.staged.averages import StagedRows, clipped_average, star_weights
+from mirical.staged.point_fits import fit_staged
 from mirical.tables.apertures import published_apertures
 
 Floats = NDArray[np.float64]

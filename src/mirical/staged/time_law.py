@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from mirical.calibration.staged_averages import StagedRows
 from mirical.instruments.instrument import Instrument
+from mirical.staged.averages import StagedRows
 
 Floats = NDArray[np.float64]
 

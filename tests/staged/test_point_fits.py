@@ -10,24 +10,24 @@ from astropy.table import QTable, Table
 from miri_facts import BANDS, IMAGING_BANDS, MIRI, SUBARRAYS
 from mirical.calibration.calibration import Query
 from mirical.calibration.published import PublishedCalibration
-from mirical.calibration.staged import fit_staged
-from mirical.calibration.staged_averages import (
+from mirical.cli import SUCCESS, USER_MISTAKE, main
+from mirical.errors import InputError
+from mirical.simulation.errors_and_faults import NO_ERRORS, NO_FAULTS, Errors
+from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program
+from mirical.staged.averages import (
     StagedRows,
     clipped_average,
     measured_throughputs,
     star_weights,
 )
-from mirical.calibration.staged_timelaw import (
+from mirical.staged.point_fits import fit_staged
+from mirical.staged.time_law import (
     FIXED_TAU,
     StagedLaw,
     fit_laws,
     interpolated_law,
     repeat_star,
 )
-from mirical.cli import SUCCESS, USER_MISTAKE, main
-from mirical.errors import InputError
-from mirical.simulation.errors_and_faults import NO_ERRORS, NO_FAULTS, Errors
-from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program
 from mirical.tables.apertures import published_apertures
 from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
 from mirical.tables.photometry import load_photometry

@@ -1,0 +1,1 @@
+"""Audits: why a run differs from other factors, one change at a time."""

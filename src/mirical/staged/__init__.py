@@ -1,0 +1,1 @@
+"""The paper's staged point fits: time law, subarray ratios, averages over stars."""
