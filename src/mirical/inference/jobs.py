@@ -94,7 +94,7 @@ class Job:
     name : str
         File name without ``.toml``; the run's folder is ``reports/<name>``.
     photometry : str
-        An embedded table or a path.
+        An embedded table or a path; empty where the rows are to be given.
     model : str
         A shipped card or a path.
     predicted_fluxes : str
@@ -223,7 +223,8 @@ def with_options(
 
     Options that are None leave the file's value. Paths given as options are
     relative to the working folder, those in the file to the file. A job that is given another
-    table is called by that table's name: its numbers are not those of the file's rows. A target
+    table is called by that table's name: its numbers are not those of the file's rows (a job that
+    names none keeps its name). A target
     or a bound given as an option takes the place of the file's fixed number of draws.
     """
     if reference_mjd is not None:
@@ -237,7 +238,8 @@ def with_options(
     if stated["draws"] is None or not settings.keys().isdisjoint(_OF_TARGET):
         del stated["draws"]
     rows = Path(given.get("photometry", job.photometry))
-    name = (one_line(rows.name.split(".")[0]) if rows.is_absolute() else "") or job.name
+    other = rows.is_absolute() and job.photometry
+    name = (one_line(rows.name.split(".")[0]) if other else "") or job.name
     return replace(job, **given, name=name, sampler=_sampler(stated | settings, "options"))
 
 

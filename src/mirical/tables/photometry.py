@@ -38,6 +38,11 @@ _OPTIONAL = tuple(
 _UNIT_MAY_BE_MISSING = ("inttime",)  # a bare number there can only mean seconds
 _ERRORS_OF = {"ifluxunc": "iflux", "fluxunc": "flux", "model_flux_unc": "model_flux"}
 _MEASURABLE = 1e-20, 1e20  # in DN/s or mJy; beyond, a file is damaged or a unit is wrong
+_ONLY_CHECKED = ("ibkg", "bkg")  # no fit needs them
+_LEFT_OUT = (
+    "{}: column '{}' is in {}, not in {}: left out, so that no dependence on the background is "
+    "looked for."
+)
 _NO_APERTURES = (
     "{}: does not say which apertures it was measured in, and those it is calibrated with are "
     "taken for it; FITS loses apertures_pix of an ECSV header but keeps columns r_a, r_b1, r_b2."
@@ -109,6 +114,8 @@ def load_photometry(
     """
     if name in EMBEDDED:
         return _check(data_file(name), name, instrument)
+    if not name:
+        raise InputError(f"{where}: names no photometry table; give one with --photometry FILE.")
     path = find_file(name, beside)
     if path is not None:
         return _check(path, one_line(path.name), instrument)
@@ -160,8 +167,12 @@ def _converted(
     for column in _TEXT:
         table[column] = _text(raw, column, where, stated)
     table["PID"] = texts(raw["PID"]) if "PID" in raw.colnames else [""] * len(raw)
+    strange = [name for name in _ONLY_CHECKED if _in_another_unit(raw, name, known[name].unit)]
+    notes += [_LEFT_OUT.format(where, name, raw[name].unit, known[name].unit) for name in strange]
     for column in (*_REQUIRED, *optional):
-        if column in raw.colnames or column in _REQUIRED:
+        if column in strange:
+            table[column] = np.full(len(raw), np.nan) * known[column].unit
+        elif column in raw.colnames or column in _REQUIRED:
             table[column] = _number(raw, table, column, where, known[column].unit, notes)
         else:
             table[column] = np.full(len(raw), np.nan) * known[column].unit
@@ -169,6 +180,12 @@ def _converted(
         table[column] = texts(raw[column]) if column in raw.colnames else [""] * len(raw)
     table["flag"], table["reason"] = stated, _own_reasons(raw)
     return table
+
+
+def _in_another_unit(raw: Table, name: str, unit: u.UnitBase | None) -> bool:
+    """Return whether a table states a column in a unit that is not of its kind."""
+    stated = raw[name].unit if name in raw.colnames else None
+    return stated is not None and not u.Unit(stated).is_equivalent(unit)
 
 
 def _stated_flags(raw: Table, source: str) -> list[str]:
