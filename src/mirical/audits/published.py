@@ -111,7 +111,7 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
         given, ours = (mine.factor * ratios / relative for ratios in tables)
         predicted = np.asarray(design.free)[np.asarray(design.star)] == 0
         fitted = predicted & (np.asarray(design.band) == b)
-        covariance = _shared(posterior, design, fitted, sigma)
+        covariance = shared_covariance(posterior, design, fitted, sigma)
         walks.append(
             [
                 float(np.log(published.at(query).mean[0])),
@@ -120,7 +120,7 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
                 np.log(clipped_average(given, mine.star).mean) + at_reference,
                 np.log(clipped_average(ours, mine.star).mean) + at_reference,
                 np.log(np.average(ours, weights=star_weights(mine.star))) + at_reference,
-                _weighted(np.log(ours), covariance) + at_reference,
+                weighted(np.log(ours), covariance) + at_reference,
                 factor[b],
             ]
         )
@@ -150,7 +150,7 @@ def audit_sentences(table: QTable) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _shared(
+def shared_covariance(
     posterior: xr.DataTree, design: Design, here: NDArray[np.bool_], sigma: Floats
 ) -> Floats:
     """Return the covariance of a band's rows by their own errors and those they share."""
@@ -170,7 +170,7 @@ def _shared(
     )
 
 
-def _weighted(values: Floats, covariance: Floats) -> float:
+def weighted(values: Floats, covariance: Floats) -> float:
     """Return the generalised least-squares mean."""
     weights = np.linalg.solve(covariance, np.ones(len(values)))
     return float(weights @ values / weights.sum())

@@ -316,6 +316,21 @@ class Calibration(Protocol):
         return ()
 
     @property
+    def private_readouts(self) -> bool:
+        """Whether the throughputs of readouts are of each band by itself, with nothing common."""
+        return False
+
+    def band_throughputs(self) -> QTable:
+        """Return filter, subarray, D and D_std of every readout beside the reference, where known.
+
+        Raises
+        ------
+        InputError
+            If it has only common ones.
+        """
+        raise InputError(f"{self.name}: states throughputs common to all bands, none of a band.")
+
+    @property
     def scatter(self) -> Scatter:
         """How single observations scatter about the factor."""
         ...

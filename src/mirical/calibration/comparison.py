@@ -113,15 +113,22 @@ def compare_subarrays(ours: Calibration, theirs: Calibration) -> QTable:
     Returns
     -------
     QTable
-        Columns subarray, ours, ours_std, theirs, theirs_std, diff_pct [%] and
-        diff_sigma; masked where a calibration states no error.
+        Columns subarray (and filter before it, where both are of each band), ours, ours_std,
+        theirs, theirs_std, diff_pct [%] and diff_sigma; masked where a calibration states no
+        error.
     """
-    one, two = ours.stated_subarrays(), theirs.stated_subarrays()
-    shared = [name for name in words(one["subarray"]) if name in words(two["subarray"])]
-    table = QTable({"subarray": shared})
+    keys = ["subarray"]
+    if ours.private_readouts and theirs.private_readouts:
+        keys = ["filter", "subarray"]
+        one, two = ours.band_throughputs(), theirs.band_throughputs()
+    else:
+        one, two = ours.stated_subarrays(), theirs.stated_subarrays()
+    known = [list(zip(*(words(of[key]) for key in keys), strict=True)) for of in (one, two)]
+    shared = [name for name in known[0] if name in known[1]]
+    table = QTable({key: [name[i] for name in shared] for i, key in enumerate(keys)})
     sides = []
-    for stated in (one, two):
-        at = [words(stated["subarray"]).index(name) for name in shared]
+    for stated, names in zip((one, two), known, strict=True):
+        at = [names.index(name) for name in shared]
         sides.append(tuple(floats(stated[name])[at] for name in ("D", "D_std")))
     _put_beside(table, *sides)
     table.meta["ours"], table.meta["theirs"] = ours.name, theirs.name

@@ -180,6 +180,22 @@ class PosteriorCalibration(Calibration):
             stated |= {name: scale * mean, f"{name}_std": scale * std}
         return band_table(self.bands, stated, self.instrument.factor_unit)
 
+    @property
+    def private_readouts(self) -> bool:
+        """Whether the run's card gives the bands nothing in common of a readout's throughput."""
+        common, own = self.run_draws.values("D"), self.run_draws.values("D_band")
+        return bool(np.all(common == 1) and np.any(own != 1))
+
+    def band_throughputs(self) -> QTable:
+        """Return D of each readout in each band that has rows in it, and its error."""
+        band, subarray = (self.run_draws.values(f"{of}_index", ROWS) for of in ("band", "subarray"))
+        pairs = sorted({(int(b), int(a)) for b, a in zip(band, subarray, strict=True) if a})
+        mean, std = mean_and_error(self.run_draws.values("D_band"))
+        names = self.bands, self.subarrays
+        lines = [(names[0][b], names[1][a], mean[b, a], std[b, a]) for b, a in pairs]
+        columns = "filter", "subarray", "D", "D_std"
+        return QTable(rows=lines, names=columns) if lines else QTable({n: [] for n in columns})
+
     def stated_subarrays(self) -> QTable:
         """Return posterior mean and quoted error of every subarray's D."""
         return subarray_table(self.subarrays, *self._stated("D"))

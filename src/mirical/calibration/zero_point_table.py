@@ -96,7 +96,23 @@ class ZeroPointCalibration(QuotedCalibration):
 
     def stated_subarrays(self) -> QTable:
         """Return the reference alone: offsets are private to a band."""
-        return subarray_table([self.instrument.reference], [1.0])
+        return subarray_table([self.instrument.reference], np.ones(1))
+
+    @property
+    def private_readouts(self) -> bool:
+        """Whether an offset is stated in any readout."""
+        return bool(self.offsets)
+
+    def band_throughputs(self) -> QTable:
+        """Return D of each readout in each band with an offset: 2.5 log10 D is the offset."""
+        lines = [
+            (band, name, d := 10 ** (0.4 * offset), d * self._offset_error(band, name))
+            for (band, name), offset in self.offsets.items()
+        ]
+        return QTable(rows=lines, names=("filter", "subarray", "D", "D_std"))
+
+    def _offset_error(self, band: str, readout: str) -> float:
+        return self.offsets_std.get((band, readout), np.nan) / PER_MAGNITUDE
 
     def cautions(self, query: Query) -> list[str]:
         """Return what the errors leave out, and which offsets are not known."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
     from rich.console import Console
 
+    from mirical.calibration.calibration import Calibration
     from mirical.chains.checkpoint import Checkpoint
     from mirical.inference.jobs import Inputs, Job
 
@@ -189,29 +190,46 @@ def compare(options: argparse.Namespace) -> int:
     pair = open_pair(options.run, options.other)
     comparison = compare(*pair, options.mjd)
     results, cautions = consoles()
-    audited = options.audit and options.other == "published" and options.run != "published"
-    table = _audit(options.run, cautions) if audited else None
+    audited = _audit(options.run, pair, cautions) if options.audit else None
+    table = None if audited is None else audited[0]
     if folder is not None:
         write_comparison(comparison, folder, table)
     elif out is not None:
         write_table(comparison.factors, out)
     print_comparison(comparison, results)
-    if table is not None:
-        from mirical.audits.published import audit_sentences
+    if audited is not None:
         from mirical.commands.printing import print_audit
 
-        print_audit(table, audit_sentences(table), results)
+        print_audit(*audited, results)
     return status_of(*pair)
 
 
-def _audit(run: str, cautions: Console) -> Table | None:
-    """Return what a run's difference from the published factors is made of, None without rows."""
-    from mirical.audits.published import audit
+def _audit(
+    run: str, pair: tuple[Calibration, Calibration], cautions: Console
+) -> tuple[Table, tuple[str, ...]] | None:
+    """Return what a run's difference from published factors or zero points is made of, and why.
+
+    None for other pairs, or without rows.
+    """
+    from mirical.audits.published import audit, audit_sentences
+    from mirical.audits.zero_points import audit_zero_points, zero_point_sentences
+    from mirical.calibration.posterior import PosteriorCalibration
+    from mirical.calibration.published import PublishedCalibration
     from mirical.calibration.store import run_folder
+    from mirical.calibration.zero_point_table import ZeroPointCalibration
     from mirical.reporting.stored_inputs import open_run
 
+    ours, theirs = pair
+    if not isinstance(ours, PosteriorCalibration):
+        return None
     try:
-        return audit(*open_run(run_folder(run)))
+        if isinstance(theirs, PublishedCalibration):
+            table = audit(*open_run(run_folder(run)))
+            return table, audit_sentences(table)
+        if isinstance(theirs, ZeroPointCalibration) and theirs.assumed:
+            table = audit_zero_points(*open_run(run_folder(run)), theirs)
+            return table, zero_point_sentences(table)
+        return None
     except InputError as error:
         # The factors alone can be compared without the rows.
         cautions.print(f"note: no audit of the differences: {error}", markup=False)
@@ -349,7 +367,8 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         dest="other",
         metavar="OTHER",
         default="published",
-        help="a run's folder, 'staged' for point fits to the rows of RUN, or [published]",
+        help="a run's folder, 'staged' for point fits to the rows of RUN, a table of zero points, "
+        "or [published]",
     )
     parser.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epochs to compare at")
     parser.add_argument(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from astropy import units as u
 from astropy.table import Table
 from rich.console import Console
 from rich.text import Text
@@ -150,12 +151,16 @@ def print_budget(budget: ErrorBudget, console: Console) -> None:
 
 
 def print_audit(table: Table, sentences: Sequence[str], console: Console) -> None:
-    """Print the parts of each band's difference from the published factor."""
-    title = "SIMULATED DATA · " if table.meta["simulated"] else ""
+    """Print the parts of each band's difference from the published factor or zero point."""
+    mark = "SIMULATED DATA · " if table.meta["simulated"] else ""
     parts = [name for name in table.colnames if name not in ("filter", "biggest")]
-    title = f"{title}difference from published, in parts (%, of ln C)"
+    of_zero_points = table["total"].unit == u.mag
+    unit = "mmag, of the zero point" if of_zero_points else "%, of ln C"
+    scale, places = (1000, 1) if of_zero_points else (1, 2)
+    title = f"{mark}difference from published, in parts ({unit})"
     lines = [
-        (row["filter"], *(signed(value(row[name]), 2).text for name in parts)) for row in table
+        (row["filter"], *(signed(scale * value(row[name]), places).text for name in parts))
+        for row in table
     ]
     print_sheet(title, ("band", *parts), lines, console)
     for sentence in sentences:
@@ -233,7 +238,9 @@ def _print_coefficients(comparison: Comparison, console: Console) -> None:
         )
         for row in coefficients[coefficients["quantity"] != "C_ref"]
     ]
-    lines += [(row["subarray"], "D", *_side_by_side(row)) for row in subarrays]
+    for row in subarrays:
+        of = f"{row['filter']}, {row['subarray']}" if "filter" in row.colnames else row["subarray"]
+        lines.append((of, "D", *_side_by_side(row)))
     print_sheet(title, ("of", "quantity", ours, theirs, "differs", "sigma"), lines, console, keys=2)
 
 

@@ -463,9 +463,9 @@ class Instrument(
         self.assumed_term(subarray, where)
         if subarray not in known:
             expected = [name for name in known if name not in self.assumed]
+            listed = " or ".join(filter(None, (", ".join(expected[:-1]), expected[-1])))
             raise InputError(
-                f"{where}: band {band!r} is not observed in {subarray!r}; expected "
-                f"{', '.join(expected[:-1])} or {expected[-1]}."
+                f"{where}: band {band!r} is not observed in {subarray!r}; expected {listed}."
             )
 
     def neighbours(self, name: str) -> tuple[str, str]:

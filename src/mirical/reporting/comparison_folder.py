@@ -141,8 +141,9 @@ def compare_curves(ours: Calibration, theirs: Calibration) -> QTable:
         known = [one.epochs[band] for one in (ours, theirs) if band in one.epochs]
         mjd = np.union1d(grid, [end for ends in known for end in ends])
         within = np.any([(mjd >= first) & (mjd <= last) for first, last in known], axis=0)
-        masked = instrument.bands[band].mask is not None
-        for subarray in (instrument.reference,) if masked else instrument.subarrays:
+        masked, known = instrument.bands[band].mask is not None, instrument.readouts(band)
+        others = () if masked else instrument.subarrays[1:]
+        for subarray in (instrument.reference, *(name for name in others if name in known)):
             piece = _curve(ours, theirs, Query.of(instrument, band, subarray, mjd))
             piece["within_data"] = within if known else True
             pieces.append(piece)
