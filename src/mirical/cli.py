@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         imaging,
         instruments,
         simulating,
+        stars,
     )
     from mirical.version import __version__
 
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mirical", description=what)
     parser.add_argument("--version", action="version", version=f"mirical {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (calibrating, applying, exporting, checking, imaging, simulating, instruments):
+    calibrations = calibrating, applying, stars, exporting
+    for module in (*calibrations, checking, imaging, simulating, instruments):
         module.add_parsers(parsers)
     return parser

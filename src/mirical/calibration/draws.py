@@ -25,6 +25,15 @@ DRAWN, PRIOR, ROWS = "posterior", "prior", "constant_data"
 APERTURE_ERROR = "aperture_correction_unc"
 """Variable of a run's constant data: relative error of each band's aperture correction."""
 
+STAR_FLUX = "flux"
+"""Variable of a run's constant data: predicted or nominal flux of each star and band, mJy."""
+
+_GAPPED = {
+    APERTURE_ERROR: (("band",), "relative error a band"),
+    STAR_FLUX: (("star", "band"), "flux of a star and band"),
+}
+"""Variables of the constant data that are NaN where nobody measured: their dims, what they are."""
+
 _LIBRARY = ("_NCProperties",)  # attributes that the library of netCDF writes for itself
 _ROWS = ("elapsed", "band_index", "subarray_index", "star_index")
 _INDEX = "_index"
@@ -250,10 +259,10 @@ def _row_faults(rows: Mapping[str, Variable], sizes: Mapping[str, int]) -> Itera
         values, of = variable.values, name.removesuffix(_INDEX)
         if values.dtype.kind not in "fiub":
             yield f"{name!r} of its constant_data holds no numbers"
-        if name == APERTURE_ERROR:
-            # NaN where nobody measured it.
-            if variable.dims != ("band",) or np.any(np.isinf(values) | (values < 0)):
-                yield f"{name!r} of its constant_data is no relative error a band"
+        if name in _GAPPED:
+            dims, what = _GAPPED[name]
+            if variable.dims != dims or np.any(np.isinf(values) | (values < 0)):
+                yield f"{name!r} of its constant_data is no {what}"
             continue
         if not np.all(np.isfinite(values)):
             yield f"{name!r} of its constant_data has entries that are no numbers"

@@ -167,6 +167,27 @@ def print_audit(table: Table, sentences: Sequence[str], console: Console) -> Non
         console.print(Text(sentence))
 
 
+def print_stars(table: Table, console: Console) -> None:
+    """Print the fluxes of stars, a line a star and band."""
+    mag = next(name for name in table.colnames if name.startswith("mag_"))
+    mark = "SIMULATED DATA · " if table.meta.get("simulated") else ""
+    lines = [
+        (
+            row["name"],
+            row["filter"],
+            row["n_rows"],
+            row["prior"],
+            measured(value(row["flux"]), value(row["flux_std"])).text,
+            *(f"{value(row[f'{mag}{end}']):.4f}" for end in ("", "_std", "_relative_std")),
+        )
+        for row in table[:_POINTS]
+    ]
+    system = mag.removeprefix("mag_").upper()
+    heads = ("star", "band", "rows", "before", "flux (mJy)", f"{system} mag", "±", "± relative")
+    print_sheet(f"{mark}fluxes of stars", heads, lines, console, keys=2)
+    _print_cut(len(table), console)
+
+
 def print_table(table: Table, instrument: Instrument, console: Console) -> None:
     """Print calibration factors, one line a point."""
     names = {

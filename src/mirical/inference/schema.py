@@ -22,6 +22,7 @@ DIMS: dict[str, list[str]] = {
     "star_offset": ["star"],
     "star_band_offset": ["star", "band"],
     "free_flux": ["star", "band"],
+    "flux_offset": ["star", "band"],
     "type_offset": ["srctype"],
     "type_band_offset": ["srctype", "band"],
     "visit_offset": ["visit"],

@@ -111,6 +111,9 @@ class Offsets(NamedTuple):
         if design.has_free:
             star_offset = (1.0 - design.free) * star_offset
             free["free_flux"] = -jnp.asarray(design.free)[:, None] * self.flux
+        if design.states_flux_unc:
+            predicted = 1.0 - jnp.asarray(design.free)[:, None] if design.has_free else 1.0
+            free["flux_offset"] = predicted * self.flux
         return {
             "A": jnp.exp(self.log_a),
             "D": jnp.exp(self.subarray),

@@ -12,7 +12,7 @@ from astropy.table import QTable
 
 from mirical.calibration.comparison import compare_coefficients
 from mirical.calibration.draws import Draws
-from mirical.calibration.posterior import PosteriorCalibration, with_apertures
+from mirical.calibration.posterior import PosteriorCalibration, with_apertures, with_fluxes
 from mirical.calibration.published import PublishedCalibration
 from mirical.chains.running import Course
 from mirical.chains.sampling import sample
@@ -103,7 +103,7 @@ def run_job(
     posterior = build_posterior(
         chains.sites, chains.stats, prior, groups, design, _provenance(job, inputs)
     )
-    posterior = with_apertures(posterior, inputs.factors.apertures)
+    posterior = with_fluxes(with_apertures(posterior, inputs.factors.apertures), inputs.factors)
     draws = Draws.of(posterior)
     published = None if instrument.published is None else PublishedCalibration(instrument)
     calibration = PosteriorCalibration(draws, instrument)
