@@ -20,6 +20,8 @@ SCALE = 0.008
 """Standard deviation of what all bands share in ln A."""
 FLUX_SCALE, TYPE = 0.006, 0.01
 """Standard deviations of flux scale and type offsets, gray as well as in a band."""
+QUOTED = np.array([[4.0, np.nan], [1.0, 0.5]])
+"""Fluxes of two stars in two bands that a posterior of stars rests on [mJy]."""
 
 
 def drawn_calibration(
@@ -108,15 +110,43 @@ def _absolute(shape: tuple[int, int], bands: tuple[str, ...]) -> dict:
     }
 
 
+def drawn_stars() -> xr.DataTree:
+    """Return a posterior of two stars: one predicted, in F560W alone; one free, in two bands."""
+    bands, stars, types = ("F560W", "F770W"), ["known", "free"], ["HotStars", "ADwarfs"]
+    tree = drawn_tree(bands=bands, absolute=("flux_scale",))
+    shape, normal = (2, 200), np.random.default_rng(3).standard_normal
+    found = {
+        "star_offset": (("star",), 0.02 + 0.001 * normal((*shape, 2)) * [1.0, 0.0]),
+        "star_band_offset": (("star", "band"), np.full((*shape, 2, 2), -0.005)),
+        "flux_offset": (("star", "band"), np.full((*shape, 2, 2), 0.001)),
+        "type_band_offset": (("srctype", "band"), np.full((*shape, 2, 2), 0.004)),
+        "free_flux": (("star", "band"), 0.1 + 0.003 * normal((*shape, 2, 2))),
+    }
+    posterior, rows = tree["posterior"].to_dataset(), tree["constant_data"].to_dataset()
+    posterior = posterior.assign(
+        {name: (("chain", "draw", *dims), value) for name, (dims, value) in found.items()}
+    )
+    rows = rows.assign(
+        star_index=("row", np.resize([0, 1, 1], rows.sizes["row"])),
+        flux=(("star", "band"), QUOTED),
+        free=("star", [0.0, 1.0]),
+        type_index=("star", [0, 1]),
+    )
+    tree["posterior"] = xr.DataTree(posterior.assign_coords(star=stars, srctype=types))
+    tree["constant_data"] = xr.DataTree(rows.assign_coords(star=stars, band=list(bands)))
+    return tree
+
+
 def write_drawn(
     folder: Path,
     law: str = ADDITIVE,
     believable: bool = True,
     absolute: tuple[str, ...] = (),
+    tree: xr.DataTree | None = None,
 ) -> None:
-    """Write the calibration as a run's folder that can be asked."""
+    """Write the calibration, or the one given, as a run's folder that can be asked."""
     folder.mkdir(parents=True, exist_ok=True)
-    posterior = drawn_tree(law, absolute=absolute)
+    posterior = drawn_tree(law, absolute=absolute) if tree is None else tree
     write_posterior(posterior, folder / "posterior.nc")
     verdict = {"believable": believable, "chains": 2, "draws": 200}
     (folder / "diagnostics.json").write_text(json.dumps(verdict), encoding="utf-8")

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 
-from drawn import drawn_tree
+from drawn import drawn_stars, drawn_tree
 from miri_facts import MIRI
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.star_fluxes import star_fluxes
 from mirical.errors import InputError
 
-STARS, BANDS, TYPES = ["known", "free"], ("F560W", "F770W"), ["HotStars", "ADwarfs"]
-QUOTED = np.array([[4.0, np.nan], [1.0, 0.5]])
-
 
 @pytest.fixture
 def calibration() -> PosteriorCalibration:
     """Two stars: one predicted, seen in F560W alone; one free, seen in both bands."""
-    tree = drawn_tree(bands=BANDS, absolute=("flux_scale",))
-    drawn = tree["posterior"].to_dataset()
-    shape, normal = (2, 200), np.random.default_rng(3).standard_normal
-    found = {
-        "star_offset": (("star",), 0.02 + 0.001 * normal((*shape, 2)) * [1.0, 0.0]),
-        "star_band_offset": (("star", "band"), np.full((*shape, 2, 2), -0.005)),
-        "flux_offset": (("star", "band"), 0.001 + 0 * normal((*shape, 2, 2))),
-        "type_band_offset": (("srctype", "band"), np.full((*shape, 2, 2), 0.004)),
-        "free_flux": (("star", "band"), 0.1 + 0.003 * normal((*shape, 2, 2))),
-    }
-    drawn = drawn.assign({n: (("chain", "draw", *dims), v) for n, (dims, v) in found.items()})
-    rows = tree["constant_data"].to_dataset()
-    rows = rows.assign(star_index=("row", np.resize([0, 1, 1], rows.sizes["row"]))).assign(
-        flux=(("star", "band"), QUOTED), free=("star", [0.0, 1.0]), type_index=("star", [0, 1])
-    )
-    names = {"star": STARS, "srctype": TYPES}
-    tree["posterior"] = xr.DataTree(drawn.assign_coords(names))
-    tree["constant_data"] = xr.DataTree(rows.assign_coords(star=STARS, band=list(BANDS)))
-    return PosteriorCalibration.of(tree, MIRI, name="drawn")
+    return PosteriorCalibration.of(drawn_stars(), MIRI, name="drawn")
 
 
 def test_a_predicted_star_has_its_prediction_less_what_it_is_off(calibration):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from drawn import write_drawn
+from drawn import drawn_stars, write_drawn
 from miri_facts import FACTOR
 from mirical.cli import main
 from mirical.commands.exporting import EXPORTS
@@ -74,6 +74,16 @@ def test_an_applied_table_of_a_simulated_run_says_so(run: Path, tmp_path: Path):
     assert silent(made) == []
 
 
+def test_fluxes_of_the_stars_of_a_simulated_run_say_so(tmp_path: Path):
+    run, made = tmp_path / "run", tmp_path / "made"
+    made.mkdir()
+    write_drawn(run, tree=drawn_stars())
+    asked = ["--out", str(made / "s.ecsv"), "--covariance", str(made / "s.npy")]
+    assert main(["stars", str(run), *asked]) == 0
+    assert silent(made) == [] and undescribed(made / "s.ecsv") == []
+    assert np.load(made / "s.npy").shape == (3, 3)
+
+
 @pytest.mark.parametrize("kind", NAMES)
 def test_exports_of_a_simulated_run_say_so(kind: str, run: Path, tmp_path: Path):
     assert set(EXPORTS) == {*NAMES, "jwst-apcorr"}  # which asks for the apertures of a job
@@ -101,7 +111,8 @@ WALKS = {
     "mosaic": "test_mosaic.py",
     "apertures": "../imaging/test_measured_apertures.py",
     "sbc": "../validation/test_sbc.py",
-    **dict.fromkeys(("factors", "error", "compare", "apply", "export", "simulate", "staged"), ""),
+    **dict.fromkeys(("factors", "error", "stars", "compare", "apply"), ""),
+    **dict.fromkeys(("export", "simulate", "staged"), ""),
 }
 """File whose tests walk what a command writes; this one where none is named."""
 

@@ -49,6 +49,8 @@ DESCRIPTIONS: dict[str, str] = {
     "A": "Factor after the response loss has decayed",
     "B": "Amplitude of the response loss at t0, MJD 59720",
     "tau": "Time constant of the response loss",
+    "prior": "Whether the flux of the star was predicted, or free in the fit",
+    **{f"mag_{system.lower()}": f"Magnitude, {system}" for system in ("AB", "ST", "Vega")},
     "zero_point": "Magnitude of one count a second at the reference epoch",
     "zero_point_std": "Its error",
     "zero_point_relative_std": "The same if flux scale and types of star were exact",
