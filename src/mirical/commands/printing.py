@@ -246,7 +246,7 @@ def _print_factors(comparison: Comparison, console: Console) -> None:
 
 
 def _print_coefficients(comparison: Comparison, console: Console) -> None:
-    """Print A, B, tau and repeatability of each band, and D of each subarray."""
+    """Print what either side has of A, B, tau and repeatability of each band, and of D."""
     coefficients, subarrays = comparison.coefficients, comparison.subarrays
     ours, theirs = subarrays.meta["ours"], subarrays.meta["theirs"]
     mark = "SIMULATED DATA · " if comparison.simulated else ""
@@ -258,6 +258,7 @@ def _print_coefficients(comparison: Comparison, console: Console) -> None:
             *_side_by_side(row),
         )
         for row in coefficients[coefficients["quantity"] != "C_ref"]
+        if np.any(np.isfinite([value(row["ours"]), value(row["theirs"])]))
     ]
     for row in subarrays:
         of = f"{row['filter']}, {row['subarray']}" if "filter" in row.colnames else row["subarray"]
