@@ -13,6 +13,7 @@ from mirical.cards.card import BY_CHOICE, TERMS, load_card, parse_card
 from mirical.errors import InputError
 from mirical.inference.jobs import load_job, resolve_job
 from mirical.inference.sampling import PRIOR_DRAWS, sample_prior
+from mirical.instruments.cards import load_instrument, shipped_instruments
 from samples import card_text
 
 SHIPPED = tuple(term for term in TERMS if term not in BY_CHOICE)
@@ -328,8 +329,20 @@ def test_a_base_or_law_that_cannot_be_used_is_refused(tmp_path: Path, text: str,
 
 @pytest.mark.parametrize("path", sorted(Path("models").glob("*.toml")), ids=lambda p: p.stem)
 def test_every_shipped_card_can_be_read(path: Path):
-    card = load_card(path.stem, "test", MIRI)
-    assert card.title and all(card.stated(term) for term in card.terms)
+    # A card of one camera is called after it.
+    of = load_instrument(path.stem, "test") if path.stem in shipped_instruments() else MIRI
+    card = load_card(path.stem, "test", of)
+    assert card.title and all(card.stated(term) for term in card.terms if TERMS[term])
+
+
+def test_the_factor_of_a_card_is_in_the_unit_of_its_instrument():
+    """A number in another unit would be taken for one in the instrument's."""
+    wfc3 = load_instrument("wfc3", "test")
+    assert load_card("imager", "test", wfc3).priors["A"].unit == "uJy/(electron/s)"
+    assert load_card("imager", "test", MIRI).priors["A"].unit == "(MJy/sr)/(DN/s/pixel)"
+    said = r"prior 'A' has unit '\(MJy/sr.*factors of WFC3 are in uJy/\(electron/s\)"
+    with pytest.raises(InputError, match=said):
+        load_card("pooled", "test", wfc3)
 
 
 def test_a_chain_of_bases_ends_however_its_paths_are_written(tmp_path: Path):

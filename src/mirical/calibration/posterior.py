@@ -138,7 +138,9 @@ class PosteriorCalibration(Calibration):
     @property
     def provenance(self) -> Mapping[str, object]:
         """What the run recorded of its rows, card, seed and software."""
-        return dict(self.run_draws.attrs)
+        attrs = dict(self.run_draws.attrs)
+        # A run names a card of its own folder by its place there.
+        return attrs | {"instrument": self.instrument.name} if "instrument" in attrs else attrs
 
     @property
     def subarrays(self) -> list[str]:

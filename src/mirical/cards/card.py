@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,10 @@ MAY_VANISH = (
 
 Not so repeatability_spread, which the sampler's units divide by.
 """
+_POWERS = ("loss_slope",)
+"""Powers that a card may fix at zero: all bands then lose alike."""
+OF_INSTRUMENT = "unit of the instrument"
+"""Unit of A in a card that fits any instrument."""
 _IN_PROPORTION = {"A_centre": "A", "tau_centre": "tau_median"}
 """Centres that take the unit over from a prior, which then states a ratio."""
 
@@ -222,6 +226,8 @@ def _read(
         entries = _entries(term, law, terms[term], where)
         centres |= _read_centres(term, law, entries, where, instrument)
         priors |= _read_priors(term, law, entries, where)
+    if "A_centre" not in centres:
+        priors["A"] = _in_factor_unit(priors["A"], instrument, where)
     meanings = {term: text_of(terms[term], "means", f"{where}: term {term!r}", "") for term in used}
     title = text_of(content, "title", where, name)
     settings = {
@@ -301,6 +307,17 @@ def _read_priors(term: str, law: str, entries: dict[str, object], where: str) ->
     return priors
 
 
+def _in_factor_unit(prior: Prior, instrument: Instrument, where: str) -> Prior:
+    """Return the prior of A, whose numbers are meant in the instrument's unit of factors."""
+    unit = instrument.factor_text
+    if prior.unit in (unit, OF_INSTRUMENT):
+        return replace(prior, unit=unit)
+    raise InputError(
+        f"{where}: prior 'A' has unit {prior.unit!r}, and factors of {instrument.name} are in "
+        f"{unit}; state it in that unit, or base the card on 'imager', which fits any instrument."
+    )
+
+
 def _read_centres(
     term: str, law: str, entries: dict[str, object], where: str, instrument: Instrument
 ) -> dict[str, Centre]:
@@ -316,9 +333,10 @@ def _refuse_unusable(prior: Prior, where: str) -> None:
         )
     if not prior.is_fixed:
         return
-    if prior.name in MAY_VANISH and prior.value < 0:
+    may_be_zero = prior.name in (*MAY_VANISH, *_POWERS)
+    if may_be_zero and prior.value < 0:
         raise InputError(f"{where} has value {prior.value:g}; expected zero or a positive number.")
-    if prior.name not in MAY_VANISH and prior.value <= 0:
+    if not may_be_zero and prior.value <= 0:
         raise InputError(f"{where} has value {prior.value:g}; expected a positive number.")
     if prior.name in _FRACTIONS and prior.value >= 1:
         raise InputError(f"{where} has value {prior.value:g}; expected a fraction below 1.")

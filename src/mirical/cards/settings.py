@@ -57,5 +57,8 @@ def _bands(values: list[object], place: str, instrument: Instrument) -> tuple[st
     for value in values:
         if not isinstance(value, str) or value not in instrument.bands:
             hint = did_you_mean(value, instrument.bands) if isinstance(value, str) else "."
-            raise InputError(f"{place}: bands has {shown(value)}, which is no band{hint}")
+            raise InputError(
+                f"{place}: bands has {shown(value)}, which is no band of {instrument.name}{hint} "
+                "A card that fits any instrument is 'imager'."
+            )
     return tuple(map(str, values))

@@ -119,6 +119,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
 def _apply_to_image(options: argparse.Namespace) -> int:
     from mirical.calibration.calibration import errors_hold
     from mirical.exports.calibrated_image import calibrate_image
+    from mirical.instruments.uses import require_pipeline
 
     for name in ("before", "covariance", "draws"):
         if getattr(options, name) is not None:
@@ -126,6 +127,7 @@ def _apply_to_image(options: argparse.Namespace) -> int:
             raise InputError(f"apply: --{option} is for tables; {options.file.name} is an image.")
     check_outputs([options.out], parents=True)
     calibration = asked_calibration(options)
+    require_pipeline(calibration.instrument, "apply to an image")
     known = {str(key): str(value) for key, value in calibration.provenance.items()}
     made = calibrate_image(
         calibration,

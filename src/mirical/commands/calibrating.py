@@ -60,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
         "apertures": options.apertures,
         "instrument": options.instrument,
     }
-    job = with_options(load_job(options.job), texts, numbers, options.mjd, options.time_limit)
+    usual = "table5" if options.instrument is None else "imager"
+    job = load_job(options.job or usual)
+    job = with_options(job, texts, numbers, options.mjd, options.time_limit)
     folder = options.out or Path("reports") / job.name
     check_outputs(folders=[folder])
     inputs = resolve_job(job)
@@ -310,7 +312,12 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
 
 def _add_run(parsers: argparse._SubParsersAction) -> None:
     parser = parsers.add_parser("run", help="fit a job and write its folder of tables and report")
-    parser.add_argument("job", nargs="?", default="table5", help="a job's name or file [table5]")
+    parser.add_argument(
+        "job",
+        nargs="?",
+        help="a job's name or file [table5, or imager, which takes any camera's rows, with "
+        "--instrument]",
+    )
     parser.add_argument(
         "--photometry", metavar="FILE", help="photometry table instead of the job's"
     )

@@ -36,6 +36,10 @@ def export(options: argparse.Namespace) -> int:
     else:
         check_outputs(outputs, inputs=[options.at], parents=True)
     calibration = asked_calibration(options)
+    if options.to.startswith(_OF_PIPELINE):
+        from mirical.instruments.uses import require_pipeline
+
+        require_pipeline(calibration.instrument, f"export --to {options.to}")
     status = EXPORTS[options.to](calibration, options, results, cautions)
     print_notes(calibration.doubts, cautions)
     return status if calibration.believable else NOT_BELIEVABLE
@@ -167,7 +171,9 @@ def _latex(
 
     with whole_file(options.file) as beside:
         beside.write_text(latex(calibration), encoding="utf-8")
-    results.print(f"Tables 8 and 7 in {options.file}", soft_wrap=True, markup=False)
+    results.print(
+        f"tables of factors and of throughput in {options.file}", soft_wrap=True, markup=False
+    )
     return SUCCESS
 
 
@@ -177,7 +183,7 @@ def _mrt(
     from mirical.exports.printed_tables import write_machine_readable
 
     write_machine_readable(calibration, options.file)
-    results.print(f"Table 8 in {options.file}", soft_wrap=True, markup=False)
+    results.print(f"table of factors in {options.file}", soft_wrap=True, markup=False)
     return SUCCESS
 
 
@@ -190,6 +196,10 @@ EXPORTS: dict[str, Callable[[Calibration, argparse.Namespace, Console, Console],
     "mrt": _mrt,
 }
 """What `mirical export --to` knows, and what writes it."""
+
+
+_OF_PIPELINE = "jwst-"
+"""Beginning of the formats that are files of a pipeline."""
 
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:

@@ -46,7 +46,8 @@ def print_run(run: Run, folder: Path, console: Console) -> None:
         f"{run.instrument.reference}, {run.instrument.factor_text}"
     )
     heads = ("band", "stars", "C", "±", "± relative", "rests on")
-    heads += ("published", "±", "differs", "sigma") if run.instrument.published else ()
+    published = run.instrument.published is not None
+    heads += ("published", "±", "differs", "sigma") if published else ()
     of_band = dict(zip(coefficients["filter"], coefficients, strict=True))
     lines = [
         (
@@ -56,11 +57,8 @@ def print_run(run: Run, folder: Path, console: Console) -> None:
             f"{value(of_band[row['filter']]['C_ref_std']):.4f}",
             f"{value(of_band[row['filter']]['C_ref_relative_std']):.4f}",
             row["basis"],
-            f"{row['published']:.4f}",
-            f"{row['published_std']:.4f}",
-            f"{row['diff_pct'].value:+.1f} %",
-            f"{row['diff_sigma']:+.1f}",
-        )[: len(heads)]
+            *(_differs(row) if published else ()),
+        )
         for row in at_reference
     ]
     print_sheet(title, heads, lines, console)
@@ -69,6 +67,16 @@ def print_run(run: Run, folder: Path, console: Console) -> None:
     for sentence in run.verdict.sentences:
         console.print(Text(sentence))
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
+
+
+def _differs(row: Table.Row) -> tuple[str, str, str, str]:
+    """Return a band's published factor, its error, and how far the run's is from it."""
+    return (
+        f"{row['published']:.4f}",
+        f"{row['published_std']:.4f}",
+        f"{row['diff_pct'].value:+.1f} %",
+        f"{row['diff_sigma']:+.1f}",
+    )
 
 
 def _fates(rows: Table) -> list[str]:

@@ -5,29 +5,34 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mirical.commands.many_fits import add_options, how_of, kept_beside
-from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles, study_status
+from mirical.commands.shared import (
+    NOT_BELIEVABLE,
+    SUCCESS,
+    add_instrument,
+    consoles,
+    study_status,
+)
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
+
+if TYPE_CHECKING:
+    from mirical.simulation.simulated_program import SimulatedProgram
 
 
 def simulate(options: argparse.Namespace) -> int:
     """Simulate a whole program with known truth, as photometry or as images."""
-    if options.mosaics:
-        if options.effects:
-            raise InputError(
-                "simulate: --effects and --mosaics; images have the usual errors and faults: leave "
-                "out one of the two."
-            )
+    from mirical.instruments.cards import DEFAULT
+
+    program = _of_card(options) if options.instrument != DEFAULT else _of_tables(options)
+    if program is None:
         from mirical.commands.imaging import simulate_mosaics
 
         return simulate_mosaics(options)
-    from mirical.simulation.effects import stated_effects
-    from mirical.simulation.simulated_program import simulate_program, write_program
+    from mirical.simulation.simulated_program import write_program
 
-    errors, faults = stated_effects(options.effects)
-    program = simulate_program(options.seed, options.truth, faults, errors, options.law)
     write_program(program, options.out)
     stars = len(set(program.photometry["name"]))
     consoles()[0].print(
@@ -37,6 +42,37 @@ def simulate(options: argparse.Namespace) -> int:
         markup=False,
     )
     return SUCCESS
+
+
+def _of_tables(options: argparse.Namespace) -> SimulatedProgram | None:
+    """Return the program of the paper's Tables 1-3, or None where images of it are asked for."""
+    options.truth, options.law = options.truth or "published", options.law or "additive"
+    if options.mosaics:
+        if options.effects:
+            raise InputError(
+                "simulate: --effects and --mosaics; images have the usual errors and faults: leave "
+                "out one of the two."
+            )
+        return None
+    from mirical.simulation.effects import stated_effects
+    from mirical.simulation.simulated_program import simulate_program
+
+    errors, faults = stated_effects(options.effects)
+    return simulate_program(options.seed, options.truth, faults, errors, options.law)
+
+
+def _of_card(options: argparse.Namespace) -> SimulatedProgram:
+    """Return a program made from an instrument's card."""
+    from mirical.instruments.cards import load_instrument
+    from mirical.simulation.card_simulation import simulate_card
+
+    for name in ("mosaics", "law"):
+        if getattr(options, name) is not None:
+            raise InputError(
+                f"simulate: --{name} is for MIRI's own program; leave it or --instrument out."
+            )
+    instrument = load_instrument(options.instrument, "simulate")
+    return simulate_card(instrument, options.seed, options.truth, options.effects)
 
 
 def sbc(options: argparse.Namespace) -> int:
@@ -104,19 +140,20 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
 
 def _add_simulate(parsers: argparse._SubParsersAction) -> None:
     parser = parsers.add_parser(
-        "simulate", help="photometry of a whole program with known truth (Tables 1-3)"
+        "simulate",
+        help="photometry of a whole program with known truth: MIRI's (Tables 1-3), or any card's",
     )
+    add_instrument(parser)
     parser.add_argument("--seed", metavar="N", type=int, required=True, help="fixes all chance")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
     parser.add_argument(
         "--truth",
         choices=("published", "perturbed"),
-        default="published",
-        help="true coefficients: Tables 7-8, or drawn about them by the seed [published]",
+        help="true coefficients: Tables 7-8 or those a card publishes, or drawn by the seed "
+        "[published, where there are such]",
     )
     parser.add_argument(
         "--law",
-        default="additive",
         help="true time law: additive (the paper's), exponential, exponential-linear, linear, "
         "power or two-exponentials, in relative throughput [additive]",
     )

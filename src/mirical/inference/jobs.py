@@ -8,7 +8,7 @@ from pathlib import Path
 from mirical.cards.card import Card, load_card
 from mirical.errors import InputError, refuse_unknown_keys, shown
 from mirical.inference.runtime import memory
-from mirical.instruments.cards import DEFAULT, load_instrument
+from mirical.instruments.cards import DEFAULT, load_instrument, shipped_instruments
 from mirical.instruments.instrument import Instrument
 from mirical.model.design import Design, make_design
 from mirical.storage.shipped import find_file, resolve
@@ -224,9 +224,14 @@ def with_options(
     Options that are None leave the file's value. Paths given as options are
     relative to the working folder, those in the file to the file. A job that is given another
     table is called by that table's name: its numbers are not those of the file's rows (a job that
-    names none keeps its name). A target
-    or a bound given as an option takes the place of the file's fixed number of draws.
+    names none keeps its name). A target or a bound given as an option takes the place of the
+    file's fixed number of draws.
     """
+    card = texts.get("instrument")
+    if card is not None:
+        of_user = card not in shipped_instruments() and Path(card).exists()
+        job = replace(job, instrument=str(Path(card).resolve()) if of_user else card)
+    texts = {key: value for key, value in texts.items() if key != "instrument"}
     if reference_mjd is not None:
         known = _epoch(reference_mjd, job.read_instrument(), "options: --mjd")
         job = replace(job, reference_mjd=known)

@@ -256,6 +256,11 @@ def _readout_faults(found: Instrument) -> Iterator[str]:
                 hint = did_you_mean(band, found.bands)
                 yield f"{place}: bands has {band!r}, which is no band{hint}"
     for band in found.bands.values():
+        if not found.readouts(band.name):
+            yield (
+                f"band {band.name!r}: no readout has it among its bands; add it to those of one, "
+                "or leave bands out of the reference."
+            )
         if band.mask is not None and band.mask not in found.unit_subarrays:
             yield (
                 f"band {band.name!r}: mask is {band.mask!r}; expected a readout with throughput "

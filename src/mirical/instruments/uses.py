@@ -61,8 +61,15 @@ def _staged(instrument: Instrument) -> str:
     return ", ".join(lacking)
 
 
+KNOWN = "MIRI"
+"""Keyword INSTRUME of the images and reference files that mirical reads and writes."""
+
+
 def _pipeline(instrument: Instrument) -> str:
-    return "" if instrument.pipeline is not None else "[pipeline]"
+    if instrument.pipeline is None:
+        return "[pipeline]"
+    other = instrument.pipeline.instrument != KNOWN
+    return f"[pipeline] of {KNOWN}" if other else ""
 
 
 USES = (
@@ -79,15 +86,15 @@ USES = (
 
 
 def require_pipeline(instrument: Instrument, what: str) -> None:
-    """Refuse what only an instrument of a pipeline can do.
+    """Refuse what only an instrument can do whose pipeline's files mirical knows.
 
     Raises
     ------
     InputError
-        If the card states no pipeline; `what` begins the sentence.
+        If the card states no pipeline, or one of another instrument; `what` begins the sentence.
     """
-    if instrument.pipeline is None:
+    if lacks := _pipeline(instrument):
         raise InputError(
-            f"{what}: {instrument.name} has none: its card states no [pipeline] whose images and "
-            "reference files mirical knows."
+            f"{what}: not for {instrument.name}, whose card lacks {lacks}; mirical knows images "
+            f"and reference files of {KNOWN} alone, but tables of any instrument."
         )

@@ -22,6 +22,9 @@ PASSES, FAILS = "passes", "FAILS"
 _CALLED = {
     "job": "Job",
     "card": "Model card",
+    "instrument": "Instrument's card, or folder with it",
+    "time_law": "Time law",
+    "reference_mjd": "Reference epoch, MJD",
     "seed": "Seed",
     "photometry": "Photometry",
     "photometry_sha256": "SHA-256 of the photometry",

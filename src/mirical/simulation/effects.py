@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from mirical.errors import InputError, did_you_mean
+from mirical.instruments.instrument import Instrument
 from mirical.simulation.errors_and_faults import Errors, Faults
 
 _OF_ERRORS, _OF_FAULTS = ([field.name for field in fields(of)] for of in (Errors, Faults))
@@ -34,6 +35,29 @@ def stated_effects(given: Sequence[str]) -> tuple[Errors, Faults]:
     of_errors = {name: sizes[name] for name in _OF_ERRORS if name in sizes}
     of_faults = {name: sizes[name] for name in _OF_FAULTS if name in sizes}
     return replace(Errors(), **of_errors), replace(Faults(), **of_faults)
+
+
+OF_MIRI = "debris_disk", "fnd_rate_slope", "reduction"
+"""Faults of MIRI's own program alone: of one of its stars, its bands and its pipeline."""
+
+
+def card_effects(given: Sequence[str], instrument: Instrument) -> tuple[Errors, Faults]:
+    """Return what `stated_effects` does, for a program made from an instrument's card.
+
+    Raises
+    ------
+    InputError
+        Also if an effect is one that MIRI's own program alone can have.
+    """
+    for text in given:
+        name = text.partition("=")[0]
+        if name in OF_MIRI:
+            raise InputError(
+                f"simulate: effect {name} is of MIRI's own program; leave it out for one of "
+                f"{instrument.name}."
+            )
+    errors, faults = stated_effects(given)
+    return errors, replace(faults, debris_disk=0.0)
 
 
 _SIGNED = "step", "fnd_rate_slope"

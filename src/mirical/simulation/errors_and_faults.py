@@ -5,6 +5,7 @@ All are shifts of ln C, so positive means predicted too bright, or measured too 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,10 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.dust import dust_over_star
+from mirical.instruments.instrument import Instrument
 from mirical.instruments.miri import miri
 from mirical.randomness import generator
 from mirical.simulation.truth import smooth_in_wavelength
-from mirical.stars import STARS
 
 Floats = NDArray[np.float64]
 
@@ -173,7 +174,14 @@ class Disturbances:
         return np.where(before, of, 0.0)
 
 
-def draw_disturbances(rows: QTable, seed: int, errors: Errors, faults: Faults) -> Disturbances:
+def draw_disturbances(
+    rows: QTable,
+    seed: int,
+    errors: Errors,
+    faults: Faults,
+    instrument: Instrument,
+    types: Mapping[str, str],
+) -> Disturbances:
     """Draw the disturbances of a program; each kind from a generator of its own.
 
     Parameters
@@ -183,30 +191,35 @@ def draw_disturbances(rows: QTable, seed: int, errors: Errors, faults: Faults) -
     seed : int
         Seed of the simulation.
     errors, faults : Errors, Faults
-        How large each kind is.
+        How large each kind is; a debris disk or reductions are those of MIRI's program alone.
+    instrument : Instrument
+        Whose program it is.
+    types : mapping of {str : str}
+        Type of each of its stars.
     """
-    types = errors.type_offset * generator(seed, "type offsets").standard_normal(len(miri().types))
-    type_offset = dict(zip(miri().types, types.tolist(), strict=True))
+    kinds = instrument.types
+    gray = errors.type_offset * generator(seed, "type offsets").standard_normal(len(kinds))
+    type_offset = dict(zip(kinds, gray.tolist(), strict=True))
     by_type = errors.type_band * smooth_in_wavelength(
-        generator(seed, "type colours"), len(miri().types), TYPE_LENGTH
+        generator(seed, "type colours"), len(kinds), instrument, TYPE_LENGTH
     )
-    stars = errors.star_offset * generator(seed, "star offsets").standard_normal(len(STARS))
+    stars = errors.star_offset * generator(seed, "star offsets").standard_normal(len(types))
     star_offset = {
-        star.name: type_offset[star.srctype] + float(own)
-        for star, own in zip(STARS.values(), stars, strict=True)
+        star: type_offset[kind] + float(own)
+        for (star, kind), own in zip(types.items(), stars, strict=True)
     }
-    disk = dict.fromkeys(miri().bands, 0.0) | dust_excess(faults.debris_disk)
+    disk = dust_excess(faults.debris_disk) if faults.debris_disk else {}
     visit_offset, off_visit = _visit_offsets(rows, seed, errors.visit, faults.off_visit)
     return Disturbances(
         flux_scale=errors.flux_scale * float(generator(seed, "flux scale").standard_normal()),
         type_offset=type_offset,
         type_band_offset={
             (kind, band): float(by_type[i, j])
-            for i, kind in enumerate(miri().types)
-            for j, band in enumerate(miri().bands)
+            for i, kind in enumerate(kinds)
+            for j, band in enumerate(instrument.bands)
         },
         star_offset=star_offset,
-        star_band_offset=_star_band_offsets(seed, errors.colour, disk),
+        star_band_offset=_star_band_offsets(seed, errors.colour, disk, instrument, types),
         debris_disk=disk,
         visit_offset=visit_offset,
         off_visit=off_visit,
@@ -234,13 +247,19 @@ def visit_names(rows: QTable) -> list[str]:
 
 
 def _star_band_offsets(
-    seed: int, spread: float, disk: dict[str, float]
+    seed: int,
+    spread: float,
+    disk: dict[str, float],
+    instrument: Instrument,
+    stars: Iterable[str],
 ) -> dict[tuple[str, str], float]:
-    drawn = spread * smooth_in_wavelength(generator(seed, "colour offsets"), len(STARS))
+    names = list(stars)
+    random = generator(seed, "colour offsets")
+    drawn = spread * smooth_in_wavelength(random, len(names), instrument)
     offsets = {
         (star, band): float(drawn[i, j])
-        for i, star in enumerate(STARS)
-        for j, band in enumerate(miri().bands)
+        for i, star in enumerate(names)
+        for j, band in enumerate(instrument.bands)
     }
     for band, excess in disk.items():
         offsets[DUSTY_STAR, band] -= float(np.log1p(excess))

@@ -33,6 +33,7 @@ from mirical.simulation.truth import (
     with_law,
 )
 from mirical.simulation.truth_table import truth_table
+from mirical.stars import STARS
 from mirical.storage.files import whole_folder
 from mirical.tables.apertures import published_apertures
 from mirical.tables.columns import columns
@@ -112,11 +113,12 @@ def simulate_program(
     regular = with_law(_coefficients(truth, seed), seed, law)
     coefficients = with_departures(regular, seed, faults.subarray_by_band)
     fluxes = _predicted(rows)
-    drawn = draw_disturbances(rows, seed, errors, faults)
+    types = {star.name: star.srctype for star in STARS.values()}
+    drawn = draw_disturbances(rows, seed, errors, faults, miri(), types)
     # Planned without faults, so that one switched off changes no other number.
     planned = _count_rate(fluxes, _factors(regular, rows), rows)
     exposures = plan_exposures(rows, planned, _factors(regular, rows), seed)
-    noise = _noise(rows, coefficients, exposures.ifluxunc / planned, seed, errors)
+    noise = row_noise(rows, coefficients, exposures.ifluxunc / planned, seed, errors)
     factor = _factors(coefficients, rows) * np.exp(drawn.shifts(rows) + noise)
     factor *= np.exp(_detector(rows, faults, _count_rate(fluxes, factor, rows), exposures))
     photometry = _photometry(rows, _count_rate(fluxes, factor, rows), exposures, fluxes)
@@ -192,11 +194,12 @@ def _detector(rows: QTable, faults: Faults, rate: Floats, exposures: Exposures) 
     return effect + slope * np.log10(central / RATE_PIVOT)
 
 
-def _noise(
+def row_noise(
     rows: QTable, coefficients: Coefficients, fraction: Floats, seed: int, errors: Errors
 ) -> Floats:
     """Return each row's own scatter of ln C: repeatability and error of the photometry."""
-    by_band = dict(zip(miri().bands, coefficients.repeatability, strict=True))
+    bands = coefficients.instrument.bands
+    by_band = dict(zip(bands, coefficients.repeatability, strict=True))
     sigma = errors.repeatability * np.array([by_band[str(band)] for band in rows["filter"]])
     repeat = generator(seed, "repeatability").standard_normal(len(rows))
     photometry = generator(seed, "photometry").standard_normal(len(rows))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mirical.instruments.instrument import Instrument
 from mirical.instruments.miri import miri
 from mirical.instruments.published import published_coefficients as instrument_coefficients
 from mirical.instruments.published import published_throughput
@@ -33,24 +34,26 @@ SMOOTH_LENGTH = 0.5
 
 @dataclass(frozen=True)
 class Coefficients:
-    """What the calibration of a simulated program truly is; bands as MIRI's card has them.
+    """What the calibration of a simulated program truly is; bands as in the instrument's card.
 
     Attributes
     ----------
     A, B : (band,) array
-        Of Eq. 4, (MJy/sr)/(DN/s/pixel).
+        Of Eq. 4, in the instrument's unit of factors, as MIRI's (MJy/sr)/(DN/s/pixel).
     tau : (band,) array
         Time constant, days.
     repeatability : (band,) array
         Scatter of one observation, natural logarithm.
     D : (subarray,) array
-        Throughput relative to FULL, subarrays as MIRI's card has them.
+        Throughput relative to the reference, subarrays as the card has them.
     D_band : (band, subarray) array
         The same with the departure of each band.
     law : str
         Time law, one of `mirical.laws.timelaw.LAWS`; B is C(t0) - A in any of them.
     of_law : dict of {str : array}
         Its parameters beside loss and tau.
+    instrument : Instrument
+        Whose calibration it is.
     """
 
     A: Floats
@@ -61,6 +64,7 @@ class Coefficients:
     D_band: Floats
     law: str = ADDITIVE
     of_law: dict[str, Floats] = field(default_factory=dict)
+    instrument: Instrument = field(default_factory=miri)
 
     def factor(self, bands: list[str], subarrays: list[str], mjd: Floats) -> Floats:
         """Return the factors at points; in the paper's law [A + B exp(-(t - t0)/tau)] / D (Eq. 4).
@@ -72,11 +76,11 @@ class Coefficients:
         mjd : (point,) array
             Epochs, MJD in days.
         """
-        names = list(miri().bands)
+        names = list(self.instrument.bands)
         band = np.array([names.index(b) for b in bands])
-        terms = [miri().subarray_term(a, "simulated program") for a in subarrays]
-        subarray = np.array([miri().subarrays.index(a) for a in terms])
-        elapsed = mjd - miri().t0
+        terms = [self.instrument.subarray_term(a, "simulated program") for a in subarrays]
+        subarray = np.array([self.instrument.subarrays.index(a) for a in terms])
+        elapsed = mjd - self.instrument.t0
         if self.law == ADDITIVE:
             in_full = self.A[band] + self.B[band] * np.exp(-elapsed / self.tau[band])
         else:
@@ -115,7 +119,7 @@ def perturbed_coefficients(seed: int) -> Coefficients:
     random = generator(seed, "coefficients")
     n = len(miri().bands)
     a = base.A * np.exp(FACTOR_SPREAD * random.standard_normal(n))
-    smooth = LOSS_SPREAD * smooth_in_wavelength(random, 1)[0]
+    smooth = LOSS_SPREAD * smooth_in_wavelength(random, 1, miri())[0]
     # A loss is never a gain: drawn below zero it is folded back.
     loss = np.abs(-base.B / base.A * np.exp(smooth) + LOSS_DEPARTURE * random.standard_normal(n))
     shift = TAU_SPREAD * random.standard_normal() + TAU_BAND_SPREAD * random.standard_normal(n)
@@ -148,7 +152,7 @@ def with_law(coefficients: Coefficients, seed: int, law: str) -> Coefficients:
         endless = np.full(len(pivots), np.inf)
         coefficients = replace(coefficients, B=np.zeros(len(pivots)), tau=endless)
     if "loss_per_year" in LAWS[law].of_band:
-        rates = 0.005 * pivots / 15 * np.exp(0.3 * smooth_in_wavelength(random, 1)[0])
+        rates = 0.005 * pivots / 15 * np.exp(0.3 * smooth_in_wavelength(random, 1, miri())[0])
         return replace(coefficients, law=law, of_law={"loss_per_year": rates})
     if law == "two-exponentials":
         share, ratio = random.uniform(0.25, 0.45), random.uniform(4, 6)
@@ -161,20 +165,21 @@ def with_law(coefficients: Coefficients, seed: int, law: str) -> Coefficients:
 def with_departures(coefficients: Coefficients, seed: int, spread: float) -> Coefficients:
     """Return coefficients whose ln D departs by normal draws of `spread` in each band.
 
-    FULL stays the unit in every band.
+    The reference stays the unit in every band.
     """
     random = generator(seed, "subarray departures")
-    departures = spread * random.standard_normal((len(miri().bands), len(miri().subarrays)))
-    departures[:, miri().subarrays.index("FULL")] = 0.0
+    departures = spread * random.standard_normal(coefficients.D_band.shape)
+    of = coefficients.instrument
+    departures[:, of.subarrays.index(of.reference)] = 0.0
     return replace(coefficients, D_band=coefficients.D * np.exp(departures))
 
 
 def smooth_in_wavelength(
-    random: np.random.Generator, n: int, length: float = SMOOTH_LENGTH
+    random: np.random.Generator, n: int, instrument: Instrument, length: float = SMOOTH_LENGTH
 ) -> Floats:
     """Return `n` draws over the bands of unit variance, smooth in ln wavelength: (n, band)."""
-    x = np.log([band.pivot for band in miri().bands.values()]) / length
+    x = np.log([band.pivot for band in instrument.bands.values()]) / length
     covariance = np.exp(-0.5 * np.subtract.outer(x, x) ** 2)
-    # The jitter keeps the root real for F1140C and F1130W, which share a pivot wavelength.
+    # The jitter keeps the root real for bands that share a pivot wavelength (F1140C and F1130W).
     root = np.linalg.cholesky(covariance + 1e-6 * np.eye(len(x)))
     return random.standard_normal((n, len(x))) @ root.T

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from astropy.table import QTable, Table
 
-from mirical.instruments.miri import miri
 from mirical.simulation.errors_and_faults import DUSTY_STAR, REDUCTIONS, Disturbances, Faults
 from mirical.simulation.truth import Coefficients
 
@@ -44,7 +43,11 @@ def truth_table(
     Table
         Columns quantity, filter, subarray, name, value, unit.
     """
-    records = [*_calibration(coefficients), *_offsets(rows, drawn), *_faults(rows, drawn, faults)]
+    records = [
+        *_calibration(coefficients),
+        *_offsets(rows, drawn),
+        *_faults(rows, drawn, faults, coefficients),
+    ]
     table = Table(rows=records, names=list(_COLUMNS))
     for column, text in _COLUMNS.items():
         table[column].info.description = text
@@ -52,24 +55,25 @@ def truth_table(
 
 
 def _calibration(coefficients: Coefficients) -> Iterator[Record]:
+    instrument = coefficients.instrument
     units = {
-        "A": miri().factor_unit.to_string(),
-        "B": miri().factor_unit.to_string(),
+        "A": instrument.factor_unit.to_string(),
+        "B": instrument.factor_unit.to_string(),
         "tau": "d",
         "repeatability": "1",
     }
     for quantity, unit in units.items():
-        for band, value in zip(miri().bands, getattr(coefficients, quantity), strict=True):
+        for band, value in zip(instrument.bands, getattr(coefficients, quantity), strict=True):
             yield quantity, band, "", "", float(value), unit
     for quantity, values in coefficients.of_law.items():
         if values.ndim:
-            for band, value in zip(miri().bands, values, strict=True):
+            for band, value in zip(instrument.bands, values, strict=True):
                 yield quantity, band, "", "", float(value), "1"
         else:
             yield quantity, "", "", "", float(values), "1"
-    for j, subarray in enumerate(miri().subarrays):
+    for j, subarray in enumerate(instrument.subarrays):
         yield "D", "", subarray, "", float(coefficients.D[j]), "1"
-        for i, band in enumerate(miri().bands):
+        for i, band in enumerate(instrument.bands):
             yield "D_band", band, subarray, "", float(coefficients.D_band[i, j]), "1"
 
 
@@ -90,14 +94,16 @@ def _offsets(rows: QTable, drawn: Disturbances) -> Iterator[Record]:
         yield "visit_offset", "", "", visit, value, "1"
 
 
-def _faults(rows: QTable, drawn: Disturbances, faults: Faults) -> Iterator[Record]:
+def _faults(
+    rows: QTable, drawn: Disturbances, faults: Faults, coefficients: Coefficients
+) -> Iterator[Record]:
     for band, excess in drawn.debris_disk.items():
         if excess:
             yield "debris_disk", band, "", DUSTY_STAR, excess, "1"
     for subarray, value in drawn.reduction_offset.items():
         yield "reduction_offset", "", subarray, REDUCTIONS[0], value, "1"
     if faults.step:
-        for band in miri().bands:
+        for band in coefficients.instrument.bands:
             yield "step", band, "", f"{faults.step_mjd:.10g}", faults.step, "1"
     if faults.fnd_rate_slope:
         yield "rate_slope", "FND", "", "", faults.fnd_rate_slope, "1"
