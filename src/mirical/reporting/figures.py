@@ -146,6 +146,10 @@ def star_offsets(stars: QTable, instrument: Instrument, simulated: bool) -> Figu
     return figure
 
 
+_SIDE_BY_SIDE = 6
+"""Readouts whose labels have room for two lines alone."""
+
+
 @rc_context(STYLE)
 def subarray_throughputs(
     subarrays: QTable, published: Mapping[str, float], instrument: Instrument, simulated: bool
@@ -170,11 +174,10 @@ def subarray_throughputs(
         draw_point(axes, (x, row["D"]), ("y", row["D_std"]), OURS, "o", _judged(row, instrument))
         known = published.get(str(row["subarray"]), np.nan)
         axes.plot([x + 0.2], [known], marker="D", ms=6, color=PUBLISHED, ls="")
-    axes.set_xticks(
-        range(len(subarrays)),
-        [f"{r['subarray']}\n{_rows_and_basis(r['n_rows'], r['basis'])}" for r in subarrays],
-        fontsize=10.5,
-    )
+    below = [f"{r['subarray']}\n{_rows_and_basis(r['n_rows'], r['basis'])}" for r in subarrays]
+    if len(below) > _SIDE_BY_SIDE:
+        below = [text.replace(", ", "\n") for text in below]
+    axes.set_xticks(range(len(below)), below, fontsize=10.5)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(subarrays) - 0.4)
     axes.set_ylabel(f"Throughput $D$ relative to {instrument.reference}")
