@@ -11,6 +11,7 @@ import xarray as xr
 from drawn import drawn_calibration
 from miri_facts import BANDS, FACTOR, MIRI, SUBARRAYS
 from mirical.calibration.calibration import Factors, Query
+from mirical.calibration.coefficients import subarray_table
 from mirical.calibration.posterior import PosteriorCalibration, with_apertures
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import covariance, half_width
@@ -203,3 +204,8 @@ def test_a_factor_is_asked_for_by_band_subarray_and_epoch():
     one = calibration.factor(["F770W", "F560W"], "SUB64", 60000.0)
     other = calibration.at(Query.of(MIRI, ["F770W", "F560W"], ["SUB64"] * 2, [60000.0] * 2))
     np.testing.assert_array_equal(one.covariance, other.covariance)
+
+
+def test_a_camera_of_one_readout_has_a_table_of_throughputs():
+    table = subarray_table(["FULL"], np.ones(1))
+    assert table["D"][0] == 1 and table["D_std"].mask[0]

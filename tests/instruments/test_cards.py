@@ -103,6 +103,10 @@ MISTAKES = {
         swap('throughput = "fitted"', 'throughput = "assumed"\nlike = "SUBB"'),
         "like is 'SUBB', which has no throughput of its own",
     ),
+    "a reference that some bands lack": (
+        swap('"reference"', '"reference"\nbands = ["g"]'),
+        "readout 'FULL': its bands leave out 'r', whose factor is quoted in the reference",
+    ),
     "a name with a blank": (
         swap('"SUB"', '"SUB 2"'),
         r"name is 'SUB 2'; expected .*without blanks",

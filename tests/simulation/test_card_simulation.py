@@ -130,9 +130,6 @@ ODD = {
     "a long visit": MYCAM.replace("visit_length = 1.0", "visit_length = 400.0"),
     "a launch after the reference": MYCAM.replace("launch_mjd = 59000.0", "launch_mjd = 60500.0"),
     "t0 after the reference": MYCAM.replace("t0 = 60000.0", "t0 = 63000.0"),
-    "bands of the reference": MYCAM.replace(
-        'throughput = "reference"', 'throughput = "reference"\nbands = ["g"]'
-    ),
 }  # fmt: skip
 
 

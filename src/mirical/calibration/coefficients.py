@@ -59,10 +59,10 @@ def absolute(name: str, mean: Any, std: Any, flux_scale: float) -> Any:
 
 def subarray_table(subarrays: Sequence[str], throughput: Any, std: Any = None) -> QTable:
     """Return the columns subarray, D and D_std, the error masked where none is stated."""
-    table = QTable({"subarray": list(subarrays)})
-    table["D"] = _masked(throughput, len(subarrays), None)
-    table["D_std"] = _masked(std, len(subarrays), None)
-    return table
+    numbers = {"D": throughput, "D_std": std}
+    # All columns at once: one by one, astropy refuses masked ones of a single row.
+    masked = {name: _masked(column, len(subarrays), None) for name, column in numbers.items()}
+    return QTable({"subarray": list(subarrays), **masked})
 
 
 def _masked(column: Any, length: int, unit: Any) -> Any:

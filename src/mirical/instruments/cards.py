@@ -256,10 +256,11 @@ def _readout_faults(found: Instrument) -> Iterator[str]:
                 hint = did_you_mean(band, found.bands)
                 yield f"{place}: bands has {band!r}, which is no band{hint}"
     for band in found.bands.values():
-        if not found.readouts(band.name):
+        if found.reference not in found.readouts(band.name):
             yield (
-                f"band {band.name!r}: no readout has it among its bands; add it to those of one, "
-                "or leave bands out of the reference."
+                f"readout {found.reference!r}: its bands leave out {band.name!r}, whose factor is "
+                "quoted in the reference; leave bands out there, and give the detector that sees "
+                "this band throughput 'one'."
             )
         if band.mask is not None and band.mask not in found.unit_subarrays:
             yield (

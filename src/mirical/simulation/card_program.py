@@ -54,10 +54,7 @@ def usual_readout(instrument: Instrument, band: str) -> str:
         for one in instrument.readouts_stated
         if one.name in instrument.unit_subarrays and band in (one.bands or ())
     ]
-    if own:
-        return own[0]
-    known = instrument.readouts(band)
-    return instrument.reference if instrument.reference in known else known[0]
+    return own[0] if own else instrument.reference
 
 
 def other_readouts(instrument: Instrument, band: str) -> list[str]:
