@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from drawn import drawn_calibration, write_drawn
+from drawn import drawn_calibration, drawn_tree, write_drawn
 from miri_facts import MIRI
+from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
 from mirical.cli import main
 from mirical.exports.printed_tables import factor_table, latex, write_machine_readable
@@ -44,6 +45,19 @@ def test_tables_say_which_error_they_carry_and_have_both(tmp_path: Path):
     np.testing.assert_allclose(back["e_C_rel"], table["C_relative_std"].value, atol=1e-6)
     assert "errors are absolute" in (tmp_path / "t.txt").read_text()
     assert "absolute errors are unknown" in latex(PUBLISHED) and "rel}" not in latex(PUBLISHED)
+
+
+def test_throughputs_that_are_private_to_bands_are_printed_band_by_band():
+    tree = drawn_tree()
+    drawn = tree["posterior"].to_dataset()
+    at = {"band": "F770W", "subarray": "SUB64"}
+    drawn["D"][:] = 1.0
+    drawn["D_band"].loc[at] = drawn["D_band"].loc[at] - drawn["D_band"].loc[at].mean() + 0.95
+    tree["posterior"] = type(tree)(drawn)
+    text = latex(PosteriorCalibration.of(tree, MIRI, name="drawn"))
+    assert r"\colhead{Band} & \colhead{Subarray} & \colhead{$D_{SA}$}" in text
+    assert r"F770W & SUB64 & $0.9500 \pm 0.0030$" in text
+    assert "Throughput of each subarray in each band relative to FULL." in text
 
 
 def test_a_name_stays_in_the_comment_and_the_title(tmp_path: Path):

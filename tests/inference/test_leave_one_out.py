@@ -6,12 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.stats import norm
 
 from designs import some_rows
 from mirical.checking.star_refits import StarRefits, without_stars
 from mirical.inference.gaussian import Gaussians
-from mirical.inference.leave_one_out import later_rows_at_draw, left_out_at_draw
+from mirical.inference.leave_one_out import (
+    later_rows_at_draw,
+    left_out_at_draw,
+    stored_leave_one_out,
+)
 from mirical.model.design import Design, without_rows
 from mirical.model.row_gaussian import Gaussian
 from mirical.model.sampler_units import LEFT_OUT, measure_units
@@ -77,6 +82,31 @@ def test_a_row_left_out_does_not_tell_of_those_that_were_not(both):
     inside, outside, held, _, _ = both
     among_all, _ = left_out_at_draw(inside[0])
     np.testing.assert_allclose(among_all[~held], left_out_at_draw(outside[0])[0], atol=1e-4)
+
+
+def test_rows_left_out_share_what_only_they_have(both):
+    inside, outside, held, _, _ = both
+    rows, rest = inside[0], outside[0]
+    off, covariance = rows.given_rows(~held)
+    noise = rows.sigma**2 + rows.outlier * rows.outlier_width**2
+    shared = rows.covariance - np.diag(noise)
+    gain = np.linalg.solve(rest.covariance, shared[~held][:, held]).T
+    np.testing.assert_allclose(off, rows.residual[held] - gain @ rest.residual, atol=1e-6)
+    expected = shared[np.ix_(held, held)] - gain @ shared[np.ix_(~held, held)]
+    np.testing.assert_allclose(covariance, expected, atol=1e-8)
+
+
+def test_a_time_constant_without_end_does_not_count_among_the_draws():
+    random = np.random.default_rng(6)
+    densities = norm.logpdf(random.standard_normal(30), 0.3 * random.standard_normal((2, 200, 1)))
+    drawn = {"A": (("chain", "draw"), random.standard_normal((2, 200)))}
+    rows = {"log_factor": (("chain", "draw", "row"), densities)}
+    plain = {"posterior": xr.Dataset(drawn), "log_likelihood": xr.Dataset(rows)}
+    endless = {"tau": (("chain", "draw"), np.full((2, 200), np.inf))}
+    other = plain | {"posterior": xr.Dataset(drawn | endless)}
+    found = [stored_leave_one_out(xr.DataTree.from_dict(groups)) for groups in (plain, other)]
+    assert found[0].elpd == found[1].elpd
+    np.testing.assert_array_equal(found[0].pareto_k, found[1].pareto_k)
 
 
 def test_rows_left_out_set_no_units():

@@ -243,6 +243,7 @@ def staged(options: argparse.Namespace) -> int:
     from mirical.commands.printing import print_table
     from mirical.instruments.cards import load_instrument
     from mirical.instruments.published import published_throughput
+    from mirical.instruments.uses import require_staged
     from mirical.staged.point_fits import fit_staged, write_staged
     from mirical.tables.apertures import published_apertures
     from mirical.tables.calibration_factors import calibration_factors
@@ -251,11 +252,7 @@ def staged(options: argparse.Namespace) -> int:
 
     check_outputs(folders=[options.out])
     instrument = load_instrument(options.instrument, "staged")
-    if instrument.staged is None:
-        raise InputError(
-            f"staged: the procedure is not meant for {instrument.name}: its card has no [staged]; "
-            "give a table of an instrument whose card has it."
-        )
+    require_staged(instrument, "staged")
     observations = load_photometry(options.table, instrument, "staged")
     predicted = by_star_band(shipped_fluxes(instrument))
     factors = calibration_factors(observations, predicted, published_apertures(instrument))

@@ -62,13 +62,14 @@ def rivals(options: argparse.Namespace) -> int:
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
     from mirical.calibration.store import run_folder
-    from mirical.cards.card import load_card
     from mirical.commands.printing import print_models
     from mirical.commands.progress import FitWatch
     from mirical.inference.gaussian import require_few_rows
+    from mirical.instruments.cards import DEFAULT
     from mirical.reporting.stored_inputs import open_run
+    from mirical.rivals.choice import rival_cards
     from mirical.rivals.comparison import UNTIL, compare_models, fit_rivals, forecast_dates
-    from mirical.rivals.fits import LADDER, TIME_LAWS, RivalPlan
+    from mirical.rivals.fits import RivalPlan
     from mirical.rivals.page import sentences, write_models
 
     how = how_of(options)
@@ -77,17 +78,16 @@ def rivals(options: argparse.Namespace) -> int:
     until = UNTIL if options.until is None else options.until
     if not until <= LAST_MJD:
         raise InputError(f"rivals: --until is {until:g}; expected an epoch up to MJD {LAST_MJD:g}.")
-    names = options.models or dict.fromkeys((*LADDER, *TIME_LAWS))
     folder = run_folder(options.run)
     out = options.out or folder / "rivals"
     check_outputs(folders=[out])
     posterior, inputs = open_run(folder)
-    cards = [load_card(name, "rivals", inputs.instrument) for name in names]
-    if len({card.name for card in cards}) < len(cards):
-        raise InputError("rivals: two --models have the same name; rename one.")
     require_few_rows("rivals", len(inputs.design.rows), folder)
     attrs = {str(key): value for key, value in posterior.attrs.items()}
-    plan = RivalPlan(forecast_dates(inputs, until), options.cuts, int(attrs["seed"]))
+    reference = str(attrs.get("instrument", DEFAULT))
+    cards, timed = rival_cards(options.models, inputs.card, inputs.instrument, reference)
+    dates, seed = forecast_dates(inputs, until), int(attrs["seed"])
+    plan = RivalPlan(dates, options.cuts, seed, timed=timed)
     consoled = results, progress = consoles()
     with kept_beside(out, how, consoled) as kept:
         with FitWatch(progress) as watch:
@@ -137,7 +137,8 @@ def _add_rivals(parsers: argparse._SubParsersAction) -> None:
         "--models",
         metavar="CARD",
         nargs="+",
-        help="cards to compare [the shipped ladder and time laws]",
+        help="cards to compare [the shipped ladder and time laws; of another instrument than miri "
+        "the run's card, and it without each of its terms]",
     )
     parser.add_argument(
         "--cuts", metavar="N", type=int, default=5, help="dates to hindcast from, 0 for none [5]"

@@ -84,12 +84,16 @@ def _table_8(calibration: Calibration) -> str:
 
 
 def _table_7(calibration: Calibration) -> str:
-    table = calibration.stated_subarrays()
-    entries = _numbers(table["D"], table["D_std"])
-    lines = [f"{name} & {d}" for name, d in zip(table["subarray"], entries, strict=True)]
-    comment = f"Throughput of each subarray relative to {calibration.instrument.reference}."
+    private = calibration.private_readouts
+    table = calibration.band_throughputs() if private else calibration.stated_subarrays()
+    keys = {"filter": "Band", "subarray": "Subarray"} if private else {"subarray": "Subarray"}
+    columns = *(table[key] for key in keys), _numbers(table["D"], table["D_std"])
+    lines = [" & ".join(map(str, entries)) for entries in zip(*columns, strict=True)]
+    of = "each subarray in each band" if private else "each subarray"
+    comment = f"Throughput of {of} relative to {calibration.instrument.reference}."
     title = f"{simulated(calibration)}Subarray Throughput"
-    return _deluxe(title, ["Subarray", "$D_{SA}$"], ["", ""], lines, comment)
+    heads = [*keys.values(), "$D_{SA}$"]
+    return _deluxe(title, heads, [""] * len(heads), lines, comment)
 
 
 def _deluxe(title: str, heads: list[str], units: list[str], lines: list[str], comment: str) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from arviz_stats.loo.loo import loo
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import norm
 
 from mirical.model.row_gaussian import FREE, Gaussian
@@ -42,12 +41,8 @@ def later_rows_at_draw(
     scatter : (held row,) array
         Standard deviation of these rows if sound.
     """
-    shared = rows.covariance - np.diag(rows.sigma**2 + rows.outlier * rows.outlier_width**2)
-    across = shared[np.ix_(held, ~held)]
-    root = cho_factor(rows.covariance[np.ix_(~held, ~held)], lower=True)
-    off = rows.residual[held] - across @ cho_solve(root, rows.residual[~held])
-    known = np.sum(across * cho_solve(root, across.T).T, axis=1)
-    return _scores(rows, off, np.diag(shared)[held] - known + scatter**2)
+    off, covariance = rows.given_rows(~held)
+    return _scores(rows, off, np.diag(covariance) + scatter**2)
 
 
 def _scores(rows: Gaussian, off: Floats, variance: Floats) -> tuple[Floats, Floats]:
@@ -89,12 +84,14 @@ def stored_leave_one_out(posterior: xr.DataTree) -> Any:
 
     Of those rows that others say anything of (`rows_told`).
     """
-    told = rows_told(np.asarray(posterior["log_likelihood"]["log_factor"]))
+    groups = {name: posterior[name].to_dataset() for name in ("posterior", "log_likelihood")}
+    told = rows_told(np.asarray(groups["log_likelihood"]["log_factor"]))
+    # A law that does not settle has an infinite time constant, whose draws count as no number.
+    drawn = groups["posterior"]
+    groups["posterior"] = drawn[[n for n in drawn if np.all(np.isfinite(drawn[n]))]]
     if not told.all():
-        groups = {name: posterior[name].to_dataset() for name in ("posterior", "log_likelihood")}
         groups["log_likelihood"] = groups["log_likelihood"].isel(row=told)
-        posterior = xr.DataTree.from_dict(groups)
-    return loo(posterior, var_name="log_factor", pointwise=True)
+    return loo(xr.DataTree.from_dict(groups), var_name="log_factor", pointwise=True)
 
 
 def rows_told(log_likelihood: NDArray[Any]) -> NDArray[np.bool_]:

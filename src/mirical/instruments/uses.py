@@ -98,3 +98,18 @@ def require_pipeline(instrument: Instrument, what: str) -> None:
             f"{what}: not for {instrument.name}, whose card lacks {lacks}; mirical knows images "
             f"and reference files of {KNOWN} alone, but tables of any instrument."
         )
+
+
+def require_staged(instrument: Instrument, what: str) -> None:
+    """Refuse the staged procedure where it is not meant.
+
+    Raises
+    ------
+    InputError
+        If the card does not state what it assumes; `what` begins the sentence.
+    """
+    if instrument.staged is None:
+        raise InputError(
+            f"{what}: the procedure is not meant for {instrument.name}: its card has no [staged]; "
+            "give rows of an instrument whose card has it."
+        )

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 Floats = NDArray[np.float64]
 
@@ -109,6 +109,17 @@ class Gaussian:
         """Return residuals of a group of rows about what all others say, and their covariance."""
         covariance = np.asarray(np.linalg.inv(self.precision[np.ix_(group, group)]), dtype=float)
         return covariance @ self.weighted_residual[group], covariance
+
+    def given_rows(self, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Return residuals of all other rows about what some say, and their covariance.
+
+        It has what these rows share with any, and not the scatter of each by itself.
+        """
+        shared = self.covariance - np.diag(self.sigma**2 + self.outlier * self.outlier_width**2)
+        across = shared[np.ix_(~known, known)]
+        root = cho_factor(self.covariance[np.ix_(known, known)], lower=True)
+        off = self.residual[~known] - across @ cho_solve(root, self.residual[known])
+        return off, shared[np.ix_(~known, ~known)] - across @ cho_solve(root, across.T)
 
     def log_a_posterior(self) -> tuple[Floats, Floats]:
         """Return mean and covariance of ln A of the bands given the rows."""

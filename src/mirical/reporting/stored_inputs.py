@@ -11,6 +11,7 @@ from mirical.calibration.calibration import Calibration
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.store import open_calibration, read_run, run_folder
 from mirical.errors import InputError
+from mirical.instruments.uses import require_staged
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,6 +42,7 @@ def open_pair(name: str, other: str) -> tuple[Calibration, Calibration]:
             raise InputError(
                 f"compare: {name!r} has no rows for the staged fits; give a run's folder."
             )
+        require_staged(ours.instrument, "compare --with staged")
         return ours, _staged_beside(ours, run_folder(name))
     theirs = open_calibration(other, ours.instrument)
     if isinstance(ours, PosteriorCalibration) and isinstance(theirs, PosteriorCalibration):

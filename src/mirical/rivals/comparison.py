@@ -17,7 +17,6 @@ from mirical.many.running import run_here
 from mirical.many.tasks import Result, Runner
 from mirical.reporting.page_folder import AboutRun
 from mirical.rivals.fits import (
-    TIME_LAWS,
     Found,
     Item,
     Predictions,
@@ -110,7 +109,7 @@ def compare_models(
     stands = standings(whole)
     tables = {
         "models": model_table(cards, whole, stands),
-        "forecast": forecast_table(inputs.design.bands, whole, stands, plan.dates, unit),
+        "forecast": forecast_table(inputs.design.bands, whole, stands, plan, unit),
     }
     if any(len(of) > 1 for of in found.values()):
         tables["hindcasts"] = hindcast_table(found, t0)
@@ -133,7 +132,7 @@ def model_table(
     table = QTable()
     table["model"] = order
     table["title"] = [of[card].title for card in order]
-    table["law"] = [LAWS[of[card].law].equation for card in order]
+    table["law"] = [_law(of[card]) for card in order]
     for column in ("elpd", "elpd_se", "behind", "behind_se"):
         table[column] = [round(float(getattr(one, column)), 2) for one in ordered]
     table["weight"] = [round(one.weight, 3) for one in ordered]
@@ -149,16 +148,21 @@ def model_table(
     return table
 
 
+def _law(card: Card) -> str:
+    return LAWS[card.law].equation if card.has("response_loss") else "C(t) = A"
+
+
 def forecast_table(
     bands: Sequence[str],
     whole: Mapping[str, Predictions],
     stands: Mapping[str, Standing],
-    dates: Floats,
+    plan: RivalPlan,
     unit: u.UnitBase,
 ) -> QTable:
     """Return C of each band, in the reference, under each time law and the stack of all models."""
+    dates = plan.dates
     draws = {card: whole[card].log_c for card in stands}
-    mixtures = {card: {card: 1.0} for card in stands if card in TIME_LAWS}
+    mixtures = {card: {card: 1.0} for card in stands if card in plan.timed}
     mixtures[STACK] = {card: one.weight for card, one in stands.items()}
     pieces = []
     for model, weights in mixtures.items():

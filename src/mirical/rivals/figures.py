@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import cycle
+
 import numpy as np
 from astropy.table import QTable
 from astropy.time import Time
@@ -32,8 +35,18 @@ from mirical.text import drawn_text
 _COLOURS: dict[str, str] = dict(
     zip(TIME_LAWS, (OURS, PUBLISHED, "#009E73", "#CC79A7", "#E69F00"), strict=True)
 )
+_OTHERS = "#56B4E9", "#999999", *list(_COLOURS.values())[2:]
 _SHADES = {"c_q025": "#E4E4E4", "c_q16": "#C4C4C4"}
 _UPPER = {"c_q025": "c_q975", "c_q16": "c_q84"}
+
+
+def _coloured(names: Iterable[str]) -> dict[str, str]:
+    """Return the colour of each model but the stack, the shipped time laws first."""
+    of = [name for name in dict.fromkeys(names) if name != STACK]
+    others = [name for name in of if name not in TIME_LAWS]
+    return {name: _COLOURS[name] for name in TIME_LAWS if name in of} | dict(
+        zip(others, cycle(_OTHERS))
+    )
 
 
 def years(mjd: object) -> np.ndarray:
@@ -45,17 +58,15 @@ def years(mjd: object) -> np.ndarray:
 def model_figure(models: QTable, simulated: bool) -> Figure:
     """Draw each model's elpd difference from the best, the ladder and the time laws apart."""
     figure = blank(4.2, simulated)
-    axes = figure.subplots(1, 2)
     known = models[np.isfinite(floats(models["behind"]))]
     of = np.array(words(known["model"]))
     others = [name for name in of if name not in LADDER and name not in TIME_LAWS]
-    for one, names, title in zip(
-        axes,
-        ((*LADDER, *others), TIME_LAWS),
-        ("Ladder of models", "Time laws"),
-        strict=True,
-    ):
-        here = [name for name in names if name in of]
+    asked = {"Ladder of models": (*LADDER, *others), "Time laws": TIME_LAWS}
+    shown = {title: [n for n in names if n in of] for title, names in asked.items()}
+    if not shown["Time laws"]:
+        shown = {"Models": shown["Ladder of models"]}
+    axes = figure.subplots(1, len(shown), squeeze=False)[0]
+    for one, (title, here) in zip(axes, shown.items(), strict=True):
         lines = known[[int(np.flatnonzero(of == name)[0]) for name in here]]
         place = np.arange(len(here))
         one.axvline(0, color=GREY, lw=0.8)
@@ -75,7 +86,7 @@ def forecast_figure(forecast: QTable, instrument: Instrument, simulated: bool) -
     bands = [band for band in instrument.bands if band in words(forecast["filter"])]
     figure, grid = panels(len(bands), 2.5, simulated)
     end = float(forecast.meta["rows_end_mjd"])
-    models = [name for name in TIME_LAWS if name in words(forecast["model"])]
+    models = _coloured(words(forecast["model"]))
     for axes, band in zip(grid, bands, strict=True):
         of = rows_with(forecast, "filter", band)
         stack = rows_with(of, "model", STACK)
@@ -87,12 +98,12 @@ def forecast_figure(forecast: QTable, instrument: Instrument, simulated: bool) -
         for name in models:
             lines = rows_with(of, "model", name)
             at = 100 * (floats(lines["c_q50"]) / now - 1)
-            axes.plot(years(lines["mjd"]), at, color=_COLOURS[name], lw=1.1)
+            axes.plot(years(lines["mjd"]), at, color=models[name], lw=1.1)
         axes.axvline(float(years(np.array([end]))[0]), color=GREY, lw=0.8, ls=":")
         name_band(axes, band, instrument)
     label_below(grid, "Year")
     figure.supylabel(f"C in {instrument.reference} (%) relative to the stack at the last row")
-    handles: list[Line2D | Patch] = [Line2D([], [], color=_COLOURS[n], label=n) for n in models]
+    handles: list[Line2D | Patch] = [Line2D([], [], color=c, label=n) for n, c in models.items()]
     handles.append(Patch(color=_SHADES["c_q16"], label="stack, 68 and 95 %"))
     legend_below(figure, handles, 3)
     return figure
@@ -106,13 +117,12 @@ def hindcast_figure(hindcasts: QTable, simulated: bool) -> Figure:
     reference = floats(rows_with(hindcasts, "model", STACK)["log_score"])
     inside.axhspan(60, 76, color=SHADE, lw=0)
     inside.axhline(68, color=GREY, lw=0.8)
-    for name in (*TIME_LAWS, STACK):
+    colours = _coloured(words(hindcasts["model"]))
+    for name in (*colours, STACK):
         of = rows_with(hindcasts, "model", name)
-        if not len(of):
-            continue
         known = floats(of["rows_before"])
         at = 100 * known / (known + floats(of["rows_after"]))
-        style = {"color": _COLOURS.get(name, INK), "marker": "o", "ms": 4, "label": name}
+        style = {"color": colours.get(name, INK), "marker": "o", "ms": 4, "label": name}
         style["lw"] = 2 if name == STACK else 1
         if len(of) == len(reference):
             score.plot(at, floats(of["log_score"]) - reference, **style)

@@ -97,11 +97,13 @@ class RivalPlan:
     dates : (date,) array
         Epochs at which C is predicted, MJD in days.
     cuts : int
-        Dates before which hindcasts know the rows, made by the cards of `TIME_LAWS` alone.
+        Dates before which hindcasts know the rows.
     seed : int
         Fixes every random number.
     chains, looked_at : int
         Chains of a fit to all rows, and draws of each chain that are looked at.
+    timed : tuple of str
+        Names of the cards that hindcasts are made with and forecasts told of by themselves.
     """
 
     dates: Floats
@@ -109,10 +111,11 @@ class RivalPlan:
     seed: int
     chains: int = CHAINS
     looked_at: int = LOOKED_AT
+    timed: tuple[str, ...] = TIME_LAWS
 
     def items(self, design: Design, card: Card) -> list[Item]:
         """Return what is fitted: the chains of all rows, then the rows before each cut date."""
-        cuts = cut_dates(design, self.cuts).tolist() if card.name in TIME_LAWS else []
+        cuts = cut_dates(design, self.cuts).tolist() if card.name in self.timed else []
         return list(enumerate([None] * self.chains + cuts))
 
 

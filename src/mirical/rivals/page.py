@@ -14,7 +14,7 @@ from mirical.reporting.page import page_of
 from mirical.reporting.page_folder import write_page
 from mirical.rivals.comparison import STACK, ModelComparison
 from mirical.rivals.figures import forecast_figure, hindcast_figure, model_figure, years
-from mirical.rivals.fits import LADDER
+from mirical.rivals.fits import LADDER, TIME_LAWS
 from mirical.rivals.stacking import CLOSE, too_close
 
 _TERMS = {
@@ -86,7 +86,7 @@ def _of_models(models: QTable) -> list[str]:
     differences = []
     for line, d, e in zip(sound, behind, error, strict=True):
         name = str(line["model"])
-        if name in LADDER and name not in (best, *tied):
+        if (name in LADDER or name not in TIME_LAWS) and name not in (best, *tied):
             what = f"without {_TERMS[name]}" if name in _TERMS else name
             differences.append(f"{what} −{d:.1f} ± {e:.1f}")
     if differences:
