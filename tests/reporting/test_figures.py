@@ -13,8 +13,8 @@ from matplotlib.patches import Rectangle
 
 from made_runs import make_run
 from miri_facts import BANDS, MIRI
-from mirical.plotting.canvas import OURS, PUBLISHED, png
-from mirical.plotting.marks import marks
+from mirical.plotting.canvas import OURS, PUBLISHED, panels, png
+from mirical.plotting.marks import draw_rows, marks
 from mirical.reporting import figures
 from mirical.reporting.curves import factor_differences, tail_histogram
 from mirical.reporting.page import draw
@@ -123,6 +123,36 @@ def test_a_deviant_row_is_ringed_and_named_where_it_is_beyond_the_panel(run, nam
     low, high = axes.get_ylim()
     (ring,) = [line for line in axes.get_lines() if line.get_markersize() == 12]
     assert low < ring.get_ydata()[0] < high
+
+
+@pytest.mark.parametrize("name", ["curves", "predictive"])
+def test_a_row_whose_error_dwarfs_the_others_does_not_stretch_its_panel(run, name):
+    tables = dict(run.tables)
+    before = panel(draw(tables, MIRI, False)[name], "F770W").get_ylim()
+    tables["predictive"] = rows = QTable(tables["predictive"], copy=True)
+    at = int(np.flatnonzero(rows["filter"] == "F770W")[0])
+    rows["factor_full"][at] *= 2614.0
+    rows["factor_full_std"][at] = rows["factor_full"][at]
+    for column in ("observed", "q025", "q975"):
+        rows[column][at] *= 1000
+    axes = panel(draw(tables, MIRI, False)[name], "F770W")
+    low, high = axes.get_ylim()
+    assert before[0] <= low < high <= before[1]
+    (said,) = [text.get_text() for text in axes.texts]
+    there = rows["factor_full" if name == "curves" else "observed"][at].value
+    assert said == f"{'↑' if there > high else '↓'} {there:.3g}".replace("-", "−")
+
+
+def test_of_many_rows_beyond_a_panel_the_farthest_have_values_the_others_arrows():
+    axes = panels(1, 2.0, False)[1][0]
+    axes.set_xlim(0, 10)
+    axes.set_ylim(-1, 1)
+    rows = QTable({"srctype": ["HotStars"] * 6, "outlier_probability": np.ones(6)})
+    y = np.array([-2.0, -5.0, -60.0, -2.5, 4.0, 1500.0])
+    draw_rows(axes, (np.array([1.0, 2.0, 2.1, 9.0, 1.0, 9.0]), y), None, rows, MIRI)
+    # -5 is the third farthest, but its value would be written over that of -60.
+    said = sorted(text.get_text() for text in axes.texts)
+    assert said == sorted(["↑ 1500", "↓ −60", "↓", "↓", "↓", "↑"])
 
 
 def test_predicted_intervals_are_those_of_the_table(run):

@@ -19,6 +19,8 @@ from mirical.plotting.canvas import GREY, INK, OURS, PUBLISHED, SHADE
 from mirical.text import drawn_text
 
 _LONGEST_NAME = 26  # characters
+_LABELLED = 3  # rows beyond a panel that are given their value: the farthest
+_CHARACTER, _GAP = 0.03, 0.05  # width of a character of such a label, and of what is before it
 
 OUTLIER = 0.5
 """Outlier probability above which a row is ringed and listed."""
@@ -77,7 +79,10 @@ def draw_rows(
     rows: QTable,
     instrument: Instrument,
 ) -> None:
-    """Draw rows by star type, ring the deviant ones, and say where one beyond the panel is."""
+    """Draw rows by star type, ring the deviant ones, and say where those beyond the panel are.
+
+    Each of the latter has an arrow; the farthest have their values, as far as there is room.
+    """
     x, y = at
     low, high = axes.get_ylim()
     inset = 0.09 * (high - low)
@@ -97,12 +102,37 @@ def draw_rows(
     deviant = floats(rows["outlier_probability"]) > OUTLIER
     ring = {"ls": "", "marker": "o", "ms": 12, "mfc": "none", "mec": INK, "mew": 1.1}
     axes.plot(x[deviant], shown[deviant], zorder=5, clip_on=False, in_layout=False, **ring)
-    middle = float(np.mean(axes.get_xlim()))
-    for i in np.flatnonzero(beyond):
-        arrow = "↑" if y[i] > high else "↓"
-        side, aside = ("left", 9) if x[i] < middle else ("right", -9)
+    far = np.where(y > high, y - high, low - y)
+    order = [int(i) for i in np.argsort(-far, kind="stable") if beyond[i]]
+    _point_beyond(axes, (x, y), shown, order)
+
+
+def _point_beyond(
+    axes: Axes, at: tuple[np.ndarray, np.ndarray], shown: np.ndarray, order: Sequence[int]
+) -> None:
+    """Put an arrow at each row beyond the panel, and the values of the first where they fit."""
+    x, y = at
+    start, end = axes.get_xlim()
+    place = (x - start) / (end - start)
+    taken: list[tuple[str, float, float]] = []
+    for rank, i in enumerate(order):
+        up = y[i] > shown[i]
+        arrow, inward = ("↑", -1) if up else ("↓", 1)
+        value_there = f"{y[i]:.3g}" if abs(y[i]) < 1000 else f"{y[i]:.0f}"
+        label = f"{arrow} {value_there}".replace("-", MINUS)
+        right = 1 if place[i] < 0.5 else -1
+        first, last = sorted((place[i], place[i] + right * (_GAP + _CHARACTER * len(label))))
+        free = all(edge != arrow or last < low or high < first for edge, low, high in taken)
+        if rank < _LABELLED and free:
+            taken.append((arrow, first, last))
+            side = "left" if right > 0 else "right"
+            among = [j for j in order if j != i and (y[j] > shown[j]) == up]
+            covers = any(first < place[j] < last for j in among)
+            aside = (0, 14 * inward) if covers else (9 * right, 0)
+        else:
+            label, side, aside = arrow, "center", (0, -11 * inward)
         axes.annotate(
-            f"{arrow} {y[i]:.3g}".replace("-", MINUS), (x[i], shown[i]), (aside, 0),
+            label, (x[i], shown[i]), aside,
             textcoords="offset points", ha=side, va="center", fontsize=10, color=INK, zorder=6,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )  # fmt: skip

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from mirical.instruments.instrument import Instrument
 from mirical.number_text import DATA, floats, rows_with, value, words
@@ -40,6 +41,9 @@ from mirical.plotting.marks import (
     row_handles,
     type_handles,
 )
+
+_WIDE = 10.0
+"""Error of a row, in that of the median row of its band, above which it tells nothing."""
 
 
 @rc_context(STYLE)
@@ -93,9 +97,9 @@ def factor_curves(
         rows = rows_with(predictive, "filter", band)
         draw_curve(axes, curve)
         values, errors = (floats(rows[name]) for name in ("factor_full", "factor_full_std"))
-        deviant = floats(rows["outlier_probability"]) > OUTLIER
+        telling = _telling(rows, errors)
         shown = [floats(curve[f"c_{q}"]) for q in ("q025", "q975")]
-        sound = values[~deviant], errors[~deviant]
+        sound = values[telling], errors[telling]
         axes.set_ylim(limits(np.concatenate([*shown, sound[0] - sound[1], sound[0] + sound[1]])))
         axes.set_xlim(float(floats(curve["mjd"]).min()), float(floats(curve["mjd"]).max()))
         draw_rows(axes, (floats(rows["mjd"]), values), errors, rows, instrument)
@@ -210,13 +214,15 @@ def predictive_rows(predictive: QTable, instrument: Instrument, simulated: bool)
         rows = rows[np.argsort(floats(rows["mjd"]), kind="stable")]
         place = np.arange(len(rows), dtype=float)
         wide = float(np.clip(120 / len(rows), 1.5, 9))
-        for low, high, alpha in (("q025", "q975", 0.2), ("q16", "q84", 0.35)):
-            edges = floats(rows[low]), floats(rows[high])
+        for lower, upper, alpha in (("q025", "q975", 0.2), ("q16", "q84", 0.35)):
+            edges = floats(rows[lower]), floats(rows[upper])
             axes.vlines(place, *edges, color=OURS, alpha=alpha, lw=wide)
         axes.axhline(0, color=OURS, lw=0.9)
         observed = floats(rows["observed"])
-        sound = observed[floats(rows["outlier_probability"]) <= OUTLIER]
-        axes.set_ylim(limits([*floats(rows["q025"]), *floats(rows["q975"]), *sound]))
+        low, high = floats(rows["q025"]), floats(rows["q975"])
+        within = high - low <= _WIDE * np.median(high - low)
+        sound = observed[_telling(rows, high - low)]
+        axes.set_ylim(limits([*low[within], *high[within], *sound]))
         axes.set_xlim(-0.7, len(rows) - 0.3)
         draw_rows(axes, (place, observed), None, rows, instrument)
         every = -(-len(rows) // 9)
@@ -261,6 +267,16 @@ def tail_shares(histogram: QTable, simulated: bool) -> Figure:
     axes.set_ylabel("Number of rows")
     legend_below(figure, axes.get_legend_handles_labels()[0][::-1], 3)
     return figure
+
+
+def _telling(rows: QTable, errors: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which rows of a band set the limits of its panel.
+
+    A deviant row would leave no room to the others, and so would one whose error is many times
+    theirs, which tells nothing.
+    """
+    sound = floats(rows["outlier_probability"]) <= OUTLIER
+    return sound & (errors <= _WIDE * np.median(errors))
 
 
 def _in_powers(instrument: Instrument) -> str:
