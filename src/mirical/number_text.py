@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, Row
 from numpy.typing import NDArray
 
 DATA = "data"
@@ -115,6 +115,12 @@ def text(entry: object) -> Entry:
 def count(whole: Any) -> Entry:
     """Return an entry of a whole number."""
     return Entry(str(int(whole)))
+
+
+def stars_counted(row: Row) -> Entry:
+    """Return the stars a band's factor rests on: those predicted, and others that are free."""
+    free = int(row["n_free_stars"]) if "n_free_stars" in row.colnames else 0
+    return Entry(f"{row['n_stars']}{f' + {free} free' if free else ''}")
 
 
 def number(amount: float, decimals: int, basis: str = DATA) -> Entry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from mirical.checking.infrared_excess import (
     excess_shifts,
     probability,
 )
+from mirical.checking.tables import anomaly_table
 from mirical.inference.gaussian import Gaussians
 from prior_draws import CARD, drawn_design
 
@@ -66,6 +68,23 @@ def test_a_star_s_density_is_the_sum_over_its_colours_and_rows():
     assert says.without == pytest.approx(logsumexp(logs[0]), abs=1e-9)
     assert says.excess.ravel()[-1] == pytest.approx(logsumexp(logs[1]), abs=1e-9)
     assert logsumexp(more) < logsumexp(logs[0]) + np.log(0.02)
+
+
+def test_a_free_star_is_weighed_without_an_excess_and_has_no_line_in_the_table():
+    design, sites = drawn_design(0)
+    rows = Gaussians(sites, design, CARD, seed=1)[0]
+    stars = range(len(design.stars))
+    known = [excess_densities(rows, star, design, 1.5) for star in stars]
+    free = replace(design, free=np.isin(stars, [1]).astype(float), has_free=True)
+    said = [excess_densities(rows, star, free, 1.5) for star in stars]
+    assert [one.without for one in said] == pytest.approx([one.without for one in known], rel=1e-12)
+    assert np.all(np.isnan(said[1].excess))
+    whole, table = (
+        anomaly_table([SimpleNamespace(stars=of)], a_design)
+        for of, a_design in ((known, design), (said, free))
+    )
+    assert table["name"].tolist() == [name for i, name in enumerate(design.stars) if i != 1]
+    np.testing.assert_allclose(table["p_excess"], np.delete(whole["p_excess"], 1), rtol=1e-9)
 
 
 def _few(design, rows, star, keep):

@@ -137,6 +137,24 @@ def test_a_run_prints_what_its_numbers_rest_on_and_why_rows_were_flagged():
     assert str(flagged["reason"]) in text
 
 
+def test_zero_points_and_free_stars_are_printed_where_a_run_has_them():
+    run = make_run()
+    card = run.instrument
+    factor = SimpleNamespace(view="AB")
+    run.instrument = SimpleNamespace(
+        factor=factor, published=None, reference="FULL", factor_text=card.factor_text
+    )
+    table = run.tables["coefficients"]
+    table["zero_point"], table["zero_point_std"] = 25.56377 * u.mag, 0.01132 * u.mag
+    table["n_free_stars"] = 23
+    text = printed(lambda console: printing.print_run(run, FOLDER, console), 160)
+    heads, line = (
+        next(line for line in text.splitlines() if word in line) for word in ("band", "F770W")
+    )
+    assert "AB zero point" in heads and "published" not in heads
+    assert "3 + 23 free" in line and "25.5638 │  0.0113" in line
+
+
 def test_columns_that_do_not_fit_follow_beneath_with_their_keys():
     lines = [("F770W", "FULL", "1.2345", "0.0006", "9.8765")]
     heads = ("band", "subarray", "one", "± of it", "other")

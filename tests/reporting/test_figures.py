@@ -184,20 +184,6 @@ def test_stars_stand_in_order_with_their_basis_beside_them(run):
     assert lines(axes, "^")[0].get_xdata()[0] == pytest.approx(-2.0)
 
 
-def test_subarrays_without_data_are_hollow_and_labelled(run):
-    published = {"FULL": 1.0, "SUB64": 0.966}
-    (axes,) = figures.subarray_throughputs(run.tables["subarrays"], published, MIRI, False).axes
-    labels = [label.get_text() for label in axes.get_xticklabels()]
-    assert labels[0] == "FULL\n13 rows, by definition"
-    assert labels[1] == "BRIGHTSKY\n0 rows, prior"
-    assert labels[4] == "SUB64\n1 row, partly prior"
-    points = lines(axes, "o", OURS)
-    assert [point.get_markerfacecolor() for point in points] == [OURS, *["white"] * 4]
-    assert [point.get_ydata()[0] for point in points] == list(run.tables["subarrays"]["D"])
-    theirs = [line.get_ydata()[0] for line in lines(axes, "D")]
-    np.testing.assert_array_equal(theirs, [1.0, np.nan, np.nan, np.nan, 0.966])
-
-
 def test_the_histogram_shows_the_counts(run):
     histogram = tail_histogram(run.tables["predictive"])
     (axes,) = figures.tail_shares(histogram, False).axes

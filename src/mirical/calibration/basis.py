@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from mirical.calibration.calibration import Query
 from mirical.calibration.draws import DRAWN, ROWS, Draws
 from mirical.calibration.draws import PRIOR as BEFORE
 from mirical.instruments.instrument import Instrument
+from mirical.laws.timelaw import ADDITIVE, LAWS
 
 DATA, PARTLY, PRIOR = "data", "partly prior", "prior"
 BORROWED, NO_DATA, DEFINED = "borrowed", "no data", "by definition"
@@ -26,7 +28,7 @@ _PARTLY_ABOVE, _PRIOR_ABOVE = 0.5, 0.9
 _VISIT = 1.0  # days
 
 
-def basis(draws: Draws, name: str, scale: str | None = None) -> list[str]:
+def basis(draws: Draws, name: str, scale: str | None = None) -> list[Any]:
     """Say of each entry of a variable whether data or prior decided it.
 
     The posterior's central 68 % width is compared with the prior's: above
@@ -41,10 +43,16 @@ def basis(draws: Draws, name: str, scale: str | None = None) -> list[str]:
         The variable.
     scale : str, optional
         A variable to divide by first (``B`` is judged as ``B / A``).
+
+    Returns
+    -------
+    list of str
+        A word an entry; lists of words where the variable has two dims.
     """
     after, before = (_width(draws, group, name, scale) for group in (DRAWN, BEFORE))
     ratio = np.divide(after, before, out=np.ones_like(after), where=before > 0)
-    return [PRIOR if r > _PRIOR_ABOVE else PARTLY if r > _PARTLY_ABOVE else DATA for r in ratio]
+    words = np.where(ratio > _PARTLY_ABOVE, PARTLY, DATA)
+    return np.where(ratio > _PRIOR_ABOVE, PRIOR, words).tolist()
 
 
 def loss_basis(draws: Draws) -> list[str]:
@@ -54,19 +62,27 @@ def loss_basis(draws: Draws) -> list[str]:
     narrows its loss comes from the neighbouring bands.
     """
     visit, band = (draws.values(f"{name}_index", ROWS) for name in ("visit", "band"))
-    own = basis(draws, "loss")
+    own = basis(draws, "loss" if "loss" in _parameters(draws) else "loss_per_year")
     visits = [len(set(visit[band == i])) for i in range(len(own))]
     return [BORROWED if n == 1 and b != PRIOR else b for n, b in zip(visits, own, strict=True)]
 
 
 def coefficient_basis(draws: Draws) -> dict[str, list[str]]:
-    """Say what each band's C_ref, A, B, tau and repeatability rest on."""
-    loss = loss_basis(draws)
+    """Say what each band's C_ref, A, B, tau, loss a year and repeatability rest on.
+
+    The last but one where the time law has it; a law without B and tau defines them.
+    """
+    loss, level, parameters = loss_basis(draws), level_basis(draws), _parameters(draws)
+    settles, defined = "loss" in parameters, [DEFINED] * len(loss)
+    rates = {"loss_per_year": basis(draws, "loss_per_year")}
+    # The factor is measured where rows are; how far A lies beyond is the loss's.
+    among = np.zeros(len(loss), dtype=bool) if settles else _rows_about_t0(draws)
     return {
-        "C_ref": level_basis(draws),
-        "A": loss,  # the factor is measured where rows are; how far A lies beyond is the loss's
-        "B": loss,
-        "tau": basis(draws, "tau"),
+        "C_ref": level,
+        "A": [b if m else a for a, b, m in zip(loss, level, among, strict=True)],
+        "B": loss if settles else defined,
+        "tau": basis(draws, "tau") if settles else defined,
+        **(rates if "loss_per_year" in parameters else {}),
         "repeatability": basis(draws, "repeatability"),
     }
 
@@ -147,6 +163,18 @@ def basis_sentences(found: Iterable[str], query: Query) -> list[str]:
         where = "; ".join(f"{', '.join(names)} in {readouts}" for readouts, names in alike.items())
         sentences.append(f"the factor's basis is {said}: {where}.")
     return sentences
+
+
+def _parameters(draws: Draws) -> tuple[str, ...]:
+    """Return the names of the bands' parameters of a run's time law."""
+    return LAWS[str(draws.attrs.get("time_law", ADDITIVE))].of_band
+
+
+def _rows_about_t0(draws: Draws) -> NDArray[np.bool_]:
+    """Return whether each band has rows before and after t0, or at a visit then."""
+    elapsed, band = (draws.values(name, ROWS) for name in ("elapsed", "band_index"))
+    mine = [elapsed[band == i] for i in range(len(draws.labels("band")))]
+    return np.array([np.any(at <= _VISIT) and np.any(at >= -_VISIT) for at in mine])
 
 
 def _subarrays_used(draws: Draws) -> list[set[int]]:

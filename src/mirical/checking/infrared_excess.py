@@ -56,7 +56,7 @@ class ExcessDensities:
     without : float
         Log density of its rows given all others, no excess.
     excess : (temperature, amplitude) array
-        The same with each excess.
+        The same with each excess; NaN where the star's flux is free.
     """
 
     without: float
@@ -87,6 +87,8 @@ def excess_densities(
 ) -> ExcessDensities:
     """Weigh a star's rows with and without an excess.
 
+    A star of unknown flux has none over a prediction: its rows are weighed without one alone.
+
     Parameters
     ----------
     rows : Gaussian
@@ -103,7 +105,8 @@ def excess_densities(
     wide = rows.outlier_width**2
     own = rows.own[np.ix_(group, group)]
     bare = covariance - own - np.diag(rows.outlier[group] * wide)
-    shifts = excess_shifts(design, group)
+    free = bool(np.asarray(design.free)[star] > 0)
+    shifts = np.empty((len(group), 0)) if free else excess_shifts(design, group)
     left = np.concatenate([off[:, None], off[:, None] + shifts], axis=1)
     nodes, shares = (np.ones(1), np.ones(1)) if half_df is None else _nodes(half_df)
     patterns = np.unique([np.zeros(len(group)), rows.outlier[group]], axis=0)
@@ -112,7 +115,9 @@ def excess_densities(
         for node in nodes
     ]
     total = logsumexp(np.array(logs) + np.log(shares)[:, None], axis=0)
-    return ExcessDensities(float(total[0]), total[1:].reshape(len(TEMPERATURES), len(AMPLITUDES)))
+    shape = len(TEMPERATURES), len(AMPLITUDES)
+    excess = np.full(shape, np.nan) if free else total[1:].reshape(shape)
+    return ExcessDensities(float(total[0]), excess)
 
 
 def excess_shifts(design: Design, group: NDArray[np.intp]) -> Floats:

@@ -62,8 +62,8 @@ class AtDraw:
         One for an outlier.
     slope, slope_var, slope_weight : (direction,) array
         Posterior mean and variance of each slope, and log of what the draw gains by it.
-    stars : list of StarSays
-        One a star.
+    stars : list of ExcessDensities
+        One a star; with no excess where its flux is free.
     log_a, log_a_var : (band,) array
         Mean and variance of ln A.
     log_a_without : (star, band) array

@@ -114,14 +114,19 @@ def dependence_table(
 
 
 def anomaly_table(each: list[AtDraw], design: Design) -> QTable:
-    """Return each star's probability of an infrared excess, and its size if there is one."""
-    factors = np.array([[star.log_bayes_factor for star in one.stars] for one in each])
-    grids = np.array([[star.excess - star.without for star in one.stars] for one in each])
+    """Return each star's probability of an infrared excess, and its size if there is one.
+
+    Stars of unknown flux have no line: they cannot exceed a prediction.
+    """
+    known = np.flatnonzero(np.asarray(design.free) == 0)
+    stars = [[one.stars[i] for i in known] for one in each]
+    factors = np.array([[star.log_bayes_factor for star in at_draw] for at_draw in stars])
+    grids = np.array([[star.excess - star.without for star in at_draw] for at_draw in stars])
     log_weights = logsumexp(grids, axis=0)  # (star, temperature, amplitude)
     amplitude, error = np.array([amplitude_of(logsumexp(w, axis=0)) for w in log_weights]).T
     hottest = np.argmax(logsumexp(log_weights, axis=2), axis=1)
     table = QTable()
-    table["name"] = list(design.stars)
+    table["name"] = [design.stars[i] for i in known]
     table["p_excess"] = [probability(of_star) for of_star in factors.T]
     table["excess"] = 100 * amplitude * u.percent
     table["excess_unc"] = 100 * error * u.percent

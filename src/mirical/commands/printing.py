@@ -19,6 +19,7 @@ from mirical.number_text import (
     measured,
     percent,
     signed,
+    stars_counted,
     value,
 )
 from mirical.terminal import print_sheet
@@ -45,17 +46,20 @@ def print_run(run: Run, folder: Path, console: Console) -> None:
         f"{simulated}{run.job.name}: C at MJD {coefficients.meta['C_ref_mjd']:.0f}, "
         f"{run.instrument.reference}, {run.instrument.factor_text}"
     )
-    heads = ("band", "stars", "C", "±", "± relative", "rests on")
-    published = run.instrument.published is not None
+    published, view = run.instrument.published is not None, run.instrument.factor.view
+    heads = ("band", "stars", "C", "±", "± relative")
+    heads += (f"{view} zero point", "± (mag)") if view else ()
+    heads += ("rests on",)
     heads += ("published", "±", "differs", "sigma") if published else ()
     of_band = dict(zip(coefficients["filter"], coefficients, strict=True))
     lines = [
         (
             row["filter"],
-            of_band[row["filter"]]["n_stars"],
+            stars_counted(of_band[row["filter"]]).text,
             f"{row['ours']:.4f}",
             f"{value(of_band[row['filter']]['C_ref_std']):.4f}",
             f"{value(of_band[row['filter']]['C_ref_relative_std']):.4f}",
+            *_zero_point(of_band[row["filter"]]),
             row["basis"],
             *(_differs(row) if published else ()),
         )
@@ -77,6 +81,13 @@ def _differs(row: Table.Row) -> tuple[str, str, str, str]:
         f"{row['diff_pct'].value:+.1f} %",
         f"{row['diff_sigma']:+.1f}",
     )
+
+
+def _zero_point(row: Table.Row) -> tuple[str, ...]:
+    """Return a band's zero point and its error as printed, where its instrument has one."""
+    if "zero_point" not in row.colnames:
+        return ()
+    return f"{value(row['zero_point']):.4f}", f"{value(row['zero_point_std']):.4f}"
 
 
 def _fates(rows: Table) -> list[str]:

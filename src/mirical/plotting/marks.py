@@ -200,3 +200,9 @@ def row_handles(predictive: QTable, instrument: Instrument) -> list[Line2D]:
         ring.set_label("probably an outlier")
         handles.append(ring)
     return handles
+
+
+def rows_and_basis(n_rows: int, basis: object) -> str:
+    """Return what stands beside a point: its rows, and what it rests on unless that is data."""
+    counted = f"{n_rows} row{'' if n_rows == 1 else 's'}"
+    return counted if str(basis) == DATA else f"{counted}, {basis}"

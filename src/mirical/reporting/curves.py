@@ -70,6 +70,8 @@ def predictive_table(
 ) -> QTable:
     """Return every fitted row against what the model would predict for it.
 
+    Rows of a star of unknown flux are quoted with its posterior mean flux.
+
     Returns
     -------
     QTable
@@ -97,9 +99,11 @@ def predictive_table(
         table[name] = 100 * (q - middle) * u.percent
     table["tail"] = (replicated < design.log_factor).mean(axis=0)
     table["outlier_probability"] = checks.outlier_probability
-    table["factor_full"] = (
-        np.exp(design.log_factor) * throughput * calibration.instrument.factor_unit
-    )
+    log_factor = np.asarray(design.log_factor)
+    if design.has_free:
+        brighter, _ = mean_and_error(calibration.run_draws.values("free_flux"))
+        log_factor = log_factor + brighter[design.star, design.band]
+    table["factor_full"] = np.exp(log_factor) * throughput * calibration.instrument.factor_unit
     fraction = np.hypot(design.log_factor_unc, spread / throughput)
     table["factor_full_std"] = table["factor_full"] * fraction
     return table

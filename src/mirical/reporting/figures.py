@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 import numpy as np
 from astropy.table import QTable
@@ -15,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mirical.instruments.instrument import Instrument
-from mirical.number_text import DATA, floats, rows_with, value, words
+from mirical.number_text import floats, rows_with, value, words
 from mirical.plotting.canvas import (
     GREY,
     OURS,
@@ -39,8 +38,10 @@ from mirical.plotting.marks import (
     marks,
     name_band,
     row_handles,
+    rows_and_basis,
     type_handles,
 )
+from mirical.reporting.result_tables import predicted_stars
 
 _WIDE = 10.0
 """Error of a row, in that of the median row of its band, above which it tells nothing."""
@@ -117,6 +118,8 @@ def factor_curves(
 def star_offsets(stars: QTable, instrument: Instrument, simulated: bool) -> Figure:
     """Draw the offset of each star's predicted flux, by type; hollow where data did not decide it.
 
+    Stars of unknown flux have none.
+
     Parameters
     ----------
     stars : QTable
@@ -128,6 +131,7 @@ def star_offsets(stars: QTable, instrument: Instrument, simulated: bool) -> Figu
     """
     looks = marks(instrument)
     kinds = list(looks)
+    stars = predicted_stars(stars)
     order = sorted(stars, key=lambda r: (kinds.index(str(r["srctype"])), -value(r["offset_pct"])))
     figure = blank(1.7 + 0.3 * len(stars), simulated)
     axes = figure.subplots()
@@ -139,7 +143,7 @@ def star_offsets(stars: QTable, instrument: Instrument, simulated: bool) -> Figu
     axes.set_yticks(range(len(order)), drawn_names(row["name"] for row in order))
     beside = axes.secondary_yaxis("right")
     beside.set_yticks(
-        range(len(order)), [_rows_and_basis(row["n_rows"], row["basis"]) for row in order]
+        range(len(order)), [rows_and_basis(row["n_rows"], row["basis"]) for row in order]
     )
     for side in (axes, beside):
         side.tick_params(axis="y", length=0)
@@ -147,49 +151,6 @@ def star_offsets(stars: QTable, instrument: Instrument, simulated: bool) -> Figu
     axes.set_xlabel("Offset of the predicted flux (%); positive: predicted too bright")
     handles = type_handles(words(stars["srctype"]), instrument)
     legend_below(figure, [*handles, *hollow_handle(stars["basis"])], 4)
-    return figure
-
-
-_SIDE_BY_SIDE = 6
-"""Readouts whose labels have room for two lines alone."""
-
-
-@rc_context(STYLE)
-def subarray_throughputs(
-    subarrays: QTable, published: Mapping[str, float], instrument: Instrument, simulated: bool
-) -> Figure:
-    """Draw the throughput D of each subarray beside the published one.
-
-    Parameters
-    ----------
-    subarrays : QTable
-        As `mirical.reporting.run_tables.subarray_table` makes it.
-    published : dict of {str : float}
-        Published D by subarray; empty if there are none.
-    instrument : Instrument
-        Whose.
-    simulated : bool
-        Whether the figure must say that its data are simulated.
-    """
-    figure = blank(3.9, simulated, width=7.2)
-    axes = figure.subplots()
-    axes.axhline(1, color=GREY, lw=0.9)
-    for x, row in enumerate(subarrays):
-        draw_point(axes, (x, row["D"]), ("y", row["D_std"]), OURS, "o", _judged(row, instrument))
-        known = published.get(str(row["subarray"]), np.nan)
-        axes.plot([x + 0.2], [known], marker="D", ms=6, color=PUBLISHED, ls="")
-    below = [f"{r['subarray']}\n{_rows_and_basis(r['n_rows'], r['basis'])}" for r in subarrays]
-    if len(below) > _SIDE_BY_SIDE:
-        below = [text.replace(", ", "\n") for text in below]
-    axes.set_xticks(range(len(below)), below, fontsize=10.5)
-    axes.tick_params(axis="x", length=0)
-    axes.set_xlim(-0.6, len(subarrays) - 0.4)
-    axes.set_ylabel(f"Throughput $D$ relative to {instrument.reference}")
-    ours = Line2D([], [], color=OURS, marker="o", label=r"this run, $\pm 1\sigma$")
-    theirs = Line2D([], [], color=PUBLISHED, marker="D", ls="", label="published (no error stated)")
-    judged = [_judged(row, instrument) for row in subarrays]
-    both = [ours, theirs] if published else [ours]
-    legend_below(figure, [*both, *hollow_handle(judged)], 3)
     return figure
 
 
@@ -286,13 +247,3 @@ def _in_powers(instrument: Instrument) -> str:
     if instrument.factor.pixel_solid_angle is None:
         return f"{instrument.factor.unit}/({count})"
     return f"({instrument.factor.unit} sr$^{{-1}}$)/({count} pixel$^{{-1}}$)"
-
-
-def _judged(row: QTable.Row, instrument: Instrument) -> str:
-    """Return what a subarray's D rests on; that of the reference needs no data."""
-    return DATA if str(row["subarray"]) == instrument.reference else str(row["basis"])
-
-
-def _rows_and_basis(n_rows: int, basis: object) -> str:
-    counted = f"{n_rows} row{'' if n_rows == 1 else 's'}"
-    return counted if str(basis) == DATA else f"{counted}, {basis}"

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from mirical.calibration.provenance import run_record
 from mirical.instruments.instrument import Instrument
 from mirical.instruments.published import published_throughput
+from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.number_text import rows_with, words
 from mirical.plotting.canvas import labelled, png
 from mirical.plotting.marks import OUTLIER
@@ -27,8 +28,8 @@ from mirical.reporting.result_tables import (
     coefficient_sheet,
     detector_sheet,
     factor_sheet,
+    predicted_stars,
     star_sheet,
-    subarray_sheet,
 )
 from mirical.reporting.row_tables import (
     FAR,
@@ -37,6 +38,7 @@ from mirical.reporting.row_tables import (
     input_sheet,
     outlier_sheet,
 )
+from mirical.reporting.throughputs import BY_BAND, throughput_figure, throughput_sheet
 
 if TYPE_CHECKING:
     from mirical.reporting.run import Run
@@ -73,9 +75,7 @@ def draw(tables: Tables, instrument: Instrument, simulated: bool) -> dict[str, F
     return drawn | {
         "curves": figures.factor_curves(tables["curves"], predictive, instrument, simulated),
         "stars": figures.star_offsets(tables["stars"], instrument, simulated),
-        "subarrays": figures.subarray_throughputs(
-            tables["subarrays"], published, instrument, simulated
-        ),
+        "subarrays": throughput_figure(tables, published, instrument, simulated),
         "predictive": figures.predictive_rows(predictive, instrument, simulated),
         "tails": figures.tail_shares(curves.tail_histogram(predictive), simulated),
     }
@@ -123,6 +123,9 @@ def _content(run: Run) -> dict[str, Any]:
         "n_fitted": len(rows_with(rows, "fate", "used")),
         "n_flagged": len(rows_with(rows, "fate", "flagged")),
         "n_stars": len(set(words(rows["name"]))),
+        "n_free": len(tables["stars"]) - len(predicted_stars(tables["stars"])),
+        "by_band": BY_BAND in tables,
+        "law": None if card.law == ADDITIVE else LAWS[card.law].equation,
         "t0": run.instrument.t0,
         "instrument": run.instrument,
         "deviant": OUTLIER,
@@ -136,7 +139,7 @@ def _content(run: Run) -> dict[str, Any]:
         "flagged": flagged_sheet(tables, run.instrument),
         "deviants": outlier_sheet(tables),
         "stars": star_sheet(tables, run.instrument),
-        "subarrays": subarray_sheet(tables, run.instrument),
+        "subarrays": throughput_sheet(tables, run.instrument),
         "detector": detector_sheet(tables),
         "coverage": coverage_sheet(
             curves.predictive_coverage(tables["predictive"], run.instrument)

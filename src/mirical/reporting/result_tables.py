@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import QTable
 
 from mirical.instruments.instrument import Instrument
-from mirical.instruments.published import published_coefficients, published_throughput
+from mirical.instruments.published import published_coefficients
 from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.number_text import (
     DATA,
@@ -22,11 +22,13 @@ from mirical.number_text import (
     percent,
     rows_with,
     signed,
+    stars_counted,
     text,
     value,
     words,
 )
 from mirical.plotting.marks import marks
+from mirical.tables.free_stars import PREDICTED
 
 Tables = Mapping[str, QTable]
 """A run's tables by name."""
@@ -62,7 +64,7 @@ def factor_sheet(tables: Tables, instrument: Instrument) -> Sheet:
                 measured(value(row["published"]), value(row["published_std"])),
                 signed(value(row["diff_pct"]), 1, basis=basis),
                 signed(value(row["diff_sigma"]), 1, basis=basis),
-                count(mine["n_stars"]),
+                stars_counted(mine),
                 count(len(rows)),
                 text(", ".join(dict.fromkeys(words(rows["subarray"])))),
             )
@@ -99,7 +101,8 @@ def _zero_point(row: QTable.Row, basis: str) -> Entry:
 
 
 _EQUATIONS = {ADDITIVE: "C(t) = A + B exp[−(t − t0)/τ]"} | {
-    name: f"{law.equation}, x = t − t0, B = C(t0) − A"
+    name: f"{law.equation}, x = t − t0, "
+    f"{'B = C(t0) − A' if 'loss' in law.of_band else 'r the loss a year'}"
     for name, law in LAWS.items()
     if name != ADDITIVE
 }
@@ -107,24 +110,35 @@ _EQUATIONS = {ADDITIVE: "C(t) = A + B exp[−(t − t0)/τ]"} | {
 
 
 def coefficient_sheet(tables: Tables, law: str, instrument: Instrument) -> Sheet:
-    """Return A, B, tau and repeatability beside the published ones, with the run's time law."""
-    comparison = tables["comparison"]
-    repeatability = _repeatability(tables["coefficients"], instrument)
+    """Return A, B, tau and repeatability beside the published ones, with the run's time law.
+
+    A law without B and tau, or with a loss a year beside them, has the latter's column.
+    """
+    comparison, parameters = tables["comparison"], LAWS[law].of_band
+    coefficients = tables["coefficients"]
+    of_band = dict(zip(words(coefficients["filter"]), coefficients, strict=True))
+    repeatability = _repeatability(coefficients, instrument)
+    quantities = {"A": "A"} | ({"B": "B", "tau": "τ (d)"} if "loss" in parameters else {})
+    rates = _loss_a_year(coefficients) if "loss_per_year" in parameters else {}
     lines = []
     for band in dict.fromkeys(words(comparison["filter"])):
         line = [text(band)]
-        for quantity in ("A", "B", "tau"):
+        for quantity in quantities:
             row = rows_with(rows_with(comparison, "filter", band), "quantity", quantity)[0]
             published = measured(value(row["published"]), value(row["published_std"]))
             difference = value(row["diff_pct"]), value(row["diff_sigma"])
             ours = value(row["ours"]), value(row["ours_std"])
+            if instrument.published is None:  # nothing rests on the same flux scale
+                ours = ours[0], value(of_band[band][f"{quantity}_std"])
             line += _side_by_side(ours, published, difference, str(row["basis"]))
-        lines.append((*line, *repeatability[band]))
+        lines.append((*line, *rates.get(band, ()), *repeatability[band]))
+    over = [*quantities.values(), *(["Loss a year (%)"] if rates else []), "Repeatability (%)"]
+    of_factors = "A and B" if "B" in quantities else "A"
     sheet = Sheet(
-        f"Coefficients of {_EQUATIONS[law]}, A and B in {instrument.factor_text}",
-        ("Band", *("this run", "published", "difference") * 4),
+        f"Coefficients of {_EQUATIONS[law]}, {of_factors} in {instrument.factor_text}",
+        ("Band", *("this run", "published", "difference") * len(over)),
         tuple(lines),
-        groups=(("", 1), ("A", 3), ("B", 3), ("τ (d)", 3), ("Repeatability (%)", 3)),
+        groups=(("", 1), *((head, 3) for head in over)),
     )
     return sheet if instrument.published else sheet.columns([0, *range(1, len(sheet.heads), 3)])
 
@@ -146,6 +160,16 @@ def _repeatability(coefficients: QTable, instrument: Instrument) -> dict[str, li
     return entries
 
 
+def _loss_a_year(coefficients: QTable) -> dict[str, list[Entry]]:
+    """Return each band's loss a year, of which nothing is published."""
+    entries = {}
+    for row in coefficients:
+        ours, error = (value(row[f"loss_per_year_pct{end}"]) for end in ("", "_std"))
+        basis = str(row["loss_per_year_basis"])
+        entries[str(row["filter"])] = [measured(ours, error, basis), Entry(NOTHING), Entry(NOTHING)]
+    return entries
+
+
 def _side_by_side(
     ours: tuple[float, float], published: Entry, difference: tuple[float, float], basis: str
 ) -> list[Entry]:
@@ -154,10 +178,18 @@ def _side_by_side(
     return [measured(*ours, basis), published, Entry(stated or NOTHING, basis)]
 
 
+def predicted_stars(stars: QTable) -> QTable:
+    """Return the stars that have a predicted flux, and so an offset of it."""
+    return rows_with(stars, "flux", PREDICTED) if "flux" in stars.colnames else stars
+
+
 def star_sheet(tables: Tables, instrument: Instrument) -> Sheet:
-    """Return the offset of each star's predicted flux and its strongest colour term."""
+    """Return the offset of each star's predicted flux and its strongest colour term.
+
+    Stars of unknown flux have neither.
+    """
     lines, looks = [], marks(instrument)
-    for row in tables["stars"]:
+    for row in predicted_stars(tables["stars"]):
         colour, colour_error = (value(row[f"largest_colour_pct{end}"]) for end in ("", "_std"))
         clear = abs(colour) > _SIGNIFICANT * colour_error
         offset, error = (value(row[f"offset_pct{end}"]) for end in ("", "_std"))
@@ -193,33 +225,3 @@ def detector_sheet(tables: Tables) -> Sheet:
     ]
     names = ("Term", "Band or subarray", "Date or reduction", "Effect on C (%)")
     return Sheet("Detector terms", names, tuple(lines))
-
-
-def subarray_sheet(tables: Tables, instrument: Instrument) -> Sheet:
-    """Return the throughput of each subarray beside the published one."""
-    published = dict.fromkeys(instrument.subarrays, np.nan)
-    if instrument.published is not None:
-        published |= published_throughput(instrument)
-    lines = []
-    for row in tables["subarrays"]:
-        name, basis = str(row["subarray"]), str(row["basis"])
-        ours, error, theirs = value(row["D"]), value(row["D_std"]), published[name]
-        # The reference is the unit of D: there is nothing to differ.
-        known = error > 0
-        lines.append(
-            (
-                text(name),
-                measured(ours, error, basis),
-                number(theirs, 3),
-                signed(100 * (ours / theirs - 1) if known else np.nan, 1, basis=basis),
-                signed((ours - theirs) / error if known else np.nan, 1, basis=basis),
-                count(row["n_rows"]),
-            )
-        )
-    sheet = Sheet(
-        f"Throughput D relative to {instrument.reference}",
-        ("Subarray", "this run", "published", "(%)", "(σ)", "Rows"),
-        tuple(lines),
-        groups=(("", 1), ("D", 2), ("Difference", 2), ("", 1)),
-    )
-    return sheet if instrument.published else sheet.columns([0, 1, 5])

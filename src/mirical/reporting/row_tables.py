@@ -7,6 +7,7 @@ from astropy.table import QTable
 
 from mirical.instruments.instrument import Instrument
 from mirical.number_text import (
+    NOTHING,
     Entry,
     Sheet,
     count,
@@ -21,6 +22,7 @@ from mirical.number_text import (
 )
 from mirical.plotting.marks import OUTLIER, marks
 from mirical.reporting.result_tables import Tables
+from mirical.tables.free_stars import FREE, PREDICTED
 
 FAR = 3.0
 """Residual in sigma beyond which a fitted row is listed."""
@@ -30,7 +32,7 @@ _ROW_HEADS = ("Row", "Star", "Program", "Band", "Subarray", "MJD")
 
 def input_sheet(tables: Tables, instrument: Instrument) -> Sheet:
     """Return which stars were observed where and when, and how many rows were fitted."""
-    lines = []
+    lines, told = [], "free" in tables["rows"].colnames
     for name in dict.fromkeys(words(tables["rows"]["name"])):
         rows = rows_with(tables["rows"], "name", name)
         fitted = len(rows_with(rows, "fate", "used"))
@@ -38,14 +40,16 @@ def input_sheet(tables: Tables, instrument: Instrument) -> Sheet:
             (
                 text(name or "not known"),
                 text(_type_label(words(rows["srctype"]), instrument)),
+                *([text(_flux_label(rows))] if told else ()),
                 *(_listed(rows[column]) for column in ("PID", "filter", "subarray")),
                 _span(floats(rows["time"])),
                 count(fitted),
                 count(len(rows) - fitted),
             )
         )
-    heads = ("Star", "Type", "Program", "Bands", "Subarrays", "MJD", "Fitted", "Flagged")
-    return Sheet("Stars observed", heads, tuple(lines), groups=(("", 6), ("Rows", 2)))
+    heads = ("Star", "Type", *(["Flux"] if told else []), "Program", "Bands", "Subarrays", "MJD")
+    over = (("", len(heads)), ("Rows", 2))
+    return Sheet("Stars observed", (*heads, "Fitted", "Flagged"), tuple(lines), groups=over)
 
 
 def flagged_sheet(tables: Tables, instrument: Instrument) -> Sheet:
@@ -107,6 +111,13 @@ def _type_label(types: list[str], instrument: Instrument) -> str:
     """Return the type of a star's rows; flagged rows may leave it blank."""
     known = next(filter(None, types), None)
     return marks(instrument)[known].label if known else "not known"
+
+
+def _flux_label(rows: QTable) -> str:
+    """Return whether a star's flux is predicted or free; a dash where no row was fitted."""
+    if not len(rows_with(rows, "fate", "used")):
+        return NOTHING
+    return FREE if np.any(np.asarray(rows["free"])) else PREDICTED
 
 
 def _row_name(row: QTable.Row) -> tuple[Entry, ...]:

@@ -117,6 +117,8 @@ def run_job(
         "curves": curves.band_curves(calibration, published, design),
         "predictive": curves.predictive_table(calibration, checks, design),
     }
+    if calibration.private_readouts:
+        made["subarray_bands"] = run_tables.subarray_band_table(calibration, design)
     detector = run_tables.detector_table(draws)
     if len(detector):
         made["detector"] = detector

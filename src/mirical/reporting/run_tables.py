@@ -21,12 +21,14 @@ from mirical.inference.quoted_errors import MEANING, mean_and_error
 from mirical.inference.schema import DIMS
 from mirical.instruments.instrument import Instrument
 from mirical.instruments.magnitudes import PER_MAGNITUDE, zero_points
+from mirical.laws.timelaw import LAWS
 from mirical.model.design import Design
 from mirical.model.detector_terms import DETECTOR_TERMS
 from mirical.number_text import words
 from mirical.tables.apertures import Aperture
 from mirical.tables.calibration_factors import CalibrationFactors
 from mirical.tables.flags import FLAGS
+from mirical.tables.free_stars import FREE, PREDICTED
 
 
 def coefficient_table(
@@ -48,6 +50,11 @@ def coefficient_table(
         std = absolute(name, mean, given, draws.flux_scale_error)
         table[name] = _spread(mean, bands, every) * unit
         table[f"{name}_std"] = _spread(std, bands, every) * unit
+    table["B"].info.description = f"Amplitude of the response loss at t0, MJD {design.t0:.0f}"
+    if "loss_per_year" in LAWS[calibration.time_law].of_band:
+        mean, std = mean_and_error(100 * draws.values("loss_per_year"))
+        table["loss_per_year_pct"] = _spread(mean, bands, every) * u.percent
+        table["loss_per_year_pct_std"] = _spread(std, bands, every) * u.percent
     mean, given = mean_and_error(draws.values("C_ref"))
     std = absolute("C_ref", mean, given, draws.flux_scale_error)
     relative = calibration.at(
@@ -71,10 +78,11 @@ def coefficient_table(
     mean, std = mean_and_error(100 * draws.values("repeatability"))
     table["repeatability_pct"] = _spread(mean, bands, every) * u.percent
     table["repeatability_pct_std"] = _spread(std, bands, every) * u.percent
-    predicted = np.asarray(design.free)[design.star] == 0
-    stars = [len(set(design.star[predicted & (design.band == i)])) for i in range(len(bands))]
-    by_band = dict(zip(bands, stars, strict=True))
-    table["n_stars"] = [by_band.get(band, 0) for band in every]
+    free = np.asarray(design.free)[design.star] > 0
+    table["n_stars"] = _star_numbers(~free, design, every)
+    if design.has_free:
+        table["n_stars"].info.description = "Stars with predicted fluxes and fitted rows"
+        table["n_free_stars"] = _star_numbers(free, design, every)
     for name, entries in coefficient_basis(draws).items():
         known = dict(zip(bands, entries, strict=True))
         table[f"{name}_basis"] = [known.get(band, NO_DATA) for band in every]
@@ -86,6 +94,12 @@ def coefficient_table(
     return table
 
 
+def _star_numbers(rows: NDArray[np.bool_], design: Design, every: list[str]) -> list[int]:
+    """Return how many stars some rows are of, in each of all bands."""
+    seen = {design.bands[b]: set(design.star[rows & (design.band == b)]) for b in set(design.band)}
+    return [len(seen.get(band, ())) for band in every]
+
+
 def subarray_table(draws: Draws, design: Design, instrument: Instrument) -> QTable:
     """Return the throughput D of each subarray relative to the reference, and what it rests on."""
     mean, std = mean_and_error(draws.values("D"))
@@ -93,6 +107,29 @@ def subarray_table(draws: Draws, design: Design, instrument: Instrument) -> QTab
     table = QTable({"subarray": list(design.subarrays), "D": mean, "D_std": std})
     table["n_rows"], table["basis"] = rows, subarray_basis(draws)
     table.meta |= _meta(draws, f"Throughput of each subarray relative to {instrument.reference}")
+    return table
+
+
+def subarray_band_table(calibration: PosteriorCalibration, design: Design) -> QTable:
+    """Return the throughput D of each subarray in each band that has rows in it.
+
+    For readouts that have nothing in common in different bands. Where the instrument's factors
+    are seen as zero points, 2.5 log10 D stands beside D in magnitudes.
+    """
+    draws, instrument = calibration.run_draws, calibration.instrument
+    table = calibration.band_throughputs()
+    if instrument.factor.view is not None:
+        table["zero_point_offset"] = 2.5 * np.log10(table["D"]) * u.mag
+        table["zero_point_offset_std"] = PER_MAGNITUDE * table["D_std"] / table["D"] * u.mag
+    pairs = [
+        (design.bands.index(band), design.subarrays.index(subarray))
+        for band, subarray in zip(table["filter"], table["subarray"], strict=True)
+    ]
+    rested = basis(draws, "D_band")
+    table["n_rows"] = [int(np.sum((design.band == b) & (design.subarray == a))) for b, a in pairs]
+    table["basis"] = [rested[b][a] for b, a in pairs]
+    title = f"Throughput of each subarray in each band relative to {instrument.reference}"
+    table.meta |= _meta(draws, title)
     return table
 
 
@@ -122,26 +159,33 @@ def detector_table(draws: Draws) -> QTable:
 
 
 def star_table(draws: Draws, design: Design) -> QTable:
-    """Return each star's gray offset of the predicted flux in percent, and its colour term."""
+    """Return each star's gray offset of the predicted flux in percent, and its colour term.
+
+    Both are blank for a star of unknown flux, which has no prediction to be off; column ``flux``,
+    where there are such stars, tells them from the others.
+    """
+    free = np.asarray(design.free) > 0
     mean, std = mean_and_error(100 * draws.values("star_offset"))
     table = QTable({"name": list(design.stars)})
     table["srctype"] = [design.types[i] for i in design.star_type]
-    table["offset_pct"], table["offset_pct_std"] = mean * u.percent, std * u.percent
+    blank = free if design.has_free else None
+    for name, values in (("offset_pct", mean), ("offset_pct_std", std)):
+        table[name] = _known(values, blank) * u.percent
     colour, colour_std = mean_and_error(100 * draws.values("star_band_offset"))
     pairs = np.zeros(colour.shape, dtype=bool)
     pairs[design.star, design.band] = True
     strength = np.where(pairs, np.abs(colour) / np.maximum(colour_std, 1e-12), -np.inf)
     worst = np.argmax(strength, axis=1)
     stars = np.arange(len(design.stars))
-    table["largest_colour_band"] = [design.bands[i] for i in worst]
-    table["largest_colour_pct"] = colour[stars, worst] * u.percent
-    table["largest_colour_pct_std"] = colour_std[stars, worst] * u.percent
+    table["largest_colour_band"] = np.where(free, "", [design.bands[i] for i in worst])
+    for name, values in (("", colour), ("_std", colour_std)):
+        table[f"largest_colour_pct{name}"] = _known(values[stars, worst], blank) * u.percent
     table["n_rows"] = np.bincount(design.star, minlength=len(design.stars))
     table["n_bands"] = pairs.sum(axis=1)
-    table["basis"] = basis(draws, "star_offset")
+    table["basis"] = np.where(free, "", basis(draws, "star_offset"))
     if design.has_free:
-        table["free"] = np.asarray(design.free) > 0
-        table["free"].info.description = "Star of unknown flux: it has no offset"
+        table["flux"] = np.where(free, FREE, PREDICTED)
+        table["flux"].info.description = "Whether the star's flux is predicted, or free and fitted"
     table.meta |= _meta(
         draws, "Offset of each star's predicted flux (positive: predicted too bright)"
     )
@@ -190,6 +234,11 @@ def _spread(values: NDArray[np.float64], bands: list[str], every: list[str]) -> 
         np.array([found.get(band, np.nan) for band in every]),
         mask=np.array([band not in found for band in every]),
     )
+
+
+def _known(values: NDArray[np.float64], blank: NDArray[np.bool_] | None) -> Any:
+    """Return values, some of them blank, which a table of none must not mention."""
+    return values if blank is None else Masked(values, mask=blank)
 
 
 def _meta(draws: Draws, title: str) -> dict[str, Any]:

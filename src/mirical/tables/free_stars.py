@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from mirical.errors import InputError
 from mirical.number_text import words
 
+PREDICTED, FREE = "predicted", "free"
+"""What tables call the flux of a star."""
+
 
 def free_rows(rows: QTable) -> NDArray[np.bool_]:
     """Return which rows are of stars without a predicted flux in any band, (row,); flags aside."""
