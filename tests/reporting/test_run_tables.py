@@ -19,7 +19,7 @@ from mirical.calibration.draws import Draws, Variable
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
 from mirical.inference.posterior_predictive import RowChecks
-from mirical.laws.timelaw import LINEAR
+from mirical.laws.timelaw import ADDITIVE, LINEAR
 from mirical.number_text import measured, stars_counted
 from mirical.reporting.curves import predictive_table
 from mirical.reporting.figures import star_offsets
@@ -117,16 +117,17 @@ def test_private_throughputs_are_zero_points_where_factors_are():
     )
 
 
-@pytest.fixture(scope="module")
-def linear() -> SimpleNamespace:
-    """A run of the linear law whose posterior is as wide as its prior, with rows of four stars."""
-    tree = drawn_tree(LINEAR)
+def coefficients_of(law: str) -> SimpleNamespace:
+    """Return a run whose posterior is as wide as its prior, with rows of four stars."""
+    tree = drawn_tree(law)
     of = tree["posterior"].to_dataset()
-    of = of.assign(C_ref=of["A"], B=0 * of["A"], tau=0 * of["A"] + np.inf)
+    of = of.assign(C_ref=of["A"])
+    if law == LINEAR:
+        of = of.assign(B=0 * of["A"], tau=0 * of["A"] + np.inf)
     rows = tree["constant_data"].to_dataset()
     rows = rows.assign(visit_index=rows["star_index"])
     tree = xr.DataTree.from_dict({"posterior": of, "prior": of, "constant_data": rows})
-    tree.attrs |= {"time_law": LINEAR, "reference_mjd": 59760.0, "simulated": 0}
+    tree.attrs |= {"time_law": law, "reference_mjd": 59760.0, "simulated": 0}
     calibration = PosteriorCalibration.of(tree, MIRI)
     design = SimpleNamespace(
         bands=tuple(calibration.bands),
@@ -138,6 +139,19 @@ def linear() -> SimpleNamespace:
     )
     table = coefficient_table(calibration, design, published_apertures(MIRI))
     return SimpleNamespace(calibration=calibration, table=table)
+
+
+@pytest.fixture(scope="module")
+def linear() -> SimpleNamespace:
+    """A run of the linear law."""
+    return coefficients_of(LINEAR)
+
+
+def test_a_law_without_a_loss_a_year_has_no_column_of_it():
+    table = coefficients_of(ADDITIVE).table
+    assert not [name for name in table.colnames if "year" in name]
+    known = table["n_stars"] > 0
+    assert all(set(table[f"{name}_basis"][known]) == {"prior"} for name in ("A", "B", "tau"))
 
 
 def test_the_loss_a_year_stands_where_the_law_has_it(linear):

@@ -68,23 +68,24 @@ def loss_basis(draws: Draws) -> list[str]:
 
 
 def coefficient_basis(draws: Draws) -> dict[str, list[str]]:
-    """Say what each band's C_ref, A, B, tau, loss a year and repeatability rest on.
+    """Say what each band's C_ref, A, B, tau, repeatability and loss a year rest on.
 
-    The last but one where the time law has it; a law without B and tau defines them.
+    The last where the time law has it; a law without B and tau defines them.
     """
     loss, level, parameters = loss_basis(draws), level_basis(draws), _parameters(draws)
     settles, defined = "loss" in parameters, [DEFINED] * len(loss)
-    rates = {"loss_per_year": basis(draws, "loss_per_year")}
     # The factor is measured where rows are; how far A lies beyond is the loss's.
     among = np.zeros(len(loss), dtype=bool) if settles else _rows_about_t0(draws)
-    return {
+    found = {
         "C_ref": level,
         "A": [b if m else a for a, b, m in zip(loss, level, among, strict=True)],
         "B": loss if settles else defined,
         "tau": basis(draws, "tau") if settles else defined,
-        **(rates if "loss_per_year" in parameters else {}),
         "repeatability": basis(draws, "repeatability"),
     }
+    if "loss_per_year" in parameters:
+        found["loss_per_year"] = basis(draws, "loss_per_year")
+    return found
 
 
 def level_basis(draws: Draws) -> list[str]:
