@@ -9,11 +9,12 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from mirical.calibration.calibration import errors_hold
 from mirical.calibration.draws import ROWS, STAR_FLUX
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.conventions import FLUX
 from mirical.errors import InputError
-from mirical.inference.quoted_errors import covariance
+from mirical.inference.quoted_errors import covariance, half_width
 from mirical.instruments.magnitudes import PER_MAGNITUDE, magnitudes
 
 Floats = NDArray[np.float64]
@@ -68,7 +69,7 @@ class StarFluxes:
         Errors are absolute, ``_relative_std`` without the error of the flux scale. The magnitude is
         of the system that the card names, AB if it names none.
         """
-        relative = np.sqrt(np.diag(covariance(self.logs)))
+        relative = half_width(self.logs)
         absolute = np.hypot(relative, self.flux_scale)
         instrument = self.calibration.instrument
         system = instrument.factor.view or "AB"
@@ -81,6 +82,8 @@ class StarFluxes:
         table[mag] = magnitudes(table["flux"], self.bands, system, instrument) * u.mag
         for name, error in (("std", absolute), ("relative_std", relative)):
             table[f"{mag}_{name}"] = PER_MAGNITUDE * error * u.mag
+        table.meta["title"] = f"Fluxes of stars under the calibration {self.calibration.name}"
+        table.meta["errors"] = errors_hold(self.calibration)
         return table
 
 

@@ -13,7 +13,6 @@ from mirical.storage.files import check_outputs, together
 
 def stars(options: argparse.Namespace) -> int:
     """Print or write fluxes and magnitudes of every star, and their covariance."""
-    from mirical.calibration.calibration import errors_hold
     from mirical.calibration.posterior import PosteriorCalibration
     from mirical.calibration.provenance import record, stamp, write_array
     from mirical.calibration.star_fluxes import star_fluxes
@@ -27,8 +26,7 @@ def stars(options: argparse.Namespace) -> int:
         raise InputError(f"stars: {options.run!r} has no stars of its own; give a run's folder.")
     found = star_fluxes(calibration)
     table, about = found.table(), record(calibration)
-    stamp(table, about, f"fluxes of stars under the calibration {calibration.name}")
-    table.meta["errors"] = errors_hold(calibration)
+    stamp(table, about)
     results, cautions = consoles()
     with together():
         if options.out is not None:

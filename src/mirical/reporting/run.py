@@ -14,6 +14,7 @@ from mirical.calibration.comparison import compare_coefficients
 from mirical.calibration.draws import Draws
 from mirical.calibration.posterior import PosteriorCalibration, with_apertures, with_fluxes
 from mirical.calibration.published import PublishedCalibration
+from mirical.calibration.star_fluxes import star_fluxes
 from mirical.chains.running import Course
 from mirical.chains.sampling import sample
 from mirical.chains.verdict import Verdict, blame_rows, judge
@@ -112,6 +113,7 @@ def run_job(
         "coefficients": coefficients,
         "subarrays": run_tables.subarray_table(draws, design, instrument),
         "stars": run_tables.star_table(draws, design),
+        "star_fluxes": star_fluxes(calibration).table(),
         "rows": run_tables.row_table(draws, inputs.factors, checks, design),
         "comparison": compare_coefficients(coefficients, published, instrument),
         "curves": curves.band_curves(calibration, published, design),
