@@ -82,7 +82,7 @@ class StarFluxes:
         table[mag] = magnitudes(table["flux"], self.bands, system, instrument) * u.mag
         for name, error in (("std", absolute), ("relative_std", relative)):
             table[f"{mag}_{name}"] = PER_MAGNITUDE * error * u.mag
-        table.meta["title"] = f"Fluxes of stars under the calibration {self.calibration.name}"
+        table.meta["title"] = "Fluxes of stars under the calibration"
         table.meta["errors"] = errors_hold(self.calibration)
         return table
 
