@@ -19,4 +19,5 @@ def dust_over_star(wavelength: ArrayLike, temperature: float) -> NDArray[np.floa
         Of the dust: lambda^-1 / (exp(hc / lambda k T) - 1).
     """
     at = np.asarray(wavelength, dtype=float)
-    return 1 / (at * np.expm1(_SECOND_RADIATION / (at * temperature)))
+    with np.errstate(over="ignore"):  # dust has no ultraviolet light: its share there is zero
+        return 1 / (at * np.expm1(_SECOND_RADIATION / (at * temperature)))

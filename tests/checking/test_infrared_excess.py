@@ -34,6 +34,11 @@ def test_dust_of_130_kelvin_is_a_twelfth_at_15_micron():
     assert at_25 == 1.0
 
 
+def test_dust_has_no_share_of_a_star_s_ultraviolet_light():
+    # exp(14387.77 / (0.27 x 60)) is beyond any double.
+    assert dust_shape([0.27, 25.362], 60.0).tolist() == [0.0, 1.0]
+
+
 def test_a_star_s_density_is_the_sum_over_its_colours_and_rows():
     """Against patterns a row off none or the draw's own wrong rows; all others are rare."""
     design, sites = drawn_design(0)
