@@ -36,7 +36,8 @@ def main() -> None:
     from mirical.inference.jobs import Sampler
     from mirical.inference.refits import WANTED_ESS, Refits
     from mirical.tables.formats import write_ecsv
-    from mirical.validation.replicates import tracked, values_of
+    from mirical.validation.ranked_quantities import tracked
+    from mirical.validation.replicates import values_of
 
     known = machine()
     found = alike_programs(1 + options.programs)

@@ -202,8 +202,8 @@ def late_table(inputs: Inputs, fits: HoldOuts) -> QTable:
     design = inputs.design
     elapsed, star = np.asarray(design.elapsed), np.asarray(design.star)
     late = elapsed > elapsed.max() - LATE
-    known = np.isin(star, star[~late]) | (np.asarray(design.free)[star] == 0)
     cell = star * len(design.bands) + np.asarray(design.band)
+    known = np.isin(cell, cell[~late]) | (np.asarray(design.free)[star] == 0)
     new = np.flatnonzero(late & ~known)
     told = np.zeros_like(late)
     told[new[np.unique(cell[new], return_index=True)[1]]] = True

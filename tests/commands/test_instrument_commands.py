@@ -93,6 +93,8 @@ def test_a_table_is_calibrated_by_the_factors(run: str, tmp_path: Path):
     fluxes, factors = (QTable.read(path, format="ascii.ecsv") for path in (out, grid))
     expected = (rates["iflux"] * factors["c_mean"]).to_value(u.mJy)
     np.testing.assert_allclose(fluxes["flux_calibrated"].to_value(u.mJy), expected, rtol=1e-9)
+    by_zero_point = 3631e3 * rates["iflux"].value * 10 ** (-0.4 * fluxes["zero_point"].value)
+    np.testing.assert_allclose(by_zero_point, expected, rtol=1e-9)  # mJy, AB
 
 
 def test_what_only_a_pipeline_has_is_refused_and_tables_are_written(

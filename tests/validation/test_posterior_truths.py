@@ -16,7 +16,8 @@ from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.sampling import without_leverage
 from mirical.model.joint import joint
 from mirical.validation.posterior_truths import second_program, twice
-from mirical.validation.replicates import Refitter, Study, tracked, values_of
+from mirical.validation.ranked_quantities import tracked
+from mirical.validation.replicates import Refitter, Study, values_of
 
 ROWS = "log_factor", "log_factor_unc", "elapsed", "band", "subarray", "star"
 

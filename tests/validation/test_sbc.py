@@ -22,6 +22,7 @@ from mirical.inference.sampling import sample_prior
 from mirical.validation import replicates as replicates_module
 from mirical.validation import sbc
 from mirical.validation.rank_file import RANKS, RankFile
+from mirical.validation.ranked_quantities import tracked
 from mirical.validation.ranks import (
     band,
     crossing_probability,
@@ -30,7 +31,7 @@ from mirical.validation.ranks import (
     rank_of,
     spread_ranks,
 )
-from mirical.validation.replicates import DISTORTIONS, Distortion, Replicate, Study, tracked
+from mirical.validation.replicates import DISTORTIONS, Distortion, Replicate, Study
 from simulated_outputs import silent
 from small_card import CARD
 
@@ -229,6 +230,13 @@ def test_only_what_varies_is_ranked(design):
     assert any(label.startswith("tau[") for label in labels)
     pooled = tracked(design, load_card("pooled", "test", MIRI))
     assert not any(label.startswith("tau") for label in pooled)
+    independent = tracked(design, load_card("independent", "test", MIRI))
+    ratios = {label: place for label, place in independent.items() if label.startswith("D")}
+    index = design.bands.index("F770W"), design.subarrays.index("SUB64")
+    assert ratios["D_band[F770W SUB64]"] == ("D_band", "D_band", index)
+    assert not any(label.startswith("D[") for label in ratios)
+    adopted = tracked(design, load_card("staged-like", "test", MIRI))
+    assert not any(label.startswith("D") for label in adopted)
 
 
 def test_refits_that_all_fail_are_no_verdict(design, tmp_path):

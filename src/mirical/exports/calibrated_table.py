@@ -55,7 +55,8 @@ class CalibratedFluxes:
     ----------
     table : Table
         The rows as they came, and `MADE`: the flux, its error without the calibration's, the
-        calibration's absolute and relative error, and the factor.
+        calibration's absolute and relative error, and the factor; and its zero point [mag],
+        where the instrument has them.
     covariance : Covariance
         Of the fluxes: ``statistical``, where the table states errors, and the calibration's
         parts; draws hold the calibration's alone.
@@ -102,9 +103,9 @@ def calibrate_table(
     """
     notes: list[str] = []
     table = read_columns(path, ("filter", "subarray", "mjd"), notes)
-    _refuse(table, path.name)
-    mjd = epochs(table["mjd"], path.name, notes)
     instrument = calibration.instrument
+    _refuse(table, path.name, instrument.count_unit)
+    mjd = epochs(table["mjd"], path.name, notes)
     query = Query.of(instrument, texts(table["filter"]), texts(table["subarray"]), mjd, path.name)
     objects = tuple(texts(table["name"])) if "name" in table.colnames else ()
     factors = calibration.at(query)
@@ -146,6 +147,8 @@ def calibrate_table(
     columns = flux, error, *by_calibration, factors.mean * instrument.factor_unit
     for name, column in zip(MADE, columns, strict=True):
         table[name] = column
+    if instrument.factor.view is not None:
+        table["zero_point"] = factors.zero_points * u.mag
     what = f"{simulated(calibration)}{calibration.name}"
     table.meta["calibrated_by"] = what
     if calibration.simulated:
@@ -174,7 +177,7 @@ def flux_draws(
     return made.value * factors / factors.mean(axis=0) * (1 + noise)
 
 
-def _refuse(table: Table, source: str) -> None:
+def _refuse(table: Table, source: str, count_unit: str) -> None:
     if "calibrated_by" in table.meta or any(name in table.colnames for name in MADE):
         raise InputError(
             f"{source}: was calibrated here before, by {table.meta.get('calibrated_by', '?')}; "
@@ -188,7 +191,8 @@ def _refuse(table: Table, source: str) -> None:
     present = [name for name in ("iflux", "flux") if name in table.colnames]
     if not present:
         raise InputError(
-            f"{source}: has neither 'iflux' [DN/s] nor 'flux'; expected one of these columns."
+            f"{source}: has neither 'iflux' [{count_unit}] nor 'flux'; expected one of these "
+            "columns."
         )
     if len(present) > 1:
         raise InputError(f"{source}: has both 'iflux' and 'flux'; leave the one to be calibrated.")

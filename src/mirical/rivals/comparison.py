@@ -112,7 +112,9 @@ def compare_models(
         "forecast": forecast_table(inputs.design.bands, whole, stands, plan, unit),
     }
     if any(len(of) > 1 for of in found.values()):
-        tables["hindcasts"] = hindcast_table(found, t0)
+        hindcasts = hindcast_table(found, t0)
+        if len(hindcasts):
+            tables["hindcasts"] = hindcasts
     for table in tables.values():
         table.meta |= {"run": name, "seed": int(attrs["seed"]), "chains": plan.chains}
         table.meta |= {"rows_end_mjd": t0 + float(np.max(inputs.design.elapsed))}
@@ -185,8 +187,11 @@ def hindcast_table(found: Mapping[str, Found], t0: float) -> QTable:
     for cut in cuts:
         past = {card: of[cut] for card, of in found.items() if cut in of}
         lines += [{"cut_mjd": round(t0 + cut, 3), **line} for line in _hindcasts(past)]
+    if not lines:
+        return QTable()
     table = QTable(rows=lines)
     table["cut_mjd"] = table["cut_mjd"] * u.d
+    table["rows_after"].info.description = "Later rows that those before say anything of"
     table["log_score"].info.description = "Mean log density of a later row"
     table["inside_68"].info.description = "Later rows in the central 68 % of their prediction"
     table["inside_95"].info.description = "The same of 95 %"
@@ -204,6 +209,11 @@ def _hindcasts(past: Mapping[str, Predictions]) -> list[dict[str, Any]]:
     lines = []
     for model, weights in mixtures.items():
         density, share = mixture_density(later, weights), mixture_share(shares, weights)
+        # A star of unknown flux that was not seen before is predicted by nothing.
+        told = np.isfinite(share)
+        if not told.any():
+            continue
+        density, share = density[told], share[told]
         lines.append(
             {
                 "model": model,

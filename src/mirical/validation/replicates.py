@@ -18,24 +18,17 @@ from mirical.inference.refits import Refits, Values
 from mirical.inference.runtime import random_key
 from mirical.inference.sampling import without_leverage
 from mirical.inference.schema import Arrays
-from mirical.laws.timelaw import LAWS, log_relative_factor
+from mirical.laws.timelaw import log_relative_factor
 from mirical.many.tasks import Perform
 from mirical.model.design import Design, with_rows
 from mirical.model.joint import joint
 from mirical.model.likelihood import row_distribution
 from mirical.validation.posterior_truths import second_program, twice
+from mirical.validation.ranked_quantities import COLOUR, Place, tracked
 from mirical.validation.ranks import rank_of
 
 MOST_KEPT = 99
 """Largest number of thinned draws a rank is taken among."""
-
-COLOUR = "F770W", "F2100W"
-"""Bands whose ratio of factors is ranked too: far apart in wavelength."""
-
-Place = tuple[str, str, int | tuple[int, int] | None]
-
-_BY_BAND = "A", "loss", "tau", "C_ref"
-_SETTLING = "loss", "tau"
 
 
 @dataclass(frozen=True)
@@ -126,55 +119,6 @@ class Replicate:
     def as_dict(self) -> dict[str, Any]:
         """Return the record as plain types for JSON."""
         return asdict(self)
-
-
-def tracked(design: Design, card: Card) -> dict[str, Place]:
-    """Return the quantities that are ranked: label -> (group, variable, index in it).
-
-    The groups are families that belong in one panel: a variable of several
-    bands or stars, or the scales of one term.
-    """
-    found: dict[str, Place] = {}
-    named = {n: design.bands for n in _BY_BAND if card.settles or n not in _SETTLING}
-    if "tau" in named and all(card.priors[n].is_fixed for n in ("tau_median", "tau_spread")):
-        del named["tau"]
-    named["repeatability"] = design.bands
-    if "loss_per_year" in LAWS[card.law].of_band and card.has("response_loss"):
-        named["loss_per_year"] = design.bands
-    for name, entries in named.items():
-        found |= {f"{name}[{entry}]": (name, name, i) for i, entry in enumerate(entries)}
-    found |= _of_stars(design, card)
-    if card.has("subarray"):
-        seen = sorted(set(np.asarray(design.subarray).tolist()) - {0})
-        found |= {f"D[{design.subarrays[i]}]": ("D", "D", i) for i in seen}
-    for term in card.terms:
-        free = [
-            name
-            for name in priors_of(term, card.law)
-            if name != "A" and not card.priors[name].is_fixed
-        ]
-        found |= {name: (f"scales of {term}", name, None) for name in free}
-    if set(COLOUR) <= set(design.bands):
-        found["/".join(COLOUR)] = ("colour of factors", "colour", None)
-    return found | {"log_likelihood": ("log likelihood", "log_likelihood", None)}
-
-
-def _of_stars(design: Design, card: Card) -> dict[str, Place]:
-    """Return the star offsets, and of each free star the flux in the band with most of its rows.
-
-    The true fluxes are the nominal ones: nothing can be drawn from a flat prior. As it is flat in
-    what shifts the rows, their ranks are uniform all the same.
-    """
-    free, star_of, band_of = (np.asarray(getattr(design, n)) for n in ("free", "star", "band"))
-    found: dict[str, Place] = {}
-    for i, star in enumerate(design.stars):
-        if free[i]:
-            band = int(np.argmax(np.bincount(band_of[star_of == i])))
-            label = f"free_flux[{star} {design.bands[band]}]"
-            found[label] = ("free_flux", "free_flux", (i, band))
-        elif card.has("star_offset"):
-            found[f"star_offset[{star}]"] = ("star_offset", "star_offset", i)
-    return found
 
 
 DISTORTIONS: dict[str | None, Distortion] = {

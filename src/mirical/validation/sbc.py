@@ -27,8 +27,9 @@ from mirical.many.running import run_here
 from mirical.many.tasks import Recipe, Result, Runner, Task
 from mirical.randomness import generator
 from mirical.validation.rank_file import RankFile, header
+from mirical.validation.ranked_quantities import tracked
 from mirical.validation.ranks import band, p_values, points, spread_ranks
-from mirical.validation.replicates import Replicate, Study, refitting, tracked
+from mirical.validation.replicates import Replicate, Study, refitting
 
 FALSE_ALARM = 0.01
 """Chance that a right model fails any of its rank tests (Bonferroni over the quantities)."""
