@@ -23,6 +23,7 @@ from mirical.calibration.store import open_calibration, read_run, run_folder
 from mirical.cli import main
 from mirical.errors import InputError
 from mirical.inference.posterior import write_posterior
+from mirical.laws.timelaw import LAWS
 
 QUERY = Query.of(MIRI, ["F770W", "F2550W"], "FULL", 60000.0)
 ANSWER = drawn_calibration().at(QUERY)
@@ -269,3 +270,20 @@ def test_a_damaged_run_ends_in_one_sentence(run: Path, capsys: pytest.CaptureFix
     assert main(["factors", str(run), "--filter", "F770W", "--mjd", "60000"]) == 2
     said = capsys.readouterr().err
     assert "posterior.nc: cannot be read as a posterior (" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_what_a_factor_rests_on_is_told_of_a_stored_run_of_every_law(tmp_path: Path, law: str):
+    tree = drawn_tree(law)
+    rows = tree["constant_data"].to_dataset()
+    if law == "linear":  # no loss settles
+        drawn, settling = (of["posterior"].to_dataset() for of in (tree, drawn_tree()))
+        endless = {"loss": 0 * settling["loss"], "tau": settling["tau"] * np.inf}
+        tree["posterior"] = type(tree)(drawn.assign(endless))
+    tree["prior"] = tree["posterior"].copy()
+    tree["constant_data"] = type(tree)(
+        rows.assign(visit_index=("row", np.arange(rows.sizes["row"])))
+    )
+    write_drawn(tmp_path / "run", tree=tree)
+    of_tree = PosteriorCalibration.of(tree, MIRI).basis(QUERY)
+    assert open_calibration(str(tmp_path / "run")).basis(QUERY) == of_tree

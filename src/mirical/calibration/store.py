@@ -160,7 +160,7 @@ def open_calibration(name: str, instrument: Instrument | None = None) -> Calibra
 _OF_ROWS = ("expected", "sigma")
 """Draws of every row, by far the most of the posterior, which no answer of a calibration needs."""
 
-_BEFORE = {"D", "loss", *SAMPLE, "band", "subarray"}
+_BEFORE = {"D", "loss", "loss_per_year", *SAMPLE, "band", "subarray"}
 """Variables whose prior draws tell what an answer rests on."""
 
 
