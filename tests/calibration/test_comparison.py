@@ -37,6 +37,7 @@ class Scaled:
 
     factor: float
     name: str = "scaled"
+    private_readouts: bool = False
     bands: tuple[str, ...] = ("F770W", "FND")
 
     instrument: Instrument = MIRI

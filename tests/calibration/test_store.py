@@ -197,8 +197,8 @@ def _named(coordinate: str, *names: str) -> Callable[[xr.DataTree], None]:
 IMPOSSIBLE: dict[str, Callable[[xr.DataTree], object]] = {
     "has no group 'constant_data'": lambda tree: tree.__delitem__("constant_data"),
     "has no group 'posterior'": lambda tree: tree.__delitem__("posterior"),
-    "its time law is 'linear'; expected one of additive": lambda tree: tree.attrs.update(
-        time_law="linear"
+    "its time law is 'quadratic'; expected one of additive": lambda tree: tree.attrs.update(
+        time_law="quadratic"
     ),
     "its posterior has no variable 'A'": _without("A"),
     "its posterior has no variable 'loss'": _without("loss"),

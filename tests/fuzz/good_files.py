@@ -92,6 +92,17 @@ def bandpass(path: Path) -> None:
     write_ecsv(table, path)
 
 
+def zero_points(path: Path) -> None:
+    """Write zero points of the toy camera, with all columns that may be there."""
+    table = Table({"filter": ["g", "r"], "zeropoint": [24.1, 23.7]})
+    table["zeropoint_std"], table["repeatability"] = [0.002, 0.003], [0.004, 0.003]
+    table["sub_offset"], table["sub_offset_std"] = [-0.03, 0.01], [0.003, 0.004]
+    table["ab_gd71"] = [12.8, 13.3]
+    for name in table.colnames[1:]:
+        table[name].unit = u.mag
+    write_ecsv(table, path)
+
+
 def grid(path: Path) -> None:
     """Write points that factors are asked at."""
     table = POINTS.copy()

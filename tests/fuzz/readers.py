@@ -24,6 +24,7 @@ from mirical.calibration.calibration import Calibration, Factors, Query
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.published import PublishedCalibration
 from mirical.calibration.store import open_calibration
+from mirical.calibration.zero_point_table import ZeroPointCalibration, read_zero_points
 from mirical.cards.card import Card, load_card
 from mirical.commands.points import asked_points
 from mirical.errors import InputError
@@ -127,6 +128,17 @@ def read_bandpass(path: Path) -> SpectralElement:
 
 def judge_bandpass(found: SpectralElement) -> Iterator[str]:
     yield from not_finite("pivot", found.pivot(), positive=True)
+
+
+def read_zeros(path: Path) -> ZeroPointCalibration:
+    """Read a table of zero points of the toy card."""
+    return read_zero_points(path, parse_instrument(good.instrument_text(), "fuzz", path.parent))
+
+
+def judge_zeros(found: ZeroPointCalibration) -> Iterator[str]:
+    factors = found.at(found.in_reference(found.bands, 60000.0))
+    yield from not_finite("factors", factors.mean, positive=True)
+    yield from not_finite("offsets", list(found.offsets.values()))
 
 
 def judge_spectrum(found: dict[str, Any]) -> Iterator[str]:
@@ -342,6 +354,8 @@ READERS: tuple[Reader, ...] = (
            judge_instrument, TEXT, ("instruments.cards", "storage.toml_files")),
     Reader("bandpass", good.once("g.ecsv", good.bandpass), read_bandpass, judge_bandpass, TEXT,
            ("instruments.card_tables", "instruments.bandpasses")),
+    Reader("zero points", good.once("zero.ecsv", good.zero_points), read_zeros, judge_zeros, TEXT,
+           ("calibration.zero_point_table",)),
     Reader("job", good.job, read_job, judge_inputs, TEXT, ("inference.jobs", "storage.toml_files")),
     Reader("ranks", make_ranks, read_ranks, judge_ranks, TEXT, ("validation.rank_file",)),
     Reader("result", make_result, read_result, judge_result, BYTES, ("many.result_files",)),
