@@ -37,10 +37,10 @@ class Scaled:
 
     factor: float
     name: str = "scaled"
-    private_readouts: bool = False
     bands: tuple[str, ...] = ("F770W", "FND")
 
     instrument: Instrument = MIRI
+    private_readouts: bool = False
     simulated: bool = False
     reference_mjd: float = REFERENCE_MJD
     believable: bool = True
