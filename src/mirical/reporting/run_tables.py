@@ -211,7 +211,7 @@ def row_table(
     if np.any(factors.table["free"]):
         for name in ("free", "nominal_flux"):
             table[name] = factors.table[name]
-    if factors.observations.instrument.published is None:  # the usual words are of MIRI's paper
+    if factors.observations.instrument.published is None:  # the usual words are of the paper
         table["PID"].info.description = "Observing program"
         table["factor"].info.description = "Calibration factor of the row"
     table["fate"] = ["flagged" if flag else "used" for flag in flags]
