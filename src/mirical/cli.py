@@ -108,11 +108,14 @@ def _parser() -> argparse.ArgumentParser:
 
     from mirical.commands import (
         applying,
-        calibrating,
         checking,
+        comparing,
         exporting,
+        factors,
+        fluxes,
         imaging,
         instruments,
+        running,
         simulating,
         stars,
     )
@@ -122,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mirical", description=what)
     parser.add_argument("--version", action="version", version=f"mirical {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    calibrations = calibrating, applying, stars, exporting
-    for module in (*calibrations, checking, imaging, simulating, instruments):
+    answers = running, factors, comparing, applying, stars, exporting
+    for module in (*answers, checking, fluxes, imaging, simulating, instruments):
         module.add_parsers(parsers)
     return parser

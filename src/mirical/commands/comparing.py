@@ -1,0 +1,169 @@
+"""The commands ``compare`` and ``staged``: another calibration, and the paper's point fits."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirical.commands.shared import (
+    SUCCESS,
+    add_instrument,
+    consoles,
+    print_notes,
+    status_of,
+    write_table,
+)
+from mirical.errors import InputError
+from mirical.storage.files import check_outputs
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+    from rich.console import Console
+
+    from mirical.calibration.calibration import Calibration
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Set two calibrations side by side."""
+    from mirical.commands.printing import print_comparison
+    from mirical.reporting.comparison_folder import check_target, compare, write_comparison
+    from mirical.reporting.stored_inputs import open_pair
+
+    out: Path | None = options.out
+    folder = None if out is None or out.suffix == ".ecsv" else out
+    if folder is not None:
+        check_target(folder)
+        check_outputs(folders=[folder])
+    else:
+        check_outputs([out])
+    pair = open_pair(options.run, options.other)
+    comparison = compare(*pair, options.mjd)
+    results, cautions = consoles()
+    audited = _audit(options.run, pair, cautions) if options.audit else None
+    table = None if audited is None else audited[0]
+    if folder is not None:
+        write_comparison(comparison, folder, table)
+    elif out is not None:
+        write_table(comparison.factors, out)
+    print_comparison(comparison, results)
+    if audited is not None:
+        from mirical.commands.printing import print_audit
+
+        print_audit(*audited, results)
+    return status_of(*pair)
+
+
+def _audit(
+    run: str, pair: tuple[Calibration, Calibration], cautions: Console
+) -> tuple[Table, tuple[str, ...]] | None:
+    """Return what a run's difference from published factors or zero points is made of, and why.
+
+    None for other pairs, or without rows.
+    """
+    from mirical.audits.published import audit, audit_sentences
+    from mirical.audits.zero_points import audit_zero_points, zero_point_sentences
+    from mirical.calibration.posterior import PosteriorCalibration
+    from mirical.calibration.published import PublishedCalibration
+    from mirical.calibration.store import run_folder
+    from mirical.calibration.zero_point_table import ZeroPointCalibration
+    from mirical.reporting.stored_inputs import open_run
+
+    ours, theirs = pair
+    if not isinstance(ours, PosteriorCalibration):
+        return None
+    try:
+        if isinstance(theirs, PublishedCalibration):
+            table = audit(*open_run(run_folder(run)))
+            return table, audit_sentences(table)
+        if isinstance(theirs, ZeroPointCalibration) and theirs.assumed:
+            table = audit_zero_points(*open_run(run_folder(run)), theirs)
+            return table, zero_point_sentences(table)
+        return None
+    except InputError as error:
+        # The factors alone can be compared without the rows.
+        cautions.print(f"note: no audit of the differences: {error}", markup=False)
+        return None
+
+
+def staged(options: argparse.Namespace) -> int:
+    """Fit a table by the staged procedure."""
+    from mirical.commands.printing import print_table
+    from mirical.instruments.cards import load_instrument
+    from mirical.instruments.published import published_throughput
+    from mirical.instruments.uses import require_staged
+    from mirical.staged.point_fits import fit_staged, write_staged
+    from mirical.tables.apertures import published_apertures
+    from mirical.tables.calibration_factors import calibration_factors
+    from mirical.tables.photometry import load_photometry
+    from mirical.tables.predicted_fluxes import by_star_band, shipped_fluxes
+
+    check_outputs(folders=[options.out])
+    instrument = load_instrument(options.instrument, "staged")
+    require_staged(instrument, "staged")
+    observations = load_photometry(options.table, instrument, "staged")
+    predicted = by_star_band(shipped_fluxes(instrument))
+    factors = calibration_factors(observations, predicted, published_apertures(instrument))
+    given = published_throughput(instrument) if options.subarrays == "published" else None
+    calibration = fit_staged(factors, given, time_fit_knows_subarrays=not options.mix_subarrays)
+    write_staged(calibration, options.out)
+    results, cautions = consoles()
+    query = calibration.in_reference(calibration.bands, calibration.reference_mjd)
+    table = calibration.at(query).table()
+    table["basis"] = calibration.basis(query)
+    table.meta["simulated"] = calibration.simulated
+    print_table(table, calibration.instrument, results)
+    print_notes([*observations.notes, *calibration.cautions(query)], cautions)
+    return SUCCESS
+
+
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the commands of this module to the command line."""
+    _add_compare(parsers)
+    _add_staged(parsers)
+
+
+def _add_compare(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser("compare", help="one calibration against another")
+    parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    parser.add_argument(
+        "--with",
+        dest="other",
+        metavar="OTHER",
+        default="published",
+        help="a run's folder, 'staged' for point fits to the rows of RUN, a table of zero points, "
+        "or [published]",
+    )
+    parser.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epochs to compare at")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
+    )
+    parser.add_argument(
+        "--no-audit",
+        dest="audit",
+        action="store_false",
+        help="do not read the run's rows to say why it differs from the published factors",
+    )
+    parser.set_defaults(command=compare)
+
+
+def _add_staged(parsers: argparse._SubParsersAction) -> None:
+    parser = parsers.add_parser("staged", help="the paper's staged point fits on any table")
+    parser.add_argument("table", metavar="TABLE", help="photometry table, or 'table5'")
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--subarrays",
+        choices=("measured", "published"),
+        default="measured",
+        help="D from the rows by a stated rule, or from Table 7 [measured]",
+    )
+    parser.add_argument(
+        "--mix-subarrays",
+        action="store_true",
+        help="fit the time law without dividing out D, as the 2024 code did",
+    )
+    add_instrument(parser)
+    parser.set_defaults(command=staged)

@@ -1,0 +1,156 @@
+"""The command ``run``: a job is fitted, and its folder written."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirical.commands.shared import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles, print_notes
+from mirical.errors import InputError
+from mirical.storage.files import Unwritable, check_outputs
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mirical.chains.checkpoint import Checkpoint
+    from mirical.inference.jobs import Inputs, Job
+
+_SETTINGS = {
+    "seed": "fixes every random number",
+    "chains": "number of chains",
+    "warmup": "warm-up steps of a chain",
+    "draws": "draws of a chain, whatever they tell; by default until the target is met",
+    "target_ess": "effective draws of every reported quantity [1000]",
+    "max_draws": "draws of a chain at most [20000]",
+}
+"""Settings of the sampler that take the place of the job's."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fit a job and write its folder; go on where an earlier call was stopped."""
+    import time
+
+    begun = time.monotonic()
+
+    from mirical.inference import runtime
+
+    runtime.configure()  # before anything loads JAX or a linear algebra library
+
+    from mirical.inference.jobs import load_job, resolve_job, with_options
+
+    numbers = {name: getattr(options, name) for name in _SETTINGS}
+    texts = {
+        "photometry": options.photometry,
+        "model": options.model,
+        "apertures": options.apertures,
+        "instrument": options.instrument,
+    }
+    usual = "table5" if options.instrument is None else "imager"
+    job = load_job(options.job or usual)
+    job = with_options(job, texts, numbers, options.mjd, options.time_limit)
+    folder = options.out or Path("reports") / job.name
+    check_outputs(folders=[folder])
+    inputs = resolve_job(job)
+
+    from mirical.chains.checkpoint import Checkpoint, checkpoint_of
+    from mirical.chains.identity import identity
+
+    _, progress = consoles()
+    print_notes(inputs.factors.observations.notes, progress)
+    parts = identity(inputs.design, inputs.card, job.sampler)
+    tell = partial(_note, progress)
+    kept = Checkpoint.open(checkpoint_of(folder), folder, parts, tell)
+    deadline = begun + 60 * (math.inf if job.time_limit is None else job.time_limit)
+    if kept is None:
+        return _fit(job, inputs, folder, None, deadline)
+    if kept.holds:
+        tell(f"going on from {kept.amount} kept in {kept.path}.")
+    try:
+        return _fit(job, inputs, folder, kept, deadline)
+    except KeyboardInterrupt:
+        if not kept.holds:
+            raise
+        said = f"{kept.amount} are kept in {kept.path}; the same command goes on."
+        progress.print(f"mirical: interrupted; {said}", soft_wrap=True, markup=False)
+        return INTERRUPTED
+    except Unwritable as error:
+        if not kept.holds:
+            raise
+        raise InputError(
+            f"{folder}: cannot be written ({error.reason}), and is as it was; {kept.amount} are "
+            f"kept in {kept.path}: the same command writes the run once there is room."
+        ) from error
+    finally:
+        if kept.holds:
+            kept.close()
+        else:
+            kept.remove()
+
+
+def _fit(job: Job, inputs: Inputs, folder: Path, kept: Checkpoint | None, deadline: float) -> int:
+    """Sample, write the folder and print; forget what is kept once nothing is left to be done."""
+    from mirical.chains.running import Course
+    from mirical.chains.sampling import OutOfTimeError
+    from mirical.commands.printing import print_run
+    from mirical.commands.progress import ChainWatch, WorkWatch
+    from mirical.reporting.run import run_job
+    from mirical.reporting.run_folder import write_run
+
+    results, progress = consoles()
+    tell = partial(print_notes, cautions=progress)
+    later = "" if kept is None else "; the same command with a longer --time-limit goes on"
+    try:
+        with ChainWatch(job.sampler, progress) as watch:
+            run = run_job(job, inputs, Course(watch, kept, deadline), tell)
+    except OutOfTimeError:
+        _note(progress, f"the time limit ended the run before there were draws{later}.")
+        return NOT_BELIEVABLE
+    with WorkWatch("the tables and the report are being written", progress):
+        write_run(run, folder)
+    print_run(run, folder, results)
+    if not run.in_time and not run.verdict.believable:
+        where = "" if kept is None else f"; {kept.amount} are kept in {kept.path}"
+        _note(progress, f"the time limit ended the run{where}{later}.")
+    elif kept is not None:
+        kept.remove()
+    return SUCCESS if run.verdict.believable else NOT_BELIEVABLE
+
+
+def _note(progress: Console, sentence: str) -> None:
+    print_notes([sentence], progress)
+
+
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the command of this module to the command line."""
+    parser = parsers.add_parser("run", help="fit a job and write its folder of tables and report")
+    parser.add_argument(
+        "job",
+        nargs="?",
+        help="a job's name or file [table5, or imager, which takes any camera's rows, with "
+        "--instrument]",
+    )
+    parser.add_argument(
+        "--photometry", metavar="FILE", help="photometry table instead of the job's"
+    )
+    parser.add_argument("--model", metavar="CARD", help="model card instead of the job's")
+    parser.add_argument("--apertures", metavar="TABLE", help="from 'mirical apertures' [Table 4]")
+    parser.add_argument("--instrument", metavar="CARD", help="instrument card instead of the job's")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
+    parser.add_argument(
+        "--mjd",
+        metavar="T",
+        type=float,
+        help="epoch of the report's one factor a band, MJD in days [59760, or among the rows]",
+    )
+    for name, what in _SETTINGS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar="N", type=int, help=what)
+    parser.add_argument(
+        "--time-limit",
+        metavar="MIN",
+        type=float,
+        help="minutes after which sampling ends with what there is; the same command goes on",
+    )
+    parser.set_defaults(command=run)
