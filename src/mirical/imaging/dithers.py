@@ -15,7 +15,7 @@ from mirical.imaging.image_files import Unmeasurable, array_of, open_model, read
 from mirical.imaging.image_headers import true_band
 from mirical.imaging.images import image_of
 from mirical.imaging.star_finding import NoSource, locate
-from mirical.instruments.instrument import Band
+from mirical.instruments.card_entries import Band
 from mirical.instruments.miri import miri
 from mirical.tables.apertures import published_apertures
 from mirical.text import ascii_text

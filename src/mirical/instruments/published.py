@@ -8,7 +8,8 @@ from astropy import units as u
 from astropy.table import QTable
 
 from mirical.errors import InputError
-from mirical.instruments.instrument import Instrument, Published
+from mirical.instruments.card_entries import Published
+from mirical.instruments.instrument import Instrument
 
 
 def require_published(instrument: Instrument) -> Published:
