@@ -57,7 +57,7 @@ def write_program(n_rows: int, years: float, path: Path) -> None:
     import numpy as np
     from astropy.table import QTable, vstack
 
-    from mirical.calibration.calibration import Query
+    from mirical.calibration.factors import Query
     from mirical.calibration.published import PublishedCalibration
     from mirical.instruments.miri import miri
     from mirical.tables.formats import write_ecsv

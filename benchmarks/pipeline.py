@@ -80,7 +80,7 @@ def conversion(card: str, calibration: Any) -> list[dict[str, Any]]:
     """Return, for each band, the exported factor's largest difference from the mean."""
     import numpy as np
 
-    from mirical.calibration.calibration import Query
+    from mirical.calibration.factors import Query
     from mirical.exports.pipeline_export import mean_rows
 
     rows = mean_rows(calibration).rows.as_stored()
@@ -119,7 +119,7 @@ def ensemble(card: str, calibration: Any, number: int) -> list[dict[str, Any]]:
     """
     import numpy as np
 
-    from mirical.calibration.calibration import Query
+    from mirical.calibration.factors import Query
     from mirical.exports.pipeline_export import draw_rows
 
     bands = calibration.bands

@@ -10,7 +10,8 @@ import xarray as xr
 
 from miri_facts import MIRI, SUBARRAYS
 from mirical.calibration.manifest import write_manifest
-from mirical.calibration.posterior import PosteriorCalibration, with_apertures
+from mirical.calibration.posterior import PosteriorCalibration
+from mirical.calibration.stored_constants import with_apertures
 from mirical.inference.posterior import write_posterior
 from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.tables.apertures import published_apertures

@@ -12,8 +12,8 @@ from astropy.table import QTable, vstack
 from astropy.utils.masked import Masked
 
 from miri_facts import BANDS, COUNT_RATE, FACTOR, MIRI, SUBARRAYS
-from mirical.calibration.calibration import Query
 from mirical.calibration.comparison import compare_coefficients
+from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.cards.card import parse_card
 from mirical.chains.verdict import Verdict

@@ -12,7 +12,7 @@ from astropy.constants import c
 from astropy.table import QTable
 
 from miri_facts import BANDS, FACTOR, IMAGING_BANDS, MIRI, PIXEL_SOLID_ANGLE
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.inference.jobs import load_job, resolve_job
 from mirical.instruments.bandpasses import bandpass

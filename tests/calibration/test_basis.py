@@ -14,8 +14,8 @@ from mirical.calibration.basis import (
     loss_basis,
     subarray_basis,
 )
-from mirical.calibration.calibration import Query
 from mirical.calibration.draws import Draws
+from mirical.calibration.factors import Query
 
 BANDS = ("F770W", "F1065C", "F2550W")
 

@@ -10,9 +10,10 @@ import xarray as xr
 
 from drawn import drawn_calibration
 from miri_facts import BANDS, FACTOR, MIRI, SUBARRAYS
-from mirical.calibration.calibration import Factors, Query
 from mirical.calibration.coefficients import subarray_table
-from mirical.calibration.posterior import PosteriorCalibration, with_apertures
+from mirical.calibration.factors import Factors, Query
+from mirical.calibration.posterior import PosteriorCalibration
+from mirical.calibration.stored_constants import with_apertures
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import covariance, half_width
 from mirical.tables.apertures import published_apertures

@@ -13,7 +13,6 @@ from astropy.utils.masked import Masked
 
 from drawn import drawn_calibration
 from miri_facts import BANDS, FACTOR, MIRI, REFERENCE_MJD, SUBARRAYS
-from mirical.calibration.calibration import Factors, Query
 from mirical.calibration.coefficients import band_table, subarray_table
 from mirical.calibration.comparison import (
     compare_coefficients,
@@ -22,6 +21,7 @@ from mirical.calibration.comparison import (
     compare_subarrays,
     default_query,
 )
+from mirical.calibration.factors import Factors, Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.instruments.instrument import Instrument

@@ -8,8 +8,9 @@ import xarray as xr
 
 from drawn import TYPE, drawn_calibration, drawn_tree
 from miri_facts import MIRI
-from mirical.calibration.calibration import ABSOLUTE, PARTS, Query, errors_hold
+from mirical.calibration.calibration import ABSOLUTE, PARTS, errors_hold
 from mirical.calibration.error_budget import Observation, error_budget
+from mirical.calibration.factors import Query
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
 from mirical.inference.quoted_errors import covariance, half_width, normal_image

@@ -7,9 +7,10 @@ import pytest
 
 from drawn import SCALE, drawn_calibration
 from miri_facts import MIRI, REFERENCE_MJD
-from mirical.calibration.calibration import PARTS, Query
+from mirical.calibration.calibration import PARTS
 from mirical.calibration.covariance_parts import covariance_parts
 from mirical.calibration.error_budget import Observation, error_budget
+from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import covariance

@@ -8,8 +8,8 @@ import xarray as xr
 
 from drawn import LOSS, drawn_tree
 from miri_facts import MIRI
-from mirical.calibration.calibration import Query
 from mirical.calibration.draws import Draws
+from mirical.calibration.factors import Query
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.errors import InputError
 from mirical.exports.pipeline_export import draw_rows, mean_rows

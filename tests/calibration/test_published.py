@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from miri_facts import BANDS, FACTOR, MIRI, SUBARRAYS, UNIT_SUBARRAYS
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 
 PUBLISHED = PublishedCalibration(MIRI)

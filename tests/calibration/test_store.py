@@ -15,8 +15,9 @@ import xarray as xr
 
 from drawn import drawn_calibration, drawn_tree, write_drawn
 from miri_facts import MIRI
-from mirical.calibration.calibration import UNBELIEVABLE, Query
+from mirical.calibration.calibration import UNBELIEVABLE
 from mirical.calibration.draws import APERTURE_ERROR
+from mirical.calibration.factors import Query
 from mirical.calibration.manifest import EARLIER, MANIFEST, write_manifest
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.store import open_calibration, read_run, run_folder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from miri_facts import MIRI
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.calibration.zero_point_table import read_zero_points
 from mirical.errors import InputError
 from mirical.instruments.cards import load_instrument

@@ -13,7 +13,7 @@ from stdatamodels.jwst import datamodels
 
 from drawn import drawn_calibration, write_drawn
 from miri_facts import MIRI
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.cli import main
 from mirical.exports.apcorr_file import USE
 from mirical.exports.covariance_file import read_covariance

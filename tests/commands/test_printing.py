@@ -18,8 +18,8 @@ from rich.console import Console
 from drawn import drawn_calibration
 from made_runs import make_run
 from miri_facts import MIRI
-from mirical.calibration.calibration import Query
 from mirical.calibration.error_budget import Observation, error_budget
+from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.commands import printing
 from mirical.reporting.comparison_folder import compare

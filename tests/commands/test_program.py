@@ -10,7 +10,7 @@ import pytest
 from astropy.table import QTable, Table
 
 from miri_facts import MIRI
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.calibration.store import open_calibration
 from mirical.cli import main
 from mirical.simulation.simulated_program import simulate_program, write_program

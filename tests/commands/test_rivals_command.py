@@ -14,7 +14,7 @@ import pytest
 from astropy.table import QTable
 
 from miri_facts import MIRI
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.store import read_run
 from mirical.cli import main

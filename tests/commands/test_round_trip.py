@@ -13,7 +13,7 @@ from astropy.table import Table
 from PIL import Image
 
 from miri_facts import MIRI
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.calibration.store import open_calibration, read_run
 from mirical.cli import main
 from mirical.simulation.scene_program import scene_program, write_mosaics

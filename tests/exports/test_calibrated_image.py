@@ -15,7 +15,7 @@ from stdatamodels.jwst import datamodels
 
 import mirical
 from miri_facts import MIRI, PIXEL_SOLID_ANGLE
-from mirical.calibration.calibration import Factors, Query
+from mirical.calibration.factors import Factors, Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.exports.calibrated_image import CARDS, CalibratedImage, calibrate_image

@@ -16,7 +16,7 @@ from scipy.stats import multivariate_normal
 
 from drawn import drawn_calibration
 from miri_facts import FACTOR, MIRI
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.errors import InputError
 from mirical.exports.covariance_file import (
     Covariance,

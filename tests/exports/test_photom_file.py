@@ -11,7 +11,8 @@ from stdatamodels.jwst import datamodels
 
 from drawn import drawn_calibration
 from miri_facts import BANDS, MIRI, NEWER_SUBARRAYS, SUBARRAYS
-from mirical.calibration.calibration import Calibration, Query
+from mirical.calibration.calibration import Calibration
+from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.exports.photom_file import About, PhotomRows, read_photom, write_photom

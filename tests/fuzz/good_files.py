@@ -15,7 +15,7 @@ from astropy.table import Table
 
 from drawn import write_drawn
 from miri_facts import MIRI
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.exports.covariance_file import Covariance, write_covariance
 from mirical.exports.photom_file import About, PhotomRows, write_photom

@@ -20,7 +20,8 @@ from fuzz import good_files as good
 from fuzz.judging import Reader, not_a_covariance, not_finite
 from fuzz.mutations import BYTES, FITS, TEXT, change_dataset, compressed
 from miri_facts import BANDS, MIRI
-from mirical.calibration.calibration import Calibration, Factors, Query
+from mirical.calibration.calibration import Calibration
+from mirical.calibration.factors import Factors, Query
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.published import PublishedCalibration
 from mirical.calibration.store import open_calibration

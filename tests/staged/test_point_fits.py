@@ -8,7 +8,7 @@ import pytest
 from astropy.table import QTable, Table
 
 from miri_facts import BANDS, IMAGING_BANDS, MIRI, SUBARRAYS
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.cli import SUCCESS, USER_MISTAKE, main
 from mirical.errors import InputError

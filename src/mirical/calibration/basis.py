@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import Query
 from mirical.calibration.draws import DRAWN, ROWS, Draws
 from mirical.calibration.draws import PRIOR as BEFORE
+from mirical.calibration.factors import Query
 from mirical.instruments.instrument import Instrument
 from mirical.laws.timelaw import ADDITIVE, LAWS
 

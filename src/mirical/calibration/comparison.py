@@ -10,7 +10,8 @@ from astropy import units as u
 from astropy.table import MaskedColumn, QTable
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import Calibration, Floats, Query
+from mirical.calibration.calibration import Calibration, Floats
+from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.instruments.instrument import Instrument

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import TYPES, Query
+from mirical.calibration.calibration import TYPES
 from mirical.calibration.draws import Draws
+from mirical.calibration.factors import Query
 from mirical.inference.quoted_errors import normal_image
 
 Floats = NDArray[np.float64]

@@ -30,10 +30,10 @@ from mirical.calibration.calibration import (
     NO_FLUX_SCALE,
     PARTS,
     Calibration,
-    Query,
     Scatter,
     simulated,
 )
+from mirical.calibration.factors import Query
 from mirical.errors import InputError
 from mirical.inference.schema import FLUX_SCALE
 from mirical.tables.visits import visit_starts

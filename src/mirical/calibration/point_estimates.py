@@ -9,16 +9,8 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.calibration.basis import throughput_note
-from mirical.calibration.calibration import (
-    DRAWS,
-    PARTS,
-    RELATIVE,
-    Calibration,
-    Factors,
-    Query,
-    Scatter,
-    refuse_many,
-)
+from mirical.calibration.calibration import DRAWS, PARTS, Calibration, Scatter
+from mirical.calibration.factors import RELATIVE, Factors, Query, refuse_many
 from mirical.errors import InputError
 from mirical.tables.apertures import Aperture
 

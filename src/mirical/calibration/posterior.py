@@ -12,20 +12,11 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.calibration.basis import basis_sentences, factor_basis
-from mirical.calibration.calibration import (
-    ABSOLUTE,
-    PARTS,
-    RELATIVE,
-    TYPES,
-    Calibration,
-    Factors,
-    Query,
-    Scatter,
-    refuse_many,
-)
+from mirical.calibration.calibration import ABSOLUTE, PARTS, TYPES, Calibration, Scatter
 from mirical.calibration.coefficients import COEFFICIENTS, absolute, band_table, subarray_table
 from mirical.calibration.covariance_parts import REST, FactorParts, covariance_parts, directions
-from mirical.calibration.draws import APERTURE_ERROR, ROWS, STAR_FLUX, Draws
+from mirical.calibration.draws import APERTURE_ERROR, ROWS, Draws
+from mirical.calibration.factors import RELATIVE, Factors, Query, refuse_many
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import (
     LEVELS,
@@ -38,12 +29,10 @@ from mirical.inference.schema import FLUX_SCALE
 from mirical.instruments.instrument import Instrument
 from mirical.laws.departures import curve_effect, step_effect
 from mirical.laws.timelaw import ADDITIVE, LAWS, log_relative_factor
-from mirical.tables.apertures import Aperture
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from mirical.tables.calibration_factors import CalibrationFactors
 
 Floats = NDArray[np.float64]
 
@@ -53,42 +42,6 @@ _DEPARTURES = (
     ("time_departure", "knot", curve_effect),
 )
 """Variables that change the factors with time beside the time law, and the dim of their dates."""
-
-
-def with_apertures(posterior: xr.DataTree, apertures: Mapping[str, Aperture]) -> xr.DataTree:
-    """Return the posterior with the apertures' relative errors by band in its constant data."""
-    bands = [str(band) for band in posterior["posterior"].to_dataset()["band"].values]
-    errors = [apertures[band].relative_unc for band in bands]
-    return _with_constants(posterior, {APERTURE_ERROR: ("band", errors)}, band=bands)
-
-
-def with_fluxes(posterior: xr.DataTree, factors: CalibrationFactors) -> xr.DataTree:
-    """Return the posterior with the fluxes of its stars and their types in its constant data.
-
-    A flux [mJy] is the predicted one, or nominal where it is free; NaN where no row of the star was
-    fitted in the band.
-    """
-    known = posterior["posterior"].to_dataset()
-    stars, bands, types = (list(map(str, known[n].values)) for n in ("star", "band", "srctype"))
-    flux, kind = np.full((len(stars), len(bands)), np.nan), np.zeros(len(stars), dtype=np.int32)
-    rows, table = factors.observations.table, factors.table
-    quoted = np.where(table["free"], table["nominal_flux"].value, rows["model_flux"].value)
-    columns = (rows[name] for name in ("name", "filter", "srctype", "flag"))
-    for star, band, srctype, flag, value in zip(*columns, quoted, strict=True):
-        if not flag:
-            place = stars.index(str(star))
-            flux[place, bands.index(str(band))] = value
-            kind[place] = types.index(str(srctype))
-    more = {STAR_FLUX: (("star", "band"), flux), "type_index": ("star", kind)}
-    return _with_constants(posterior, more, star=stars, band=bands)
-
-
-def _with_constants(
-    posterior: xr.DataTree, more: Mapping[str, object], **coordinates: list[str]
-) -> xr.DataTree:
-    data = posterior["constant_data"].to_dataset().assign_coords(coordinates)
-    posterior["constant_data"] = type(posterior)(data.assign(more))
-    return posterior
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from astropy.table import QTable
 
-from mirical.calibration.calibration import NO_FLUX_SCALE, Query
+from mirical.calibration.calibration import NO_FLUX_SCALE
 from mirical.calibration.coefficients import band_table, subarray_table
+from mirical.calibration.factors import Query
 from mirical.calibration.point_estimates import QuotedCalibration
 from mirical.instruments.instrument import Instrument
 from mirical.instruments.published import (

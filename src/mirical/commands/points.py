@@ -12,7 +12,8 @@ from mirical.errors import InputError
 if TYPE_CHECKING:
     from astropy.table import Table
 
-    from mirical.calibration.calibration import Calibration, Factors, Query
+    from mirical.calibration.calibration import Calibration
+    from mirical.calibration.factors import Factors, Query
     from mirical.exports.covariance_file import Covariance
     from mirical.instruments.instrument import Instrument
 
@@ -27,7 +28,7 @@ def asked_points(
     InputError
         If neither is given, both are, or the lists do not fit together.
     """
-    from mirical.calibration.calibration import Query
+    from mirical.calibration.factors import Query
 
     listed = getattr(options, "filter", None), getattr(options, "mjd", None)
     if options.at is not None:
@@ -55,7 +56,7 @@ def asked_points(
 
 
 def _read_grid(path: Path, instrument: Instrument) -> tuple[Table, Query]:
-    from mirical.calibration.calibration import Query
+    from mirical.calibration.factors import Query
     from mirical.tables.formats import read_columns, texts
     from mirical.tables.quantities import epochs
 

@@ -34,7 +34,8 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
-from mirical.calibration.calibration import Calibration, Query, errors_hold
+from mirical.calibration.calibration import Calibration, errors_hold
+from mirical.calibration.factors import Query
 from mirical.errors import InputError
 from mirical.imaging.image_files import Unmeasurable, open_model
 from mirical.imaging.image_headers import RATE, SURFACE_BRIGHTNESS, taken

@@ -17,8 +17,9 @@ from astropy import units as u
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import Calibration, Query, simulated
+from mirical.calibration.calibration import Calibration, simulated
 from mirical.calibration.error_budget import Observation, error_budget
+from mirical.calibration.factors import Query
 from mirical.conventions import FLUX
 from mirical.errors import InputError
 from mirical.exports.covariance_file import Covariance

@@ -9,7 +9,8 @@ import numpy as np
 from astropy import units as u
 from numpy.typing import ArrayLike, NDArray
 
-from mirical.calibration.calibration import ABSOLUTE, Query
+from mirical.calibration.calibration import ABSOLUTE
+from mirical.calibration.factors import Query
 from mirical.errors import InputError
 
 Floats = NDArray[np.float64]

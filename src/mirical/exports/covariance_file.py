@@ -19,7 +19,8 @@ from astropy.io import fits
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import Calibration, Query, errors_hold, simulated
+from mirical.calibration.calibration import Calibration, errors_hold, simulated
+from mirical.calibration.factors import Query
 from mirical.errors import InputError
 from mirical.exports.covariance import Covariance, refuse_impossible
 from mirical.instruments.cards import DEFAULT, load_instrument, reference_of

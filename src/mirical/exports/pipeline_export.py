@@ -10,7 +10,8 @@ import numpy as np
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import Calibration, Query, simulated
+from mirical.calibration.calibration import Calibration, simulated
+from mirical.calibration.factors import Query
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.errors import InputError
 from mirical.exports.covariance_file import history

@@ -11,7 +11,7 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable, Table, vstack
 
-from mirical.calibration.calibration import Calibration, Floats, Query
+from mirical.calibration.calibration import Calibration, Floats
 from mirical.calibration.comparison import (
     compare_factors,
     compare_stated,
@@ -19,6 +19,7 @@ from mirical.calibration.comparison import (
     default_query,
     shared_bands,
 )
+from mirical.calibration.factors import Query
 from mirical.calibration.provenance import record, stamp
 from mirical.errors import InputError
 from mirical.inference.schema import FLUX_SCALE

@@ -12,9 +12,10 @@ from astropy.table import QTable
 
 from mirical.calibration.comparison import compare_coefficients
 from mirical.calibration.draws import Draws
-from mirical.calibration.posterior import PosteriorCalibration, with_apertures, with_fluxes
+from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
 from mirical.calibration.star_fluxes import star_fluxes
+from mirical.calibration.stored_constants import with_apertures, with_fluxes
 from mirical.chains.running import Course
 from mirical.chains.sampling import sample
 from mirical.chains.verdict import Verdict, blame_rows, judge

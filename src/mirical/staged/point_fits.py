@@ -23,8 +23,9 @@ from astropy.table import QTable
 from astropy.utils.masked import Masked
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import NO_FLUX_SCALE, Query
+from mirical.calibration.calibration import NO_FLUX_SCALE
 from mirical.calibration.coefficients import band_table, subarray_table
+from mirical.calibration.factors import Query
 from mirical.calibration.point_estimates import QuotedCalibration
 from mirical.calibration.provenance import run_record, stamp
 from mirical.instruments.instrument import Instrument

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.calibration.calibration import Query
+from mirical.calibration.factors import Query
 from mirical.inference.quoted_errors import half_width
 from mirical.instruments.miri import miri
 
