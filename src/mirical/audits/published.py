@@ -26,12 +26,12 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from mirical.audits.parts import shared_covariance, table_of_parts, weighted
 from mirical.calibration.provenance import run_record, stamp
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.inference.jobs import Inputs
 from mirical.laws.timelaw import LAWS, log_relative_factor
-from mirical.model.design import Design
 from mirical.number_text import percent, words
 from mirical.staged.averages import StagedRows, clipped_average, star_weights
 from mirical.staged.point_fits import fit_staged
@@ -124,14 +124,10 @@ def audit(posterior: xr.DataTree, inputs: Inputs) -> QTable:
                 factor[b],
             ]
         )
-    steps = 100 * np.diff(np.array(walks, dtype=float), axis=1)
-    table = QTable({"filter": bands})
-    for column, step in zip(PARTS, steps.T, strict=True):
-        table[column] = step * u.percent
-    table["total"] = steps.sum(axis=1) * u.percent
-    table["biggest"] = [list(PARTS)[i] for i in np.argmax(np.abs(steps), axis=1)]
-    for column, what in PARTS.items():
-        table[column].info.description = f"100 times the change of ln C by {what}"
+    told = {name: f"100 times the change of ln C by {what}" for name, what in PARTS.items()}
+    table = table_of_parts(
+        bands, 100 * np.diff(np.array(walks, dtype=float), axis=1), u.percent, told
+    )
     table.meta |= {"title": "Difference from the published factors as a sum of parts"}
     table.meta["C_ref_mjd"] = mjd
     stamp(table, run_record(posterior.attrs))
@@ -148,32 +144,6 @@ def audit_sentences(table: QTable) -> tuple[str, ...]:
             f"{PARTS[cause]} ({percent(float(row[cause].value))})."
         )
     return tuple(said)
-
-
-def shared_covariance(
-    posterior: xr.DataTree, design: Design, here: NDArray[np.bool_], sigma: Floats
-) -> Floats:
-    """Return the covariance of a band's rows by their own errors and those they share."""
-    group = posterior["posterior"].to_dataset()
-
-    def variance(name: str) -> float:
-        return float(np.mean(np.asarray(group[name]) ** 2)) if name in group else 0.0
-
-    star, visit = np.asarray(design.star)[here], np.asarray(design.visit)[here]
-    kind = np.asarray(design.star_type)[star]
-    of_star = variance("star_scale") + variance("colour_scale")
-    return (
-        np.diag(sigma[here] ** 2)
-        + of_star * (star[:, None] == star)
-        + (variance("type_scale") + variance("type_band_scale")) * (kind[:, None] == kind)
-        + variance("visit_scale") * (visit[:, None] == visit)
-    )
-
-
-def weighted(values: Floats, covariance: Floats) -> float:
-    """Return the generalised least-squares mean."""
-    weights = np.linalg.solve(covariance, np.ones(len(values)))
-    return float(weights @ values / weights.sum())
 
 
 def _given_ratios(rows: StagedRows, throughput: dict[str, float]) -> Floats:

@@ -22,7 +22,7 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.audits.published import shared_covariance, weighted
+from mirical.audits.parts import shared_covariance, table_of_parts, weighted
 from mirical.calibration.provenance import run_record, stamp
 from mirical.calibration.zero_point_table import ZeroPointCalibration
 from mirical.inference.jobs import Inputs
@@ -103,12 +103,8 @@ def audit_zero_points(
         )
     # A larger factor is a smaller zero point.
     steps = -PER_MAGNITUDE * np.diff(np.array(walks, dtype=float), axis=1)
-    made = QTable({"filter": bands})
-    for column, step in zip(PARTS, steps.T, strict=True):
-        made[column] = step * u.mag
-        made[column].info.description = f"Change of the zero point by {PARTS[column]}"
-    made["total"] = steps.sum(axis=1) * u.mag
-    made["biggest"] = [list(PARTS)[i] for i in np.argmax(np.abs(steps), axis=1)]
+    told = {name: f"Change of the zero point by {what}" for name, what in PARTS.items()}
+    made = table_of_parts(bands, steps, u.mag, told)
     made.meta |= {"title": f"Difference from the zero points of {table.name} as a sum of parts"}
     made.meta["C_ref_mjd"] = mjd
     stamp(made, run_record(posterior.attrs))
