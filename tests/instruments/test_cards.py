@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,42 +13,11 @@ from astropy import units as u
 from miri_facts import MIRI
 from mirical.errors import InputError
 from mirical.instruments.cards import load_instrument, shipped_instruments
-from mirical.instruments.skeleton import schema_text, write_skeleton
+from mirical.instruments.skeleton import schema_text, skeleton_text, write_skeleton
 from mirical.instruments.uses import USES, require_pipeline
 
-CARD = """
-name = "toy"
-title = "toy imaging"
-observatory = "the roof"
-count_unit = "electron/s"
-t0 = 60000.0
-reference_mjd = 60000.0
-launch_mjd = 59000.0
-first_mjd = 59000.0
-
-[factor]
-kind = "flux"
-unit = "uJy"
-
-[[star_type]]
-name = "dwarf"
-
-[[band]]
-name = "g"
-pivot = 0.475
-
-[[band]]
-name = "r"
-pivot = 0.622
-
-[[readout]]
-name = "FULL"
-throughput = "reference"
-
-[[readout]]
-name = "SUB"
-throughput = "fitted"
-"""
+CARD = re.sub(r"\s*#.*", "", skeleton_text("toy"))
+"""The card that users begin with, less its comments."""
 
 
 def write(folder: Path, text: str = CARD) -> str:
