@@ -16,11 +16,9 @@ from mirical.conventions import FLUX
 from mirical.errors import InputError
 from mirical.inference.quoted_errors import covariance, half_width
 from mirical.instruments.magnitudes import PER_MAGNITUDE, magnitudes
+from mirical.tables.free_stars import FREE, PREDICTED
 
 Floats = NDArray[np.float64]
-
-FREE, PREDICTED = "free", "predicted"
-"""What the fit knew of a star's flux beforehand."""
 
 _OFFSETS = ("star_offset", "star_band_offset", "flux_offset")
 

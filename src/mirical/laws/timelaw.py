@@ -78,7 +78,7 @@ def _exponential(xp: Any, x: Any, loss: Any, tau: Any) -> Any:
 
 
 def _with_linear(xp: Any, x: Any, loss: Any, tau: Any, loss_per_year: Any) -> Any:
-    return _exponential(xp, x, loss, tau) - xp.log1p(-loss_per_year * x / YEAR)
+    return _exponential(xp, x, loss, tau) + _linear(xp, x, loss_per_year)
 
 
 def _linear(xp: Any, x: Any, loss_per_year: Any) -> Any:
