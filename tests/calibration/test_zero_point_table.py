@@ -58,6 +58,12 @@ def test_an_offset_changes_the_zero_point_of_its_readout(tmp_path: Path):
     assert table["D_std"][0] == pytest.approx(table["D"][0] * 0.004 * np.log(10) / 2.5)
 
 
+def test_a_simulated_table_says_so(tmp_path: Path):
+    assert not read(tmp_path).simulated
+    said = TABLE.replace("# schema", "# meta: {simulated: true}\n# schema")
+    assert read(tmp_path, said).simulated
+
+
 def test_the_magnitudes_it_rests_on_are_by_star_and_band(tmp_path: Path):
     assert read(tmp_path).assumed == {("GD 71", "F275W"): 12.0, ("GD 71", "F336W"): 12.5}
 

@@ -54,13 +54,17 @@ class ZeroPointCalibration(QuotedCalibration):
     assumed: Mapping[tuple[str, str], float]
     instrument: Instrument
     name: str = "zero points"
-    simulated: bool = False
     throughput: dict[str, float] = field(default_factory=dict)
 
     @property
     def bands(self) -> list[str]:
         """Bands with a zero point."""
         return [str(band) for band in self.coefficients["filter"]]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the table's header says that simulated rows are behind it."""
+        return bool(self.coefficients.meta.get("simulated", False))
 
     @property
     def apertures(self) -> Mapping[str, Aperture]:
@@ -184,7 +188,9 @@ def read_zero_points(path: Path, instrument: Instrument) -> ZeroPointCalibration
     if "repeatability" in raw.colnames:
         repeat = 100 * column("repeatability") / PER_MAGNITUDE
     table["sigma_repeat_pct"] = Masked(repeat, mask=~np.isfinite(repeat)) * u.percent
-    table.meta |= {key: raw.meta[key] for key in ("title", "origin") if key in raw.meta}
+    table.meta |= {
+        key: raw.meta[key] for key in ("title", "origin", "simulated") if key in raw.meta
+    }
     table.add_index("filter")
     offsets, errors = {}, {}
     for name in instrument.subarrays[1:]:
