@@ -36,8 +36,9 @@ def test_a_card_in_a_folder_is_an_instrument(tmp_path: Path):
     assert list(toy.bands) == ["g", "r"] and toy.subarrays == ("FULL", "SUB")
     assert toy.factor_unit == u.uJy * u.s / u.electron
     assert toy.factor_text == "uJy/(electron/s)"
-    # 2 uJy and half a count a second: 4 uJy a count.
-    assert toy.factors([2] * u.uJy, [0.5] * u.electron / u.s, 1.0, ["g"]).value == [4.0]
+    # 2 uJy, and half a count a second in an aperture that holds a fifth of it: 0.8 uJy a count.
+    assert toy.factors([2] * u.uJy, [0.5] * u.electron / u.s, 5.0, ["g"]).value == [0.8]
+    assert toy.fluxes_per_rate([0.8], 5.0, ["g"]).to_value("uJy s / electron") == [4.0]
     assert load_instrument("toy", "x", tmp_path).name == "toy"  # beside the file that names it
 
 
