@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from miri_facts import MIRI
+from mirical.calibration.comparison import compare_subarrays
 from mirical.calibration.factors import Query
 from mirical.calibration.zero_point_table import read_zero_points
 from mirical.errors import InputError
@@ -56,6 +57,13 @@ def test_an_offset_changes_the_zero_point_of_its_readout(tmp_path: Path):
     assert list(table["filter"]) == ["F336W"] and found.private_readouts
     assert table["D"][0] == pytest.approx(10 ** (0.4 * -0.03))
     assert table["D_std"][0] == pytest.approx(table["D"][0] * 0.004 * np.log(10) / 2.5)
+
+
+def test_readouts_are_compared_in_each_band_where_both_sides_have_them_so(tmp_path: Path):
+    found = read(tmp_path)
+    table = compare_subarrays(found, found)
+    assert list(zip(table["filter"], table["subarray"], strict=True)) == [("F336W", "CYCLE20")]
+    assert table["ours"][0] == found.band_throughputs()["D"][0] and table["diff_sigma"][0] == 0
 
 
 def test_a_simulated_table_says_so(tmp_path: Path):

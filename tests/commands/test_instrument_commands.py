@@ -97,6 +97,23 @@ def test_a_table_is_calibrated_by_the_factors(run: str, tmp_path: Path):
     np.testing.assert_allclose(by_zero_point, expected, rtol=1e-9)  # mJy, AB
 
 
+def test_the_difference_from_zero_points_of_others_is_audited(
+    run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    theirs = QTable({"filter": ["g", "r"], "zeropoint": [24.0, 23.5] * u.mag})
+    theirs["zeropoint_std"] = 0.01 * u.mag
+    theirs["ab_SIM standard 1"] = [16.0, 16.5] * u.mag
+    theirs.write(tmp_path / "zero.ecsv")
+    asked = ["--with", str(tmp_path / "zero.ecsv"), "--out", str(tmp_path / "compared")]
+    assert main(["compare", run, *asked]) in (0, 1)
+    assert "mmag from the table's zero point" in capsys.readouterr().out
+    audit = QTable.read(tmp_path / "compared" / "audit.ecsv", format="ascii.ecsv")
+    found = QTable.read(Path(run, "coefficients.ecsv"), format="ascii.ecsv")
+    expected = found["zero_point"] - [24.0, 23.5] * u.mag
+    # The audit takes the mean of ln C, the table ln of its mean.
+    np.testing.assert_allclose(audit["total"].value, expected.value, atol=1e-3)
+
+
 def test_what_only_a_pipeline_has_is_refused_and_tables_are_written(
     run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -133,7 +133,7 @@ def coefficients_of(law: str) -> SimpleNamespace:
         bands=tuple(calibration.bands),
         band=rows["band_index"].values,
         star=rows["star_index"].values,
-        free=np.array([0.0, 1.0, 0.0, 1.0]),
+        free=np.array([0.0, 1.0, 0.0, 0.0]),
         has_free=True,
         t0=MIRI.t0,
     )
@@ -176,8 +176,8 @@ def test_where_rows_lie_about_t0_a_of_a_linear_law_rests_on_them(linear):
 
 def test_predicted_and_free_stars_are_counted_apart(linear):
     row = linear.table[linear.table["filter"] == "F770W"][0]
-    assert (row["n_stars"], row["n_free_stars"]) == (2, 2)
-    assert stars_counted(row).text == "2 + 2 free"
+    assert (row["n_stars"], row["n_free_stars"]) == (3, 1)
+    assert stars_counted(row).text == "3 + 1 free"
     assert stars_counted(QTable({"n_stars": [3]})[0]).text == "3"
 
 
