@@ -58,7 +58,7 @@ def fitted(card: str, folder: Path) -> Any:
     """Return the calibration of the program fitted with a card, from the folder if it is there."""
     from mirical.calibration.store import open_calibration
     from mirical.chains.running import Course
-    from mirical.commands.progress import ChainWatch
+    from mirical.console.progress import ChainWatch
     from mirical.inference.jobs import load_job, resolve_job, with_options
     from mirical.reporting.run import run_job
     from mirical.reporting.run_folder import write_run

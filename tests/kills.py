@@ -281,7 +281,7 @@ def stub() -> None:
     from astropy.table import QTable
 
     from drawn import drawn_tree
-    from mirical.commands import printing
+    from mirical.console import printing
     from mirical.exports import pipeline_check
     from mirical.exports.pipeline_check import PipelineCheck
     from mirical.imaging import photometry_rows

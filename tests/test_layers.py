@@ -29,6 +29,7 @@ FLOORS = (
     ("exports", "reporting"),
     ("audits", "checking"),
     ("rivals", "validation"),
+    ("console",),
     ("commands",),
     ("cli",),
     ("",),

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from miri_facts import MIRI
 from mirical.checking.figures import excess_figure, influence_figure
-from mirical.commands import shared
-from mirical.commands.progress import FitWatch
+from mirical.console import shared
+from mirical.console.progress import FitWatch
 from mirical.imaging.figures import picture
 from mirical.plotting.canvas import png
 from mirical.reporting.figures import star_offsets

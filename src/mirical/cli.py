@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mirical.commands.shared import INTERRUPTED, SUCCESS, USER_MISTAKE
+from mirical.console.shared import INTERRUPTED, SUCCESS, USER_MISTAKE
 from mirical.interrupts import stoppable
 
 if TYPE_CHECKING:
     import argparse
 
-    from mirical.commands.streams import Stream
+    from mirical.console.streams import Stream
 
 __all__ = ["INTERRUPTED", "SUCCESS", "USER_MISTAKE", "main"]
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     """Run one command with streams that do not raise."""
-    from mirical.commands.streams import standard_streams
+    from mirical.console.streams import standard_streams
 
     with standard_streams() as out:
         try:

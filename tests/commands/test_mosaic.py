@@ -12,7 +12,7 @@ from stdatamodels.jwst import datamodels
 
 from dithered import dithers, scene
 from mirical.cli import main
-from mirical.commands import progress
+from mirical.console import progress
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from mirical.chains.checkpoint import Checkpoint
 from mirical.cli import main
-from mirical.commands.progress import ChainWatch
+from mirical.console.progress import ChainWatch
 from mirical.storage.files import Unwritable
 
 SHORT = ["--chains", "2", "--warmup", "100", "--draws", "120"]

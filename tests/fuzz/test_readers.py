@@ -166,7 +166,7 @@ _NOT_A_USERS_FILE: dict[str, str] = {
     "chains.running": "reads draws that a run kept, from memory; the checkpoint tells of damage",
     "commands.applying": "reads six bytes, to tell an image from a table",
     "commands.running": "opens the checkpoint, which tells of damage and begins anew",
-    "commands.streams": "opens the null device",
+    "console.streams": "opens the null device",
     "reporting.run_folder": "copies the files of a card that was read",
     "many.tasks": "reads its own sources, whose changes make kept results useless",
     "storage.disk": "opens folders, to have them written",

@@ -13,7 +13,7 @@ from mirical.commands.points import (
     asked_points,
     write_matrix,
 )
-from mirical.commands.shared import consoles, print_notes, status_of, write_table
+from mirical.console.shared import consoles, print_notes, status_of, write_table
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs, together
 
@@ -27,7 +27,7 @@ def error(options: argparse.Namespace) -> int:
 
     from mirical.calibration.error_budget import Observation, error_budget
     from mirical.calibration.provenance import record, stamp
-    from mirical.commands.printing import print_budget
+    from mirical.console.printing import print_budget
     from mirical.exports.covariance_file import Covariance
     from mirical.tables.formats import texts
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirical.commands.many_fits import add_options, how_of, kept_beside
-from mirical.commands.shared import SUCCESS, consoles, study_status
+from mirical.console.shared import SUCCESS, consoles, study_status
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 from mirical.text import one_line
@@ -28,8 +28,8 @@ def check(options: argparse.Namespace) -> int:
     from mirical.calibration.store import run_folder
     from mirical.checking.check import FEWEST_DRAWS, CheckPlan, check_run, require_draws
     from mirical.checking.page import write_check
-    from mirical.commands.printing import print_check
-    from mirical.commands.progress import DrawWatch
+    from mirical.console.printing import print_check
+    from mirical.console.progress import DrawWatch
     from mirical.inference.gaussian import require_few_rows
     from mirical.reporting.stored_inputs import open_run
 
@@ -62,8 +62,8 @@ def rivals(options: argparse.Namespace) -> int:
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
     from mirical.calibration.store import run_folder
-    from mirical.commands.printing import print_models
-    from mirical.commands.progress import FitWatch
+    from mirical.console.printing import print_models
+    from mirical.console.progress import FitWatch
     from mirical.inference.gaussian import require_few_rows
     from mirical.instruments.cards import DEFAULT
     from mirical.reporting.stored_inputs import open_run

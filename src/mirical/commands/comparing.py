@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.shared import (
+from mirical.console.shared import (
     SUCCESS,
     add_instrument,
     consoles,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def compare(options: argparse.Namespace) -> int:
     """Set two calibrations side by side."""
-    from mirical.commands.printing import print_comparison
+    from mirical.console.printing import print_comparison
     from mirical.reporting.comparison_folder import check_target, compare, write_comparison
     from mirical.reporting.stored_inputs import open_pair
 
@@ -48,7 +48,7 @@ def compare(options: argparse.Namespace) -> int:
         write_table(comparison.factors, out)
     print_comparison(comparison, results)
     if audited is not None:
-        from mirical.commands.printing import print_audit
+        from mirical.console.printing import print_audit
 
         print_audit(*audited, results)
     return status_of(*pair)
@@ -88,7 +88,7 @@ def _audit(
 
 def staged(options: argparse.Namespace) -> int:
     """Fit a table by the staged procedure."""
-    from mirical.commands.printing import print_table
+    from mirical.console.printing import print_table
     from mirical.instruments.cards import load_instrument
     from mirical.instruments.published import published_throughput
     from mirical.instruments.uses import require_staged

@@ -14,7 +14,7 @@ from mirical.commands.points import (
     factor_covariance,
     write_matrix,
 )
-from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
+from mirical.console.shared import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mirical.commands.points import add_points, add_without
-from mirical.commands.shared import consoles, print_notes, status_of, write_table
+from mirical.console.shared import consoles, print_notes, status_of, write_table
 from mirical.storage.files import check_outputs, together
 
 
@@ -19,7 +19,7 @@ def factors(options: argparse.Namespace) -> int:
         factor_covariance,
         write_matrix,
     )
-    from mirical.commands.printing import print_table
+    from mirical.console.printing import print_table
 
     outputs = options.out, options.covariance, options.draws
     check_outputs(outputs, inputs=[options.at])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mirical.commands.shared import SUCCESS, add_instrument, consoles, print_notes, write_table
+from mirical.console.shared import SUCCESS, add_instrument, consoles, print_notes, write_table
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 
 
 def fluxes(options: argparse.Namespace) -> int:
     """Predict fluxes and say what differs from the shipped ones."""
-    from mirical.commands.printing import print_flux_differences
+    from mirical.console.printing import print_flux_differences
     from mirical.instruments.bandpasses import with_bandpasses
     from mirical.instruments.cards import load_instrument
     from mirical.tables.predicted_fluxes import differences, shipped_fluxes

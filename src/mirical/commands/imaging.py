@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirical.commands.many_fits import Kept, add_options, how_of, kept_beside
-from mirical.commands.shared import NOT_BELIEVABLE, SUCCESS, consoles, write_table
+from mirical.console.shared import NOT_BELIEVABLE, SUCCESS, consoles, write_table
 from mirical.errors import InputError
 from mirical.pipeline_settings import settings_text
 from mirical.storage.files import check_outputs, together, whole_folder
@@ -58,7 +58,7 @@ def _measure(
     from contextlib import nullcontext
     from dataclasses import replace
 
-    from mirical.commands.progress import CountWatch
+    from mirical.console.progress import CountWatch
     from mirical.imaging.photometry_rows import measure_files
 
     rows: dict[int, dict[str, Any]] = {}
@@ -83,7 +83,7 @@ def _measure(
 
 def _print_rows(table: QTable, images: int, out: Path, results: Console) -> int:
     """Print a photometry table; return how many of its rows were measured."""
-    from mirical.commands.printing import print_photometry
+    from mirical.console.printing import print_photometry
 
     print_photometry(table, results)
     n_used = sum(not flag for flag in table["flag"])
@@ -97,8 +97,8 @@ def _print_rows(table: QTable, images: int, out: Path, results: Console) -> int:
 
 def apertures(options: argparse.Namespace) -> int:
     """Measure encircled energies and the apertures that follow."""
-    from mirical.commands.printing import print_apertures
-    from mirical.commands.progress import CountWatch
+    from mirical.console.printing import print_apertures
+    from mirical.console.progress import CountWatch
     from mirical.exports.aperture_folder import write_study
     from mirical.imaging.measured_apertures import study_apertures
     from mirical.imaging.observed_curves import Models
@@ -144,7 +144,7 @@ def mosaic(options: argparse.Namespace) -> int:
         )
     check_outputs([options.out], inputs=options.exposures, parents=True)
     results, progress = consoles()
-    from mirical.commands.progress import WorkWatch
+    from mirical.console.progress import WorkWatch
 
     count = f"{len(options.exposures)} exposures"
     with WorkWatch(f"reading {count}", progress) as watch:
@@ -171,7 +171,7 @@ def mosaic(options: argparse.Namespace) -> int:
 
 def simulate_mosaics(options: argparse.Namespace) -> int:
     """Write a simulated program as images."""
-    from mirical.commands.progress import watched
+    from mirical.console.progress import watched
     from mirical.instruments.miri import miri
     from mirical.simulation.scene_program import scene_program, write_mosaics
     from mirical.tables.formats import write_ecsv

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mirical.commands.shared import SUCCESS, consoles
+from mirical.console.shared import SUCCESS, consoles
 
 
 def check(options: argparse.Namespace) -> int:

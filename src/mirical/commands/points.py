@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.shared import consoles, print_notes
+from mirical.console.shared import consoles, print_notes
 from mirical.errors import InputError
 
 if TYPE_CHECKING:

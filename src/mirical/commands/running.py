@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.shared import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles, print_notes
+from mirical.console.shared import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles, print_notes
 from mirical.errors import InputError
 from mirical.storage.files import Unwritable, check_outputs
 
@@ -94,8 +94,8 @@ def _fit(job: Job, inputs: Inputs, folder: Path, kept: Checkpoint | None, deadli
     """Sample, write the folder and print; forget what is kept once nothing is left to be done."""
     from mirical.chains.running import Course
     from mirical.chains.sampling import OutOfTimeError
-    from mirical.commands.printing import print_run
-    from mirical.commands.progress import ChainWatch, WorkWatch
+    from mirical.console.printing import print_run
+    from mirical.console.progress import ChainWatch, WorkWatch
     from mirical.reporting.run import run_job
     from mirical.reporting.run_folder import write_run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirical.commands.many_fits import add_options, how_of, kept_beside
-from mirical.commands.shared import (
+from mirical.console.shared import (
     NOT_BELIEVABLE,
     SUCCESS,
     add_instrument,
@@ -107,7 +107,7 @@ def sbc(options: argparse.Namespace) -> int:
     else:
         inputs = resolve_job(job)
 
-    from mirical.commands.progress import ReplicateWatch
+    from mirical.console.progress import ReplicateWatch
     from mirical.validation.rank_file import RankFile
     from mirical.validation.replicates import DISTORTIONS, Study
     from mirical.validation.sbc import assess, calibrate, check_study

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mirical.commands.points import add_without, asked_calibration
-from mirical.commands.shared import consoles, print_notes, status_of, write_table
+from mirical.console.shared import consoles, print_notes, status_of, write_table
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs, together
 
@@ -16,7 +16,7 @@ def stars(options: argparse.Namespace) -> int:
     from mirical.calibration.posterior import PosteriorCalibration
     from mirical.calibration.provenance import record, stamp, write_array
     from mirical.calibration.star_fluxes import star_fluxes
-    from mirical.commands.printing import print_stars
+    from mirical.console.printing import print_stars
 
     check_outputs([options.out, options.covariance])
     if options.covariance is not None and options.covariance.suffix != ".npy":

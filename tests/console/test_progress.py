@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from mirical.commands import progress
-from mirical.commands.progress import (
+from mirical.console import progress
+from mirical.console.progress import (
     ChainWatch,
     DrawWatch,
     FitWatch,

@@ -21,7 +21,7 @@ from miri_facts import MIRI
 from mirical.calibration.error_budget import Observation, error_budget
 from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
-from mirical.commands import printing
+from mirical.console import printing
 from mirical.reporting.comparison_folder import compare
 from mirical.terminal import print_sheet
 

@@ -1,0 +1,1 @@
+"""What commands print: tables, progress, notes, exit statuses, and streams that may break."""
