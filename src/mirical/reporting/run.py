@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -32,6 +32,7 @@ from mirical.inference.posterior import (
 from mirical.inference.posterior_predictive import check_rows
 from mirical.inference.row_likelihood import log_likelihood_given_others
 from mirical.inference.sampling import sample_prior
+from mirical.inference.schema import Arrays
 from mirical.instruments.cards import DEFAULT, kept_as
 from mirical.instruments.instrument import Instrument
 from mirical.reporting import curves, run_tables
@@ -93,18 +94,72 @@ def run_job(
     InputError, KeyboardInterrupt, OutOfTimeError
         As `mirical.chains.sampling.sample`.
     """
-    design, card, instrument = inputs.design, inputs.card, inputs.instrument
+    design, card = inputs.design, inputs.card
     prior = sample_prior(design, card, job.sampler.seed)
     disagreeing = [one.sentence() for one in disagreements(design, prior)]
     tell(disagreeing)
     mjd = job.reference_mjd or design.reference_mjd
     chains = sample(design, card, job.sampler, mjd, course)
-    checks = check_rows(chains.sites, design, job.sampler.seed)
-    given_others = log_likelihood_given_others(chains.sites, design, card, job.sampler.seed)
+
+    def judged(posterior: xr.DataTree) -> Verdict:
+        names = reported(posterior)
+        verdict = judge(posterior, names, PRINTED, job.sampler, chains.ending, chains.found)
+        return blame_rows(verdict, disagreeing)
+
+    drawn = Drawn(chains.sites, chains.stats, prior)
+    return complete(job, inputs, drawn, judged, in_time=chains.ending.why != "time")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Draws of a posterior, however they were made.
+
+    Attributes
+    ----------
+    sites : dict of {str : (chain, draw, ...) array}
+        Every site of the model, ``B`` and ``C_ref``.
+    stats : dict of {str : (chain, draw) array}
+        Statistics of each draw.
+    prior : dict of {str : (draw, ...) array}
+        Draws of the sites from the prior.
+    """
+
+    sites: Arrays
+    stats: Arrays
+    prior: Arrays
+
+
+def complete(
+    job: Job,
+    inputs: Inputs,
+    drawn: Drawn,
+    judged: Callable[[xr.DataTree], Verdict],
+    *,
+    in_time: bool = True,
+    origin: Mapping[str, str | int | float] | None = None,
+) -> Run:
+    """Make of draws the posterior, its checks and all tables.
+
+    Parameters
+    ----------
+    job, inputs : Job, Inputs
+        What was fitted.
+    drawn : Drawn
+        The draws.
+    judged : callable
+        Given the posterior, the verdict on it.
+    in_time : bool
+        Whether they were not ended by a time limit.
+    origin : mapping, optional
+        Provenance of draws that are not of chains.
+    """
+    design, card, instrument = inputs.design, inputs.card, inputs.instrument
+    sites, seed = drawn.sites, job.sampler.seed
+    checks = check_rows(sites, design, seed)
+    given_others = log_likelihood_given_others(sites, design, card, seed)
     groups = checks.groups() | {"log_likelihood": {"log_factor": given_others.astype(np.float32)}}
-    posterior = build_posterior(
-        chains.sites, chains.stats, prior, groups, design, _provenance(job, inputs)
-    )
+    attrs = _provenance(job, inputs) | dict(origin or {})
+    posterior = build_posterior(sites, drawn.stats, drawn.prior, groups, design, attrs)
     posterior = with_fluxes(with_apertures(posterior, inputs.factors.apertures), inputs.factors)
     draws = Draws.of(posterior)
     published = None if instrument.published is None else PublishedCalibration(instrument)
@@ -125,11 +180,7 @@ def run_job(
     detector = run_tables.detector_table(draws)
     if len(detector):
         made["detector"] = detector
-    verdict = judge(
-        posterior, reported(posterior), PRINTED, job.sampler, chains.ending, chains.found
-    )
-    verdict = blame_rows(verdict, disagreeing)
-    return Run(job, inputs, posterior, verdict, made, chains.ending.why != "time")
+    return Run(job, inputs, posterior, judged(posterior), made, in_time)
 
 
 def _provenance(job: Job, inputs: Inputs) -> dict[str, str | int | float]:
