@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         fluxes,
         imaging,
         instruments,
+        planning,
         running,
         simulating,
         stars,
@@ -126,6 +127,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mirical {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     answers = running, factors, comparing, applying, stars, exporting
-    for module in (*answers, checking, fluxes, imaging, simulating, instruments):
+    for module in (*answers, checking, planning, fluxes, imaging, simulating, instruments):
         module.add_parsers(parsers)
     return parser

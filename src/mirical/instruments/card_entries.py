@@ -156,3 +156,24 @@ class Pipeline(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Literal["jwst"]
     instrument: Name
     detector: Name
+
+
+class Overheads(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Time that observations of the instrument are charged beside their exposures.
+
+    Attributes
+    ----------
+    source : str
+        Where the numbers are from.
+    visit_seconds : float
+        Of each visit: slew, guide star, what begins and ends it.
+    exposure_seconds : float
+        Of each exposure: set-up, change of filter, read-out.
+    share : float
+        What is charged beside all of it, as a share.
+    """
+
+    source: Name
+    visit_seconds: Annotated[float, Meta(ge=0)]
+    exposure_seconds: Annotated[float, Meta(ge=0)]
+    share: Annotated[float, Meta(ge=0)] = 0.0

@@ -22,6 +22,7 @@ from mirical.instruments.card_entries import (
     Factor,
     File,
     Name,
+    Overheads,
     Pipeline,
     Positive,
     Published,
@@ -80,6 +81,8 @@ class Instrument(
         What `mirical staged` assumes; None where the procedure is not meant for it.
     pipeline : Pipeline or None
         Pipeline to export to.
+    overheads : Overheads or None
+        Time charged beside the exposures.
     folder : str
         Where the card is; no entry of it.
     """
@@ -104,6 +107,7 @@ class Instrument(
     published: Published | None = None
     staged: Staged | None = None
     pipeline: Pipeline | None = None
+    overheads: Overheads | None = None
     folder: str = ""
 
     @cached_property

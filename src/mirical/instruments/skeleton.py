@@ -71,6 +71,13 @@ throughput = "fitted"
 # predicted_fluxes = "predicted_fluxes.ecsv"   # name, filter, model_flux
 # apertures = "apertures.ecsv"                 # without it iflux is of the whole star
 # zero_points = "zero_points.ecsv"             # filter, f_nu of magnitude zero
+
+# What a visit and an exposure are charged beside exposure times, for `mirical plan`:
+# [overheads]
+# source = "the observatory's pages"
+# visit_seconds = 600.0                        # slew, guide star
+# exposure_seconds = 60.0                      # set-up, change of filter
+# share = 0.0                                  # of all of it, on top
 """
 
 

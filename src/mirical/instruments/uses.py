@@ -61,6 +61,10 @@ def _staged(instrument: Instrument) -> str:
     return ", ".join(lacking)
 
 
+def _overheads(instrument: Instrument) -> str:
+    return "" if instrument.overheads is not None else "[overheads] (a column cost_hours serves)"
+
+
 KNOWN = "MIRI"
 """Keyword INSTRUME of the images and reference files that mirical reads and writes."""
 
@@ -79,6 +83,7 @@ USES = (
     Use("magnitudes relative to Vega", "preflight", _zero_points),
     Use("compare with published factors", "compare --with published", _published),
     Use("staged point fits", "staged", _staged),
+    Use("reckon the cost of candidates", "plan", _overheads),
     Use("images of a pipeline", "photometry, apertures, apply to an image", _pipeline),
     Use("reference files of a pipeline", "export --to jwst-*, preflight", _pipeline),
 )

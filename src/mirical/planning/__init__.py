@@ -1,0 +1,1 @@
+"""Candidate observations ranked by what they would tell of a stated goal."""
