@@ -132,7 +132,8 @@ def write_mrt(table: Table, path: Path) -> Path:
     for name, width in widths.items():
         text = table[name].dtype.kind == "U"
         kind = f"A{width}" if text else f"F{width}.1"
-        stated = "---" if table[name].unit is None else UNITS.get(name, str(table[name].unit))
+        unit = str(table[name].unit).replace(" ", "")
+        stated = "---" if table[name].unit is None else UNITS.get(name, unit)
         label, explanation = MRT_LABELS.get(name, name), "" if text else "? "
         span = f"{start:4d}-{start + width - 1:4d}"
         lines.append(f"{span} {kind:6s} {stated:8s} {label:12s} {explanation}{name}")

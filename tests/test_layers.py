@@ -21,7 +21,7 @@ FLOORS = (
     ("many",),
     ("laws",),
     ("cards", "plotting", "tables"),
-    ("imaging", "model"),
+    ("catalogues", "imaging", "model"),
     ("inference", "simulation"),
     ("chains",),
     ("calibration",),

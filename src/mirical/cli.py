@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         comparing,
         exporting,
         factors,
+        fetching,
         fluxes,
         imaging,
         instruments,
@@ -127,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mirical {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     answers = running, factors, comparing, applying, stars, exporting
-    for module in (*answers, checking, planning, fluxes, imaging, simulating, instruments):
+    others = checking, planning, fetching, fluxes, imaging, simulating, instruments
+    for module in (*answers, *others):
         module.add_parsers(parsers)
     return parser

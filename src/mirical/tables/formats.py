@@ -39,7 +39,8 @@ _OTHER_NAMES = {
     "e_model_flux": "model_flux_unc",
 }
 _TIMED = ("TCTYP", "MJDREF", "JDREF", "DATEREF")  # of headers that say what their times are
-_SPELLINGS = {name.casefold(): name for name in COLUMNS} | _OTHER_NAMES
+SPELLINGS = {name.casefold(): name for name in COLUMNS} | _OTHER_NAMES
+"""Column of the photometry contract by its known spellings, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -293,7 +294,7 @@ def _understand_unit(column: Column) -> None:
 
 def _rename(table: Table, source: str) -> Table:
     for column in table.colnames:
-        wanted = _SPELLINGS.get(column.casefold())
+        wanted = SPELLINGS.get(column.casefold())
         if wanted is None or wanted == column:
             continue
         if wanted in table.colnames:
