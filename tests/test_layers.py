@@ -23,7 +23,7 @@ FLOORS = (
     ("cards", "plotting", "tables"),
     ("catalogues", "imaging", "model"),
     ("inference", "simulation"),
-    ("chains",),
+    ("chains", "weighting"),
     ("calibration",),
     ("staged",),
     ("exports", "reporting"),

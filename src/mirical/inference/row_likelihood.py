@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 from numpy.typing import NDArray
 from numpyro import handlers
 
@@ -30,7 +30,7 @@ from mirical.cards.card import Card
 from mirical.inference.runtime import map_draws, plain_keys
 from mirical.inference.schema import Arrays
 from mirical.model.collapsed import integrate, row_variance
-from mirical.model.design import Design, unchecked_rows
+from mirical.model.design import Data, Design, unchecked_rows
 from mirical.model.likelihood import outlier_probability, row_distribution
 from mirical.model.nesting import Blocks, make_blocks
 from mirical.model.terms import Given, colour_correlation, given
@@ -51,20 +51,27 @@ def log_likelihood_given_others(
         The job's seed: which rows are outliers is resampled from its distribution given the draw.
     """
     trace = handlers.trace(handlers.seed(given, 0)).get_trace(design, card)
-    sampled = [name for name, site in trace.items() if site["type"] == "sample"]
     chains, draws = sites["expected"].shape[:2]
+    # What the posterior names determines the rest as well as what was sampled: either may be there.
     kept = {
         name: sites[name].reshape(chains * draws, *sites[name].shape[2:])
-        for name in (*sampled, "expected")
+        for name in (*trace, "expected")
+        if name in sites
     }
     blocks = make_blocks(design, colour_correlation(design, card))
     keys = plain_keys(seed, "left out", chains * draws)
-    found = map_draws(partial(_of_draw, design, blocks, card), (keys, kept))
+    alone = unchecked_rows(design)
+    found = map_draws(partial(_of_draw, card=card), (keys, kept), design, blocks, alone)
     return found.reshape(chains, draws, -1)
 
 
 def _of_draw(
-    design: Design, blocks: Blocks, card: Card, keyed: tuple[jax.Array, dict[str, Any]]
+    keyed: tuple[jax.Array, dict[str, Any]],
+    design: Design,
+    blocks: Blocks,
+    alone: Bool[Array, " row"],
+    *,
+    card: Card,
 ) -> Float[Array, " row"]:
     key, sites = jax.random.wrap_key_data(keyed[0]), keyed[1]
     known = handlers.substitute(handlers.seed(given, 0), data=sites)(design, card)
@@ -72,13 +79,22 @@ def _of_draw(
         sites["expected"], known.sigma, known.outlier_fraction, known.outlier_width
     )
     wrong = outlier_probability(rows, jnp.asarray(design.log_factor))
-    return given_others(design, blocks, known, jax.random.bernoulli(key, wrong).astype(float))
+    outlier = jax.random.bernoulli(key, wrong).astype(float)
+    return given_others(design, blocks, known, outlier, alone)
 
 
 def given_others(
-    design: Design, blocks: Blocks, known: Given, outlier: Float[Array, " row"]
+    design: Design,
+    blocks: Blocks,
+    known: Given,
+    outlier: Float[Array, " row"],
+    alone: Bool[Data, " row"] | None = None,
 ) -> Float[Array, " row"]:
-    """Return the log density of each row given all others, of which some are outliers."""
+    """Return the log density of each row given all others, of which some are outliers.
+
+    Of the rows `alone` it is that of a flat prior; by default `unchecked_rows`, of a design whose
+    numbers are known (JAX traces none).
+    """
 
     def log_density(rows: Float[Array, " row"], variance: Float[Array, " row"]) -> Float[Array, ""]:
         return integrate(design, blocks, known.scales, rows, variance).log_density
@@ -87,8 +103,8 @@ def given_others(
     rows = jnp.asarray(design.log_factor) - known.sampled_effect
     by_row, by_variance = jax.grad(log_density, argnums=(0, 1))(rows, variance)
     precision = by_row**2 - 2 * by_variance
-    alone = unchecked_rows(design) if design.has_free else None
-    if alone is not None:
+    if design.has_free:
+        alone = unchecked_rows(design) if alone is None else alone
         precision = jnp.where(alone, 1 / variance, precision)
     off = -by_row / precision
     sound = 1 / precision - variance + known.sigma**2
@@ -96,4 +112,4 @@ def given_others(
         jnp.zeros_like(off), jnp.sqrt(sound), known.outlier_fraction, known.outlier_width
     )
     density = jnp.asarray(predicted.log_prob(off))
-    return density if alone is None else jnp.where(alone, 0.0, density)
+    return jnp.where(alone, 0.0, density) if design.has_free else density

@@ -89,7 +89,7 @@ def random_key(seed: int, purpose: str) -> jax.Array:
     return jax.random.fold_in(jax.random.key(seed), int.from_bytes(purpose.encode()[:4], "big"))
 
 
-def map_draws(function: Callable[..., Any], draws: Any) -> Any:
+def map_draws(function: Callable[..., Any], draws: Any, *data: Any) -> Any:
     """Return a function of each draw, in blocks of draws side by side on all cores.
 
     All blocks are of one size, the last one filled up: the compiled function is then the same
@@ -100,19 +100,21 @@ def map_draws(function: Callable[..., Any], draws: Any) -> Any:
     Parameters
     ----------
     function : callable
-        Given one draw, a tree of arrays, returns a tree of arrays.
+        Given one draw, a tree of arrays, and `data`, returns a tree of arrays.
     draws : tree of (draw, ...) arrays
         At least one draw.
+    *data : tree of arrays
+        What all draws have in common; what is compiled serves other data of the same shapes.
     """
     import jax
     import numpy as np
 
     number = len(jax.tree.leaves(draws)[0])
-    each = jax.jit(lambda block: jax.lax.map(function, block))
+    each = jax.jit(lambda block, *data: jax.lax.map(lambda one: function(one, *data), block))
 
     def block(start: int) -> Any:
         at = np.minimum(np.arange(start, start + _DRAWS), number - 1)
-        made = each(jax.tree.map(lambda values: values[at], draws))
+        made = each(jax.tree.map(lambda values: values[at], draws), *data)
         return jax.tree.map(lambda values: np.asarray(values)[: number - start], made)
 
     first, *others = range(0, number, _DRAWS)

@@ -1,0 +1,1 @@
+"""Draws of a posterior by weights: Pareto smoothing, resampling, offsets drawn again."""
