@@ -16,8 +16,10 @@ from made_runs import PUBLISHED, make_run
 from miri_facts import BANDS, MIRI
 from mirical.calibration.comparison import compare_coefficients
 from mirical.reporting.findings import answer
+from mirical.reporting.method_tables import diagnostic_sheet
 from mirical.reporting.page import draw, render, write_report
 from mirical.tables.flags import FLAGS
+from verdict import VERDICT
 
 SCRIPT = "<script>alert(1)</script>"
 PICTURES = dict.fromkeys(
@@ -323,3 +325,22 @@ def test_a_band_seen_only_in_an_unknown_subarray_is_named(page):
 
 def test_figures_and_page_name_the_same_pictures(run):
     assert set(draw(run.tables, MIRI, False)) == set(PICTURES)
+
+
+def test_weighted_draws_are_told_by_their_k_in_place_of_energies():
+    weighted = replace(
+        VERDICT,
+        method="update",
+        min_bfmi=None,
+        pareto_k=0.31,
+        pareto_k_limit=0.7,
+        effective_draws=2500.0,
+    )
+    lines = {line[0].text: line for line in diagnostic_sheet(weighted).lines}
+    assert "E-BFMI, smallest" not in lines and "Divergent draws" not in lines
+    told = [entry.text for entry in lines["Pareto k of the weights"]]
+    assert told[1:] == ["0.31", "all draws", "below 0.70", "passes"]
+    over = diagnostic_sheet(replace(weighted, pareto_k=0.8, worst_rhat=1.2)).lines
+    assert [line[0].text for line in over if line[-1].text == "FAILS"] == [
+        "Pareto k of the weights"
+    ]

@@ -36,6 +36,11 @@ def error_noise_limit(target_ess: int) -> float:
     return 0.1 / BETWEEN_RUNS * math.sqrt(1000 / target_ess)
 
 
+def mean_noise_limit(target_ess: int) -> float:
+    """Return the same of a printed mean where fewer effective draws than 1000 are asked for."""
+    return MEAN_NOISE_LIMIT * math.sqrt(max(1000 / target_ess, 1))
+
+
 Places = Mapping[str, NDArray[np.int_]]
 """Some quantities, by variable: places in its values, flattened."""
 

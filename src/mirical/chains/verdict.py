@@ -22,6 +22,8 @@ from mirical.chains.convergence import (
 from mirical.chains.stopping import Ending, rule_sentences
 from mirical.inference.jobs import Sampler
 
+CHAINS = "chains"
+
 _REMEDIES = {
     "draws": "raise --draws by a factor {:.1f}",
     "max_draws": "raise --max-draws by a factor {:.1f}",
@@ -58,6 +60,12 @@ class Verdict:
         Effective draws that were asked for.
     stopping : tuple of str
         When the chains were stopped, in words.
+    method : str
+        How the draws were made: `CHAINS`, or else by weights. Of weighted ones there are no
+        energies, divergences or steps, and R-hat is of the parts they are stored in.
+    pareto_k, pareto_k_limit, effective_draws : float or None
+        Of weights: shape of their tail and the largest it may have, and how many independent
+        draws they leave; None of chains.
     """
 
     believable: bool
@@ -68,7 +76,7 @@ class Verdict:
     min_ess_bulk_of: str
     min_ess_tail: float
     min_ess_tail_of: str
-    min_bfmi: float
+    min_bfmi: float | None
     divergences: int
     draws: int
     chains: int
@@ -80,6 +88,15 @@ class Verdict:
     target_ess: int
     target_ess_tail: int
     stopping: tuple[str, ...]
+    method: str = CHAINS
+    pareto_k: float | None = None
+    pareto_k_limit: float | None = None
+    effective_draws: float | None = None
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the draws are not of chains but stand for weighted ones."""
+        return self.method != CHAINS
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as plain types for JSON."""

@@ -6,18 +6,23 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from mirical.cards.card import Card
 from mirical.chains.convergence import (
     BFMI_LIMIT,
     MEAN_NOISE_LIMIT,
     RHAT_LIMIT,
     error_noise_limit,
+    mean_noise_limit,
 )
 from mirical.chains.verdict import Verdict
 from mirical.inference.jobs import Job
-from mirical.number_text import Sheet, count, number, text
+from mirical.number_text import Entry, Sheet, count, number, text
 
 PASSES, FAILS = "passes", "FAILS"
+
+_Check = tuple[str, Entry, str, str, bool]
 
 _CALLED = {
     "job": "Job",
@@ -29,16 +34,25 @@ _CALLED = {
     "photometry": "Photometry",
     "photometry_sha256": "SHA-256 of the photometry",
     "simulated": "Simulated data",
+    "method": "Draws made by",
+    "parent": "Run that was updated",
+    "parent_sha256": "SHA-256 of its manifest",
+    "new_rows": "Rows added",
+    "new_rows_sha256": "SHA-256 of the rows added",
+    "pareto_k": "Pareto k of the weights",
+    "effective_draws": "Effective draws of the weights",
 }
 
 
 def diagnostic_sheet(verdict: Verdict) -> Sheet:
     """Return the numbers of the verdict beside their limits."""
     v = verdict
-    noise = error_noise_limit(v.target_ess)
+    rhat, noise, mean = f"at most {RHAT_LIMIT}", error_noise_limit(v.target_ess), MEAN_NOISE_LIMIT
+    if v.weighted:
+        rhat, mean = "not judged", mean_noise_limit(v.target_ess)
     checks = (
-        ("R-hat, largest", number(v.worst_rhat, 4), v.worst_rhat_of, f"at most {RHAT_LIMIT}",
-         v.worst_rhat <= RHAT_LIMIT),
+        ("R-hat, largest", number(v.worst_rhat, 4), v.worst_rhat_of, rhat,
+         v.weighted or v.worst_rhat <= RHAT_LIMIT),
         ("Bulk effective draws, fewest", number(v.min_ess_bulk, 0), v.min_ess_bulk_of,
          f"at least {v.target_ess}", v.min_ess_bulk >= v.target_ess),
         ("Tail effective draws, fewest", number(v.min_ess_tail, 0), v.min_ess_tail_of,
@@ -46,17 +60,35 @@ def diagnostic_sheet(verdict: Verdict) -> Sheet:
         ("Monte-Carlo error of an error, largest (%)", number(100 * v.error_noise, 1),
          v.error_noise_of, f"at most {100 * noise:.1f}", v.error_noise <= noise),
         ("Monte-Carlo error of a mean, largest (% of its error)", number(100 * v.mean_noise, 1),
-         v.mean_noise_of, f"at most {100 * MEAN_NOISE_LIMIT:.1f}",
-         v.mean_noise <= MEAN_NOISE_LIMIT),
-        ("E-BFMI, smallest", number(v.min_bfmi, 2), "energy", f"at least {BFMI_LIMIT}",
-         v.min_bfmi >= BFMI_LIMIT),
-        ("Divergent draws", count(v.divergences), "all chains", "none", v.divergences == 0),
+         v.mean_noise_of, f"at most {100 * mean:.1f}", v.mean_noise <= mean),
+        *(_of_weights(v) if v.weighted else _of_chains(v)),
     )  # fmt: skip
     lines = tuple(
         (text(name), found, text(of), text(limit), text(PASSES if passes else FAILS))
         for name, found, of, limit, passes in checks
     )
     return Sheet("Checks of the sampler", ("Check", "Found", "Of", "Limit", "Verdict"), lines)
+
+
+def _of_chains(v: Verdict) -> tuple[_Check, ...]:
+    bfmi = np.nan if v.min_bfmi is None else v.min_bfmi
+    return (
+        ("E-BFMI, smallest", number(bfmi, 2), "energy", f"at least {BFMI_LIMIT}",
+         bfmi >= BFMI_LIMIT),
+        ("Divergent draws", count(v.divergences), "all chains", "none", v.divergences == 0),
+    )  # fmt: skip
+
+
+def _of_weights(v: Verdict) -> tuple[_Check, ...]:
+    k, limit, left = (
+        np.nan if value is None else value
+        for value in (v.pareto_k, v.pareto_k_limit, v.effective_draws)
+    )
+    return (
+        ("Pareto k of the weights", number(k, 2), "all draws", f"below {limit:.2f}", k < limit),
+        ("Effective draws of the weights", number(left, 0), "all draws",
+         f"at least {v.target_ess}", left >= v.target_ess),
+    )  # fmt: skip
 
 
 def prior_sheet(card: Card) -> Sheet:

@@ -71,7 +71,7 @@ def smooth_weights(log_ratio: Floats, efficiency: float = 1.0) -> Weights:
     lowest = np.min(log_ratio[np.isfinite(log_ratio)])
     finite = np.maximum(log_ratio, lowest - 100)  # of no weight, but a number
     try:
-        smoothed, k = array_stats.psislw(-finite, r_eff=efficiency)
+        smoothed, k = array_stats.psislw(-finite, r_eff=efficiency)  # type: ignore[arg-type]
     except ValueError:  # the largest are all alike: a few draws in many copies
         smoothed, k = finite, math.inf
     values = np.exp(np.asarray(smoothed) - np.max(smoothed))

@@ -99,5 +99,5 @@ def _of_draw(
     integrated = integrate(design, blocks, known.scales, y, row_variance(known, outlier))
     offsets = redraw(key, design, blocks, known.scales, integrated)
     of_rows = {"expected": known.sampled_effect + offsets.at_rows(design), "sigma": known.sigma}
-    sites = named | offsets.quantities(design) | of_rows
+    sites: dict[str, Any] = named | offsets.quantities(design) | of_rows
     return sites | derived(sites, card.law, reference, design.covariates)

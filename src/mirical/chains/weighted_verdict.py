@@ -1,0 +1,132 @@
+"""Verdict on a posterior of weighted draws: whether the weights leave enough of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import xarray as xr
+
+from mirical.chains.convergence import (
+    Convergence,
+    diagnose,
+    error_noise_limit,
+    mean_noise_limit,
+    printed_places,
+)
+from mirical.chains.verdict import Verdict
+
+WEIGHTED_ESS, WEIGHTED_ESS_TAIL = 400, 160
+"""Effective draws, bulk and tail, that weighted draws must leave of every reported quantity. A run
+draws until it has 1000 and 400: so many that an update may use up some. The Monte-Carlo error of a
+mean is then a twentieth of its error."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """How weighted draws were made.
+
+    Attributes
+    ----------
+    method : str
+        The name of the way.
+    k, limit : float
+        Shape of the weights' tail, and the largest it may have.
+    effective : float
+        Independent draws that the weights leave.
+    remedy : str
+        What to do if they must not be trusted, the end of a sentence.
+    doubts : tuple of str
+        Sentences of what else speaks against them.
+    """
+
+    method: str
+    k: float
+    limit: float
+    effective: float
+    remedy: str
+    doubts: tuple[str, ...] = ()
+
+
+def judge_weighted(
+    posterior: xr.DataTree, quantities: Iterable[str], printed: Iterable[str], weighed: Weighed
+) -> Verdict:
+    """Return the verdict over the reported quantities of equally weighted draws.
+
+    R-hat of the parts in which they are stored is not judged: no chains ran that might disagree.
+    Draws that stand more than once are told by their autocorrelation, if copies are side by side
+    (`mirical.weighting.pareto.resample`).
+
+    Parameters
+    ----------
+    posterior : DataTree
+        With group ``posterior``.
+    quantities, printed : iterable of str
+        As of `mirical.chains.verdict.judge`.
+    weighed : Weighed
+        How the draws were made.
+    """
+    drawn = posterior["posterior"].to_dataset()[list(quantities)]
+    found = diagnose(drawn, printed_places(drawn, printed))
+    failed = (*weighed.doubts, *_failures(found, weighed))
+    rhat, error, mean = (found.largest(v) for v in (found.rhat, found.error, found.mean))
+    bulk, tail = (found.smallest(v) for v in (found.bulk, found.tail))
+    return Verdict(
+        believable=not failed,
+        sentences=failed or ("The weights are even enough, and the draws may be used.",),
+        worst_rhat=rhat[0],
+        worst_rhat_of=rhat[1],
+        min_ess_bulk=bulk[0],
+        min_ess_bulk_of=bulk[1],
+        min_ess_tail=tail[0],
+        min_ess_tail_of=tail[1],
+        min_bfmi=None,
+        divergences=0,
+        draws=drawn.sizes["draw"],
+        chains=drawn.sizes["chain"],
+        mean_steps=0.0,
+        error_noise=error[0],
+        error_noise_of=error[1],
+        mean_noise=mean[0],
+        mean_noise_of=mean[1],
+        target_ess=WEIGHTED_ESS,
+        target_ess_tail=WEIGHTED_ESS_TAIL,
+        stopping=(
+            "The draws were not made by chains: they are draws of another density that stand as "
+            "often as their weights say, with offsets drawn anew.",
+        ),
+        method=weighed.method,
+        pareto_k=weighed.k,
+        pareto_k_limit=weighed.limit,
+        effective_draws=weighed.effective,
+    )
+
+
+def _failures(found: Convergence, weighed: Weighed) -> Iterator[str]:
+    if not weighed.k < weighed.limit:
+        yield (
+            f"The weights must not be trusted: their Pareto k is {weighed.k:.2f}, expected below "
+            f"{weighed.limit:.2f}; {weighed.remedy}."
+        )
+    if not weighed.effective >= WEIGHTED_ESS:
+        yield (
+            f"The weights leave {weighed.effective:.0f} effective draws, expected at least "
+            f"{WEIGHTED_ESS}; {weighed.remedy}."
+        )
+    limits = ("bulk", found.bulk, WEIGHTED_ESS), ("tail", found.tail, WEIGHTED_ESS_TAIL)
+    for kind, values, least in limits:
+        fewest, label = found.smallest(values)
+        if not fewest >= least:
+            yield (
+                f"Too few effective draws: {kind} ESS of {label} is {fewest:.0f}, expected at "
+                f"least {least}; {weighed.remedy}."
+            )
+    noise = error_noise_limit(WEIGHTED_ESS), mean_noise_limit(WEIGHTED_ESS)
+    for kind, values, most in (("error", found.error, noise[0]), ("mean", found.mean, noise[1])):
+        largest, label = found.largest(values)
+        if not largest <= most:
+            yield (
+                f"Too few draws for what is printed: the Monte-Carlo error of the {kind} of "
+                f"{label} is {100 * largest:.1f} % of its error, expected at most "
+                f"{100 * most:.1f} %; {weighed.remedy}."
+            )
