@@ -103,8 +103,9 @@ def given_others(
     rows = jnp.asarray(design.log_factor) - known.sampled_effect
     by_row, by_variance = jax.grad(log_density, argnums=(0, 1))(rows, variance)
     precision = by_row**2 - 2 * by_variance
+    if alone is None:
+        alone = unchecked_rows(design)
     if design.has_free:
-        alone = unchecked_rows(design) if alone is None else alone
         precision = jnp.where(alone, 1 / variance, precision)
     off = -by_row / precision
     sound = 1 / precision - variance + known.sigma**2
