@@ -18,6 +18,7 @@ from mirical.calibration.published import PublishedCalibration
 from mirical.cards.card import parse_card
 from mirical.chains.verdict import Verdict
 from mirical.inference.jobs import Job
+from mirical.reporting.forecast import A_YEAR, AFTER
 from mirical.tables.flags import FLAGS
 from verdict import VERDICT
 
@@ -92,6 +93,7 @@ def make_run(
         "rows": rows,
         "comparison": compare_coefficients(coefficients, PUBLISHED, MIRI),
         "curves": _curves(bands, rows),
+        "forecast": _forecast(bands),
         "predictive": _predictive(rows),
     }
     return SimpleNamespace(
@@ -132,6 +134,22 @@ def _coefficients(bands: Sequence[str], n_stars: int, shifts: Mapping[str, float
         table[f"{name}_basis"] = np.where(fitted, word, "no data")
     table["C_ref_basis"] = np.where(fitted, "data", "no data")
     table.meta |= {"C_ref_mjd": 59760.0, "errors": "no error of the flux scale is stated"}
+    return table
+
+
+def _forecast(bands: Sequence[str]) -> QTable:
+    """Return errors that start at 1, 2, 3 ... % and double in the first year, to stay there."""
+    last, after = EPOCHS[1], list(AFTER)
+    growth = np.interp(after, [0.0, A_YEAR], [1.0, 2.0])
+    relative = np.outer(1 + np.arange(len(bands)), growth).ravel() * u.percent
+    table = QTable({"filter": np.repeat(bands, len(after))})
+    table["days_after"] = np.tile(after, len(bands)) * u.d
+    table["mjd"] = table["days_after"] + last * u.d
+    table["band_last_mjd"] = np.full(len(table), last) * u.d
+    table["C"] = np.ones(len(table)) * FACTOR
+    table["absolute_pct"], table["relative_pct"] = relative + 1 * u.percent, relative
+    table["change_pct"] = relative / 2
+    table.meta |= {"last_row_mjd": last, "time_law": "additive", "rests_on": "On the law alone."}
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +16,7 @@ DATA = "data"
 NOTHING = "–"  # no number is stated
 MINUS = "−"
 _LARGE = 1000.0  # percent
+_MJD_0 = date(1858, 11, 17)
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ def rows_with(table: QTable, column: str, word: str) -> QTable:
 def words(column: Any) -> list[str]:
     """Return a column as plain text."""
     return [str(entry) for entry in column]
+
+
+def day(mjd: float) -> str:
+    """Return the day of an epoch, MJD: ``2022-09-08``."""
+    return (_MJD_0 + timedelta(days=int(mjd))).isoformat()
 
 
 def text(entry: object) -> Entry:

@@ -170,8 +170,27 @@ def test_an_answer_that_leans_on_priors_says_so(calibration: PosteriorCalibratio
     (subarray,) = calibration.cautions(Query.of(MIRI, "F770W", "SUB128", 59760))
     assert subarray.startswith("no rows in SUB128: its throughput D")
     (epoch,) = calibration.cautions(Query.of(MIRI, "F770W", "FULL", 59831))
-    assert epoch.startswith("rows end at MJD 59730.0 and 59830.0: ")
+    assert epoch.startswith("the last row is of MJD 59830.0 (2022-09-08), 1.0 d before MJD 59831.0")
+    (epoch,) = calibration.cautions(Query.of(MIRI, "F770W", "FULL", 59729))
+    assert epoch == (
+        "the first row is of MJD 59730.0 (2022-05-31), 1.0 d after MJD 59729.0: factors before it "
+        "rest on the time law and its priors."
+    )
     assert calibration.cautions(Query.of(MIRI, "F1065C", "MASK1065", 59760)) == []
+
+
+def test_the_error_a_caution_states_at_and_after_the_last_row_is_that_of_the_factors(
+    calibration: PosteriorCalibration,
+):
+    query = Query.of(MIRI, "F770W", "SUB64", [59740, 60230])
+    said, *_ = calibration.cautions(query)
+    ends = calibration.at(Query.of(MIRI, "F770W", "FULL", [59830, 60230]))
+    now, then = 100 * ends.std / ends.mean
+    assert said == (
+        "the last row is of MJD 59830.0 (2022-09-08), 400.0 d before MJD 60230.0: factors after it "
+        "rest on the time law and its priors, and their errors on that law still holding; the "
+        f"error of F770W in FULL is {now:.2f} % at the last row and {then:.2f} % there."
+    )
 
 
 def test_the_aperture_error_is_kept_apart_from_the_factors(

@@ -344,3 +344,13 @@ def test_weighted_draws_are_told_by_their_k_in_place_of_energies():
     assert [line[0].text for line in over if line[-1].text == "FAILS"] == [
         "Pareto k of the weights"
     ]
+
+
+def test_the_age_of_the_last_row_and_the_growth_of_errors_stand_with_the_change_in_time(run):
+    page = Page(render(run, PICTURES))
+    assert page.text["age"] == (
+        "The last row is of MJD 59790.0 (2022-07-30). A year after it the relative error of C has "
+        "grown most in F1800W, from 3.00 to 6.00 %. On the law alone."
+    )
+    cells = [[cell for cell, _ in line] for line in page.cells["forecast-table"]]
+    assert ["F770W", "59790.0", "2.00", "2.49", "2.99", "4.00", "4.00", "4.00", "2.00"] in cells

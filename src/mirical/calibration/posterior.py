@@ -29,6 +29,7 @@ from mirical.inference.schema import FLUX_SCALE
 from mirical.instruments.instrument import Instrument
 from mirical.laws.departures import curve_effect, step_effect
 from mirical.laws.timelaw import ADDITIVE, LAWS, log_relative_factor
+from mirical.number_text import day
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -285,14 +286,33 @@ class PosteriorCalibration(Calibration):
             for term in dict.fromkeys(query.terms)
             if term not in observed
         ]
-        t0 = self.instrument.t0
-        first, last = (t0 + float(f(rows.values("elapsed", ROWS))) for f in (np.min, np.max))
-        if np.any((query.mjd < first) | (query.mjd > last)):
-            said.append(
-                f"rows end at MJD {first:.1f} and {last:.1f}: factors outside rest on the time "
-                "law and its priors."
-            )
+        said += self._outside(query)
         return [*said, *basis_sentences(self.basis(query), query)]
+
+    def _outside(self, query: Query) -> list[str]:
+        """Say how far points lie outside the rows, and how much the error has grown after them."""
+        ends = np.array(list(self.epochs.values()))
+        first, last = float(ends[:, 0].min()), float(ends[:, 1].max())
+        earliest, latest = float(query.mjd.min()), float(query.mjd.max())
+        said = []
+        if earliest < first:
+            said.append(
+                f"the first row is of MJD {first:.1f} ({day(first)}), {first - earliest:.1f} d "
+                f"after MJD {earliest:.1f}: factors before it rest on the time law and its priors."
+            )
+        if latest > last:
+            bands = [*dict.fromkeys(query.filters)]
+            factors = [self.at(self.in_reference(bands, mjd)) for mjd in (last, latest)]
+            now, then = (100 * of.std / of.mean for of in factors)
+            most = int(np.argmax(then - now))
+            said.append(
+                f"the last row is of MJD {last:.1f} ({day(last)}), {latest - last:.1f} d before "
+                f"MJD {latest:.1f}: factors after it rest on the time law and its priors, and "
+                f"their errors on that law still holding; the error of {bands[most]} in "
+                f"{self.instrument.reference} is {now[most]:.2f} % at the last row and "
+                f"{then[most]:.2f} % there."
+            )
+        return said
 
     def at(self, query: Query) -> Factors:
         """Return mean, quoted error and covariance of the posterior draws.

@@ -22,6 +22,7 @@ from mirical.reporting.findings import (
     bands_resting_on_subarrays,
     bands_without_rows,
 )
+from mirical.reporting.forecast import age, forecast_sheet
 from mirical.reporting.method_tables import diagnostic_sheet, prior_sheet, provenance_sheet
 from mirical.reporting.result_tables import (
     Tables,
@@ -134,6 +135,8 @@ def _content(run: Run) -> dict[str, Any]:
         "card_file": f"{card.name}.toml",
         "factors": factor_sheet(tables, run.instrument),
         "errors": tables["coefficients"].meta["errors"],
+        "age": age(tables["forecast"], float(tables["coefficients"].meta["C_ref_mjd"])),
+        "forecast": forecast_sheet(tables["forecast"]),
         "coefficients": coefficient_sheet(tables, run.inputs.card.law, run.instrument),
         "inputs": input_sheet(tables, run.instrument),
         "flagged": flagged_sheet(tables, run.instrument),

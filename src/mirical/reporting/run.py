@@ -36,6 +36,7 @@ from mirical.inference.schema import Arrays
 from mirical.instruments.cards import DEFAULT, kept_as
 from mirical.instruments.instrument import Instrument
 from mirical.reporting import curves, run_tables
+from mirical.reporting.forecast import forecast_table
 from mirical.version import __version__
 
 _RECORDED = ("jax", "numpyro", "arviz-base", "numpy", "astropy")
@@ -173,6 +174,7 @@ def complete(
         "rows": run_tables.row_table(draws, inputs.factors, checks, design),
         "comparison": compare_coefficients(coefficients, published, instrument),
         "curves": curves.band_curves(calibration, published, design),
+        "forecast": forecast_table(calibration),
         "predictive": curves.predictive_table(calibration, checks, design),
     }
     if calibration.private_readouts:
