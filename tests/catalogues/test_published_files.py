@@ -90,3 +90,15 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, monkeypatch, capsys)
         "format, a VOTable, FITS, ECSV, or CSV with the names of its columns in the first line.\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_what_a_header_says_of_apertures_and_versions_is_kept(tmp_path: Path):
+    table = shipped_table("table5")
+    radii = {"F770W": [4.5, 7.0, 8.5]}
+    table.meta |= {"apertures_pix": radii, "CAL_VER": "1.14.0"}
+    table.write(tmp_path / "a.ecsv", format="ascii.ecsv")
+    out = tmp_path / "b.ecsv"
+    assert main(["fetch", str(tmp_path / "a.ecsv"), "--out", str(out)]) == 0
+    kept = load_photometry(str(out), MIRI, "test")
+    assert kept.measured_in == {"F770W": (4.5, 7.0, 8.5)} and not kept.simulated
+    assert set(Table.read(out, format="ascii.ecsv")["cal_ver"]) == {"1.14.0"}

@@ -99,6 +99,10 @@ def test_simulated_programs_and_their_staged_fits_say_so(tmp_path: Path):
     rows = str(tmp_path / "program" / "photometry.ecsv")
     assert main(["staged", rows, "--out", str(tmp_path / "staged")]) == 0
     assert silent(tmp_path) == []
+    assert main(["fetch", rows, "--out", str(tmp_path / "fetched" / "rows.ecsv")]) == 0
+    assert silent(tmp_path / "fetched") == []
+    record = json.loads((tmp_path / "fetched" / "rows.source.json").read_text(encoding="utf-8"))
+    assert record["simulated"] is True
     meta = Table.read(tmp_path / "staged" / "coefficients.ecsv", format="ascii.ecsv").meta
     assert meta["photometry"] == "photometry.ecsv" and len(meta["rows_mjd"]) == 2
 
@@ -112,7 +116,7 @@ WALKS = {
     "apertures": "../imaging/test_measured_apertures.py",
     "sbc": "../validation/test_sbc.py",
     **dict.fromkeys(("factors", "error", "stars", "compare", "apply"), ""),
-    **dict.fromkeys(("export", "simulate", "staged"), ""),
+    **dict.fromkeys(("export", "fetch", "simulate", "staged"), ""),
 }
 """File whose tests walk what a command writes; this one where none is named."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from astropy.table import Table
 
+from mirical.conventions import SIMULATED
 from mirical.errors import InputError
 from mirical.instruments.instrument import Instrument
 from mirical.storage.files import together, whole_file
@@ -54,7 +55,7 @@ def keep(
     Parameters
     ----------
     table : Table
-        Rows of photometry.
+        Rows of photometry; its header says whether they are simulated.
     origin : str
         Where they come from, in words.
     contents : mapping of {str : bytes}
@@ -69,7 +70,8 @@ def keep(
     InputError
         If a row cannot be used, the file cannot be written, or another table stands there.
     """
-    table.meta = {"title": "Published photometry", "origin": origin, "simulated": False}
+    title = f"{SIMULATED} photometry" if table.meta.get("simulated") else "Published photometry"
+    table.meta = {"title": title, "origin": origin, **table.meta}
     with together():
         with whole_file(path, ".ecsv") as beside:
             write_ecsv(table, beside)
@@ -96,6 +98,7 @@ def _record(
         "sha256": observations.data_hash,
         "rows": len(observations.table),
         "origin": origin,
+        "simulated": observations.simulated,
         "read_from": [
             {"name": name, "sha256": _hash(content)} for name, content in contents.items()
         ],

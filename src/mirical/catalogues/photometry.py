@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from astropy import units as u
 from astropy.table import Table, vstack
@@ -11,13 +12,15 @@ from astropy.table import Table, vstack
 from mirical.catalogues.known import Catalogue
 from mirical.errors import InputError
 from mirical.instruments.instrument import Instrument
+from mirical.tables.apertures import stated_apertures
 from mirical.tables.columns import columns
 from mirical.tables.formats import SPELLINGS, texts
 
 NEEDED = ("name", "srctype", "filter", "subarray", "time", "iflux", "ifluxunc")
 """Columns without which no row can be fitted."""
 
-_KEPT = ("r_a", "r_b1", "r_b2", "flag", "reason")
+_VERSIONS = ("cal_ver", "crds_ctx")
+_KEPT = ("r_a", "r_b1", "r_b2", "flag", "reason", *_VERSIONS)
 # VizieR shortens and capitalises names, and begins those of errors with e_.
 _SHORTENED = {"subarr": "subarray", "obstime": "time", "sourcetype": "srctype", "prog": "PID"}
 _COUNTS = (u.adu, u.ct)  # what VizieR's units call a DN
@@ -31,7 +34,8 @@ def as_photometry(
     Parameters
     ----------
     tables : mapping of {str : Table}
-        By name; those without the needed columns are left out. Changed.
+        By name; those without the needed columns are left out. Changed. Of their headers only
+        what matters to a fit is kept: simulated or not, apertures, version of the reduction.
     instrument : Instrument
         Whose units columns without one are taken in.
     source : str
@@ -42,7 +46,8 @@ def as_photometry(
     Raises
     ------
     InputError
-        If no table has the needed columns, or two columns of one mean the same.
+        If no table has the needed columns, two columns of one mean the same, or the tables were
+        measured in different apertures.
     """
     told = {where: list(table.colnames) for where, table in tables.items()}
     for where, table in tables.items():
@@ -54,14 +59,25 @@ def as_photometry(
         notes.append(f"{', '.join(w for w in tables if w not in chosen)}: not read; no photometry.")
     if len(chosen) > 1:
         notes.append(f"{', '.join(chosen)}: read as one table, their rows numbered through.")
+    measured_in = stated_apertures([*chosen.values()], source)
+    simulated = any(bool(_header(table).get("simulated", False)) for table in chosen.values())
     parts = [_converted(table, where, instrument, notes) for where, table in chosen.items()]
-    return vstack(parts, metadata_conflicts="silent") if len(parts) > 1 else parts[0]
+    found = vstack(parts) if len(parts) > 1 else parts[0]
+    found.meta["simulated"] = simulated
+    if measured_in:
+        found.meta["apertures_pix"] = {band: list(radii) for band, radii in measured_in.items()}
+    return found
 
 
 def refused_for(catalogue: Catalogue, error: InputError) -> InputError:
     """Return a refusal of a catalogue's tables with what to know of the catalogue."""
     more = f" {catalogue.lacking[0].upper()}{catalogue.lacking[1:]}." if catalogue.lacking else ""
     return InputError(f"{error}{more}")
+
+
+def _header(table: Table) -> dict[str, Any]:
+    """Return a table's header by names in small letters, as FITS writes them in capitals."""
+    return {str(key).casefold(): value for key, value in table.meta.items()}
 
 
 def _squeezed(name: str) -> str:
@@ -101,7 +117,10 @@ def _converted(table: Table, where: str, instrument: Instrument, notes: list[str
     known = columns(instrument)
     if instrument.count_rate == u.DN / u.s:
         _count_in_dn(table, where, notes)
-    found, bare = Table(), []
+    found, bare, header = Table(), [], _header(table)
+    for name in _VERSIONS:
+        if name in header and name not in table.colnames:
+            table[name] = [str(header[name])] * len(table)
     for name in (name for name in (*known, *_KEPT) if name in table.colnames):
         column, unit = table[name], known[name].unit if name in known else None
         if column.info.dtype.kind in "OSU":

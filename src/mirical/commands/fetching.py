@@ -52,7 +52,7 @@ def fetch(options: argparse.Namespace) -> int:
     out = options.out or Path(f"{first if catalogue else paths[0].stem}-full.ecsv")
     if out.suffix != ".ecsv":
         raise InputError(f"{out}: expected a file name that ends with .ecsv.")
-    check_outputs([out, record_of(out)], inputs=paths)
+    check_outputs([out, record_of(out)], inputs=paths, parents=True)
     card = options.instrument or (DEFAULT if catalogue is None else catalogue.instrument)
     # Which units counts are in; the card of MIRI stands for one that nobody has written yet.
     instrument = load_instrument(card or DEFAULT, "fetch")
