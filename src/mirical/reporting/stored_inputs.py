@@ -62,7 +62,7 @@ def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
     from mirical.inference.jobs import resolve_job
 
     posterior = read_run(folder).posterior
-    inputs = resolve_job(_job_of(folder))
+    inputs = resolve_job(stored_job(folder))
     _refuse_other_rows(inputs.factors, posterior.attrs, folder)
     return posterior, inputs
 
@@ -72,12 +72,19 @@ def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration
     from mirical.inference.jobs import job_factors
     from mirical.staged.point_fits import fit_staged
 
-    factors = job_factors(replace(_job_of(folder), name=run.name))
+    factors = job_factors(replace(stored_job(folder), name=run.name))
     _refuse_other_rows(factors, run.provenance, folder)
     return fit_staged(factors)
 
 
-def _job_of(folder: Path) -> Job:
+def stored_job(folder: Path) -> Job:
+    """Return the job of a run's folder.
+
+    Raises
+    ------
+    InputError
+        If the folder has no job file, or it cannot be used.
+    """
     from mirical.inference.jobs import load_job
 
     path = folder / "job.toml"
