@@ -110,6 +110,15 @@ def grid(path: Path) -> None:
     write_ecsv(table, path)
 
 
+def candidates(path: Path) -> None:
+    """Write candidates for the paper's printed rows."""
+    names = {"name": ["16 Cyg B", "G 191-B2B"], "filter": ["F2550W", "F770W"]}
+    table = Table(names | {"subarray": ["SUB64", "FULL"], "time": [61500.0, 61510.5]})
+    table["inttime"], table["exposures"], table["visit"] = [100.0, 40.0], [1, 4], ["a", ""]
+    table["ifluxunc"] = [0.004, 0.01]
+    write_ecsv(table, path)
+
+
 def to_calibrate(path: Path) -> None:
     """Write count rates that `apply` calibrates."""
     table = POINTS.copy()

@@ -47,6 +47,7 @@ from mirical.instruments.instrument import Instrument
 from mirical.instruments.uses import USES
 from mirical.many.result_files import ResultFolder, encode
 from mirical.many.tasks import Recipe, Task, nothing
+from mirical.planning.candidates import Candidates, read_candidates
 from mirical.tables.apertures import Aperture, load_apertures, published_apertures
 from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
 from mirical.tables.photometry import load_photometry
@@ -92,6 +93,18 @@ def judge_factors(found: Factors) -> Iterator[str]:
     yield from not_finite("a factor", found.mean, positive=True)
     yield from not_finite("its error", found.std, positive=True)
     yield from not_a_covariance("covariance", found.covariance, len(found.mean))
+
+
+@cache
+def printed_rows() -> Inputs:
+    """Return the paper's printed rows and the default card."""
+    return resolve_job(load_job("table5"))
+
+
+def judge_candidates(found: Candidates) -> Iterator[str]:
+    for name in ("mjd", "exposures", "unc"):
+        yield from not_finite(name, getattr(found, name), positive=True)
+    yield from not_finite("hours", list(found.hours.values()), positive=True)
 
 
 def judge_calibrated(found: CalibratedFluxes) -> Iterator[str]:
@@ -312,6 +325,9 @@ READERS: tuple[Reader, ...] = (
            ("tables.predicted_fluxes",)),
     Reader("grid", good.once("grid.ecsv", good.grid), ask_grid, judge_factors, TEXT,
            ("commands.points",)),
+    Reader("candidates", good.once("next.ecsv", good.candidates),
+           lambda path: read_candidates(path, printed_rows()), judge_candidates, TEXT,
+           ("planning.candidates",)),
     Reader("rates", good.once("rates.ecsv", good.to_calibrate),
            lambda path: calibrate_table(path, PUBLISHED, published_apertures(MIRI)),
            judge_calibrated, TEXT, ("exports.calibrated_table",)),

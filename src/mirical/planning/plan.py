@@ -16,6 +16,7 @@ from mirical.errors import InputError
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import row_sites
 from mirical.inference.jobs import Inputs
+from mirical.number_text import measured
 from mirical.planning.augmented import augment
 from mirical.planning.candidates import Candidates
 from mirical.planning.goals import Goal
@@ -232,7 +233,7 @@ def _sentences(
     said.append(
         f"Most an hour: {first['name']} in {first['filter']} at MJD {first['mjd'].value:.0f} "
         f"({first['candidate']}), which alone lowers the variance by "
-        f"{first['fall_pct'].value:.3g} ± {first['fall_pct_mc'].value:.1g} % for "
+        f"{measured(first['fall_pct'].value, first['fall_pct_mc'].value).text} % for "
         f"{first['cost_hours'].value:.3g} h."
     )
     falls = np.cumsum(steps["fall_pct"].value)
