@@ -27,7 +27,7 @@ FLOORS = (
     ("calibration",),
     ("staged",),
     ("exports", "reporting"),
-    ("audits", "checking", "monitoring", "planning"),
+    ("audits", "checking", "planning"),
     ("rivals", "validation"),
     ("console",),
     ("commands",),

@@ -1,7 +1,6 @@
 """The command line: ``mirical COMMAND``.
 
-Exit status 0 on success, 1 if a result must not be believed, 2 for a user's mistake, 3 if a
-calibration that is monitored no longer holds.
+Exit status 0 on success, 1 if a result must not be believed, 2 for a user's mistake.
 """
 
 from __future__ import annotations
@@ -117,11 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         fluxes,
         imaging,
         instruments,
-        monitoring,
         planning,
         running,
         simulating,
         stars,
+        updating,
     )
     from mirical.version import __version__
 
@@ -129,8 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mirical", description=what)
     parser.add_argument("--version", action="version", version=f"mirical {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    answers = running, factors, comparing, applying, stars, exporting
-    others = checking, monitoring, planning, fetching, fluxes, imaging, simulating, instruments
+    answers = running, updating, factors, comparing, applying, stars, exporting
+    others = checking, planning, fetching, fluxes, imaging, simulating, instruments
     for module in (*answers, *others):
         module.add_parsers(parsers)
     return parser

@@ -7,21 +7,28 @@ import pytest
 
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.posterior import Reference, derived, named, quantities
+from mirical.weighting.padding import cut, padded_rows
 from mirical.weighting.redrawn import Rows, redrawn_sites
 from prior_draws import CARD, drawn_design
 
 DRAWS = 600
 
 
-@pytest.fixture(scope="module")
-def drawn():
+@pytest.fixture(scope="module", params=["as they are", "filled up"])
+def drawn(request: pytest.FixtureRequest):
     """One draw of everything but the offsets, many times over, and what is drawn again of it."""
     design, sites = drawn_design(0)
     one = Gaussians(sites, design, CARD, seed=1)[0]
     sites = sites | {"colour_precision": one.colour_precision[None]}
     many = {name: np.repeat(value, DRAWS, axis=0) for name, value in sites.items()}
     outlier = np.repeat(one.outlier[None], DRAWS, axis=0)
-    return design, many, one, redrawn_sites(many, outlier, Rows.of(design, CARD), CARD, 3, 59760.0)
+    rows = Rows.of(design, CARD)
+    if request.param == "filled up":
+        rows = padded_rows(design, CARD)
+        more = len(rows.design.rows) - len(design.rows)
+        outlier = np.pad(outlier, ((0, 0), (0, more)))
+        assert more > 0
+    return design, many, one, cut(redrawn_sites(many, outlier, rows, CARD, 3, 59760.0), design)
 
 
 def test_the_rows_expectations_are_those_of_the_rows_gaussian(drawn):

@@ -33,7 +33,7 @@ from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Data, Design, unchecked_rows
 from mirical.model.likelihood import outlier_probability, row_distribution
 from mirical.model.nesting import Blocks, make_blocks
-from mirical.model.terms import Given, colour_correlation, given
+from mirical.model.terms import Given, colour_correlation, given, given_names
 
 
 def log_likelihood_given_others(
@@ -50,12 +50,11 @@ def log_likelihood_given_others(
     seed : int
         The job's seed: which rows are outliers is resampled from its distribution given the draw.
     """
-    trace = handlers.trace(handlers.seed(given, 0)).get_trace(design, card)
     chains, draws = sites["expected"].shape[:2]
     # What the posterior names determines the rest as well as what was sampled: either may be there.
     kept = {
         name: sites[name].reshape(chains * draws, *sites[name].shape[2:])
-        for name in (*trace, "expected")
+        for name in (*given_names(design, card), "expected")
         if name in sites
     }
     blocks = make_blocks(design, colour_correlation(design, card))

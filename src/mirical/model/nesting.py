@@ -91,8 +91,14 @@ for _class in (StarGroup, Blocks):
     jax.tree_util.register_dataclass(_class)
 
 
-def make_blocks(design: Design, colour_correlation: Float[Data, "band band"]) -> Blocks:
-    """Return the blocks of a design; a visit belongs to one star."""
+def make_blocks(
+    design: Design, colour_correlation: Float[Data, "band band"], *, roomy: bool = False
+) -> Blocks:
+    """Return the blocks of a design; a visit belongs to one star.
+
+    If `roomy`, they hold more visits and cells of a star than it has (`room`): a few rows more
+    then have blocks of the same shapes.
+    """
     correlation = np.asarray(colour_correlation)
     cells, row_cell = _unique(design.band, design.subarray)
     slots, row_slot = _places(design.star, row_cell)
@@ -105,6 +111,8 @@ def make_blocks(design: Design, colour_correlation: Float[Data, "band band"]) ->
     groups, first = [], 0
     for stars in _alike([len(c) for c in cells_of], [len(v) for v in visits_of]):
         group = _group(design, stars, cells_of, visits_of, cells[0], correlation)
+        if roomy:
+            group = _with_room(group, len(design.visits), len(design.bands))
         member = np.full(len(design.stars), -1)
         member[stars] = np.arange(len(stars))
         member = member[np.asarray(design.star)]
@@ -148,6 +156,33 @@ def _group(
         slot_own=slot_own,
         own_band=own,
         colour_root=np.linalg.cholesky(among),
+    )
+
+
+def room(number: int) -> int:
+    """Return the next of the numbers 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, ..."""
+    step = 2 ** max(number.bit_length() - 3, 0)
+    return max(-(-number // step) * step, 4)
+
+
+def _with_room(group: StarGroup, n_visits: int, n_bands: int) -> StarGroup:
+    """Return the group with more visits, slots and bands a star, which hold no row."""
+
+    def wide(table: Data, filler: int) -> np.ndarray:
+        more = room(table.shape[1]) - table.shape[1]
+        return np.pad(np.asarray(table), ((0, 0), (0, more)), constant_values=filler)
+
+    own = wide(group.own_band, n_bands)
+    n_own = group.own_band.shape[1]
+    root = np.tile(np.eye(own.shape[1]), (len(own), 1, 1))
+    root[:, :n_own, :n_own] = group.colour_root
+    return StarGroup(
+        star=group.star,
+        visit=wide(group.visit, n_visits),
+        slot_cell=wide(group.slot_cell, 0),
+        slot_own=wide(group.slot_own, 0),
+        own_band=own,
+        colour_root=root,
     )
 
 

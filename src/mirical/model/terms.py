@@ -65,6 +65,18 @@ def given(design: Design, card: Card) -> Given:
     return Given(loss + detector_effect(design, card), scales, sigma, *outliers(card))
 
 
+def given_names(design: Design, card: Card) -> list[str]:
+    """Return the names of all sites of `given`, sampled and deterministic ones."""
+    names: list[str] = []
+
+    def note() -> None:
+        trace = numpyro.handlers.trace(numpyro.handlers.seed(given, 0)).get_trace(design, card)
+        names.extend(name for name, site in trace.items() if site["type"] != "plate")
+
+    jax.eval_shape(note)  # no number is needed: to compute them all takes JAX a second
+    return names
+
+
 def draw(name: str, card: Card) -> Float[Array, ""]:
     """Sample a scalar from its prior in the card; a fixed one is recorded as it is."""
     prior = card.priors[name]

@@ -58,6 +58,8 @@ class Run:
         By file name without ``.ecsv``.
     in_time : bool
         Whether sampling ended otherwise than by the time limit.
+    photometry : bytes or None
+        The rows as a file for the run's folder, where no other file holds them.
     """
 
     job: Job
@@ -66,6 +68,7 @@ class Run:
     verdict: Verdict
     tables: dict[str, QTable]
     in_time: bool = True
+    photometry: bytes | None = None
 
     @property
     def instrument(self) -> Instrument:
@@ -78,6 +81,7 @@ def run_job(
     inputs: Inputs,
     course: Course,
     tell: Callable[[Sequence[str]], None] = lambda sentences: None,
+    origin: Mapping[str, str | int | float] | None = None,
 ) -> Run:
     """Sample the posterior of a job and make its tables; writes nothing.
 
@@ -89,6 +93,8 @@ def run_job(
         Who watches the chains, where they are kept and when they stop.
     tell : callable
         Told, before sampling, which rows disagree by more than the card allows.
+    origin : mapping, optional
+        Provenance beside the job's.
 
     Raises
     ------
@@ -108,7 +114,8 @@ def run_job(
         return blame_rows(verdict, disagreeing)
 
     drawn = Drawn(chains.sites, chains.stats, prior)
-    return complete(job, inputs, drawn, judged, in_time=chains.ending.why != "time")
+    in_time = chains.ending.why != "time"
+    return complete(job, inputs, drawn, judged, in_time=in_time, origin=origin)
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ def complete(
     in_time : bool
         Whether they were not ended by a time limit.
     origin : mapping, optional
-        Provenance of draws that are not of chains.
+        Provenance beside the job's.
     """
     design, card, instrument = inputs.design, inputs.card, inputs.instrument
     sites, seed = drawn.sites, job.sampler.seed

@@ -21,6 +21,9 @@ from mirical.tables.apertures import PUBLISHED_APERTURES
 from mirical.tables.formats import write_ecsv
 from mirical.tables.photometry import EMBEDDED
 
+PHOTOMETRY = "photometry.ecsv"
+"""Rows of a run that no other file holds."""
+
 _FORMER = (
     "figures/*.png",
     *(
@@ -60,6 +63,8 @@ def _write_files(run: Run, folder: Path) -> None:
         (folder / f"{name}.toml").write_text(text, encoding="utf-8")
     if kept_as(run.instrument) == KEPT:
         _copy_card(run.instrument, folder / KEPT)
+    if run.photometry is not None:
+        (folder / PHOTOMETRY).write_bytes(run.photometry)
     (folder / "job.toml").write_text(_resolved_job(run), encoding="utf-8")
     write_posterior(run.posterior, folder / "posterior.nc")
     write_report(run, folder)
@@ -78,8 +83,9 @@ def _copy_card(instrument: Instrument, folder: Path) -> None:
 def _resolved_job(run: Run) -> str:
     """Return the job as TOML that runs again from the run's folder, with its provenance."""
     job, sampler = run.job, run.job.sampler
+    own = None if run.photometry is None else PHOTOMETRY
     lines = [
-        f"photometry = {_quoted(_resolved(job.photometry, job.folder))}",
+        f"photometry = {_quoted(own or _resolved(job.photometry, job.folder))}",
         f"model = {_quoted(run.inputs.card.name + '.toml')}",
     ]
     if job.predicted_fluxes != SHIPPED_FLUXES:

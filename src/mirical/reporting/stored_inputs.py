@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirical.calibration.calibration import Calibration
 from mirical.calibration.posterior import PosteriorCalibration
-from mirical.calibration.store import open_calibration, read_run, run_folder
+from mirical.calibration.store import StoredRun, open_calibration, read_run, run_folder
 from mirical.errors import InputError
 from mirical.instruments.uses import require_staged
 
@@ -59,12 +59,18 @@ def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
     InputError
         If there is no run, or its rows have changed since.
     """
+    run, _, inputs = open_job(folder)
+    return run.posterior, inputs
+
+
+def open_job(folder: Path) -> tuple[StoredRun, Job, Inputs]:
+    """Return a run, its job, and its rows and card as that names them; see `open_run`."""
     from mirical.inference.jobs import resolve_job
 
-    posterior = read_run(folder).posterior
-    inputs = resolve_job(stored_job(folder))
-    _refuse_other_rows(inputs.factors, posterior.attrs, folder)
-    return posterior, inputs
+    run, job = read_run(folder), _job_of(folder)
+    inputs = resolve_job(job)
+    _refuse_other_rows(inputs.factors, run.posterior.attrs, folder)
+    return run, job, inputs
 
 
 def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration:
@@ -72,19 +78,12 @@ def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration
     from mirical.inference.jobs import job_factors
     from mirical.staged.point_fits import fit_staged
 
-    factors = job_factors(replace(stored_job(folder), name=run.name))
+    factors = job_factors(replace(_job_of(folder), name=run.name))
     _refuse_other_rows(factors, run.provenance, folder)
     return fit_staged(factors)
 
 
-def stored_job(folder: Path) -> Job:
-    """Return the job of a run's folder.
-
-    Raises
-    ------
-    InputError
-        If the folder has no job file, or it cannot be used.
-    """
+def _job_of(folder: Path) -> Job:
     from mirical.inference.jobs import load_job
 
     path = folder / "job.toml"

@@ -38,6 +38,11 @@ class Weights:
     effective: float
 
     @property
+    def kish(self) -> float:
+        """How many equal weights are as even as these."""
+        return 1 / float(np.sum(self.values**2))
+
+    @property
     def limit(self) -> float:
         """Largest k at which the weighted draws may be used."""
         return k_limit(len(self.values))

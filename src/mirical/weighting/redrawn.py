@@ -20,7 +20,7 @@ from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Data, Design
 from mirical.model.nesting import Blocks, make_blocks
 from mirical.model.redraw import redraw
-from mirical.model.terms import Given, colour_correlation, given
+from mirical.model.terms import Given, colour_correlation, given, given_names
 
 
 class Rows(NamedTuple):
@@ -68,6 +68,7 @@ def redrawn_sites(
     keys = plain_keys(seed, "offsets", number)
     reference = Reference(reference_mjd, rows.design.t0)
     of_draw = partial(_of_draw, card=card, reference=reference)
+    sites = {name: sites[name] for name in given_names(rows.design, card) if name in sites}
     drawn = map_draws(of_draw, (keys, sites, np.asarray(outlier)), rows)
     key = random_key(seed, "flux scale")
     return drawn | flux_scale_draws(card, key, (number,))

@@ -1,0 +1,118 @@
+"""The command ``update``: new rows assimilated by a stored run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirical.console.shared import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
+from mirical.errors import InputError
+from mirical.storage.files import check_outputs
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mirical.reporting.run import Run
+    from mirical.reporting.update import Update
+    from mirical.tables.added_rows import AddedRows
+
+
+def update(options: argparse.Namespace) -> int:
+    """Weigh the draws of a run by new rows, or fit all rows where that must not be trusted."""
+    from mirical.inference import runtime
+
+    runtime.configure()  # before anything loads JAX or a linear algebra library
+
+    from mirical.calibration.store import run_folder
+    from mirical.console.printing import print_run
+    from mirical.console.progress import WorkWatch
+    from mirical.reporting.run_folder import write_run
+    from mirical.reporting.stored_inputs import open_job
+    from mirical.reporting.update import prepare_update
+    from mirical.tables.photometry import load_photometry
+
+    folder = run_folder(options.run)
+    check_outputs(folders=[options.out])
+    if options.out.resolve() == folder.resolve():
+        raise InputError(f"--out {options.out} is the run itself; give another folder.")
+    results, progress = consoles()
+    with WorkWatch("the run and the new rows are being read", progress):
+        run, job, before = open_job(folder)
+        new = load_photometry(options.new_rows, before.instrument, "update")
+        prepared = prepare_update(run, job, before, new, options.seed)
+    print_notes([*run.doubts, *new.notes], progress)
+    if prepared is None:
+        said = f"all rows of {new.source} are rows of the run already; no folder is written."
+        print_notes([said], progress)
+        return SUCCESS
+    print_notes(_counted(prepared.added, new.source), progress)
+    made = _updated(prepared, progress, full=not options.no_full)
+    if made is None:
+        return NOT_BELIEVABLE
+    with WorkWatch("the tables and the report are being written", progress):
+        write_run(made, options.out)
+    print_run(made, options.out, results)
+    return SUCCESS if made.verdict.believable else NOT_BELIEVABLE
+
+
+def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
+    """Return the run of all rows, by weights if they serve; None if only a fit would."""
+    from mirical.console.progress import WorkWatch
+    from mirical.reporting.update import assimilate, draw_again, obstacle, weigh
+
+    why, found = obstacle(prepared), None
+    if why is None:
+        with WorkWatch("the draws are being weighed by the new rows", progress):
+            weighing = weigh(prepared)
+            why = weighing.failure
+            if why is None:
+                found = assimilate(prepared, weighing, draw_again(prepared, weighing))
+        if found is not None and found.verdict.believable:
+            k, left = weighing.weights.k, weighing.effective
+            said = f"updated by weights: Pareto k {k:.2f}, {left:.0f} effective draws left."
+            print_notes([said], progress)
+            return found
+        if found is not None:
+            why = found.verdict.sentences[0].split(";")[0]
+    if not full:
+        said = f"no update by weights ({why}), and --no-full allows no fit; nothing is written."
+        print_notes([said], progress)
+        return None
+    print_notes([f"no update by weights ({why}): the job is fitted to all rows."], progress)
+    return _fitted(prepared, progress)
+
+
+def _fitted(prepared: Update, progress: Console) -> Run:
+    from mirical.chains.running import Course
+    from mirical.console.progress import ChainWatch
+    from mirical.reporting.update import fit_again
+
+    with ChainWatch(prepared.job.sampler, progress) as watch:
+        return fit_again(prepared, Course(watch), lambda said: print_notes(said, progress))
+
+
+def _counted(added: AddedRows, source: str) -> list[str]:
+    """Say how many rows are new, and how many the run has."""
+    number = len(added.fresh) + len(added.known)
+    beside = f"; the run has the others ({len(added.known)}) already" if added.known else ""
+    return [f"{source}: {len(added.fresh)} of {number} rows are new{beside}."]
+
+
+def add_parsers(parsers: argparse._SubParsersAction) -> None:
+    """Add the command of this module to the command line."""
+    parser = parsers.add_parser(
+        "update", help="assimilate new rows in a run by weighing its draws; a fit where that fails"
+    )
+    parser.add_argument("run", metavar="RUN", help="a run's folder, or its name under reports/")
+    parser.add_argument("new_rows", metavar="NEW_ROWS", help="photometry table with the new rows")
+    parser.add_argument(
+        "--out", metavar="RUN2", type=Path, required=True, help="folder of the updated run"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, help="fixes every random number [RUN's]")
+    parser.add_argument(
+        "--no-full",
+        action="store_true",
+        help="stop with status 1 where the weights fail, instead of fitting all rows",
+    )
+    parser.set_defaults(command=update)

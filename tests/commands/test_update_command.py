@@ -1,0 +1,174 @@
+"""A run updated from the command line: a folder as any run's that says where it is from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from believed import believe
+from mirical.calibration.store import read_run
+from mirical.cli import main
+from mirical.reporting import update
+from mirical.reporting.stored_inputs import open_job
+from mirical.storage.shipped import data_file
+from mirical.tables.photometry import load_photometry
+
+SHORT = ["--chains", "2", "--warmup", "150", "--draws", "250"]
+POINT = ["--filter", "F770W", "--subarray", "FULL", "--mjd", "60000"]
+
+
+def written(rows: Table, path: Path) -> str:
+    rows.write(path, format="ascii.ecsv", overwrite=True)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Table]:
+    """Return the folder of a short run of the first rows of Table 5, and all rows by date."""
+    folder = tmp_path_factory.mktemp("update")
+    rows = Table.read(data_file("table5"), format="ascii.ecsv")
+    rows.sort("time")
+    old = written(rows[:-2], folder / "old.ecsv")
+    run = folder / "run"
+    main(["run", "table5", "--photometry", old, "--out", str(run), *SHORT])
+    believe(run)
+    return run, rows
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the few effective draws of short chains be enough: five."""
+    for place in ("mirical.reporting.update", "mirical.chains.weighted_verdict"):
+        monkeypatch.setattr(f"{place}.WEIGHTED_ESS", 5)
+    monkeypatch.setattr("mirical.chains.weighted_verdict.WEIGHTED_ESS_TAIL", 5)
+
+
+@pytest.mark.usefixtures("few")
+def test_an_updated_run_is_a_run_that_can_be_updated(
+    made: tuple[Path, Table], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run, rows = made
+    new = written(rows[-4:-1], tmp_path / "new.ecsv")
+    second = tmp_path / "second"
+    assert main(["update", str(run), new, "--out", str(second)]) == 0
+    said = capsys.readouterr().err
+    assert "new.ecsv: 1 of 3 rows are new; the run has the others (2) already." in said
+    assert "updated by weights: Pareto k" in said
+
+    found = read_run(second)
+    attrs = found.posterior.attrs
+    assert found.believable and attrs["method"] == "update" and attrs["parent"] == "run"
+    digest = hashlib.sha256((run / "manifest.json").read_bytes()).hexdigest()
+    assert attrs["parent_sha256"] == digest
+    assert attrs["new_rows_sha256"] == hashlib.sha256(Path(new).read_bytes()).hexdigest()
+    manifest = json.loads((second / "manifest.json").read_text())
+    assert manifest["parent_sha256"] == digest and "photometry.ecsv" in manifest["sha256"]
+    diagnostics = json.loads((second / "diagnostics.json").read_text())
+    assert diagnostics["method"] == "update" and diagnostics["pareto_k"] == attrs["pareto_k"]
+    assert digest in (second / "report.html").read_text()
+
+    fitted = Table.read(second / "rows.ecsv", format="ascii.ecsv")
+    before = Table.read(run / "rows.ecsv", format="ascii.ecsv")
+    assert list(fitted["row"]) == list(range(1, len(rows)))
+    assert list(fitted["fate"][:-1]) == list(before["fate"])
+
+    moved = second.rename(tmp_path / "moved")  # with nothing beside it
+    assert main(["factors", str(moved), *POINT]) == 0
+    last = written(rows[-2:], tmp_path / "last.ecsv")
+    third = tmp_path / "third"
+    assert main(["update", str(moved), last, "--out", str(third)]) == 0
+    chained = read_run(third).posterior.attrs
+    digest = hashlib.sha256((moved / "manifest.json").read_bytes()).hexdigest()
+    assert chained["parent_sha256"] == digest
+    assert chained["effective_draws"] <= attrs["effective_draws"]
+    assert len(Table.read(third / "rows.ecsv", format="ascii.ecsv")) == len(rows)
+
+
+def test_the_same_update_twice_is_the_same_run(made: tuple[Path, Table], tmp_path: Path):
+    run, rows = made
+    new = written(rows[-2:-1], tmp_path / "new.ecsv")
+    parent, job, before = open_job(run)
+    observations = load_photometry(new, before.instrument, "test")
+    draws = []
+    for seed in (5, 5, 6):
+        prepared = update.prepare_update(parent, job, before, observations, seed)
+        assert prepared is not None
+        drawn = update.draw_again(prepared, update.weigh(prepared))
+        draws.append(drawn.sites["A"])
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert np.all(draws[0] != draws[2])
+
+
+def test_rows_that_the_run_has_write_no_folder(
+    made: tuple[Path, Table], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run, rows = made
+    known = written(rows[3:8], tmp_path / "known.ecsv")
+    assert main(["update", str(run), known, "--out", str(tmp_path / "out")]) == 0
+    assert "all rows of known.ecsv are rows of the run already" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_changed_row_is_refused(
+    made: tuple[Path, Table], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run, rows = made
+    changed = rows[-4:]
+    changed["iflux"][0] *= 1.01
+    path = written(changed, tmp_path / "changed.ecsv")
+    assert main(["update", str(run), path, "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "changed.ecsv row 1: column 'iflux'" in said and "run the job again" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_weighed_is_said_and_fitted_only_if_allowed(
+    made: tuple[Path, Table],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Short chains leave too few draws; then all rows are fitted, with the update's provenance."""
+    run, rows = made
+    new = written(rows[-2:], tmp_path / "new.ecsv")
+    command = ["update", str(run), new, "--out", str(tmp_path / "out")]
+    assert main([*command, "--no-full"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no update by weights (the weights leave" in said
+    assert "--no-full allows no fit; nothing is written" in said
+    assert not (tmp_path / "out").exists()
+
+    asked = []
+
+    def instead(job, inputs, course, tell, origin):
+        asked.append((job, inputs, origin))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(update, "run_job", instead)
+    assert main(command) == 130
+    assert "the job is fitted to all rows" in " ".join(capsys.readouterr().err.split())
+    ((job, inputs, origin),) = asked
+    assert len(inputs.factors.observations.table) == len(rows)
+    assert origin["method"] == "fit of all rows" and origin["parent"] == "run"
+    assert job.name == "old"
+
+
+def test_a_run_whose_table_is_gone_is_refused(
+    made: tuple[Path, Table], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run, rows = made
+    new = written(rows[-2:], tmp_path / "new.ecsv")
+    old = run.parent / "old.ecsv"
+    gone = old.rename(tmp_path / "gone.ecsv")
+    try:
+        assert main(["update", str(run), new, "--out", str(tmp_path / "out")]) == 2
+    finally:
+        gone.rename(old)
+    assert "does not exist" in capsys.readouterr().err
+    assert main(["update", str(run), new, "--out", str(run)]) == 2
+    assert "is the run itself" in capsys.readouterr().err
