@@ -27,7 +27,7 @@ FLOORS = (
     ("calibration",),
     ("staged",),
     ("exports", "reporting"),
-    ("audits", "checking", "planning"),
+    ("audits", "checking", "monitoring", "planning"),
     ("rivals", "validation"),
     ("console",),
     ("commands",),

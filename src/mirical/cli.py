@@ -1,6 +1,7 @@
 """The command line: ``mirical COMMAND``.
 
-Exit status 0 on success, 1 if a result must not be believed, 2 for a user's mistake.
+Exit status 0 on success, 1 if a result must not be believed, 2 for a user's mistake, 3 if a
+calibration that is monitored no longer holds.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         fluxes,
         imaging,
         instruments,
+        monitoring,
         planning,
         running,
         simulating,
@@ -129,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mirical {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     answers = running, updating, factors, comparing, applying, stars, exporting
-    others = checking, planning, fetching, fluxes, imaging, simulating, instruments
+    others = checking, monitoring, planning, fetching, fluxes, imaging, simulating, instruments
     for module in (*answers, *others):
         module.add_parsers(parsers)
     return parser

@@ -111,6 +111,7 @@ WALKS = {
     "check": "test_round_trip.py",
     "rivals": "test_round_trip.py",
     "run": "test_round_trip.py",
+    "monitor": "test_monitor_command.py",
     "photometry": "test_photometry_command.py",
     "mosaic": "test_mosaic.py",
     "apertures": "../imaging/test_measured_apertures.py",

@@ -288,6 +288,33 @@ class CountWatch(_Shown):
         self._display.update(self._task, advance=1)
 
 
+class StageWatch(_Shown):
+    """A terminal display of work in stages, each of a known number of steps; a context manager.
+
+    Parameters
+    ----------
+    console : Console
+        Where to draw, or to print lines if it is not a terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._display = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+
+    def begin(self, stage: str, steps: int) -> Callable[[int], None]:
+        """Show a stage; return who takes note of so many more of its steps."""
+        task = self._display.add_task(stage, total=steps)
+        return lambda done: self._display.update(task, advance=done)
+
+    def _lines(self) -> list[str]:
+        return super()._lines()[-1:]  # of the stage that is under way
+
+
 class WorkWatch(_Shown):
     """A spinner, or plain lines, that say what is going on where steps cannot be counted.
 

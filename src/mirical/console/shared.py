@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["INTERRUPTED"]
 
-SUCCESS, NOT_BELIEVABLE, USER_MISTAKE = 0, 1, 2
+SUCCESS, NOT_BELIEVABLE, USER_MISTAKE, ALARM = 0, 1, 2, 3
 
 
 def consoles() -> tuple[Console, Console]:

@@ -15,7 +15,7 @@ from mirical.storage.shipped import find_file, resolve
 from mirical.storage.toml_files import parse_toml, read_toml_text
 from mirical.tables.apertures import PUBLISHED_APERTURES, load_apertures
 from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
-from mirical.tables.photometry import load_photometry
+from mirical.tables.photometry import Observations, load_photometry
 from mirical.tables.predicted_fluxes import (
     by_star_band,
     read_fluxes,
@@ -324,8 +324,19 @@ def _refuse_too_many_draws(sampler: Sampler, design: Design) -> None:
         )
 
 
-def job_factors(job: Job, free_stars: bool = False) -> CalibrationFactors:
+def job_factors(
+    job: Job, free_stars: bool = False, observations: Observations | None = None
+) -> CalibrationFactors:
     """Read the rows a job names, with their factors; stars of unknown flux are flagged, or free.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    free_stars : bool
+        Whether stars of unknown flux are fitted.
+    observations : Observations, optional
+        Rows of the job's instrument in place of those it names.
 
     Raises
     ------
@@ -340,7 +351,8 @@ def job_factors(job: Job, free_stars: bool = False) -> CalibrationFactors:
         own = read_fluxes(path or Path(job.predicted_fluxes), instrument)
         predicted = with_own_stars(own, shipped)
         errors = with_own_stars(own, shipped, "model_flux_unc")
-    observations = load_photometry(job.photometry, instrument, f"job {job.name}", job.folder)
+    if observations is None:
+        observations = load_photometry(job.photometry, instrument, f"job {job.name}", job.folder)
     apertures = load_apertures(job.apertures, instrument, f"job {job.name}", job.folder)
     return calibration_factors(
         observations, predicted, apertures, predicted_unc=errors, free_stars=free_stars

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,12 @@ class AboutRun:
 
 
 def write_page(
-    about: AboutRun, page: str, text: str, pictures: Mapping[str, bytes], folder: Path
+    about: AboutRun,
+    page: str,
+    text: str,
+    pictures: Mapping[str, bytes],
+    folder: Path,
+    records: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write a page, the tables and ``figures/`` into a folder, all or nothing.
 
@@ -60,6 +66,8 @@ def write_page(
         PNG by file name without ``.png``.
     folder : Path
         Where to.
+    records : mapping of {str : mapping}, optional
+        What else is written as JSON, by file name without ``.json``.
 
     Raises
     ------
@@ -74,4 +82,7 @@ def write_page(
         (beside / "figures").mkdir()
         for name, picture in pictures.items():
             (beside / "figures" / f"{name}.png").write_bytes(labelled(picture, known))
+        for name, record in (records or {}).items():
+            said = json.dumps({**record, **known}, indent=2, ensure_ascii=False, allow_nan=False)
+            (beside / f"{name}.json").write_text(said + "\n", encoding="utf-8")
         (beside / page).write_text(text, encoding="utf-8")

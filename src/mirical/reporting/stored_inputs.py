@@ -67,7 +67,7 @@ def open_job(folder: Path) -> tuple[StoredRun, Job, Inputs]:
     """Return a run, its job, and its rows and card as that names them; see `open_run`."""
     from mirical.inference.jobs import resolve_job
 
-    run, job = read_run(folder), _job_of(folder)
+    run, job = read_run(folder), stored_job(folder)
     inputs = resolve_job(job)
     _refuse_other_rows(inputs.factors, run.posterior.attrs, folder)
     return run, job, inputs
@@ -78,12 +78,19 @@ def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration
     from mirical.inference.jobs import job_factors
     from mirical.staged.point_fits import fit_staged
 
-    factors = job_factors(replace(_job_of(folder), name=run.name))
+    factors = job_factors(replace(stored_job(folder), name=run.name))
     _refuse_other_rows(factors, run.provenance, folder)
     return fit_staged(factors)
 
 
-def _job_of(folder: Path) -> Job:
+def stored_job(folder: Path) -> Job:
+    """Return the job of a run's folder.
+
+    Raises
+    ------
+    InputError
+        If the folder has no job file, or it cannot be used.
+    """
     from mirical.inference.jobs import load_job
 
     path = folder / "job.toml"

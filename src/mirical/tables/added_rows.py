@@ -15,6 +15,9 @@ from mirical.tables.duplicates import repeated_rows
 from mirical.tables.photometry import Observations
 from mirical.tables.visits import visit_starts
 
+RUN_AGAIN = "an update cannot take a row back: correct the run's table and run the job again."
+"""What to do about a row of a run that is changed."""
+
 _SAME = 1e-6  # relative; what single precision leaves of a number, doubled
 _NUMBERS = tuple(n for n, column in COLUMNS.items() if column.unit is not None and n != "time")
 _TENTH = 0.1  # days; to which the names of visits tell when they began
@@ -42,7 +45,9 @@ class AddedRows:
     merged: QTable
 
 
-def added_rows(run: Observations, new: Observations) -> AddedRows:
+def added_rows(
+    run: Observations, new: Observations, held: str = "", remedy: str = RUN_AGAIN
+) -> AddedRows:
     """Tell which rows of a new table a run has already, and put the others behind its rows.
 
     A row is known if it is an observation of the run (`duplicates.repeated_rows`, whatever either
@@ -54,6 +59,10 @@ def added_rows(run: Observations, new: Observations) -> AddedRows:
     run, new : Observations
         Rows of a run, flags and predicted fluxes final, and rows of another table of the same
         instrument.
+    held : str, optional
+        Who has the rows of `run`, in words, if it is no run.
+    remedy : str, optional
+        What to do about a changed row.
 
     Raises
     ------
@@ -65,7 +74,8 @@ def added_rows(run: Observations, new: Observations) -> AddedRows:
     for row, earlier in candidates.items():
         differing = [_first_difference(run.table, one, new.table, row) for one in earlier]
         if all(differing):
-            _refuse_change(run, earlier[0], new, row, str(differing[0]))
+            change = _change(run, earlier[0], new, row, str(differing[0]), held)
+            raise InputError(f"{change}; {remedy}")
         same = next(i for i, column in zip(earlier, differing, strict=True) if column is None)
         known[row] = same
     fresh = np.array([i for i in range(len(new.table)) if i not in known], dtype=int)
@@ -116,17 +126,20 @@ def _first_difference(run: QTable, earlier: int, new: QTable, row: int) -> str |
     return "reduction" if before and now and before != now else None
 
 
-def _refuse_change(
-    run: Observations, earlier: int, new: Observations, row: int, column: str
-) -> None:
+def _change(
+    run: Observations, earlier: int, new: Observations, row: int, column: str, held: str
+) -> str:
+    """Say what differs in a row of both tables."""
     before, now = run.table[column][earlier], new.table[column][row]
     shown = (f"{one:.10g}" if hasattr(one, "unit") else repr(str(one)) for one in (now, before))
     now, before = shown
-    raise InputError(
-        f"{new.source} row {new.table['row'][row]}: column {column!r} is {now}, and the run, which "
-        f"has this observation as row {run.table['row'][earlier]}, was fitted to {before}; an "
-        "update cannot take a row back: correct the run's table and run the job again."
+    place = run.table["row"][earlier]
+    has = (
+        f"it is {before} in row {place} of {held}"
+        if held
+        else (f"the run, which has this observation as row {place}, was fitted to {before}")
     )
+    return f"{new.source} row {new.table['row'][row]}: column {column!r} is {now}, and {has}"
 
 
 def _merged(run: QTable, fresh: QTable, instrument: Instrument) -> QTable:

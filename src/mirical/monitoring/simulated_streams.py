@@ -1,0 +1,150 @@
+"""Simulated streams of rows at the expected cadence: false alarms, and delays of detection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mirical.monitoring.alarm_level import first_alarms
+from mirical.monitoring.changes import SLOPE, STEP, YEAR, Change, Watched, changes
+from mirical.monitoring.forecast import Forecast
+from mirical.monitoring.innovations import innovations
+from mirical.monitoring.statistic import shiryaev_roberts
+
+Floats = NDArray[np.float64]
+
+PLANTED = ((STEP, 0.005), (STEP, 0.01), (STEP, 0.02), (SLOPE, 0.003))
+"""Changes whose delays are told: shape, and change of ln C (a year)."""
+
+LEAD, SPREAD, SEEN = 1.0, 0.25, 3.0
+"""Years from the fit to a planted change, over which its date is spread, and watched after it."""
+
+_TOGETHER = 20  # streams between reports
+
+
+def statistics(
+    rows: Floats,
+    ahead: Forecast,
+    watched: Watched,
+    of: Sequence[Change],
+    advance: Callable[[int], None],
+) -> Floats:
+    """Return the statistic R of streams at every epoch, (epoch, stream).
+
+    Parameters
+    ----------
+    rows : (row, stream) array
+        ln C.
+    ahead : Forecast
+        Of the rows.
+    watched : Watched
+        The rows.
+    of : sequence of Change
+        What is looked for.
+    advance : callable
+        Told of so many more streams done.
+    """
+    found, n_epochs = innovations(rows, ahead.expected), len(watched.ends)
+    pieces = []
+    for first in range(0, rows.shape[1], _TOGETHER):
+        some = found.streams(slice(first, first + _TOGETHER))
+        pieces.append(shiryaev_roberts(some, of, ahead.expected, n_epochs).sum(axis=0))
+        advance(pieces[-1].shape[1])
+    return np.concatenate(pieces, axis=1)
+
+
+@dataclass(frozen=True)
+class Delay:
+    """How long a planted change goes unnoticed.
+
+    Attributes
+    ----------
+    band : str
+        Where it was planted.
+    shape : str
+        `STEP` or `SLOPE`.
+    size : float
+        Change of ln C (a year).
+    days : (stream,) array
+        From the change to the alarm, infinite where there was none in the time watched.
+    """
+
+    band: str
+    shape: str
+    size: float
+    days: Floats
+
+    @property
+    def missed(self) -> float:
+        """Share of streams without an alarm in the time watched."""
+        return float(np.mean(np.isinf(self.days)))
+
+    def quantile(self, share: float) -> float:
+        """Return the days within which a share of streams has its alarm; infinite if it has not."""
+        return float(np.quantile(self.days, share, method="higher"))
+
+
+def planted_effect(shape: str, size: float, mjd: Floats, since: Floats) -> Floats:
+    """Return what a change adds to ln C of rows, (row, stream).
+
+    Parameters
+    ----------
+    shape, size : str, float
+        The change.
+    mjd : (row,) array
+        Epochs of the rows.
+    since : (stream,) array
+        When it begins in each stream, MJD in days.
+    """
+    later = mjd[:, None] - since
+    grown = later / YEAR if shape == SLOPE else np.ones_like(later)
+    return np.where(later > 0, size * grown, 0.0)
+
+
+def delays(
+    ahead: Forecast,
+    watched: Watched,
+    level: float,
+    streams: int,
+    seed: Sequence[int],
+    advance: Callable[[int], None],
+) -> list[Delay]:
+    """Return the delays of `PLANTED` changes in each band with rows.
+
+    A year after the fit and spread over `SPREAD` years more; streams with an alarm before the
+    change do not count.
+
+    Parameters
+    ----------
+    ahead : Forecast
+        Of the first years to come.
+    watched : Watched
+        Its rows.
+    level : float
+        The alarm level.
+    streams : int
+        How many are simulated.
+    seed : sequence of int
+        Of the random numbers, which are the same for all changes.
+    advance : callable
+        Told of so many more streams done.
+    """
+    random, of = np.random.default_rng(seed), changes(watched, ahead.expected)
+    rows = ahead.streams(streams, random)
+    begun = watched.since + YEAR * random.uniform(LEAD, LEAD + SPREAD, streams)
+    ends = watched.ends
+    found = []
+    for b in np.unique(watched.band):
+        inside = (watched.band == b)[:, None]
+        for shape, size in PLANTED:
+            changed = rows + inside * planted_effect(shape, size, watched.mjd, begun)
+            statistic = statistics(changed, ahead, watched, of, advance)
+            first = first_alarms(statistic, level)
+            at = np.where(first >= 0, ends[first], np.inf)
+            days = (at - begun)[at > begun]
+            days = np.where(days > SEEN * YEAR, np.inf, days)
+            found.append(Delay(watched.bands[int(b)], shape, size, days))
+    return found
