@@ -21,7 +21,7 @@ from mirical.monitoring.changes import (
     epochs_of,
 )
 from mirical.monitoring.innovations import Expected, innovations
-from mirical.monitoring.statistic import log_ratios, shiryaev_roberts
+from mirical.monitoring.statistic import learn, shiryaev_roberts
 
 MJD = 60000.0 + np.repeat([30.0, 62.0, 95.0, 130.0], 3)
 
@@ -58,7 +58,7 @@ def effect(shape: str, rows: np.ndarray, start: int) -> np.ndarray:
 
 @pytest.mark.parametrize("scope", [BAND, READOUT, ALL])
 @pytest.mark.parametrize("shape", [STEP, SLOPE])
-def test_a_change_of_all_rows_has_the_likelihood_ratio_of_the_gaussians(shape: str, scope: str):
+def test_a_change_of_unknown_size_has_the_likelihood_ratio_of_the_gaussians(shape: str, scope: str):
     """Of all rows the ratio is exact; of some, what it says of the others' innovations is unused.
 
     A band's own ratio is the exact one where its rows share nothing with others'.
@@ -70,25 +70,47 @@ def test_a_change_of_all_rows_has_the_likelihood_ratio_of_the_gaussians(shape: s
     found = [c for c in changes(watched(), of) if (c.shape, c.scope) == (shape, scope)]
     assert len(found) == {BAND: 2, READOUT: 1 if shape == STEP else 0, ALL: 1}[scope]
     rows = of.mean[:, None] + of.root @ np.random.default_rng(7).standard_normal((12, 2))
-    white = innovations(rows, of)
+    white, seen_at = innovations(rows, of), watched().epoch
     covariance = of.root @ of.root.T
     for change in found:
-        for start, ratios in log_ratios(change, white.value, white.unit, of, 4):
-            assert ratios.shape == (4 - start.epoch, len(change.sizes), 2)
-            for e in range(start.epoch, 4):
-                seen = watched().epoch <= e
-                for d, size in enumerate(change.sizes):
-                    moved = of.mean + size * effect(shape, change.rows, start.epoch)
-                    with_change, without = (
-                        multivariate_normal.logpdf(
-                            rows[seen].T, mean[seen], covariance[np.ix_(seen, seen)]
-                        )
-                        for mean in (moved, of.mean)
-                    )
-                    exact = with_change - without
-                    np.testing.assert_allclose(
-                        ratios[e - start.epoch, d], exact, rtol=1e-7, atol=1e-7
-                    )
+        for e, learnt in enumerate(learn(change, white.value, white.unit, of, 4)):
+            seen = seen_at <= e
+            begun = [start.epoch for start in change.starts if start.epoch <= e]
+            assert learnt.log_ratio.shape == (len(begun), len(change.scales), 2)
+            for s, d in np.ndindex(learnt.log_ratio.shape[:2]):
+                h = effect(shape, change.rows, begun[s])
+                moved = covariance + change.scales[d] ** 2 * np.outer(h, h)
+                with_change, without = (
+                    multivariate_normal.logpdf(rows[seen].T, of.mean[seen], c[np.ix_(seen, seen)])
+                    for c in (moved, covariance)
+                )
+                exact = with_change - without
+                np.testing.assert_allclose(learnt.log_ratio[s, d], exact, rtol=1e-6, atol=1e-6)
+                gain = change.scales[d] ** 2 * h[seen] @ np.linalg.inv(moved[np.ix_(seen, seen)])
+                size = gain @ (rows[seen] - of.mean[seen, None])
+                np.testing.assert_allclose(learnt.mean[s, d], size, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [0.02, 0.05, 0.13, 0.6])
+def test_a_step_of_any_size_is_told_though_each_row_would_be_an_outlier(size: float):
+    """Twenty rows of an error of 0.3 % and outliers of 10 %; whatever the size, a few rows do."""
+    rows = 20
+    of = Expected(
+        mean=np.zeros(rows), root=0.003 * np.eye(rows), kappa=np.full(rows, 33.0),
+        outlier_fraction=0.01, band=np.zeros(rows, dtype=int), freedom=np.full(1, 1e12),
+    )  # fmt: skip
+    mjd = 60000.0 + 30.0 * np.arange(1, rows + 1)
+    w = Watched(mjd, epochs_of(mjd), of.band, of.band, ("F770W",), ("FULL",), 60000.0)
+    noise = 0.003 * np.random.default_rng(6).standard_normal(rows)
+    found = innovations((noise + size * (mjd > 60330))[:, None], of)
+    assert np.all(found.outlier[12:] > 0.9) or size < 0.05
+    steps = [c for c in changes(w, of) if (c.shape, c.scope) == (STEP, BAND)]
+    part = shiryaev_roberts(found, steps, of, rows)[0, :, 0]
+    first = int(np.flatnonzero(mjd > 60330)[0])
+    assert part[first - 1] < 1 and part[first + 2] > 100
+    *_, last = learn(steps[0], found.value, found.unit, of, rows)
+    begun = last.mean[first, int(np.argmax(last.log_ratio[first, :, 0])), 0]
+    assert begun == pytest.approx(size, abs=0.004)
 
 
 def test_shares_sum_to_one_and_starts_cover_the_time_since_the_fit():
@@ -112,8 +134,8 @@ def test_without_a_change_its_mean_is_the_time_since_the_fit(
 
     A sound test fails by chance in one of ten thousand seeds: four standard errors, four epochs.
     """
-    sizes = {STEP: (0.001,), SLOPE: (0.005,), SCATTER: (1.1,)}
-    monkeypatch.setattr("mirical.monitoring.changes.SIZES", sizes)
+    scales = {STEP: (0.001,), SLOPE: (0.005,), SCATTER: (1.1,)}
+    monkeypatch.setattr("mirical.monitoring.changes.SCALES", scales)
     of = expected(fraction=fraction)
     random, streams = np.random.default_rng(11), 4000
     wide = np.where(random.uniform(size=(12, streams)) < fraction, 30.0, 1.0)

@@ -1,4 +1,4 @@
-"""Changes that are looked for: where, in which shape, of which sizes, from which dates on."""
+"""Changes that are looked for: where, in which shape, of about which size, from which dates on."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Floats = NDArray[np.float64]
 STEP, SLOPE, SCATTER = "step", "slope", "scatter"
 BAND, READOUT, ALL = "band", "readout", "all"
 
-SIZES = {
-    STEP: (0.004, 0.01, 0.025, 0.08, 0.25),
-    SLOPE: (0.001, 0.003, 0.01),
-    SCATTER: (1.5, 3.0),
+SCALES = {
+    STEP: (0.005, 0.03, 0.2),
+    SLOPE: (0.003, 0.03),
+    SCATTER: (1.5, 3.0, 8.0),
 }
-"""Sizes tried: changes of ln C, the same a year, and factors of the scatter; the first two with
-both signs."""
+"""Standard deviations of the size of a change before any row: of ln C, and the same a year. Of a
+scatter, the factors that are tried."""
 
 SHARES = {
     (STEP, BAND): 0.30,
@@ -120,8 +120,8 @@ class Change:
         The band or readout; empty for all bands.
     share : float
         Prior probability.
-    sizes : (size,) array
-        Those tried.
+    scales : (scale,) array
+        Of its size: `SCALES`.
     rows : (row,) int array
         Places of the rows it is looked for in.
     epoch : (row,) int array
@@ -134,7 +134,7 @@ class Change:
     scope: str
     name: str
     share: float
-    sizes: Floats
+    scales: Floats
     rows: NDArray[np.intp]
     epoch: NDArray[np.intp]
     starts: tuple[Start, ...]
@@ -174,13 +174,10 @@ def changes(watched: Watched, expected: Expected) -> list[Change]:
         rows = np.flatnonzero(places[scope][name])
         starts = _starts(shape, rows, watched, expected)
         epoch = watched.epoch[rows]
-        found.append(Change(shape, scope, name, share / whole, _sizes(shape), rows, epoch, starts))
+        found.append(
+            Change(shape, scope, name, share / whole, np.array(SCALES[shape]), rows, epoch, starts)
+        )
     return found
-
-
-def _sizes(shape: str) -> Floats:
-    sizes = np.array(SIZES[shape])
-    return sizes if shape == SCATTER else np.concatenate([-sizes[::-1], sizes])
 
 
 def _starts(

@@ -11,8 +11,8 @@ from scipy.special import logsumexp
 
 from mirical.monitoring.alarm_level import first_alarms
 from mirical.monitoring.changes import BAND, SCATTER, SLOPE, STEP, Change, Watched, scopes
-from mirical.monitoring.innovations import Expected, Innovations
-from mirical.monitoring.statistic import log_ratios
+from mirical.monitoring.innovations import Expected, Innovations, log_density
+from mirical.monitoring.statistic import learn
 
 Floats = NDArray[np.float64]
 
@@ -24,8 +24,7 @@ INTERVAL = 0.9
 _ANY = {STEP: (0.001, 0.3), SLOPE: (0.0003, 0.1), SCATTER: (1.1, 10.0)}
 """Sizes between which a change is told: of ln C, a year, and factors of the scatter."""
 
-_COARSE = 80  # sizes of each sign in which the likeliest is looked for
-_WIDTHS, _FINE = 6.0, 97  # of the grid of sizes about it, in errors
+_WIDTHS, _FINE = 6.0, 97  # of the grid of sizes about the likeliest, in its errors
 
 
 @dataclass(frozen=True)
@@ -148,32 +147,36 @@ def _finely(
     the prior they add up to the likelihood ratio of the kind.
     """
     low, high = _ANY[change.shape]
-    sizes = np.geomspace(low, high, _COARSE)
-    if change.shape != SCATTER:
-        sizes = np.concatenate([-sizes[::-1], sizes])
-    coarse = _log_ratios(found, change, expected, n_epochs, sizes)
-    s, d = np.unravel_index(int(np.argmax(coarse)), coarse.shape)
     if change.shape == SCATTER:
         tried = np.geomspace(low, high, _FINE)
-        step = tried * np.log(tried[1] / tried[0])
-        decades = np.log(high / low)
+        step, decades = tried * np.log(tried[1] / tried[0]), np.log(high / low)
     else:
-        start = change.starts[s]
-        loading = start.loading / found.unit[change.rows[start.first :], 0]
-        error = np.sum(loading**2) ** -0.5 if np.any(loading) else high
-        reach = min(max(_WIDTHS * error, np.diff(sizes[max(d - 1, 0) : d + 2]).max()), 2 * high)
-        tried = sizes[d] + np.linspace(-reach, reach, _FINE)
+        *_, last = learn(change, found.value, found.unit, expected, n_epochs)
+        years = np.log([start.years for start in change.starts])[:, None]
+        s, k = np.unravel_index(np.argmax(last.log_ratio[..., 0] + years), last.mean.shape[:2])
+        reach = _WIDTHS * float(last.variance[s, k, 0]) ** 0.5
+        tried = float(last.mean[s, k, 0]) + np.linspace(-reach, reach, _FINE)
         step, decades = tried[1] - tried[0], 2 * np.log(high / low)
     prior = step / (np.maximum(np.abs(tried), low) * decades)
-    return tried, np.log(prior), _log_ratios(found, change, expected, n_epochs, tried)
+    return tried, np.log(prior), _log_ratios(found, change, expected, tried)
 
 
-def _log_ratios(
-    found: Innovations, change: Change, expected: Expected, n_epochs: int, sizes: Floats
-) -> Floats:
-    """Return log years of each start plus the log ratio at the last epoch, (start, size)."""
-    ratios = log_ratios(change, found.value, found.unit, expected, n_epochs, sizes)
-    return np.array([np.log(start.years) + ratio[-1, :, 0] for start, ratio in ratios])
+def _log_ratios(found: Innovations, change: Change, expected: Expected, sizes: Floats) -> Floats:
+    """Return log years of each start plus the log ratio of all rows, (start, size)."""
+    fraction, rows = expected.outlier_fraction, []
+    kappa = expected.kappa[change.rows, None]
+    x, unit = found.value[change.rows], found.unit[change.rows]
+    for start in change.starts:
+        at = slice(start.first, None)
+        if change.shape == SCATTER:
+            wide = np.maximum(kappa[at] / sizes, 1)
+            density = log_density(x[at] / sizes, wide, fraction) - np.log(sizes)
+        else:
+            moved = sizes * start.loading[:, None] / unit[at]
+            density = log_density(x[at] - moved, kappa[at], fraction)
+        ratio = density - log_density(x[at], kappa[at], fraction)
+        rows.append(np.log(start.years) + ratio.sum(axis=0))
+    return np.array(rows)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ PLANTED = ((STEP, 0.005), (STEP, 0.01), (STEP, 0.02), (SLOPE, 0.003))
 LEAD, SPREAD, SEEN = 1.0, 0.25, 3.0
 """Years from the fit to a planted change, over which its date is spread, and watched after it."""
 
-_TOGETHER = 20  # streams between reports
+_TOGETHER = 64  # streams between reports
 
 
 def statistics(

@@ -1,31 +1,61 @@
 """Shiryaev-Roberts statistic of a stream of rows, mixed over kinds, sizes and dates of a change.
 
-With l(n; c, s, d) the likelihood ratio of all rows up to epoch n, for a change of kind c and size d
-since the date s against no change,
+With l(n; c, s) the likelihood ratio of all rows up to epoch n, for a change of kind c since the
+date s against no change,
 
-    R_n = sum_c w_c sum_s a_s mean_d l(n; c, s, d),
+    R_n = sum_c w_c sum_s a_s l(n; c, s),
 
 w_c being the prior share of the kind and a_s the time, in years, in which a change counted from s
 on may have begun. If nothing changed, every ratio has mean one, and R_n less the years since the
 fit is a martingale: by optional stopping, the mean time until R first reaches a level A is A
 years or more. A level for a stated rate of false alarms is found by simulation
 (`mirical.monitoring.alarm_level`) and is lower.
+
+The size of a change is learnt as rows come. Before any row it is d ~ N(0, t^2), and l is the mean
+over a few t. If the rows so far leave it N(m, v), the next innovation x, to which a change of unit
+size adds g, has the density
+
+    (1 - f) N(x; g m, 1 + g^2 v) + f N(x; g m, kappa^2 + g^2 v)
+
+with a share f of outliers, and l is the product of its ratios to the density without a change.
+After it d is a mixture of two normals, of which mean and variance are kept. Without outliers l is
+exact; with them it is nearly so, and its mean without a change is one all the same, because each
+factor is the ratio of two densities given the rows before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mirical.monitoring.changes import SCATTER, Change, Start
+from mirical.monitoring.changes import SCATTER, Change
 from mirical.monitoring.innovations import Expected, Innovations, log_density
 
 Floats = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 _BLOCK = 64  # streams looked at together: what fits into a processor's cache
 _HIGHEST = 60.0  # of the logarithm of a ratio: far above any level, and no overflow of its sum
+
+
+@dataclass
+class Learnt:
+    """What the rows so far say of a kind of change, of each start that has begun.
+
+    Attributes
+    ----------
+    log_ratio : (start, scale, stream) array
+        ln l for each scale of the size.
+    mean, variance : (start, scale, stream) arrays
+        Of the size; of a scatter, whose sizes are tried, the sizes and zero.
+    """
+
+    log_ratio: Array
+    mean: Array
+    variance: Array
 
 
 def shiryaev_roberts(
@@ -51,22 +81,17 @@ def shiryaev_roberts(
         value = found.value[:, streams].astype(np.float32)
         unit = found.unit[:, streams].astype(np.float32)
         for i, change in enumerate(of):
-            part = parts[i, :, streams]
-            for start, ratios in log_ratios(change, value, unit, expected, n_epochs):
-                mean = np.exp(np.minimum(ratios, _HIGHEST)).mean(axis=1)
-                part[start.epoch :] += change.share * start.years * mean
+            years = np.array([start.years for start in change.starts])
+            for epoch, learnt in enumerate(learn(change, value, unit, expected, n_epochs)):
+                ratio = np.exp(np.minimum(learnt.log_ratio, _HIGHEST)).mean(axis=1)
+                parts[i, epoch, streams] = change.share * (years[: len(ratio)] @ ratio)
     return parts
 
 
-def log_ratios(
-    change: Change,
-    value: NDArray[np.floating],
-    unit: NDArray[np.floating],
-    expected: Expected,
-    n_epochs: int,
-    sizes: Floats | None = None,
-) -> Iterator[tuple[Start, NDArray[np.floating]]]:
-    """Yield each start with ln l at the ends of epochs, (epoch from the start on, size, stream).
+def learn(
+    change: Change, value: Array, unit: Array, expected: Expected, n_epochs: int
+) -> Iterator[Learnt]:
+    """Yield what the rows up to each epoch say of a kind of change; of starts that have begun.
 
     Parameters
     ----------
@@ -78,27 +103,66 @@ def log_ratios(
         What the run expects of the rows.
     n_epochs : int
         How many epochs the rows have.
-    sizes : (size,) array, optional
-        Sizes in place of those of the change.
     """
-    kind = value.dtype
-    fraction = expected.outlier_fraction
-    kappa = expected.kappa[change.rows].astype(kind)[:, None]
+    kind, fraction = value.dtype, expected.outlier_fraction
+    kappa = expected.kappa[change.rows].astype(kind)
     x, s = value[change.rows], unit[change.rows]
-    without = log_density(x, kappa, fraction)
-    tried = (change.sizes if sizes is None else sizes).astype(kind)[:, None]
-    for start in change.starts:
-        at = slice(start.first, None)
-        here, wide = x[at, None], kappa[at, None]
-        if change.shape == SCATTER:
-            # Sound rows alone scatter more; an outlier is wide as it is.
-            wider = here / tried
-            ratio = log_density(wider, np.maximum(wide / tried, 1), fraction) - np.log(tried)
-        else:
-            loading = (start.loading[:, None].astype(kind) / s[at])[:, None]
-            ratio = log_density(here - tried * loading, wide, fraction)
-        ratio -= without[at, None]
-        # Sums over the rows up to each epoch, of which a matrix product is the fastest.
-        up_to = change.epoch[at] <= np.arange(start.epoch, n_epochs)[:, None]
-        sums = up_to.astype(kind) @ ratio.reshape(len(ratio), ratio.shape[1] * ratio.shape[2])
-        yield start, sums.reshape(-1, *ratio.shape[1:])
+    without = log_density(x, kappa[:, None], fraction)
+    loading = _loadings(change).astype(kind)
+    begins = np.array([start.epoch for start in change.starts])
+    ends = np.searchsorted(change.epoch, np.arange(n_epochs), side="right")
+    scales = change.scales.astype(kind)[:, None]
+    shape = (len(begins), len(scales), x.shape[1])
+    ratio = np.zeros(shape, dtype=kind)
+    mean, variance = np.zeros(shape, dtype=kind), np.broadcast_to(scales**2, shape).copy()
+    if change.shape == SCATTER:
+        mean[:], variance[:] = scales, 0
+    done = 0
+    for epoch in range(n_epochs):
+        begun = int(np.searchsorted(begins, epoch, side="right"))
+        so_far = Learnt(ratio[:begun], mean[:begun], variance[:begun])
+        for i in range(done, ends[epoch]):
+            if change.shape == SCATTER:
+                density = _wider(x[i], kappa[i], fraction, scales)
+            else:
+                g = loading[i, :begun, None, None] / s[i]
+                density = _learn_row(so_far, x[i], g, kappa[i], fraction)
+            so_far.log_ratio += density - without[i]
+        done = ends[epoch]
+        yield so_far
+
+
+def _loadings(change: Change) -> Floats:
+    """Return what a change of unit size adds to each of its rows, (row, start)."""
+    found = np.zeros((len(change.rows), len(change.starts)))
+    for column, start in enumerate(change.starts):
+        found[start.first :, column] = start.loading
+    return found
+
+
+def _wider(x: Array, kappa: np.floating, fraction: float, factors: Array) -> Array:
+    """Return the log density of an innovation if sound rows scatter more; outliers do not."""
+    return log_density(x / factors, np.maximum(kappa / factors, 1), fraction) - np.log(factors)
+
+
+def _learn_row(sizes: Learnt, x: Array, g: Array, kappa: np.floating, fraction: float) -> Array:
+    """Take in one row: change mean and variance of the sizes, return its log density."""
+    gain = g * sizes.variance
+    spread = g * gain
+    off = x - g * sizes.mean
+    sound = 1 + spread
+    narrow = -0.5 * (np.log(sound) + off**2 / sound)
+    if not fraction:
+        sizes.mean += off * gain / sound
+        sizes.variance -= gain**2 / sound
+        return narrow
+    wide = kappa**2 + spread
+    log_odds = narrow + 0.5 * (np.log(wide) + off**2 / wide) + np.log((1 - fraction) / fraction)
+    odds = np.exp(log_odds)
+    share = 1 / (1 + odds)  # that it is an outlier
+    by_sound, by_wide = gain / sound, gain / wide
+    kept = by_sound + share * (by_wide - by_sound)
+    apart = off * (by_wide - by_sound)
+    sizes.mean += off * kept
+    sizes.variance += share * (1 - share) * apart**2 - kept * gain
+    return narrow - log_odds + np.log1p(odds) + np.log1p(-fraction)
