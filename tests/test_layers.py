@@ -24,7 +24,7 @@ FLOORS = (
     ("catalogues", "imaging", "model"),
     ("inference", "simulation"),
     ("chains", "weighting"),
-    ("calibration",),
+    ("calibration", "fast"),
     ("staged",),
     ("exports", "reporting"),
     ("audits", "checking", "monitoring", "planning"),

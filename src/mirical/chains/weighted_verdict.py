@@ -32,20 +32,27 @@ class Weighed:
         The name of the way.
     k, limit : float
         Shape of the weights' tail, and the largest it may have.
-    effective : float
-        Independent draws that the weights leave.
+    effective : float or None
+        Independent draws that the weights leave; None where the draws were moved on since, so that
+        their own effective number tells.
     remedy : str
         What to do if they must not be trusted, the end of a sentence.
     doubts : tuple of str
         Sentences of what else speaks against them.
+    how : str
+        A sentence on how the draws were made.
     """
 
     method: str
     k: float
     limit: float
-    effective: float
+    effective: float | None
     remedy: str
     doubts: tuple[str, ...] = ()
+    how: str = (
+        "The draws were not made by chains: they are draws of another density that stand as often "
+        "as their weights say, with offsets drawn anew."
+    )
 
 
 def judge_weighted(
@@ -91,10 +98,7 @@ def judge_weighted(
         mean_noise_of=mean[1],
         target_ess=WEIGHTED_ESS,
         target_ess_tail=WEIGHTED_ESS_TAIL,
-        stopping=(
-            "The draws were not made by chains: they are draws of another density that stand as "
-            "often as their weights say, with offsets drawn anew.",
-        ),
+        stopping=(weighed.how,),
         method=weighed.method,
         pareto_k=weighed.k,
         pareto_k_limit=weighed.limit,
@@ -108,7 +112,7 @@ def _failures(found: Convergence, weighed: Weighed) -> Iterator[str]:
             f"The weights must not be trusted: their Pareto k is {weighed.k:.2f}, expected below "
             f"{weighed.limit:.2f}; {weighed.remedy}."
         )
-    if not weighed.effective >= WEIGHTED_ESS:
+    if weighed.effective is not None and not weighed.effective >= WEIGHTED_ESS:
         yield (
             f"The weights leave {weighed.effective:.0f} effective draws, expected at least "
             f"{WEIGHTED_ESS}; {weighed.remedy}."

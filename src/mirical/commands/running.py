@@ -54,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     folder = options.out or Path("reports") / job.name
     check_outputs(folders=[folder])
     inputs = resolve_job(job)
+    if options.fast:
+        return _fit_fast(job, inputs, folder)
 
     from mirical.chains.checkpoint import Checkpoint, checkpoint_of
     from mirical.chains.identity import identity
@@ -119,6 +121,24 @@ def _fit(job: Job, inputs: Inputs, folder: Path, kept: Checkpoint | None, deadli
     return SUCCESS if run.verdict.believable else NOT_BELIEVABLE
 
 
+def _fit_fast(job: Job, inputs: Inputs, folder: Path) -> int:
+    """Approximate the posterior, write the folder and print."""
+    from mirical.console.printing import print_run
+    from mirical.console.progress import WorkWatch
+    from mirical.reporting.run import run_fast
+    from mirical.reporting.run_folder import write_run
+
+    results, progress = consoles()
+    print_notes(inputs.factors.observations.notes, progress)
+    tell = partial(print_notes, cautions=progress)
+    with WorkWatch("drawing from the prior", progress) as watch:
+        run = run_fast(job, inputs, tell, watch.turn_to)
+        watch.turn_to("the tables and the report are being written")
+        write_run(run, folder)
+    print_run(run, folder, results)
+    return SUCCESS if run.verdict.believable else NOT_BELIEVABLE
+
+
 def _note(progress: Console, sentence: str) -> None:
     print_notes([sentence], progress)
 
@@ -152,5 +172,10 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
         metavar="MIN",
         type=float,
         help="minutes after which sampling ends with what there is; the same command goes on",
+    )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="an approximation in seconds, which says itself when it must not be trusted",
     )
     parser.set_defaults(command=run)

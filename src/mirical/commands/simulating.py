@@ -96,7 +96,7 @@ def sbc(options: argparse.Namespace) -> int:
     sampler = replace(load_job("sbc").sampler, seed=job.sampler.seed) if of_run else job.sampler
     numbers = {name: getattr(options, name) for name in ("seed", "warmup", "draws")}
     job = with_options(replace(job, sampler=sampler), {"model": options.model}, numbers)
-    suffix = "" if options.distort is None else f"-{options.distort}"
+    suffix = ("-fast" if options.fast else "") + (f"-{options.distort}" if options.distort else "")
     beside = Path(options.job, f"sbc{suffix}") if of_run else Path("reports", f"{job.name}{suffix}")
     folder = options.out or beside
     check_outputs(folders=[folder])
@@ -115,6 +115,7 @@ def sbc(options: argparse.Namespace) -> int:
 
     check_study(job.sampler, options.replicates)
     study = Study(inputs.design, inputs.card, job.sampler, DISTORTIONS[options.distort], truths)
+    study = replace(study, fast=options.fast)
     consoled = results, progress = consoles()
     with kept_beside(folder, how, consoled) as kept:
         ranks = RankFile(folder, study)
@@ -210,5 +211,8 @@ def _add_sbc(parsers: argparse._SubParsersAction) -> None:
         parser.add_argument(
             f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's"
         )
+    parser.add_argument(
+        "--fast", action="store_true", help="fit as 'mirical run --fast' does, not with chains"
+    )
     add_options(parser, "refits")
     parser.set_defaults(command=sbc)

@@ -200,7 +200,7 @@ class Refits:
                 pieces.append([np.asarray(part)[kept] for part in piece])
                 done += BLOCK
             values, diverging = map(np.concatenate, zip(*pieces, strict=True))
-            rhat, ess = _diagnose(values[:, : self._judged])
+            rhat, ess = diagnose_short(values[:, : self._judged])
             if np.min(ess) >= WANTED_ESS or wanted >= _LONGEST * self._draws:
                 return Fit(values, each * int(diverging.sum()), rhat, ess)
             wanted += self._more
@@ -219,8 +219,8 @@ def _finished(running: dict[Future[Result | None], int]) -> Iterator[tuple[int, 
             yield number, result
 
 
-def _diagnose(values: Floats) -> tuple[Floats, Floats]:
-    """Return R-hat of the chain's halves and the effective draws of each quantity."""
+def diagnose_short(values: Floats) -> tuple[Floats, Floats]:
+    """Return R-hat of the halves of a chain and the effective draws of each quantity."""
     half = len(values) // 2
     halves = np.stack([values[:half].T, values[half : 2 * half].T], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):  # a chain that never moved

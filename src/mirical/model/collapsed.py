@@ -79,6 +79,7 @@ def collapsed(
     colour_precision: Float[Array, " star"],
     *,
     card: Card,
+    added: Float[Array, "2 row"] | None = None,
 ) -> None:
     """Model of the rows with every offset integrated out.
 
@@ -94,13 +95,18 @@ def collapsed(
         The stars' ``colour_precision``.
     card : Card
         Terms in use and their priors.
+    added : (2, row) array, optional
+        Added to the rows and to their variances: derivatives by it tell how well each row agrees
+        with all others.
     """
     known = handlers.condition(given, data={"colour_precision": colour_precision})(design, card)
     if known.outlier_fraction is not None:
         chosen = dist.Bernoulli(probs=known.outlier_fraction).log_prob(outlier)
         numpyro.factor("outlier", jnp.sum(chosen))
-    rows = design.log_factor - known.sampled_effect
-    marginal = integrate(design, blocks, known.scales, rows, row_variance(known, outlier))
+    rows, variance = design.log_factor - known.sampled_effect, row_variance(known, outlier)
+    if added is not None:
+        rows, variance = rows + added[0], variance + added[1]
+    marginal = integrate(design, blocks, known.scales, rows, variance)
     numpyro.factor("rows", marginal.log_density)
 
 

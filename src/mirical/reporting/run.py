@@ -19,6 +19,9 @@ from mirical.calibration.stored_constants import with_apertures, with_fluxes
 from mirical.chains.running import Course
 from mirical.chains.sampling import sample
 from mirical.chains.verdict import Verdict, blame_rows, judge
+from mirical.chains.weighted_verdict import Weighed, judge_weighted
+from mirical.fast.drift import drift_sentences
+from mirical.fast.fit import FAST, HOW, fit_fast
 from mirical.inference.disagreements import disagreements
 from mirical.inference.jobs import (
     Inputs,
@@ -27,6 +30,7 @@ from mirical.inference.jobs import (
 from mirical.inference.posterior import (
     PRINTED,
     build_posterior,
+    coordinates,
     reported,
 )
 from mirical.inference.posterior_predictive import check_rows
@@ -76,6 +80,25 @@ class Run:
         return self.inputs.instrument
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Draws of a posterior, however they were made.
+
+    Attributes
+    ----------
+    sites : dict of {str : (chain, draw, ...) array}
+        Every site of the model, ``B`` and ``C_ref``.
+    stats : dict of {str : (chain, draw) array}
+        Statistics of each draw.
+    prior : dict of {str : (draw, ...) array}
+        Draws of the sites from the prior.
+    """
+
+    sites: Arrays
+    stats: Arrays
+    prior: Arrays
+
+
 def run_job(
     job: Job,
     inputs: Inputs,
@@ -118,23 +141,51 @@ def run_job(
     return complete(job, inputs, drawn, judged, in_time=in_time, origin=origin)
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """Draws of a posterior, however they were made.
+def run_fast(
+    job: Job,
+    inputs: Inputs,
+    tell: Callable[[Sequence[str]], None] = lambda sentences: None,
+    watch: Callable[[str], None] = lambda doing: None,
+) -> Run:
+    """Approximate the posterior of a job in seconds and make its tables; writes nothing.
 
-    Attributes
+    Parameters
     ----------
-    sites : dict of {str : (chain, draw, ...) array}
-        Every site of the model, ``B`` and ``C_ref``.
-    stats : dict of {str : (chain, draw) array}
-        Statistics of each draw.
-    prior : dict of {str : (draw, ...) array}
-        Draws of the sites from the prior.
-    """
+    job, inputs : Job, Inputs
+        What to fit.
+    tell : callable
+        As of `run_job`.
+    watch : callable
+        Told what is being done.
 
-    sites: Arrays
-    stats: Arrays
-    prior: Arrays
+    Raises
+    ------
+    InputError
+        If the density is not finite anywhere near the data.
+    """
+    design, card, seed = inputs.design, inputs.card, job.sampler.seed
+    prior = sample_prior(design, card, seed)
+    disagreeing = [one.sentence() for one in disagreements(design, prior)]
+    tell(disagreeing)
+    mjd = job.reference_mjd or design.reference_mjd
+    fast = fit_fast(design, card, seed, mjd, tell=watch)
+    weighed = Weighed(
+        method=FAST,
+        k=fast.weights.k,
+        limit=fast.weights.limit,
+        effective=None,
+        remedy="run without --fast",
+        doubts=tuple(drift_sentences(fast.drift, PRINTED, coordinates(design))),
+        how=HOW,
+    )
+
+    def judged(posterior: xr.DataTree) -> Verdict:
+        verdict = judge_weighted(posterior, reported(posterior), PRINTED, weighed)
+        return blame_rows(verdict, disagreeing)
+
+    watch("checking the rows")
+    origin = {"method": FAST, "pareto_k": fast.weights.k}
+    return complete(job, inputs, Drawn(fast.sites, fast.stats, prior), judged, origin=origin)
 
 
 def complete(

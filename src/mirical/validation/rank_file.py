@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mirical.errors import InputError, reading
+from mirical.fast.refits import SMALL
 from mirical.model.design import Design
 from mirical.storage.files import settle, whole_file
 from mirical.validation.posterior_truths import truths_hash
@@ -92,9 +93,11 @@ def _is_rank(value: object) -> bool:
 def header(study: Study) -> dict[str, Any]:
     """Return what the ranks of a study depend on, as plain types for JSON."""
     sampler = study.sampler
-    posterior = {}
+    posterior: dict[str, Any] = {}
     if study.truths is not None:
         posterior["posterior"] = truths_hash(study.truths, study.design)
+    if study.fast:
+        posterior["fast"] = asdict(SMALL)
     return posterior | {
         "seed": sampler.seed,
         "card": hashlib.sha256(study.card.text.encode()).hexdigest(),

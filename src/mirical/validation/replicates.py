@@ -13,6 +13,7 @@ import numpy as np
 from numpyro import handlers
 
 from mirical.cards.card import Card, priors_of
+from mirical.fast.refits import FastRefits
 from mirical.inference.jobs import Sampler
 from mirical.inference.refits import Refits, Values
 from mirical.inference.runtime import random_key
@@ -76,6 +77,8 @@ class Study:
     truths : dict of {str : (draw, ...) array}, optional
         Draws of the posterior of the design's rows, from which truths are taken; they are drawn
         from the card's prior by default.
+    fast : bool
+        Whether the rows are fitted by `mirical.fast` and not by a chain.
     """
 
     design: Design
@@ -83,6 +86,7 @@ class Study:
     sampler: Sampler
     distortion: Distortion = Distortion()
     truths: Arrays | None = None
+    fast: bool = False
 
     @property
     def fitted(self) -> Design:
@@ -140,7 +144,10 @@ class Refitter:
         self._sampler = sampler
         self._key = random_key(sampler.seed, "replicates")
         self._values = values_of(design, card)
-        self._refits = Refits(design, card, sampler, self._values)
+        if study.fast:
+            self._refits = FastRefits(design, card, self._values)
+        else:
+            self._refits = Refits(design, card, sampler, self._values)
         self._design, self._drawn_from = design, (design, study.truths)
         simulate = jax.jit(partial(self._simulate, study))
         self._draw = simulate.lower(self._key, *self._drawn_from).compile()

@@ -28,7 +28,7 @@ from mirical.storage.files import whole_folder
 from mirical.tables.formats import write_ecsv
 from mirical.terminal import print_sheet
 from mirical.text import drawn_text
-from mirical.validation.sbc import FAILED_LIMIT, Outcome
+from mirical.validation.sbc import Outcome
 
 
 def write_outcome(outcome: Outcome, folder: Path) -> None:
@@ -92,10 +92,13 @@ def print_outcome(outcome: Outcome, folder: Path, console: Console) -> None:
     n_failed, n_quantities = len(outcome.failed), int(np.sum(~table["passes"]))
     console.print(f"{outcome.replicates} refits, {n_failed} failed (see ranks.jsonl).")
     if not outcome.refits_do:
-        console.print(
-            f"Too many refits failed (at most {100 * FAILED_LIMIT:.0f} % may); raise --warmup "
-            "or --draws, or target_accept in the job file."
+        remedy = (
+            "fit without --fast"
+            if outcome.fast
+            else ("raise --warmup or --draws, or target_accept in the job file")
         )
+        most = 100 * outcome.failed_limit
+        console.print(f"Too many refits failed (at most {most:.0f} % may); {remedy}.")
     rate = f"false alarm {100 * table.meta['false_alarm']:g} % over all {len(table)} quantities"
     if n_quantities:
         console.print(f"FAILS: the ranks of {n_quantities} quantities are not uniform ({rate}).")

@@ -1,0 +1,138 @@
+"""Coordinates of all that the collapsed density is sampled in, as one vector.
+
+The sites of the terms come in the sampler's units (unconstrained, about one wide), then for each
+star the cube root of its colour precision, standardised so that its gamma prior is about standard
+normal (Wilson & Hilferty 1931, PNAS 17, 684), bent where it would be negative.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpyro import handlers
+from numpyro.infer.util import constrain_fn, potential_energy
+
+from mirical.cards.card import Card
+from mirical.model.collapsed import collapsed
+from mirical.model.design import Data, Design
+from mirical.model.nesting import Blocks
+from mirical.model.terms import Given, given
+
+_BEND = 6.0
+"""Sharpness of the bend to positive cube roots."""
+
+Sites = dict[str, Any]
+
+
+class Coordinates:
+    """The vector of a card on a design.
+
+    Parameters
+    ----------
+    design, blocks, card : Design, Blocks, Card
+        What is fitted.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What each number is.
+    """
+
+    def __init__(self, design: Design, blocks: Blocks, card: Card) -> None:
+        self._card = card
+        self._half_df = card.fixed("colour_tail") / 2 if card.has("star_band_offset") else None
+        shapes = jax.eval_shape(partial(self._sampled, design, blocks))
+        self._shapes = {name: shapes[name].shape for name in sorted(shapes)}
+        sizes = [int(np.prod(shape)) for shape in self._shapes.values()]
+        self._ends = np.cumsum(sizes)
+        stars = design.stars if self._half_df is not None else ()
+        self.names = (
+            *(
+                f"{name}{list(at)}"
+                for name in self._shapes
+                for at in np.ndindex(self._shapes[name])
+            ),
+            *(f"colour_precision[{star}]" for star in stars),
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def sites(self, x: Float[Data, " number"]) -> Sites:
+        """Return the sites in the sampler's units."""
+        parts = jnp.split(jnp.asarray(x)[: self._ends[-1]], self._ends[:-1])
+        each = zip(self._shapes.items(), parts, strict=True)
+        return {name: part.reshape(shape) for (name, shape), part in each}
+
+    def colour_precision(self, x: Float[Array, " number"], design: Design) -> Float[Array, " star"]:
+        """Return the colour precision of each star."""
+        if self._half_df is None:
+            return jnp.ones(len(design.stars))
+        return self._root(x) ** 3
+
+    def vector(self, sites: Sites, colour_precision: Float[Array, " star"]) -> np.ndarray:
+        """Return the vector of sites in the sampler's units and colour precisions."""
+        parts = [np.ravel(np.asarray(sites[name])) for name in self._shapes]
+        if self._half_df is not None:
+            root = np.cbrt(np.asarray(colour_precision))
+            bent = root + np.log(-np.expm1(-_BEND * root)) / _BEND  # the inverse of softplus
+            mean, width = self._cube_root()
+            parts.append((bent - mean) / width)
+        return np.concatenate(parts)
+
+    def log_density(
+        self,
+        x: Float[Array, " number"],
+        outlier: Float[Array, " row"],
+        data: tuple[Design, Blocks],
+        added: Float[Array, "2 row"] | None = None,
+    ) -> Float[Array, ""]:
+        """Return the collapsed log density, given which rows are outliers, per unit of the vector.
+
+        `added` as in `mirical.model.collapsed.collapsed`.
+        """
+        model = partial(collapsed, card=self._card, added=added)
+        arguments = (*data, outlier, self.colour_precision(x, data[0]))
+        density = -potential_energy(model, arguments, {}, self.sites(x))
+        if self._half_df is None:
+            return density
+        _, width = self._cube_root()
+        root, slope = self._root(x), jax.nn.sigmoid(_BEND * self._unbent(x))
+        return density + jnp.sum(jnp.log(3 * root**2 * slope * width))
+
+    def known(self, x: Float[Array, " number"], data: tuple[Design, Blocks]) -> Given:
+        """Return what makes the rest of the model linear and Gaussian."""
+        design, blocks = data
+        precision = self.colour_precision(x, design)
+        nothing = jnp.zeros_like(jnp.asarray(design.log_factor))
+        model = partial(collapsed, card=self._card)
+        values = constrain_fn(model, (design, blocks, nothing, precision), {}, self.sites(x))
+        values = values | {"colour_precision": precision}
+        return handlers.substitute(handlers.seed(given, 0), data=values)(design, self._card)
+
+    def _sampled(self, design: Design, blocks: Blocks) -> Sites:
+        model = handlers.trace(handlers.seed(partial(collapsed, card=self._card), 0))
+        nothing = jnp.zeros_like(jnp.asarray(design.log_factor))
+        trace = model.get_trace(design, blocks, nothing, jnp.ones(len(design.stars)))
+        return {
+            name: site["value"]
+            for name, site in trace.items()
+            if site["type"] == "sample" and not site["is_observed"]
+        }
+
+    def _cube_root(self) -> tuple[float, float]:
+        """Return mean and width of the cube root of a colour precision under its prior."""
+        assert self._half_df is not None
+        return 1 - 1 / (9 * self._half_df), 1 / (3 * np.sqrt(self._half_df))
+
+    def _unbent(self, x: Float[Array, " number"]) -> Float[Array, " star"]:
+        mean, width = self._cube_root()
+        return mean + width * x[self._ends[-1] :]
+
+    def _root(self, x: Float[Array, " number"]) -> Float[Array, " star"]:
+        return jax.nn.softplus(_BEND * self._unbent(x)) / _BEND

@@ -1,0 +1,53 @@
+r"""Skewed normal approximation of the posterior: a normal whose standard numbers are bent.
+
+    x = mean + root @ S(e),  e ~ N(0, 1),
+    S(e) = [sinh(t arcsinh(e) + s) - sinh(s)] / (t cosh(s))
+
+with one skewness s and one weight of the tails t for each number (Jones & Pewsey 2009, Biometrika
+96, 761). Everything downstream moves in e, in which the posterior is about standard normal.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import NDArray
+
+from mirical.model.design import Data
+
+Floats = NDArray[np.float64]
+
+
+class Proposal(NamedTuple):
+    """The approximation.
+
+    Attributes
+    ----------
+    mean : (number,) array
+        Where e is zero.
+    root : (number, number) array
+        Root of the covariance before it is bent.
+    skewness, tails : (number,) array
+        s and ln t.
+    """
+
+    mean: Float[Data, " number"]
+    root: Float[Data, "number number"]
+    skewness: Float[Data, " number"]
+    tails: Float[Data, " number"]
+
+    @classmethod
+    def normal(cls, mean: Floats, root: Floats) -> Proposal:
+        """Return one that is not bent."""
+        return cls(mean, root, np.zeros(len(mean)), np.zeros(len(mean)))
+
+    def place(self, e: Float[Data, " number"]) -> tuple[Float[Array, " number"], Float[Array, ""]]:
+        """Return x of standard numbers, and ln|dx/de| but for that of `root`."""
+        weight = jnp.exp(self.tails)
+        u = weight * jnp.arcsinh(e) + self.skewness
+        bent = (jnp.sinh(u) - jnp.sinh(self.skewness)) / (weight * jnp.cosh(self.skewness))
+        slope = jnp.cosh(u) / (jnp.cosh(self.skewness) * jnp.sqrt(1 + e**2))
+        return jnp.asarray(self.mean) + jnp.asarray(self.root) @ bent, jnp.sum(jnp.log(slope))

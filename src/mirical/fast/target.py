@@ -1,0 +1,224 @@
+r"""Collapsed density at many points of the vector, with its derivatives, compiled once.
+
+The density is given which rows are outliers. Where they are to be summed over, every row's
+indicator is taken to depend on the others' through its residual e_i and variance h_i given all
+other rows, kept from one place of the vector:
+
+    ln sum_o p(x, o) ~ ln p(x, o*) + sum_i ln(1 + odds of row i of not being as in o*),
+    odds_i = f / (1 - f) N(e_i; h_i + s_i^2 + w^2) / N(e_i; h_i + s_i^2).
+
+The points are weighted for this density; the sampler's exact steps (`mirical.fast.particles`) then
+tell the indicators that hang together, such as several rows of one star.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from mirical.cards.card import Card
+from mirical.fast.coordinates import Coordinates
+from mirical.fast.proposal import Floats, Proposal
+from mirical.inference.runtime import cores
+from mirical.model.design import Data, Design
+from mirical.model.nesting import Blocks
+from mirical.model.terms import Given
+
+_AT_ONCE = 32  # points of one call
+_UNCHECKED = 1e-9  # precision of a row given all others that says nothing
+
+
+class Others(NamedTuple):
+    """What all other rows say of each: residual and variance, its own variance left out."""
+
+    residual: Float[Data, " row"]
+    variance: Float[Data, " row"]
+    weight: Float[Data, ""]
+    """One where indicators are summed over, zero where they are as given."""
+
+
+class Found(NamedTuple):
+    """The density at points.
+
+    Attributes
+    ----------
+    density : (point,) array
+        ln p(x, o) up to a constant, per unit of e.
+    others : (point,) array
+        What the sum over the indicators adds.
+    slope : (point, number) array
+        Derivatives by e of the sum of both, of the first alone where they are not summed over.
+    odds : (point, row) array
+        Log odds that a row is an outlier, given the indicators of all others.
+    residual, variance : (point, row) array
+        As in `Others`.
+    """
+
+    density: Data
+    others: Data
+    slope: Data
+    odds: Data
+    residual: Data
+    variance: Data
+
+    @property
+    def target(self) -> Data:
+        """Ln p(x), the indicators summed over."""
+        return self.density + self.others
+
+
+class Target:
+    """The density of a card on a design.
+
+    Parameters
+    ----------
+    design, blocks, card : Design, Blocks, Card
+        What is fitted.
+    """
+
+    def __init__(self, design: Design, blocks: Blocks, card: Card) -> None:
+        self.coordinates = Coordinates(design, blocks, card)
+        self.data = (design, blocks)
+        numbers, rows = len(self.coordinates), len(design.rows)
+        shaped: Any = jax.ShapeDtypeStruct
+        points = shaped((_AT_ONCE, numbers), float), shaped((_AT_ONCE, rows), float)
+        vector, row = shaped((numbers,), float), shaped((rows,), float)
+        proposal = Proposal(vector, shaped((numbers, numbers), float), vector, vector)
+        others = Others(row, row, shaped((), float))
+        count = shaped((), int)
+        self._lowered = jax.jit(self._many).lower(*points, count, proposal, others, self.data)
+        self._compiled: Any = None
+
+    def compile(self) -> None:
+        """Compile the density; call once, in any thread, before anything is asked."""
+        self._compiled = self._lowered.compile()
+
+    def moved_to(self, design: Design) -> Target:
+        """Return the density of other rows of the same stars, bands, subarrays and visits."""
+        other = copy(self)
+        other.data = (design, self.data[1])
+        return other
+
+    @property
+    def nothing(self) -> Others:
+        """Of indicators that are not summed over."""
+        rows = np.zeros(len(self.data[0].rows))
+        return Others(rows, rows + 1, np.zeros(()))
+
+    def at(self, e: Floats, outlier: Floats, proposal: Proposal, others: Others) -> Found:
+        """Return the density at standard numbers of a proposal, on all cores.
+
+        Parameters
+        ----------
+        e : (point, number) array
+            Standard numbers.
+        outlier : (row,) or (point, row) array
+            One for an outlier.
+        """
+        outlier = np.broadcast_to(outlier, (len(e), outlier.shape[-1]))
+        parts = [np.array(part) for part in _parts(len(e))]
+
+        def some(part: np.ndarray) -> Found:
+            filled = np.resize(part, _AT_ONCE)
+            count = np.array(len(part))
+            found = self._compiled(e[filled], outlier[filled], count, proposal, others, self.data)
+            return Found(*(np.asarray(one)[: len(part)] for one in found))
+
+        if len(parts) == 1:
+            return some(parts[0])
+        with ThreadPoolExecutor(max_workers=cores()) as pool:
+            each = list(pool.map(some, parts))
+        return Found(*(np.concatenate(one) for one in zip(*each, strict=True)))
+
+    def _many(
+        self,
+        e: Array,
+        outlier: Array,
+        count: Array,
+        proposal: Proposal,
+        others: Others,
+        data: tuple[Design, Blocks],
+    ) -> Found:
+        def one(i: Array) -> Found:
+            return self._one(e[i], outlier[i], proposal, others, data)
+
+        kept = jax.tree.map(
+            lambda shape: jnp.zeros((_AT_ONCE, *shape.shape)), jax.eval_shape(one, 0)
+        )
+
+        def put(i: Array, kept: Found) -> Found:
+            return jax.tree.map(lambda all, new: all.at[i].set(new), kept, one(i))
+
+        return jax.lax.fori_loop(0, count, put, kept)
+
+    def _one(
+        self,
+        e: Array,
+        outlier: Array,
+        proposal: Proposal,
+        others: Others,
+        data: tuple[Design, Blocks],
+    ) -> Found:
+        nothing = jnp.zeros_like(outlier)
+
+        def total(e: Array, added: Array) -> tuple[Array, tuple[Array, ...]]:
+            x, log_slope = proposal.place(e)
+            density = self.coordinates.log_density(x, outlier, data, added) + log_slope
+            known = self.coordinates.known(x, data)
+            summed = _summed(known, outlier, others)
+            return density + others.weight * summed, (density, summed, *_share(known))
+
+        by, (density, summed, log_share, width) = jax.grad(total, (0, 1), has_aux=True)(
+            e, jnp.stack([nothing, nothing])
+        )
+        slope, (by_row, by_variance) = by
+        precision = by_row**2 - 2 * by_variance
+        checked = precision > _UNCHECKED
+        precision = jnp.where(checked, precision, _UNCHECKED)
+        direction = 1 - 2 * outlier
+        change = direction * width**2
+        wide = 1 + change * precision
+        flip = -0.5 * jnp.log(wide) + 0.5 * change * by_row**2 / wide + direction * log_share
+        known = self.coordinates.known(proposal.place(e)[0], data)
+        own = known.sigma**2 + outlier * width**2
+        return Found(
+            density=density,
+            others=summed,
+            slope=slope,
+            odds=direction * flip,
+            residual=jnp.where(checked, -by_row / precision, 0.0),
+            variance=jnp.maximum(1 / precision - own, 0.0),
+        )
+
+
+def _share(known: Given) -> tuple[Array, Array]:
+    """Return the log odds of an outlier before its row is seen, and the width of its errors."""
+    if known.outlier_fraction is None or known.outlier_width is None:
+        return jnp.array(-jnp.inf), jnp.zeros(())
+    fraction = jnp.asarray(known.outlier_fraction)
+    return jnp.log(fraction) - jnp.log1p(-fraction), jnp.asarray(known.outlier_width)
+
+
+def _summed(known: Given, outlier: Array, others: Others) -> Array:
+    """Return what the sum over the indicators adds to the log density."""
+    if known.outlier_fraction is None:
+        return jnp.zeros(())
+    log_share, width = _share(known)
+    narrow = others.variance + known.sigma**2
+    wide = narrow + width**2
+    ratio = 0.5 * (others.residual**2 * (1 / narrow - 1 / wide) + jnp.log(narrow / wide))
+    return jnp.sum(jax.nn.softplus((1 - 2 * outlier) * (log_share + ratio)))
+
+
+def _parts(number: int) -> Iterator[range]:
+    """Yield the points of each call: as many calls as cores at least, of few points each."""
+    each = min(_AT_ONCE, max(1, -(-number // cores())))
+    for first in range(0, number, each):
+        yield range(first, min(first + each, number))

@@ -1,0 +1,103 @@
+"""The compiled density of fast fits: it is the sampler's, with right derivatives and odds."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpyro.infer.util import potential_energy
+
+from designs import crowded_design
+from miri_facts import MIRI
+from mirical.cards.card import load_card
+from mirical.fast.proposal import Proposal
+from mirical.fast.target import Others, Target
+from mirical.inference.outlier_moves import flip_log_odds
+from mirical.model.collapsed import collapsed
+from mirical.model.nesting import make_blocks
+from mirical.model.terms import colour_correlation
+
+CARD = load_card("hierarchical", "test", MIRI)
+DESIGN = crowded_design(40)
+BLOCKS = make_blocks(DESIGN, colour_correlation(DESIGN, CARD))
+OUTLIER = (np.arange(40) % 11 == 0).astype(float)
+
+
+@pytest.fixture(scope="module")
+def target() -> Target:
+    target = Target(DESIGN, BLOCKS, CARD)
+    target.compile()
+    return target
+
+
+@pytest.fixture(scope="module")
+def points(target: Target) -> np.ndarray:
+    return 0.3 * np.random.default_rng(5).normal(size=(3, len(target.coordinates)))
+
+
+def plain(target: Target) -> Proposal:
+    number = len(target.coordinates)
+    return Proposal.normal(np.zeros(number), np.eye(number))
+
+
+def test_the_density_is_that_of_the_sampler(target: Target, points: np.ndarray):
+    found = target.at(points, OUTLIER, plain(target), target.nothing)
+    places = target.coordinates
+    for x, density in zip(points, found.density, strict=True):
+        precision = places.colour_precision(x, DESIGN)
+        arguments = (DESIGN, BLOCKS, OUTLIER, precision)
+        of_sampler = -potential_energy(
+            lambda *a: collapsed(*a, card=CARD), arguments, {}, places.sites(x)
+        )
+        jacobian = jax.jacobian(lambda x: places.colour_precision(x, DESIGN))(jnp.asarray(x))
+        own = jacobian[:, -len(DESIGN.stars) :]
+        volume = np.sum(np.log(np.diagonal(np.asarray(own))))
+        assert density == pytest.approx(float(of_sampler) + volume, abs=1e-8)
+
+
+def test_slopes_are_those_of_differences(target: Target, points: np.ndarray):
+    number, step = len(target.coordinates), 1e-5
+    random = np.random.default_rng(6)
+    bent = Proposal(
+        points[1], 0.1 * np.eye(number), 0.2 * random.normal(size=number), np.full(number, 0.1)
+    )
+    others = Others(np.full(40, 0.01), np.full(40, 1e-4), np.ones(()))
+    here = target.at(points[:1], OUTLIER, bent, others)
+    steps = step * np.eye(number)
+    up, down = (target.at(points[0] + s * steps, OUTLIER, bent, others) for s in (1, -1))
+    slope = (np.asarray(up.target) - np.asarray(down.target)) / (2 * step)
+    np.testing.assert_allclose(here.slope[0], slope, rtol=1e-4, atol=1e-4)
+
+
+def test_odds_are_those_of_single_flips(target: Target, points: np.ndarray):
+    found = target.at(points, OUTLIER, plain(target), target.nothing)
+    known = target.coordinates.known(points[0], target.data)
+    flips = np.asarray(flip_log_odds(DESIGN, BLOCKS, known, OUTLIER))
+    np.testing.assert_allclose(found.odds[0], np.where(OUTLIER > 0, -flips, flips), atol=1e-6)
+    for row in (0, 3):  # one outlier, one sound
+        other = OUTLIER.copy()
+        other[row] = 1 - other[row]
+        flipped = target.at(points[:1], other, plain(target), target.nothing)
+        gained = flipped.density[0] - found.density[0]
+        assert gained == pytest.approx(flips[row], abs=1e-6)
+
+
+def test_a_vector_tells_its_sites_and_back(target: Target, points: np.ndarray):
+    places = target.coordinates
+    precision = places.colour_precision(points[2], DESIGN)
+    assert np.all(np.asarray(precision) > 0)
+    back = places.vector(places.sites(points[2]), np.asarray(precision))
+    np.testing.assert_allclose(back, points[2], atol=1e-6)
+
+
+def test_what_stands_beside_bent_numbers_is_their_volume():
+    number = 4
+    random = np.random.default_rng(1)
+    root = np.tril(random.normal(size=(number, number))) + 3 * np.eye(number)
+    bent = Proposal(random.normal(size=number), root, np.array([0.5, -0.4, 0.0, 0.3]),
+                    np.array([0.2, 0.0, -0.1, 0.1]))  # fmt: skip
+    e = jnp.asarray(random.normal(size=number))
+    jacobian = np.asarray(jax.jacobian(lambda e: bent.place(e)[0])(e))
+    volume = np.linalg.slogdet(jacobian)[1] - np.linalg.slogdet(root)[1]
+    assert float(bent.place(e)[1]) == pytest.approx(volume, abs=1e-10)
