@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -133,14 +134,24 @@ def test_what_cannot_be_weighed_is_said_and_fitted_only_if_allowed(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """Short chains leave too few draws; then all rows are fitted, with the update's provenance."""
+    """Short chains leave too few draws, a fast fit fails, and chains fit all rows."""
     run, rows = made
+    doubtful = SimpleNamespace(believable=False, sentences=("Pareto k is large; run again.",))
+    told = []
+
+    def not_trusted(prepared, tell, watch):
+        told.append(prepared.origin)
+        return SimpleNamespace(verdict=doubtful)
+
+    monkeypatch.setattr(update, "fit_fast_again", not_trusted)
     new = written(rows[-2:], tmp_path / "new.ecsv")
     command = ["update", str(run), new, "--out", str(tmp_path / "out")]
     assert main([*command, "--no-full"]) == 1
     said = " ".join(capsys.readouterr().err.split())
     assert "no update by weights (the weights leave" in said
-    assert "--no-full allows no fit; nothing is written" in said
+    assert "a fast fit to all rows" in said and told[0]["parent"]
+    assert "must not be trusted (Pareto k is large), and --no-full allows no full fit" in said
+    assert "nothing is written" in said
     assert not (tmp_path / "out").exists()
 
     asked = []
@@ -151,7 +162,7 @@ def test_what_cannot_be_weighed_is_said_and_fitted_only_if_allowed(
 
     monkeypatch.setattr(update, "run_job", instead)
     assert main(command) == 130
-    assert "the job is fitted to all rows" in " ".join(capsys.readouterr().err.split())
+    assert "a full fit to all rows" in " ".join(capsys.readouterr().err.split())
     ((job, inputs, origin),) = asked
     assert len(inputs.factors.observations.table) == len(rows)
     assert origin["method"] == "fit of all rows" and origin["parent"] == "run"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,9 +58,15 @@ def update(options: argparse.Namespace) -> int:
 
 
 def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
-    """Return the run of all rows, by weights if they serve; None if only a fit would."""
+    """Return the run of all rows, by weights or a fast fit if they serve; None if neither does."""
     from mirical.console.progress import WorkWatch
-    from mirical.reporting.update import assimilate, draw_again, obstacle, weigh
+    from mirical.reporting.update import (
+        assimilate,
+        draw_again,
+        fit_fast_again,
+        obstacle,
+        weigh,
+    )
 
     why, found = obstacle(prepared), None
     if why is None:
@@ -75,11 +82,18 @@ def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
             return found
         if found is not None:
             why = found.verdict.sentences[0].split(";")[0]
+    print_notes([f"no update by weights ({why}): a fast fit to all rows."], progress)
+    with WorkWatch("a fast fit to all rows", progress) as watch:
+        tell = partial(print_notes, cautions=progress)
+        found = fit_fast_again(prepared, tell, watch.turn_to)
+    if found.verdict.believable:
+        return found
+    why = found.verdict.sentences[0].split(";")[0]
     if not full:
-        said = f"no update by weights ({why}), and --no-full allows no fit; nothing is written."
-        print_notes([said], progress)
+        said = f"the fast fit must not be trusted ({why}), and --no-full allows no full fit"
+        print_notes([f"{said}; nothing is written."], progress)
         return None
-    print_notes([f"no update by weights ({why}): the job is fitted to all rows."], progress)
+    print_notes([f"the fast fit must not be trusted ({why}): a full fit to all rows."], progress)
     return _fitted(prepared, progress)
 
 
@@ -113,6 +127,6 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--no-full",
         action="store_true",
-        help="stop with status 1 where the weights fail, instead of fitting all rows",
+        help="stop with status 1 where weights and a fast fit fail, instead of a full fit",
     )
     parser.set_defaults(command=update)

@@ -146,6 +146,7 @@ def run_fast(
     inputs: Inputs,
     tell: Callable[[Sequence[str]], None] = lambda sentences: None,
     watch: Callable[[str], None] = lambda doing: None,
+    origin: Mapping[str, str | int | float] | None = None,
 ) -> Run:
     """Approximate the posterior of a job in seconds and make its tables; writes nothing.
 
@@ -157,6 +158,8 @@ def run_fast(
         As of `run_job`.
     watch : callable
         Told what is being done.
+    origin : mapping, optional
+        Provenance beside the method.
 
     Raises
     ------
@@ -184,8 +187,8 @@ def run_fast(
         return blame_rows(verdict, disagreeing)
 
     watch("checking the rows")
-    origin = {"method": FAST, "pareto_k": fast.weights.k}
-    return complete(job, inputs, Drawn(fast.sites, fast.stats, prior), judged, origin=origin)
+    told = {**(origin or {}), "method": FAST, "pareto_k": fast.weights.k}
+    return complete(job, inputs, Drawn(fast.sites, fast.stats, prior), judged, origin=told)
 
 
 def complete(

@@ -24,7 +24,7 @@ from mirical.inference.posterior import PRINTED, reported
 from mirical.inference.sampling import sample_prior
 from mirical.inference.schema import Arrays
 from mirical.model.design import Design
-from mirical.reporting.run import Drawn, Run, complete, run_job
+from mirical.reporting.run import Drawn, Run, complete, run_fast, run_job
 from mirical.reporting.run_folder import PHOTOMETRY
 from mirical.tables.added_rows import AddedRows, added_rows
 from mirical.tables.apertures import KEY, refuse_other_apertures
@@ -269,6 +269,12 @@ def assimilate(update: Update, weighing: Weighing, drawn: Drawn) -> Run:
 
 
 _DRAWN_AGAIN = (*_OF_ROWS, "star_band_offset", "flux_scale")
+
+
+def fit_fast_again(update: Update, tell: Tell, watch: Callable[[str], None]) -> Run:
+    """Approximate the posterior of all rows (`mirical.fast`)."""
+    run = run_fast(update.job, update.inputs, tell, watch, update.origin)
+    return replace(run, photometry=update.content)
 
 
 def fit_again(update: Update, course: Course, tell: Tell) -> Run:
