@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mirical.monitoring.changes import BAND, SCATTER, SLOPE, STEP, YEAR, Watched, changes, epochs_of
-from mirical.monitoring.findings import AMBER, GREEN, RED, lights, likeliest, shifts
+from mirical.monitoring.findings import AMBER, GREEN, RED, lights, likeliest, looks_like, shifts
 from mirical.monitoring.innovations import Expected, innovations
 from mirical.monitoring.simulated_streams import Delay, planted_effect
 from mirical.monitoring.statistic import shiryaev_roberts
@@ -52,6 +52,21 @@ def test_a_planted_change_is_told_with_its_size_and_date(what: str):
     assert found.probability > 0.5
     assert abs(found.size - size) < min(reach, 4 * found.size_unc)
     assert found.earliest < BEGUN < found.latest < found.earliest + 400
+
+
+def test_a_change_that_went_by_is_told_as_it_was():
+    """A step of half a year: the alarm is explained when nothing is left of it."""
+    during = (MJD > SINCE + 200) & (MJD < SINCE + 380)
+    found = stream(np.where(IN_F770W & during, 0.02, 0.0))
+    statistic = shiryaev_roberts(found, CHANGES, EXPECTED, EPOCHS).sum(axis=0)[:, 0]
+    assert statistic.max() > 1000
+    level = float(np.sqrt(statistic.max() * statistic[-1]))  # between what was and what is
+    told = looks_like(found, WATCHED, EXPECTED, statistic, level)
+    assert (told.change.shape, told.change.name) == (STEP, "F770W")
+    assert abs(told.size - 0.02) < 4 * told.size_unc < 0.008
+    assert told.earliest < SINCE + 210 and told.latest < SINCE + 300
+    never = looks_like(found, WATCHED, EXPECTED, statistic, 2 * statistic.max())
+    assert never.size_unc != told.size_unc  # all rows are looked at where there was no alarm
 
 
 def test_wider_rows_are_told_as_scatter():

@@ -13,7 +13,8 @@ from designs import N_VISITS, some_rows
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import needed
 from mirical.model.design import Design
-from mirical.monitoring.forecast import Forecast, forecast, layout, look_ahead
+from mirical.monitoring.forecast import Forecast, forecast
+from mirical.monitoring.prospect import layout, look_ahead
 from mirical.monitoring.watched_rows import cells_of
 from prior_draws import CARD, prior_draws
 

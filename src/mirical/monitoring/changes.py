@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,11 @@ class Watched:
     bands: tuple[str, ...]
     readouts: tuple[str, ...]
     since: float
+
+    def first(self, rows: int) -> Watched:
+        """Return the first rows alone."""
+        cut = {n: getattr(self, n)[:rows] for n in ("mjd", "epoch", "band", "readout")}
+        return replace(self, **cut)
 
     @property
     def ends(self) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from mirical.monitoring.alarm_level import first_alarms
-from mirical.monitoring.changes import BAND, SCATTER, SLOPE, STEP, Change, Watched, scopes
+from mirical.monitoring.changes import BAND, SCATTER, SLOPE, STEP, Change, Watched, changes, scopes
 from mirical.monitoring.innovations import Expected, Innovations, log_density
 from mirical.monitoring.statistic import learn
 
@@ -136,6 +136,30 @@ def likeliest(
     tail = (1 - INTERVAL) / 2
     low, high = np.interp([tail, 1 - tail], np.concatenate([[0.0], below]), ends)
     return Likeliest(change, share, size, spread, float(low), float(high))
+
+
+def looks_like(
+    found: Innovations, watched: Watched, expected: Expected, statistic: Floats, level: float
+) -> Likeliest:
+    """Return the kind of change that one stream looks like, or did before it fell below an alarm.
+
+    Parameters
+    ----------
+    found : Innovations
+        Of the stream.
+    watched, expected : Watched, Expected
+        Its rows, and what the run expects of them.
+    statistic : (epoch,) array
+        Of the stream. If it reached the level and is below it at the end, the rows up to its
+        highest are looked at.
+    level : float
+        Of an alarm.
+    """
+    fallen = statistic[-1] < level <= statistic.max()
+    epochs = int(np.argmax(statistic)) + 1 if fallen else len(statistic)
+    rows = int(np.searchsorted(watched.epoch, epochs))
+    known = expected.first(rows)
+    return likeliest(found.first(rows), changes(watched.first(rows), known), known, epochs)
 
 
 def _finely(

@@ -61,6 +61,17 @@ class Expected:
     def __len__(self) -> int:
         return len(self.mean)
 
+    def first(self, rows: int) -> Expected:
+        """Return what is expected of the first rows."""
+        return Expected(
+            self.mean[:rows],
+            self.root[:rows, :rows],
+            self.kappa[:rows],
+            self.outlier_fraction,
+            self.band[:rows],
+            self.freedom,
+        )
+
 
 @dataclass(frozen=True)
 class Innovations:
@@ -79,6 +90,10 @@ class Innovations:
     value: Floats
     unit: Floats
     outlier: Floats
+
+    def first(self, rows: int) -> Innovations:
+        """Return those of the first rows."""
+        return Innovations(self.value[:rows], self.unit[:rows], self.outlier[:rows])
 
     def streams(self, some: slice) -> Innovations:
         """Return those of some of the streams."""

@@ -14,17 +14,17 @@ from mirical.errors import InputError
 from mirical.inference.jobs import Inputs
 from mirical.monitoring.alarm_level import FEWEST_ALARMS, AlarmLevel, alarm_level, rate_at
 from mirical.monitoring.cadence import Cadence, cadence
-from mirical.monitoring.changes import YEAR, Change, Watched, changes, epochs_of
+from mirical.monitoring.changes import YEAR, Change, Watched, changes
 from mirical.monitoring.findings import (
     Light,
     Likeliest,
     Shift,
     alarm_mjd,
     lights,
-    likeliest,
+    looks_like,
     shifts,
 )
-from mirical.monitoring.forecast import Forecast, Layout, forecast, layout, look_ahead
+from mirical.monitoring.forecast import Forecast, expectation
 from mirical.monitoring.innovations import Innovations, innovations
 from mirical.monitoring.simulated_streams import (
     LEAD,
@@ -37,9 +37,7 @@ from mirical.monitoring.simulated_streams import (
 )
 from mirical.monitoring.statistic import shiryaev_roberts
 from mirical.monitoring.watched_rows import (
-    Cells,
     WatchedRows,
-    cells_of,
     draws_looked_at,
     watch_rows,
 )
@@ -186,32 +184,18 @@ def monitor_run(
     InputError
         If the rows cannot be compared with the run's, or the streams are too few for the rate.
     """
-    rows = watch_rows(folder, inputs, new)
+    rows, seed = watch_rows(folder, inputs, new), int(posterior.attrs["seed"])
     plan = cadence(rows, asked.every)
     _require_streams(asked, plan)
-    n_new, seed = len(rows.new), int(posterior.attrs["seed"])
-    chosen = np.concatenate([rows.new, plan.rows])
-    cells = cells_of(rows.design, rows.old, chosen, np.arange(len(chosen)) >= n_new)
     draws = draws_looked_at(posterior, asked.draws)
     advance = begin("draws", len(draws))
-    prospect, gaussians = look_ahead(posterior, draws, inputs.card, rows, cells, advance)
-    since = float(rows.mjd[: rows.old].max())
-
-    def looked_at(some: slice, mjd: Floats, visit: NDArray[np.intp]) -> tuple[Forecast, Watched]:
-        at = Cells(cells.of_row[some], cells.example, cells.old_visit)
-        laid = layout(rows.design, chosen[some], mjd - rows.design.t0, at, visit)
-        return forecast(laid, prospect, gaussians), _watched(laid, mjd, since)
-
-    mjd, visits = rows.mjd[rows.new], np.asarray(rows.design.visit)[rows.new]
-    ahead, watched = looked_at(slice(0, n_new), mjd, visits)
-    to_come, later = looked_at(slice(n_new, None), plan.mjd, plan.visit)
+    looked = expectation(posterior, inputs.card, rows, plan, draws, advance)
+    ahead, watched = looked.of_new_rows()
+    to_come, later = looked.to_come()
     level, watch = _levels(to_come, later, asked, seed, begin)
     known: list[Delay] = []
     if asked.delay_streams:
-        until = since + YEAR * (LEAD + SPREAD + SEEN)
-        first = slice(n_new, n_new + int(np.searchsorted(plan.mjd, until, side="right")))
-        few = first.stop - n_new
-        soon, next_years = looked_at(first, plan.mjd[:few], plan.visit[:few])
+        soon, next_years = looked.to_come(LEAD + SPREAD + SEEN)
         steps = len(PLANTED) * len(np.unique(next_years.band)) * asked.delay_streams
         advance = begin("streams with a change", steps)
         known = delays(soon, next_years, level.level, asked.delay_streams, [seed, 2], advance)
@@ -231,22 +215,9 @@ def monitor_run(
         cadence=plan,
         lights=tuple(lights(parts, of, level.level, watch.level)),
         alarm=alarm_mjd(parts.sum(axis=0), level.level, watched),
-        likeliest=likeliest(found, of, ahead.expected, n_epochs),
+        likeliest=looks_like(found, watched, ahead.expected, parts.sum(axis=0), level.level),
         shifts=shifts(found, of, ahead.expected, n_epochs),
         delays=tuple(known),
-    )
-
-
-def _watched(laid: Layout, mjd: Floats, since: float) -> Watched:
-    design = laid.design
-    return Watched(
-        mjd,
-        epochs_of(mjd),
-        laid.band,
-        np.asarray(design.subarray),
-        design.bands,
-        design.subarrays,
-        since,
     )
 
 

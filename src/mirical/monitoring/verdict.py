@@ -73,7 +73,13 @@ def sentences(found: Monitored, name: str) -> tuple[str, ...]:
     """Return the verdict; the first sentence says whether there is an alarm."""
     said = [_first(found, name)]
     if found.alarm is not None:
-        said.append(f"It looks like {change_words(found.likeliest)}.")
+        fallen = found.statistic[-1] < found.level.level
+        looks = "When it was highest, it looked like" if fallen else "It looks like"
+        said.append(f"{looks} {change_words(found.likeliest)}.")
+        if fallen:
+            said.append(
+                f"Rows since then speak against it: the statistic is {found.statistic[-1]:.2f} now."
+            )
         said.append(f"What to do: {remedy(found.likeliest.change)}")
     amber = [one for one in found.lights if one.colour == AMBER]
     if found.alarm is None and amber:

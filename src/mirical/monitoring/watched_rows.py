@@ -108,7 +108,7 @@ def watch_rows(folder: Path, inputs: Inputs, new: Observations) -> WatchedRows:
         raise InputError(
             f"{new.source}: holds no row that can be watched{said}. " + " ".join(notes).strip()
         )
-    _refuse_unlike(inputs.design, design, new.source)
+    _refuse_unlike(inputs, design, new.source)
     if len(design.rows) > MOST_ROWS:
         raise InputError(
             f"{new.source}: run and new rows are {len(design.rows)}, and monitor holds matrices of "
@@ -119,14 +119,28 @@ def watch_rows(folder: Path, inputs: Inputs, new: Observations) -> WatchedRows:
     )
 
 
-def _refuse_unlike(before: Design, design: Design, source: str) -> None:
-    """Refuse rows of a reduction that the run does not know."""
+def _refuse_unlike(inputs: Inputs, design: Design, source: str) -> None:
+    """Refuse rows of a reduction that the run does not know, or without what a term rests on."""
+    before, card = inputs.design, inputs.card
+    slopes = {
+        column: card.settings[term]
+        for column, term in (("pixrate", "rate_slope"), ("pixwelldepth", "well_slope"))
+        if card.has(term)
+    }
     unknown = sorted(set(design.covariates.reductions) - set(before.covariates.reductions))
     if unknown:
         raise InputError(
             f"{source}: has rows of reduction {unknown[0]!r}, and the run has none of it: what "
             "changes may be the reduction; reduce old and new rows alike, and run the job again."
         )
+    for column, term in (("pixrate", "rated"), ("pixwelldepth", "welled")):
+        lost = set(getattr(before.covariates, term)) - set(getattr(design.covariates, term))
+        bands = [band for band in slopes.get(column, ()) if band in lost]
+        if bands:
+            raise InputError(
+                f"{source}: has rows in {bands[0]} without {column}, on which the factor there "
+                "depends in the run's card; give the column, or leave these rows out."
+            )
 
 
 def _with_fluxes_of(before: Design, design: Design) -> Design:
