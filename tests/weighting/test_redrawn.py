@@ -7,11 +7,18 @@ import pytest
 
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.posterior import Reference, derived, named, quantities
-from mirical.weighting.padding import cut, padded_rows
-from mirical.weighting.redrawn import Rows, redrawn_sites
+from mirical.model.design import Design
+from mirical.model.nesting import Rows, make_blocks, roomy_rows
+from mirical.model.terms import colour_correlation
+from mirical.weighting.padding import cut
+from mirical.weighting.redrawn import redrawn_sites
 from prior_draws import CARD, drawn_design
 
 DRAWS = 600
+
+
+def rows_of(design: Design) -> Rows:
+    return Rows(design, make_blocks(design, colour_correlation(design, CARD)))
 
 
 @pytest.fixture(scope="module", params=["as they are", "filled up"])
@@ -22,9 +29,9 @@ def drawn(request: pytest.FixtureRequest):
     sites = sites | {"colour_precision": one.colour_precision[None]}
     many = {name: np.repeat(value, DRAWS, axis=0) for name, value in sites.items()}
     outlier = np.repeat(one.outlier[None], DRAWS, axis=0)
-    rows = Rows.of(design, CARD)
+    rows = rows_of(design)
     if request.param == "filled up":
-        rows = padded_rows(design, CARD)
+        rows = roomy_rows(design, colour_correlation(design, CARD))
         more = len(rows.design.rows) - len(design.rows)
         outlier = np.pad(outlier, ((0, 0), (0, more)))
         assert more > 0
@@ -51,7 +58,7 @@ def test_what_the_posterior_names_is_as_good_as_what_was_sampled(drawn):
     assert units
     named = {name: value[:3] for name, value in many.items() if name not in units}
     outlier = np.repeat(one.outlier[None], 3, axis=0)
-    again = redrawn_sites(named, outlier, Rows.of(design, CARD), CARD, 3, 59760.0)
+    again = redrawn_sites(named, outlier, rows_of(design), CARD, 3, 59760.0)
     assert not set(again) & set(units)
     np.testing.assert_allclose(again["sigma"], found["sigma"][:3], rtol=1e-12)
     np.testing.assert_allclose(again["loss"], found["loss"][:3], rtol=1e-12)
@@ -71,8 +78,8 @@ def test_the_seed_fixes_the_offsets(drawn):
     few = {name: value[:2] for name, value in many.items()}
     outlier = np.repeat(one.outlier[None], 2, axis=0)
     same, other = (
-        redrawn_sites(few, outlier, Rows.of(design, CARD), CARD, s, 59760.0)["A"] for s in (9, 10)
+        redrawn_sites(few, outlier, rows_of(design), CARD, s, 59760.0)["A"] for s in (9, 10)
     )
-    again = redrawn_sites(few, outlier, Rows.of(design, CARD), CARD, 9, 59760.0)["A"]
+    again = redrawn_sites(few, outlier, rows_of(design), CARD, 9, 59760.0)["A"]
     np.testing.assert_array_equal(same, again)
     assert np.all(same != other) and np.all(same[0] != same[1])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
@@ -15,6 +13,7 @@ from mirical.inference.runtime import map_draws, plain_keys
 from mirical.inference.schema import Arrays
 from mirical.model.design import Design
 from mirical.model.likelihood import outlier_probability, row_distribution
+from mirical.model.nesting import room
 
 GIVEN_OFFSETS = "log_likelihood_given_offsets"
 """Group of the rows' log densities given the offsets: not what leave-one-out needs, for a row that
@@ -68,8 +67,14 @@ def check_rows(sites: Arrays, design: Design, seed: int) -> RowChecks:
     chains, draws = sites["expected"].shape[:2]
     flat = {name: sites[name].reshape(chains * draws, *sites[name].shape[2:]) for name in names}
     keys = plain_keys(seed, "predictive", chains * draws)
-    of_draw = partial(_of_draw, jnp.asarray(design.log_factor))
-    predictive, log_likelihood, residual, wrong = map_draws(of_draw, (keys, flat))
+    # Filled up to a number that others have too, so that what is compiled serves them all.
+    n_rows = len(design.rows)
+    more = room(n_rows) - n_rows
+    for name in ("expected", "sigma"):
+        flat[name] = np.pad(flat[name], ((0, 0), (0, more)), constant_values=1.0)
+    observed = np.pad(np.asarray(design.log_factor), (0, more))
+    found = map_draws(_of_draw, (keys, flat), observed)
+    predictive, log_likelihood, residual, wrong = (values[:, :n_rows] for values in found)
     return RowChecks(
         predictive=predictive.reshape(chains, draws, -1),
         log_likelihood=log_likelihood.reshape(chains, draws, -1),
@@ -79,7 +84,7 @@ def check_rows(sites: Arrays, design: Design, seed: int) -> RowChecks:
 
 
 def _of_draw(
-    observed: Float[Array, " row"], keyed: tuple[jax.Array, dict[str, Array]]
+    keyed: tuple[jax.Array, dict[str, Array]], observed: Float[Array, " row"]
 ) -> tuple[Array, ...]:
     """Return replicated rows, log densities, standardised residuals and P(outlier)."""
     key, sites = jax.random.wrap_key_data(keyed[0]), keyed[1]

@@ -32,7 +32,7 @@ from mirical.inference.schema import Arrays
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Data, Design, unchecked_rows
 from mirical.model.likelihood import outlier_probability, row_distribution
-from mirical.model.nesting import Blocks, make_blocks
+from mirical.model.nesting import Blocks, Rows, roomy_rows
 from mirical.model.terms import Given, colour_correlation, given, given_names
 
 
@@ -57,21 +57,23 @@ def log_likelihood_given_others(
         for name in (*given_names(design, card), "expected")
         if name in sites
     }
-    blocks = make_blocks(design, colour_correlation(design, card))
+    rows = roomy_rows(design, colour_correlation(design, card))
+    n_rows, full = len(design.rows), len(rows.design.rows)
+    kept["expected"] = np.pad(kept["expected"], ((0, 0), (0, full - n_rows)))
     keys = plain_keys(seed, "left out", chains * draws)
-    alone = unchecked_rows(design)
-    found = map_draws(partial(_of_draw, card=card), (keys, kept), design, blocks, alone)
-    return found.reshape(chains, draws, -1)
+    alone = unchecked_rows(rows.design)
+    found = map_draws(partial(_of_draw, card=card), (keys, kept), rows, alone)
+    return found[:, :n_rows].reshape(chains, draws, -1)
 
 
 def _of_draw(
     keyed: tuple[jax.Array, dict[str, Any]],
-    design: Design,
-    blocks: Blocks,
+    full: Rows,
     alone: Bool[Array, " row"],
     *,
     card: Card,
 ) -> Float[Array, " row"]:
+    design, blocks = full
     key, sites = jax.random.wrap_key_data(keyed[0]), keyed[1]
     known = handlers.substitute(handlers.seed(given, 0), data=sites)(design, card)
     rows = row_distribution(

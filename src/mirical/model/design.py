@@ -127,6 +127,35 @@ def without_rows(design: Design, left_out: NDArray[np.bool_]) -> Design:
     return with_rows(replace(design, log_factor_unc=unc), design.log_factor)
 
 
+UNBOUNDED = 1e100
+"""Error of ln C of a row that says nothing, not even in the last digit."""
+
+
+def filled_up(design: Design, rows: int, visits: int) -> Design:
+    """Return the design with so many rows and visits: more of them behind, which say nothing.
+
+    The rows are copies of the first with an error without bound, in a visit of their own if there
+    are any. Code that was compiled for one design then serves others of the same numbers.
+    """
+    more, more_visits = rows - len(design.rows), visits - len(design.visits)
+
+    def repeated(of_rows: Data) -> NDArray:
+        return np.append(of_rows, np.repeat(np.asarray(of_rows)[:1], more))
+
+    seen = design.covariates
+    described = "log_rate", "log_well", "reduction"
+    columns = "log_factor", "elapsed", "band", "subarray", "star"
+    return replace(
+        design,
+        **{name: repeated(getattr(design, name)) for name in columns},
+        log_factor_unc=np.append(design.log_factor_unc, np.full(more, UNBOUNDED)),
+        visit=np.append(design.visit, np.full(more, len(design.visits), dtype=np.int32)),
+        rows=(*design.rows, *[0] * more),
+        visits=(*design.visits, *[""] * more_visits),
+        covariates=replace(seen, **{name: repeated(getattr(seen, name)) for name in described}),
+    )
+
+
 def unchecked_rows(design: Design) -> NDArray[np.bool_]:
     """Return which rows no other row says anything of, (row,): alone in a band of a free star.
 

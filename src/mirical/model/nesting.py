@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from mirical.model.design import Data, Design
+from mirical.model.design import Data, Design, filled_up
 
 _WORTH_A_GROUP = 6000  # padded numbers that cost as much as one more group of stars
 
@@ -129,6 +130,24 @@ def make_blocks(
         departing=_index(departing if len(departing) else np.zeros(1)),
         colour_correlation=correlation,
     )
+
+
+class Rows(NamedTuple):
+    """Rows to fit, and their sparse structure."""
+
+    design: Design
+    blocks: Blocks
+
+
+def roomy_rows(design: Design, colour_correlation: Float[Data, "band band"]) -> Rows:
+    """Return rows among others that say nothing, in blocks with room to spare.
+
+    The rows themselves come first, as do their visits. Designs of about as many rows and visits
+    then have the same shapes, and what is compiled for one serves the others.
+    """
+    # Those that say nothing are a visit of their own.
+    full = filled_up(design, room(len(design.rows)), room(len(design.visits) + 1))
+    return Rows(full, make_blocks(full, colour_correlation, roomy=True))
 
 
 def _group(

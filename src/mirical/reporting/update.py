@@ -24,6 +24,8 @@ from mirical.inference.posterior import PRINTED, reported
 from mirical.inference.sampling import sample_prior
 from mirical.inference.schema import Arrays
 from mirical.model.design import Design
+from mirical.model.nesting import roomy_rows
+from mirical.model.terms import colour_correlation
 from mirical.reporting.run import Drawn, Run, complete, run_fast, run_job
 from mirical.reporting.run_folder import PHOTOMETRY
 from mirical.tables.added_rows import AddedRows, added_rows
@@ -31,7 +33,7 @@ from mirical.tables.apertures import KEY, refuse_other_apertures
 from mirical.tables.formats import write_ecsv
 from mirical.tables.photometry import Observations
 from mirical.weighting.assimilation import MOST_ROWS, DrawnBeside, weigh_draws
-from mirical.weighting.padding import cut, padded_rows
+from mirical.weighting.padding import cut
 from mirical.weighting.pareto import Weights, resample, smooth_weights
 from mirical.weighting.redrawn import redrawn_sites
 
@@ -127,6 +129,8 @@ def _table(run: Observations, new: Observations, added: AddedRows) -> QTable:
     del table["row"]
     names = zip(table["name"], table["visit"], strict=True)
     table["visit"] = [str(visit).removeprefix(f"{name} ") for name, visit in names]
+    if "model_flux_unc" not in new.table.colnames:
+        _without_errors(table, len(run.table))
     # A column in which nothing is stated says nothing, and one of errors would ask for more.
     for column in [c for c in table.colnames if isinstance(table[c], u.Quantity)]:
         if not np.any(np.isfinite(table[column].value)):
@@ -139,6 +143,19 @@ def _table(run: Observations, new: Observations, added: AddedRows) -> QTable:
         meta[KEY] = {band: list(radii) for band, radii in apertures.items()}
     table.meta = meta
     return table
+
+
+def _without_errors(table: QTable, old: int) -> None:
+    """Let new rows state no error of their predicted fluxes, as the table they are from does.
+
+    Where a column states errors, a blank one is a mistake; those of a star and band count for all.
+    """
+    unc, flux = table["model_flux_unc"], table["model_flux"]
+    of = list(zip(map(str, table["name"]), map(str, table["filter"]), strict=True))
+    stated = {one for one, value in zip(of, unc.value, strict=True) if np.isfinite(value)}
+    for i in range(old, len(table)):
+        if np.isfinite(flux[i]) and of[i] not in stated:
+            unc[i] = 0 * flux[i]
 
 
 def obstacle(update: Update) -> str | None:
@@ -241,17 +258,33 @@ def draw_again(update: Update, weighing: Weighing) -> Drawn:
     kept = {n: v[draw] for n, v in weighing.sites.items() if n not in _DRAWN_AGAIN}
     if card.has("star_band_offset"):
         kept["colour_precision"] = weighing.drawn.colour_precision[draw]
-    rows = padded_rows(design, card)
+    rows = roomy_rows(design, colour_correlation(design, card))
     outlier = weighing.drawn.outlier[draw]
     sites = cut(redrawn_sites(kept, outlier, rows, card, update.seed, mjd), design)
     stats = {"parent_draw": draw, "log_weight": np.log(np.maximum(weights.values[draw], 1e-300))}
-    prior = cut(sample_prior(rows.design, card, update.job.sampler.seed), design)
     chains = weighing.chains
     return Drawn(
         {name: values.reshape(chains, -1, *values.shape[1:]) for name, values in sites.items()},
         {name: values.reshape(chains, -1) for name, values in stats.items()},
-        prior,
+        _prior(update, rows.design),
     )
+
+
+def _prior(update: Update, full: Design) -> Arrays:
+    """Return draws from the prior: the run's, with more visits, or new ones if stars are new."""
+    before, design = update.before.design, update.inputs.design
+    seed, prior = update.job.sampler.seed, update.parent.posterior["prior"].to_dataset()
+    if (before.stars, before.types) != (design.stars, design.types):
+        return cut(sample_prior(full, update.inputs.card, seed), design)
+    drawn = {str(name): values.values[0] for name, values in prior.data_vars.items()}
+    if "visit_offset" in drawn:
+        known = drawn["visit_offset"]
+        more = np.random.default_rng(update.seed).normal(
+            size=(len(known), len(design.visits) - known.shape[1])
+        )
+        scale = drawn.get("visit_scale", np.zeros(len(known)))
+        drawn["visit_offset"] = np.concatenate([known, scale[:, None] * more], axis=1)
+    return drawn
 
 
 def assimilate(update: Update, weighing: Weighing, drawn: Drawn) -> Run:

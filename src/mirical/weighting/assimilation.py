@@ -29,11 +29,10 @@ from mirical.inference.schema import Arrays
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Data, Design
 from mirical.model.likelihood import outlier_probability, row_distribution
-from mirical.model.nesting import room
+from mirical.model.nesting import Rows, room, roomy_rows
 from mirical.model.predicted import predict_rows
-from mirical.model.terms import Given, given_names
-from mirical.weighting.padding import padded_rows
-from mirical.weighting.redrawn import Rows, known_at
+from mirical.model.terms import Given, colour_correlation, given_names
+from mirical.weighting.redrawn import known_at
 
 _UNBOUNDED = 1e200  # variance of a row that is not yet given
 MOST_ROWS = 256
@@ -101,7 +100,7 @@ def weigh_draws(sites: Arrays, design: Design, old: int, card: Card, seed: int) 
     seed : int
         Fixes what is drawn.
     """
-    rows = padded_rows(design, card)
+    rows = roomy_rows(design, colour_correlation(design, card))
     new = _new(rows.design, len(design.rows), old)
     number, n_rows = len(sites["sigma"]), len(rows.design.rows)
     names = [name for name in given_names(design, card) if name != "colour_precision"]
@@ -110,6 +109,8 @@ def weigh_draws(sites: Arrays, design: Design, old: int, card: Card, seed: int) 
     if card.has("star_band_offset"):
         shape = number, len(design.stars), len(design.bands)
         draws["star_band_offset"] = _filled(sites["star_band_offset"], shape)
+        random = np.random.default_rng(seed)
+        draws["gamma"] = random.standard_gamma(_gamma_shape(rows.design, new, card), shape[:2])
     keys = plain_keys(seed, "assimilate", number)
     return DrawnBeside(*map_draws(partial(_of_draw, card=card), (keys, draws), rows, new))
 
@@ -143,10 +144,10 @@ def _of_draw(
 ) -> tuple[Array, Array, Array]:
     key, values = jax.random.wrap_key_data(keyed[0]), keyed[1]
     design, blocks = rows
-    colour_key, old_key, new_key = jax.random.split(key, 3)
+    old_key, new_key = jax.random.split(key)
     precision = jnp.ones(len(design.stars))
     if card.has("star_band_offset"):
-        precision = _colour_precision(colour_key, rows, card, values, new)
+        precision = _colour_precision(rows, card, values, new)
         values = values | {"colour_precision": precision}
     known, _ = known_at(design, card, values)
     outlier = _old_outliers(old_key, design, known, values["expected"], new)
@@ -163,17 +164,21 @@ def _of_draw(
     return log_weight, outlier.at[new.asked].add(wrong), precision
 
 
+def _gamma_shape(design: Design, new: New, card: Card) -> NDArray[np.float64]:
+    """Return the shape of the stars' colour precisions, given their colours if they are old."""
+    told = np.asarray(new.old_star) * (1 - np.asarray(design.free))
+    return card.fixed("colour_tail") / 2 + told * len(design.bands) / 2
+
+
 def _colour_precision(
-    key: jax.Array, rows: Rows, card: Card, values: dict[str, Any], new: New
+    rows: Rows, card: Card, values: dict[str, Any], new: New
 ) -> Float[Array, " star"]:
-    """Draw the stars' colour precisions given their colours; of new stars, from the prior."""
-    design, half_df = rows.design, card.fixed("colour_tail") / 2
+    """Return the stars' colour precisions, from gammas of rate one (JAX's take long to compile)."""
     root = jnp.linalg.cholesky(jnp.asarray(rows.blocks.colour_correlation))
     unit = jax.scipy.linalg.solve_triangular(root, values["star_band_offset"].T, lower=True)
     squares = jnp.sum(unit**2, axis=0) / values["colour_scale"] ** 2
-    told = jnp.asarray(new.old_star) * (1 - jnp.asarray(design.free))
-    shape = half_df + told * len(design.bands) / 2
-    return jax.random.gamma(key, shape) / (half_df + told * squares / 2)
+    told = jnp.asarray(new.old_star) * (1 - jnp.asarray(rows.design.free))
+    return values["gamma"] / (card.fixed("colour_tail") / 2 + told * squares / 2)
 
 
 def _old_outliers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,21 +18,9 @@ from mirical.inference.sampling import flux_scale_draws
 from mirical.inference.schema import Arrays
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Data, Design
-from mirical.model.nesting import Blocks, make_blocks
+from mirical.model.nesting import Rows
 from mirical.model.redraw import redraw
-from mirical.model.terms import Given, colour_correlation, given, given_names
-
-
-class Rows(NamedTuple):
-    """Rows to fit, and their sparse structure."""
-
-    design: Design
-    blocks: Blocks
-
-    @classmethod
-    def of(cls, design: Design, card: Card) -> Rows:
-        """Return rows with the structure that a card makes of them."""
-        return cls(design, make_blocks(design, colour_correlation(design, card)))
+from mirical.model.terms import Given, given, given_names
 
 
 def redrawn_sites(
