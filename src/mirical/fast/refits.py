@@ -60,7 +60,7 @@ class FastRefits:
     def __init__(self, design: Design, card: Card, values: Values, effort: Effort = SMALL) -> None:
         self._fits = FastFits(design, card, values, effort)
 
-    def fit(self, key: jax.Array, design: Design, stop: threading.Event) -> Fit | None:
+    def fit(self, key: jax.Array, design: Design, stop: threading.Event) -> WeightedFit | None:
         """Fit one data set; None if stopped before."""
         if stop.is_set():
             return None
