@@ -11,6 +11,7 @@ from scipy.stats import multivariate_normal
 from mirical.monitoring.changes import (
     ALL,
     BAND,
+    GAPS,
     READOUT,
     SCATTER,
     SLOPE,
@@ -21,6 +22,7 @@ from mirical.monitoring.changes import (
     epochs_of,
 )
 from mirical.monitoring.innovations import Expected, innovations
+from mirical.monitoring.monitor import WATCH_LEVEL
 from mirical.monitoring.statistic import learn, shiryaev_roberts
 
 MJD = 60000.0 + np.repeat([30.0, 62.0, 95.0, 130.0], 3)
@@ -124,6 +126,18 @@ def test_shares_sum_to_one_and_starts_cover_the_time_since_the_fit():
         starts = change.starts
         assert starts[0].after == 60000.0
         assert all(b.after == a.before for a, b in zip(starts, starts[1:], strict=False))
+
+
+def test_a_first_row_as_expected_is_no_sign_after_a_gap_of_years():
+    of = Expected(
+        mean=np.zeros(1), root=np.full((1, 1), 0.003), kappa=np.full(1, 33.0),
+        outlier_fraction=0.01, band=np.zeros(1, dtype=int), freedom=np.full(1, 1e12),
+    )  # fmt: skip
+    mjd, one = np.array([60000.0 + 6 * YEAR]), np.zeros(1, dtype=int)
+    w = Watched(mjd, epochs_of(mjd), one, one, ("F770W",), ("FULL",), 60000.0)
+    found = innovations(np.zeros((1, 1)), of)
+    parts = shiryaev_roberts(found, changes(w, of), of, 1)
+    assert 0 < parts.sum() < GAPS[1] / YEAR < WATCH_LEVEL
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.02])

@@ -37,6 +37,10 @@ SHARES = {
 START_EVERY = {STEP: 25.0, SLOPE: 75.0, SCATTER: 75.0}
 """Days between the dates at which changes of each shape begin, at least."""
 
+GAPS = 1.0, 120.0
+"""Days that a start counts for at least and at most: the first row after a gap of years is no sign
+of a change by itself."""
+
 YEAR = 365.25
 
 
@@ -107,8 +111,8 @@ class Start:
 
     @property
     def years(self) -> float:
-        """Time in which it may have begun: the prior weight of the start."""
-        return (self.before - self.after) / YEAR
+        """Time in which it may have begun, within `GAPS`: the prior weight of the start."""
+        return float(np.clip(self.before - self.after, *GAPS)) / YEAR
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,8 @@ class Expectation:
             np.asarray(design.subarray),
             design.bands,
             design.subarrays,
-            self.since,
+            # Rows that were taken before the run's last one and came later are watched as well.
+            min(self.since, float(mjd[0])),
         )
         return forecast(laid, self.prospect, self.gaussians), watched
 

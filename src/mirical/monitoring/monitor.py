@@ -52,6 +52,9 @@ WATCH_RATE = 1.0
 """False ambers a year, about: what is above the level that streams without a change reach so often
 is watched."""
 
+WATCH_LEVEL = 0.5
+"""The lowest such level, in years: above what a first row brings by itself."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -244,4 +247,5 @@ def _levels(
     years = (later.ends - later.since) / YEAR
     level = alarm_level(simulated, years, asked.rate)
     watch = alarm_level(simulated, years, max(WATCH_RATE, asked.rate))
-    return level, rate_at(simulated, years, min(watch.level, level.level), watch.asked)
+    at = min(max(watch.level, WATCH_LEVEL), level.level)
+    return level, rate_at(simulated, years, at, watch.asked)

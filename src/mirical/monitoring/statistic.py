@@ -6,9 +6,10 @@ date s against no change,
     R_n = sum_c w_c sum_s a_s l(n; c, s),
 
 w_c being the prior share of the kind and a_s the time, in years, in which a change counted from s
-on may have begun. If nothing changed, every ratio has mean one, and R_n less the years since the
-fit is a martingale: by optional stopping, the mean time until R first reaches a level A is A
-years or more. A level for a stated rate of false alarms is found by simulation
+on may have begun (no more than a third of a year: `mirical.monitoring.changes.GAPS`). If nothing
+changed, every ratio has mean one, and R_n less the sum of the a_s, which is no more than the years
+since the fit, is a martingale: by optional stopping, the mean time until R first reaches a level A
+is A years or more. A level for a stated rate of false alarms is found by simulation
 (`mirical.monitoring.alarm_level`) and is lower.
 
 The size of a change is learnt as rows come. Before any row it is d ~ N(0, t^2), and l is the mean

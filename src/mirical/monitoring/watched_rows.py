@@ -96,7 +96,8 @@ def watch_rows(folder: Path, inputs: Inputs, new: Observations) -> WatchedRows:
         for band in bands
     ]
     merged = merged[np.concatenate([np.ones(before, dtype=bool), ~unknown])]
-    rows = replace(run, table=merged, simulated=run.simulated or new.simulated)
+    both = f"{run.source} with {new.source}"
+    rows = replace(run, table=merged, source=both, simulated=run.simulated or new.simulated)
     factors = job_factors(stored_job(folder), inputs.card.has("free_flux"), rows)
     design = make_design(factors, inputs.card)
     old = len(inputs.design.rows)
