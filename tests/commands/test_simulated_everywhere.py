@@ -112,6 +112,8 @@ WALKS = {
     "rivals": "test_round_trip.py",
     "run": "test_round_trip.py",
     "monitor": "test_monitor_command.py",
+    "plan": "test_update_command.py",
+    "update": "test_update_command.py",
     "photometry": "test_photometry_command.py",
     "mosaic": "test_mosaic.py",
     "apertures": "../imaging/test_measured_apertures.py",

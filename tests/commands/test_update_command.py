@@ -18,6 +18,7 @@ from mirical.reporting import update
 from mirical.reporting.stored_inputs import open_job
 from mirical.storage.shipped import data_file
 from mirical.tables.photometry import load_photometry
+from simulated_outputs import silent
 
 SHORT = ["--chains", "2", "--warmup", "150", "--draws", "250"]
 POINT = ["--filter", "F770W", "--subarray", "FULL", "--mjd", "60000"]
@@ -30,10 +31,14 @@ def written(rows: Table, path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Table]:
-    """Return the folder of a short run of the first rows of Table 5, and all rows by date."""
+    """Return the folder of a short run of the first rows of Table 5, and all rows by date.
+
+    They are labelled as simulated, so that all that is made of them must say so.
+    """
     folder = tmp_path_factory.mktemp("update")
     rows = Table.read(data_file("table5"), format="ascii.ecsv")
     rows.sort("time")
+    rows.meta["simulated"] = True
     old = written(rows[:-2], folder / "old.ecsv")
     run = folder / "run"
     main(["run", "table5", "--photometry", old, "--out", str(run), *SHORT])
@@ -60,6 +65,7 @@ def test_an_updated_run_is_a_run_that_can_be_updated(
     said = capsys.readouterr().err
     assert "new.ecsv: 1 of 3 rows are new; the run has the others (2) already." in said
     assert "updated by weights: Pareto k" in said
+    assert silent(second) == []
 
     found = read_run(second)
     attrs = found.posterior.attrs
@@ -88,6 +94,15 @@ def test_an_updated_run_is_a_run_that_can_be_updated(
     assert chained["parent_sha256"] == digest
     assert chained["effective_draws"] <= attrs["effective_draws"]
     assert len(Table.read(third / "rows.ecsv", format="ascii.ecsv")) == len(rows)
+
+
+def test_a_plan_for_a_simulated_run_says_so(made: tuple[Path, Table], tmp_path: Path):
+    run, _ = made
+    table = Table(rows=[("16 Cyg B", "F2550W", "SUB64", 61300.0, 1.0)],
+                  names=("name", "filter", "subarray", "time", "cost_hours"))  # fmt: skip
+    asked = ["--candidates", written(table, tmp_path / "c.ecsv"), "--goal", "F2550W at MJD 61500"]
+    assert main(["plan", str(run), *asked, "--draws", "100", "--out", str(tmp_path / "plan")]) == 0
+    assert silent(tmp_path / "plan") == []
 
 
 def test_the_same_update_twice_is_the_same_run(made: tuple[Path, Table], tmp_path: Path):

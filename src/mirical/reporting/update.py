@@ -19,6 +19,7 @@ from mirical.calibration.store import StoredRun
 from mirical.chains.running import Course
 from mirical.chains.verdict import Verdict
 from mirical.chains.weighted_verdict import WEIGHTED_ESS, Weighed, judge_weighted
+from mirical.conventions import SIMULATED
 from mirical.inference.jobs import Inputs, Job, resolve_job
 from mirical.inference.posterior import PRINTED, reported
 from mirical.inference.sampling import sample_prior
@@ -138,7 +139,7 @@ def _table(run: Observations, new: Observations, added: AddedRows) -> QTable:
     apertures = {**run.measured_in, **new.measured_in}
     meta: dict[str, object] = {}
     if run.simulated or new.simulated:
-        meta["simulated"] = True
+        meta |= {"title": f"{SIMULATED} photometry of standard stars", "simulated": True}
     if apertures:
         meta[KEY] = {band: list(radii) for band, radii in apertures.items()}
     table.meta = meta
