@@ -42,6 +42,8 @@ def drift_of(first: Any, *later: Any) -> Drift:
     """
     begun = np.asarray(first, dtype=float)
     ended = np.asarray(later[-1] if later else first, dtype=float)
+    # Where no loss settles, tau is infinite.
+    begun, ended = (np.where(np.isfinite(values), values, 0.0) for values in (begun, ended))
     width = np.std(ended, axis=(0, 1))
     width = np.where(width > 0, width, 1.0)
     moved = (ended.mean(axis=1) - begun.mean(axis=1)) / width
