@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.table import Table
 from synphot import SpectralElement
 
 from designs import crowded_design
@@ -27,6 +28,8 @@ from mirical.calibration.published import PublishedCalibration
 from mirical.calibration.store import open_calibration
 from mirical.calibration.zero_point_table import ZeroPointCalibration, read_zero_points
 from mirical.cards.card import Card, load_card
+from mirical.catalogues.photometry import NEEDED, as_photometry
+from mirical.catalogues.published_files import read_published
 from mirical.commands.points import asked_points
 from mirical.errors import InputError
 from mirical.exports.calibrated_image import CalibratedImage, calibrate_image
@@ -77,6 +80,18 @@ def judge_photometry(found: CalibrationFactors) -> Iterator[str]:
     for band in table["filter"][used]:
         if band not in BANDS:
             yield f"band {band!r} is in use"
+
+
+def published(path: Path) -> Table:
+    """Read a downloaded table and make photometry of it."""
+    notes: list[str] = []
+    return as_photometry(read_published(path, NEEDED, notes), MIRI, path.name, notes)
+
+
+def judge_published(table: Table) -> Iterator[str]:
+    for name in ("name", "filter", "iflux"):
+        if name not in table.colnames:
+            yield f"there is no column {name!r}"
 
 
 def judge_fluxes(table: Any) -> Iterator[str]:
@@ -317,6 +332,8 @@ READERS: tuple[Reader, ...] = (
     Reader("photometry.ecsv", good.ECSV, photometry, judge_photometry, TEXT,
            (_FORMATS, "tables.file_contents", "tables.photometry")),
     Reader("photometry.mrt", good.MRT, photometry, judge_photometry, TEXT, (_FORMATS,)),
+    Reader("published", good.MRT, published, judge_published, TEXT,
+           ("catalogues.published_files", "commands.fetching")),
     Reader("photometry.fits", good.TABLE, photometry, judge_photometry, FITS, (_FORMATS,)),
     Reader("photometry.ecsv.gz", good.once("rows.ecsv.gz", good.zipped), photometry,
            judge_photometry, compressed(TEXT), (_FORMATS,)),

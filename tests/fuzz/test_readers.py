@@ -162,12 +162,15 @@ _READING = {
 """Calls that read a file."""
 
 _NOT_A_USERS_FILE: dict[str, str] = {
+    "catalogues.keeping": "compares what lies there with what it would write, by checksum",
     "chains.identity": "reads its own sources, whose changes make kept draws useless",
     "chains.running": "reads draws that a run kept, from memory; the checkpoint tells of damage",
     "commands.applying": "reads six bytes, to tell an image from a table",
     "commands.running": "opens the checkpoint, which tells of damage and begins anew",
     "console.streams": "opens the null device",
+    "monitoring.history": "reads rows that it wrote itself, whole or not at all",
     "reporting.run_folder": "copies the files of a card that was read",
+    "reporting.update": "reads the table it has just written, and a manifest that was read",
     "many.tasks": "reads its own sources, whose changes make kept results useless",
     "storage.disk": "opens folders, to have them written",
     "storage.files": "copies what a command has just written",

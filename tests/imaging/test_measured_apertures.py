@@ -369,7 +369,9 @@ def test_a_job_names_its_apertures_and_so_does_the_run_it_becomes(made: Path):
             SimpleNamespace(attrs={"reference_mjd": 59760.0}),
         )
         return _resolved_job(
-            SimpleNamespace(job=job, inputs=SimpleNamespace(card=card), posterior=attrs)  # type: ignore[arg-type]
+            SimpleNamespace(  # type: ignore[arg-type]
+                job=job, inputs=SimpleNamespace(card=card), posterior=attrs, photometry=None
+            )
         )
 
     assert f'apertures = "{path}"' in written(job)
