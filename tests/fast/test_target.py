@@ -83,14 +83,6 @@ def test_odds_are_those_of_single_flips(target: Target, points: np.ndarray):
         assert gained == pytest.approx(flips[row], abs=1e-6)
 
 
-def test_a_vector_tells_its_sites_and_back(target: Target, points: np.ndarray):
-    places = target.coordinates
-    precision = places.colour_precision(points[2], DESIGN)
-    assert np.all(np.asarray(precision) > 0)
-    back = places.vector(places.sites(points[2]), np.asarray(precision))
-    np.testing.assert_allclose(back, points[2], atol=1e-6)
-
-
 def test_what_stands_beside_bent_numbers_is_their_volume():
     number = 4
     random = np.random.default_rng(1)

@@ -77,6 +77,22 @@ def run_folder(name: str) -> Path:
     return folder
 
 
+def require_draws(posterior: xr.DataTree, folder: Path, fewest: int) -> None:
+    """Refuse a posterior whose draws are too few for what is asked of it.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than `fewest`.
+    """
+    sizes = posterior["posterior"].sizes
+    n_draws = sizes["chain"] * sizes["draw"]
+    if n_draws < fewest:
+        raise InputError(
+            f"{folder}: has {n_draws} draws; at least {fewest} are needed: run the job with more."
+        )
+
+
 def read_run(folder: Path) -> StoredRun:
     """Read a run's folder in full, and check that it is whole and of one run.
 

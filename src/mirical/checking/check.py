@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -31,7 +30,6 @@ from mirical.checking.tables import (
     slope_columns,
 )
 from mirical.checking.verdict import sentences
-from mirical.errors import InputError
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import row_sites
 from mirical.inference.jobs import Inputs
@@ -92,22 +90,6 @@ class CheckedRun(AboutRun):
     def believable(self) -> bool:
         """Whether no check fired."""
         return not np.any(self.tables["checks"]["fires"])
-
-
-def require_draws(posterior: xr.DataTree, folder: Path) -> None:
-    """Refuse a posterior whose draws are too few to check.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than `FEWEST_DRAWS`.
-    """
-    n_draws = posterior["posterior"].sizes["chain"] * posterior["posterior"].sizes["draw"]
-    if n_draws < FEWEST_DRAWS:
-        raise InputError(
-            f"{folder}: has {n_draws} draws; at least {FEWEST_DRAWS} are needed: run the job with "
-            "more."
-        )
 
 
 def check_run(

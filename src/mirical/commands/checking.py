@@ -25,8 +25,8 @@ def check(options: argparse.Namespace) -> int:
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
-    from mirical.calibration.store import run_folder
-    from mirical.checking.check import FEWEST_DRAWS, CheckPlan, check_run, require_draws
+    from mirical.calibration.store import require_draws, run_folder
+    from mirical.checking.check import FEWEST_DRAWS, CheckPlan, check_run
     from mirical.checking.page import write_check
     from mirical.console.printing import print_check
     from mirical.console.progress import DrawWatch
@@ -40,7 +40,7 @@ def check(options: argparse.Namespace) -> int:
     out = options.out or folder / "check"
     check_outputs(folders=[out])
     posterior, inputs = open_run(folder)
-    require_draws(posterior, folder)
+    require_draws(posterior, folder, FEWEST_DRAWS)
     require_few_rows("check", len(inputs.design.rows), folder)
     consoled = results, progress = consoles()
     with kept_beside(out, how, consoled) as kept:

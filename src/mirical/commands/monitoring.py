@@ -19,11 +19,11 @@ def monitor(options: argparse.Namespace) -> int:
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
-    from mirical.calibration.store import run_folder
+    from mirical.calibration.store import require_draws, run_folder
     from mirical.console.monitor_printing import print_monitor
     from mirical.console.progress import StageWatch
     from mirical.monitoring.history import ROWS, require_history, with_history, write_history
-    from mirical.monitoring.monitor import Asked, monitor_run, require_draws
+    from mirical.monitoring.monitor import FEWEST_DRAWS, Asked, monitor_run
     from mirical.monitoring.page import about_monitored, write_monitor
     from mirical.reporting.stored_inputs import open_run
     from mirical.tables.photometry import load_photometry
@@ -42,7 +42,7 @@ def monitor(options: argparse.Namespace) -> int:
     if history is not None:
         require_history(history)
     posterior, inputs = open_run(folder)
-    require_draws(posterior, folder)
+    require_draws(posterior, folder, FEWEST_DRAWS)
     new = load_photometry(options.rows, inputs.instrument, "monitor")
     notes = new.notes
     if history is not None:

@@ -19,13 +19,13 @@ def plan(options: argparse.Namespace) -> int:
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
     from mirical.calibration.posterior import PosteriorCalibration
-    from mirical.calibration.store import run_folder
+    from mirical.calibration.store import require_draws, run_folder
     from mirical.console.plan_printing import print_plan
     from mirical.console.progress import DrawWatch
     from mirical.planning.candidates import read_candidates, require_few
     from mirical.planning.goals import parse_goal
     from mirical.planning.page import write_plan
-    from mirical.planning.plan import FEWEST_DRAWS, Asked, make_plan, require_draws
+    from mirical.planning.plan import FEWEST_DRAWS, Asked, make_plan
     from mirical.reporting.stored_inputs import open_run
 
     if options.draws < FEWEST_DRAWS:
@@ -36,7 +36,7 @@ def plan(options: argparse.Namespace) -> int:
     out = options.out or folder / "plan"
     check_outputs(folders=[out], inputs=[options.candidates])
     posterior, inputs = open_run(folder)
-    require_draws(posterior, folder)
+    require_draws(posterior, folder, FEWEST_DRAWS)
     instrument, bands = inputs.instrument, inputs.design.bands
     private = PosteriorCalibration.of(posterior, instrument).private_readouts
     goal = parse_goal(options.goal, instrument, bands, private)

@@ -75,16 +75,6 @@ class Coordinates:
             return jnp.ones(len(design.stars))
         return self._root(x) ** 3
 
-    def vector(self, sites: Sites, colour_precision: Float[Array, " star"]) -> np.ndarray:
-        """Return the vector of sites in the sampler's units and colour precisions."""
-        parts = [np.ravel(np.asarray(sites[name])) for name in self._shapes]
-        if self._half_df is not None:
-            root = np.cbrt(np.asarray(colour_precision))
-            bent = root + np.log(-np.expm1(-_BEND * root)) / _BEND  # the inverse of softplus
-            mean, width = self._cube_root()
-            parts.append((bent - mean) / width)
-        return np.concatenate(parts)
-
     def log_density(
         self,
         x: Float[Array, " number"],

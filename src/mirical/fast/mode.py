@@ -45,19 +45,17 @@ class Mode:
     others: Others
 
 
-def find_mode(target: Target, start: Floats | None = None) -> Mode:
+def find_mode(target: Target) -> Mode:
     """Return the mode; rows become outliers, or sound again, while it is climbed.
 
     Parameters
     ----------
     target : Target
         The density.
-    start : (number,) array, optional
-        Where to begin; the centre of the sampler's units by default.
     """
     number = len(target.coordinates)
     plain = Proposal.normal(np.zeros(number), np.eye(number))
-    x = np.zeros(number) if start is None else start
+    x = np.zeros(number)
     outlier, others = np.zeros(len(target.data[0].rows)), target.nothing
     # Outliers are told first where the sampler's units, which are robust, put the scatter: climbed
     # with all rows sound, the scatter would grow until it explains them.

@@ -70,11 +70,6 @@ class Mover:
         self._lowered = jax.jit(self._many).lower(states, shaped((), int), self._data)
         self._compiled: Any = None
 
-    @property
-    def draws_per_step(self) -> int:
-        """Draws that a step keeps of each point."""
-        return self._kernel.draws_per_step
-
     def compile(self) -> None:
         """Compile the step; call once, in any thread, before the first."""
         self._compiled = self._lowered.compile()

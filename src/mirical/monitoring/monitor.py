@@ -143,22 +143,6 @@ class Monitored:
         return self.parts.sum(axis=0)
 
 
-def require_draws(posterior: xr.DataTree, folder: Path) -> None:
-    """Refuse a posterior whose draws are too few.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than `FEWEST_DRAWS`.
-    """
-    n_draws = posterior["posterior"].sizes["chain"] * posterior["posterior"].sizes["draw"]
-    if n_draws < FEWEST_DRAWS:
-        raise InputError(
-            f"{folder}: has {n_draws} draws; at least {FEWEST_DRAWS} are needed: run the job with "
-            "more."
-        )
-
-
 def monitor_run(
     folder: Path,
     posterior: xr.DataTree,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -12,7 +11,6 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.errors import InputError
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import row_sites
 from mirical.inference.jobs import Inputs
@@ -72,23 +70,6 @@ class Plan(AboutRun):
     error: float
     error_mc: float
     sentences: tuple[str, ...]
-
-
-def require_draws(posterior: xr.DataTree, folder: Path) -> None:
-    """Refuse a posterior whose draws are too few.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than `FEWEST_DRAWS`.
-    """
-    sizes = posterior["posterior"].sizes
-    n_draws = sizes["chain"] * sizes["draw"]
-    if n_draws < FEWEST_DRAWS:
-        raise InputError(
-            f"{folder}: has {n_draws} draws; a plan needs at least {FEWEST_DRAWS}: run the job "
-            "with more."
-        )
 
 
 def run_moments(

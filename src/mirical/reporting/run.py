@@ -125,10 +125,7 @@ def run_job(
         As `mirical.chains.sampling.sample`.
     """
     design, card = inputs.design, inputs.card
-    prior = sample_prior(design, card, job.sampler.seed)
-    disagreeing = [one.sentence() for one in disagreements(design, prior)]
-    tell(disagreeing)
-    mjd = job.reference_mjd or design.reference_mjd
+    prior, disagreeing, mjd = _begun(job, inputs, tell)
     chains = sample(design, card, job.sampler, mjd, course)
 
     def judged(posterior: xr.DataTree) -> Verdict:
@@ -139,6 +136,16 @@ def run_job(
     drawn = Drawn(chains.sites, chains.stats, prior)
     in_time = chains.ending.why != "time"
     return complete(job, inputs, drawn, judged, in_time=in_time, origin=origin)
+
+
+def _begun(
+    job: Job, inputs: Inputs, tell: Callable[[Sequence[str]], None]
+) -> tuple[Arrays, list[str], float]:
+    """Return draws of the prior, rows that disagree, which are told, and the epoch of ``C_ref``."""
+    prior = sample_prior(inputs.design, inputs.card, job.sampler.seed)
+    disagreeing = [one.sentence() for one in disagreements(inputs.design, prior)]
+    tell(disagreeing)
+    return prior, disagreeing, job.reference_mjd or inputs.design.reference_mjd
 
 
 def run_fast(
@@ -166,12 +173,9 @@ def run_fast(
     InputError
         If the density is not finite anywhere near the data.
     """
-    design, card, seed = inputs.design, inputs.card, job.sampler.seed
-    prior = sample_prior(design, card, seed)
-    disagreeing = [one.sentence() for one in disagreements(design, prior)]
-    tell(disagreeing)
-    mjd = job.reference_mjd or design.reference_mjd
-    fast = fit_fast(design, card, seed, mjd, tell=watch)
+    design = inputs.design
+    prior, disagreeing, mjd = _begun(job, inputs, tell)
+    fast = fit_fast(design, inputs.card, job.sampler.seed, mjd, tell=watch)
     weighed = Weighed(
         method=FAST,
         k=fast.weights.k,
