@@ -62,12 +62,13 @@ def test_slopes_are_those_of_differences(target: Target, points: np.ndarray):
     bent = Proposal(
         points[1], 0.1 * np.eye(number), 0.2 * random.normal(size=number), np.full(number, 0.1)
     )
-    others = Others(np.full(40, 0.01), np.full(40, 1e-4), np.ones(()))
-    here = target.at(points[:1], OUTLIER, bent, others)
     steps = step * np.eye(number)
-    up, down = (target.at(points[0] + s * steps, OUTLIER, bent, others) for s in (1, -1))
-    slope = (np.asarray(up.target) - np.asarray(down.target)) / (2 * step)
-    np.testing.assert_allclose(here.slope[0], slope, rtol=1e-4, atol=1e-4)
+    for weight in (0.0, 1.0):  # indicators as given, and summed over
+        others = Others(np.full(40, 0.01), np.full(40, 1e-4), np.array(weight))
+        here = target.at(points[:1], OUTLIER, bent, others)
+        up, down = (target.at(points[0] + s * steps, OUTLIER, bent, others) for s in (1, -1))
+        high, low = (np.asarray(f.density) + weight * np.asarray(f.others) for f in (up, down))
+        np.testing.assert_allclose(here.slope[0], (high - low) / (2 * step), rtol=1e-4, atol=1e-4)
 
 
 def test_odds_are_those_of_single_flips(target: Target, points: np.ndarray):
