@@ -15,14 +15,8 @@ from scipy.stats import multivariate_normal, norm
 from designs import crowded_design
 from miri_facts import MIRI
 from mirical.cards.card import load_card
-from mirical.model.terms import (
-    bend,
-    given,
-    informed,
-    informed_normals,
-    informed_singly,
-    loss_unit,
-)
+from mirical.model.informed_units import bend, informed, informed_normals, informed_singly
+from mirical.model.terms import given, loss_unit
 
 ROOT = np.linalg.cholesky(np.array([[0.04, 0.01, 0.0], [0.01, 0.02, 0.005], [0.0, 0.005, 0.03]]))
 

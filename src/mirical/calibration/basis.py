@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mirical.calibration.calibration import Calibration
 from mirical.calibration.draws import DRAWN, ROWS, Draws
 from mirical.calibration.draws import PRIOR as BEFORE
 from mirical.calibration.factors import Query
 from mirical.instruments.instrument import Instrument
 from mirical.laws.timelaw import ADDITIVE, LAWS
+from mirical.number_text import day
 
 DATA, PARTLY, PRIOR = "data", "partly prior", "prior"
 BORROWED, NO_DATA, DEFINED = "borrowed", "no data", "by definition"
@@ -204,3 +206,29 @@ def _width(draws: Draws, group: str, name: str, scale: str | None) -> NDArray[np
     with np.errstate(invalid="ignore"):  # an infinite tau has no width
         low, high = np.quantile(values, [0.16, 0.84], axis=(0, 1))
         return high - low
+
+
+def outside_rows(calibration: Calibration, query: Query) -> list[str]:
+    """Say how far points lie outside the rows, and how much the error has grown after them."""
+    ends = np.array(list(calibration.epochs.values()))
+    first, last = float(ends[:, 0].min()), float(ends[:, 1].max())
+    earliest, latest = float(query.mjd.min()), float(query.mjd.max())
+    said = []
+    if earliest < first:
+        said.append(
+            f"the first row is of MJD {first:.1f} ({day(first)}), {first - earliest:.1f} d "
+            f"after MJD {earliest:.1f}: factors before it rest on the time law and its priors."
+        )
+    if latest > last:
+        bands = [*dict.fromkeys(query.filters)]
+        factors = [calibration.at(calibration.in_reference(bands, mjd)) for mjd in (last, latest)]
+        now, then = (100 * of.std / of.mean for of in factors)
+        most = int(np.argmax(then - now))
+        said.append(
+            f"the last row is of MJD {last:.1f} ({day(last)}), {latest - last:.1f} d before "
+            f"MJD {latest:.1f}: factors after it rest on the time law and its priors, and "
+            f"their errors on that law still holding; the error of {bands[most]} in "
+            f"{calibration.instrument.reference} is {now[most]:.2f} % at the last row and "
+            f"{then[most]:.2f} % there."
+        )
+    return said

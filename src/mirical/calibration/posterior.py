@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from mirical.calibration.basis import basis_sentences, factor_basis
+from mirical.calibration.basis import basis_sentences, factor_basis, outside_rows
 from mirical.calibration.calibration import ABSOLUTE, PARTS, TYPES, Calibration, Scatter
 from mirical.calibration.coefficients import COEFFICIENTS, absolute, band_table, subarray_table
 from mirical.calibration.covariance_parts import REST, FactorParts, covariance_parts, directions
@@ -29,7 +29,6 @@ from mirical.inference.schema import FLUX_SCALE
 from mirical.instruments.instrument import Instrument
 from mirical.laws.departures import curve_effect, step_effect
 from mirical.laws.timelaw import ADDITIVE, LAWS, log_relative_factor
-from mirical.number_text import day
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -286,33 +285,8 @@ class PosteriorCalibration(Calibration):
             for term in dict.fromkeys(query.terms)
             if term not in observed
         ]
-        said += self._outside(query)
+        said += outside_rows(self, query)
         return [*said, *basis_sentences(self.basis(query), query)]
-
-    def _outside(self, query: Query) -> list[str]:
-        """Say how far points lie outside the rows, and how much the error has grown after them."""
-        ends = np.array(list(self.epochs.values()))
-        first, last = float(ends[:, 0].min()), float(ends[:, 1].max())
-        earliest, latest = float(query.mjd.min()), float(query.mjd.max())
-        said = []
-        if earliest < first:
-            said.append(
-                f"the first row is of MJD {first:.1f} ({day(first)}), {first - earliest:.1f} d "
-                f"after MJD {earliest:.1f}: factors before it rest on the time law and its priors."
-            )
-        if latest > last:
-            bands = [*dict.fromkeys(query.filters)]
-            factors = [self.at(self.in_reference(bands, mjd)) for mjd in (last, latest)]
-            now, then = (100 * of.std / of.mean for of in factors)
-            most = int(np.argmax(then - now))
-            said.append(
-                f"the last row is of MJD {last:.1f} ({day(last)}), {latest - last:.1f} d before "
-                f"MJD {latest:.1f}: factors after it rest on the time law and its priors, and "
-                f"their errors on that law still holding; the error of {bands[most]} in "
-                f"{self.instrument.reference} is {now[most]:.2f} % at the last row and "
-                f"{then[most]:.2f} % there."
-            )
-        return said
 
     def at(self, query: Query) -> Factors:
         """Return mean, quoted error and covariance of the posterior draws.

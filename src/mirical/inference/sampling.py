@@ -67,7 +67,7 @@ def flux_scale_draws(card: Card, key: jax.Array, shape: tuple[int, ...]) -> Arra
 def without_leverage(design: Design) -> Design:
     """Return the design with the units of its prior.
 
-    Units set by the data come with a density (`terms.informed`) that
+    Units set by the data come with a density (`informed_units.informed`) that
     drawing forwards would leave out.
     """
     return replace(design, units=no_units(len(design.bands)))

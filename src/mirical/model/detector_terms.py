@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from mirical.cards.card import Card
 from mirical.laws.departures import curve_effect, step_effect
 from mirical.model.design import Design
-from mirical.model.unit_normals import unit_normals
+from mirical.model.informed_units import unit_normals
 
 _JITTER = 1e-9  # keeps a Cholesky factor of many knots real
 

@@ -9,10 +9,10 @@ from jaxtyping import Array, Float
 
 from mirical.cards.card import Card
 from mirical.model.design import Design
+from mirical.model.informed_units import unit_normals
 from mirical.model.likelihood import row_distribution
 from mirical.model.offsets import Offsets, Scales
 from mirical.model.terms import colour_correlation, given
-from mirical.model.unit_normals import unit_normals
 
 _LEVEL = 0.01  # of ln flux
 

@@ -1,6 +1,6 @@
 """Units of the sampler: approximate location and scale of each quantity, from the rows.
 
-They choose the coordinates in which the sampler moves (`terms.informed`) and
+They choose the coordinates in which the sampler moves (`informed_units.informed`) and
 nothing else: the posterior is the same whatever they are, so rough and robust
 estimates serve.
 
