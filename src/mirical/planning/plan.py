@@ -194,8 +194,8 @@ def _sentences(
 ) -> tuple[str, ...]:
     """Say what the tables say."""
     said = [
-        f"{asked.goal.text}: its error is {now[0]:.3g} %{worst} and stays so if nothing is "
-        f"observed (Monte-Carlo error {now[1]:.1g})."
+        f"{asked.goal.text}: its error is {now[0]:.3g} % (one standard deviation){worst} "
+        f"and stays so if nothing is observed (Monte-Carlo error {now[1]:.1g})."
     ]
     if not len(steps):
         least = float(np.min(ranked["cost_hours"].value))
