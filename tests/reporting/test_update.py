@@ -8,10 +8,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from xarray import Dataset, DataTree
 
 from miri_facts import MIRI
 from mirical.calibration.store import StoredRun
-from mirical.inference.jobs import Job, resolve_job
+from mirical.calibration.stored_constants import with_fluxes
+from mirical.inference.jobs import Inputs, Job, resolve_job
+from mirical.reporting import stored_inputs
 from mirical.reporting.update import obstacle, prepare_update
 from mirical.tables.photometry import load_photometry
 from samples import repeated, write_ecsv
@@ -25,10 +28,15 @@ def of_run(folder: Path, **columns: object) -> tuple[StoredRun, Job]:
     return run, Job("job", str(path), "hierarchical")
 
 
-def prepared(folder: Path, later: dict[str, object], **columns: object):
+def prepared(folder: Path, later: dict[str, object], model: str = "hierarchical", **columns):
     run, job = of_run(folder, **columns)
-    before = resolve_job(job)
-    new = write_ecsv(repeated(2, time=[60000.0, 60010.0], **later), folder / "new.ecsv")
+    job = replace(job, model=model)
+    return updated(run, job, resolve_job(job), folder, later)
+
+
+def updated(run: StoredRun, job: Job, before: Inputs, folder: Path, later: dict[str, object]):
+    rows = repeated(2, **({"time": [60000.0, 60010.0]} | later))
+    new = write_ecsv(rows, folder / "new.ecsv")
     found = prepare_update(run, job, before, load_photometry(str(new), MIRI, "test"))
     assert found is not None
     return found
@@ -65,3 +73,45 @@ def test_what_is_no_update_is_said(later: dict[str, object], said: str, tmp_path
     assert said in str(obstacle(found))
     unbelieved = replace(found, parent=replace(found.parent, believable=False))
     assert obstacle(unbelieved) == "the run itself must not be believed"
+
+
+def test_a_star_of_unknown_flux_keeps_the_flux_it_is_quoted_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its rows would all move with their median; what a run has not is found from the rows."""
+    card = tmp_path / "free.toml"
+    card.write_text('base = "hierarchical"\n[term.free_flux]\nmeans = "any flux"\n')
+    names, bands = ["Star 1", "Star 1", "GD 153", "GD 153"], ["F770W"] * 3 + ["F560W"]
+    bright = {"iflux": [4400.0, 5000.0, 4300.0, 7000.0], "flux": np.nan}
+    columns = {"name": names, "filter": bands, "model_flux": [np.nan, np.nan, 0.4, 0.7], **bright}
+    later = {
+        "name": "Star 1",
+        "filter": ["F770W", "F560W"],
+        "model_flux": [np.nan, np.nan],
+        "iflux": [9000.0, 8000.0],
+        "flux": np.nan,
+    }
+    first = prepared(tmp_path, later, model=str(card), **columns)
+    assert obstacle(first) is None
+    before, after = first.before.design, first.inputs.design
+    np.testing.assert_array_equal(after.log_factor[:4], before.log_factor)
+    assert list(after.free) == [1, 0]
+    known, found = first.before.factors.nominal_fluxes(), first.inputs.factors.nominal_fluxes()
+    assert found[("Star 1", "F770W")] == known[("Star 1", "F770W")] and len(known) == 1
+    assert found[("Star 1", "F560W")] == pytest.approx(0.7 * 8000 / 7000)
+
+    later = later | {"time": [60100.0, 60110.0], "iflux": [10000.0, 11000.0]}
+    second = updated(first.parent, first.job, first.inputs, tmp_path, later)
+    assert obstacle(second) is None
+    assert second.inputs.factors.nominal_fluxes() == found
+
+    design = second.inputs.design
+    names = {"star": list(design.stars), "band": list(design.bands), "srctype": list(design.types)}
+    stored = DataTree.from_dict({"posterior": Dataset(coords=names), "constant_data": Dataset()})
+    stored.attrs["photometry_sha256"] = second.inputs.factors.observations.data_hash
+    of_second = replace(first.parent, posterior=with_fluxes(stored, second.inputs.factors))
+    (tmp_path / "rows.ecsv").write_bytes(second.content)
+    (tmp_path / "job.toml").write_text('photometry = "rows.ecsv"\nmodel = "free.toml"\n')
+    monkeypatch.setattr(stored_inputs, "read_run", lambda folder: of_second)
+    _, _, inputs = stored_inputs.open_job(tmp_path)
+    np.testing.assert_array_equal(inputs.design.log_factor, design.log_factor)

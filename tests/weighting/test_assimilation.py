@@ -72,6 +72,19 @@ def test_rows_first_of_a_free_star_in_a_band_weigh_nothing():
     assert found.log_weight[0] == 0
 
 
+def test_the_flux_by_which_a_free_star_is_quoted_changes_no_weight():
+    design, sites = drawn_design(0)
+    free = np.isin(np.arange(len(design.stars)), (1, 3)).astype(float)
+    design = replace(design, free=free, has_free=True)
+    found = weigh_draws(as_named(sites, OLD), design, OLD, CARD, seed=3)
+    brighter = 0.7 * free[np.asarray(design.star)] * (1 + np.asarray(design.band))
+    expected = sites["expected"] + brighter
+    design = replace(design, log_factor=np.asarray(design.log_factor) + brighter)
+    again = weigh_draws(as_named(sites | {"expected": expected}, OLD), design, OLD, CARD, seed=3)
+    np.testing.assert_array_equal(again.outlier, found.outlier)
+    np.testing.assert_allclose(again.log_weight, found.log_weight, atol=1e-6)
+
+
 def test_drawing_outliers_row_by_row_is_the_sum_over_all_their_sets():
     """Four rows, sixteen sets: weights average to the sum, sets to their odds (4 sigma)."""
     random = np.random.default_rng(8)

@@ -44,6 +44,17 @@ def with_fluxes(posterior: xr.DataTree, factors: CalibrationFactors) -> xr.DataT
     return _with_constants(posterior, more, star=stars, band=bands)
 
 
+def stored_fluxes(posterior: xr.DataTree) -> dict[tuple[str, str], float]:
+    """Return the fluxes that `with_fluxes` stored, by star and band; none of an older run."""
+    data = posterior["constant_data"].to_dataset()
+    if STAR_FLUX not in data:
+        return {}
+    fluxes = data[STAR_FLUX].transpose("star", "band")
+    known = np.argwhere(np.isfinite(fluxes.values)).tolist()
+    stars, bands = (list(map(str, fluxes[dim].values)) for dim in ("star", "band"))
+    return {(stars[i], bands[j]): float(fluxes.values[i, j]) for i, j in known}
+
+
 def _with_constants(
     posterior: xr.DataTree, more: Mapping[str, object], **coordinates: list[str]
 ) -> xr.DataTree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -278,8 +279,16 @@ def _sampler(content: object, where: str) -> Sampler:
     return Sampler(**content)
 
 
-def resolve_job(job: Job) -> Inputs:
+def resolve_job(job: Job, nominal: Mapping[tuple[str, str], float] | None = None) -> Inputs:
     """Read everything a job names and return what is to be fitted.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    nominal : mapping of {(star, band) : float}, optional
+        Nominal fluxes of stars of unknown flux in mJy that are kept; others are found from the
+        rows.
 
     Raises
     ------
@@ -288,7 +297,7 @@ def resolve_job(job: Job) -> Inputs:
         asked for do not fit into memory.
     """
     card = load_card(job.model, f"job {job.name}", job.read_instrument(), job.folder)
-    factors = job_factors(job, card.has("free_flux"))
+    factors = job_factors(job, card.has("free_flux"), nominal=nominal)
     design = make_design(factors, card)
     _refuse_too_many_draws(job.sampler, design)
     return Inputs(card, factors, design)
@@ -325,7 +334,10 @@ def _refuse_too_many_draws(sampler: Sampler, design: Design) -> None:
 
 
 def job_factors(
-    job: Job, free_stars: bool = False, observations: Observations | None = None
+    job: Job,
+    free_stars: bool = False,
+    observations: Observations | None = None,
+    nominal: Mapping[tuple[str, str], float] | None = None,
 ) -> CalibrationFactors:
     """Read the rows a job names, with their factors; stars of unknown flux are flagged, or free.
 
@@ -337,6 +349,8 @@ def job_factors(
         Whether stars of unknown flux are fitted.
     observations : Observations, optional
         Rows of the job's instrument in place of those it names.
+    nominal : mapping of {(star, band) : float}, optional
+        As of `resolve_job`.
 
     Raises
     ------
@@ -355,5 +369,10 @@ def job_factors(
         observations = load_photometry(job.photometry, instrument, f"job {job.name}", job.folder)
     apertures = load_apertures(job.apertures, instrument, f"job {job.name}", job.folder)
     return calibration_factors(
-        observations, predicted, apertures, predicted_unc=errors, free_stars=free_stars
+        observations,
+        predicted,
+        apertures,
+        predicted_unc=errors,
+        free_stars=free_stars,
+        nominal=nominal,
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mirical.errors import InputError
 from mirical.inference.gaussian import MOST_ROWS
 from mirical.inference.jobs import Inputs, job_factors
-from mirical.model.design import Design, make_design, with_rows
+from mirical.model.design import Design, make_design
 from mirical.number_text import words
 from mirical.reporting.stored_inputs import stored_job
 from mirical.tables.added_rows import added_rows
@@ -98,7 +98,8 @@ def watch_rows(folder: Path, inputs: Inputs, new: Observations) -> WatchedRows:
     merged = merged[np.concatenate([np.ones(before, dtype=bool), ~unknown])]
     both = f"{run.source} with {new.source}"
     rows = replace(run, table=merged, source=both, simulated=run.simulated or new.simulated)
-    factors = job_factors(stored_job(folder), inputs.card.has("free_flux"), rows)
+    nominal = inputs.factors.nominal_fluxes()
+    factors = job_factors(stored_job(folder), inputs.card.has("free_flux"), rows, nominal)
     design = make_design(factors, inputs.card)
     old = len(inputs.design.rows)
     flagged = np.array(words(factors.observations.table["flag"][before:]))
@@ -115,9 +116,7 @@ def watch_rows(folder: Path, inputs: Inputs, new: Observations) -> WatchedRows:
             f"{new.source}: run and new rows are {len(design.rows)}, and monitor holds matrices of "
             f"rows by rows, of {MOST_ROWS} at most; run the job on the newer rows."
         )
-    return WatchedRows(
-        _with_fluxes_of(inputs.design, design), factors, old, len(added.known), tuple(notes)
-    )
+    return WatchedRows(design, factors, old, len(added.known), tuple(notes))
 
 
 def _refuse_unlike(inputs: Inputs, design: Design, source: str) -> None:
@@ -142,18 +141,6 @@ def _refuse_unlike(inputs: Inputs, design: Design, source: str) -> None:
                 f"{source}: has rows in {bands[0]} without {column}, on which the factor there "
                 "depends in the run's card; give the column, or leave these rows out."
             )
-
-
-def _with_fluxes_of(before: Design, design: Design) -> Design:
-    """Return the design with the nominal fluxes of free stars of the run.
-
-    They are medians of the rows at hand, by which all rows of a star in a band move together.
-    """
-    old = len(before.rows)
-    cell = np.asarray(design.star) * len(design.bands) + np.asarray(design.band)
-    moved = np.zeros(int(cell.max()) + 1)
-    moved[cell[:old]] = np.asarray(design.log_factor)[:old] - np.asarray(before.log_factor)
-    return with_rows(design, np.asarray(design.log_factor) - moved[cell])
 
 
 @dataclass(frozen=True)

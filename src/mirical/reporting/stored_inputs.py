@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mirical.calibration.calibration import Calibration
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.store import StoredRun, open_calibration, read_run, run_folder
+from mirical.calibration.stored_constants import stored_fluxes
 from mirical.errors import InputError
 from mirical.instruments.uses import require_staged
 
@@ -68,7 +69,8 @@ def open_job(folder: Path) -> tuple[StoredRun, Job, Inputs]:
     from mirical.inference.jobs import resolve_job
 
     run, job = read_run(folder), stored_job(folder)
-    inputs = resolve_job(job)
+    # A run that was updated quotes free stars with the fluxes of the run that it is from.
+    inputs = resolve_job(job, stored_fluxes(run.posterior))
     _refuse_other_rows(inputs.factors, run.posterior.attrs, folder)
     return run, job, inputs
 

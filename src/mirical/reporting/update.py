@@ -114,7 +114,9 @@ def prepare_update(
         path = Path(folder) / PHOTOMETRY
         write_ecsv(_table(observations, new, added), path)
         content = path.read_bytes()
-        inputs = resolve_job(replace(job, photometry=str(path)))
+        # Whatever flux its factors are quoted with, a free star says the same: a flux that the run
+        # has stays, so that its rows stay what they are.
+        inputs = resolve_job(replace(job, photometry=str(path)), before.factors.nominal_fluxes())
     origin: dict[str, str | int | float] = {
         "parent": parent.folder.resolve().name,
         "parent_sha256": hashlib.sha256((parent.folder / MANIFEST).read_bytes()).hexdigest(),

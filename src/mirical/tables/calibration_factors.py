@@ -41,6 +41,13 @@ class CalibrationFactors:
     table: QTable
     apertures: dict[str, Aperture]
 
+    def nominal_fluxes(self) -> dict[tuple[str, str], float]:
+        """Return the nominal fluxes of free stars by star and band, mJy."""
+        rows = self.observations.table[self.table["free"]]
+        place = zip(map(str, rows["name"]), map(str, rows["filter"]), strict=True)
+        fluxes = self.table["nominal_flux"][self.table["free"]].to_value(u.mJy)
+        return dict(zip(place, fluxes.tolist(), strict=True))
+
 
 def calibration_factors(
     observations: Observations,
@@ -48,6 +55,7 @@ def calibration_factors(
     apertures: dict[str, Aperture],
     predicted_unc: Mapping[tuple[str, str], float] | None = None,
     free_stars: bool = False,
+    nominal: Mapping[tuple[str, str], float] | None = None,
 ) -> CalibrationFactors:
     """Return C = F / (N A_cor Omega_pix) of every row (Eq. 3) and its logarithm.
 
@@ -63,6 +71,8 @@ def calibration_factors(
         Errors of the predicted flux densities in mJy, where they are stated.
     free_stars : bool
         Whether stars without a predicted flux in any band are fitted, with fluxes of their own.
+    nominal : mapping of {(star, band) : float}, optional
+        Nominal fluxes of such stars in mJy that are kept; others are found from the rows.
 
     Raises
     ------
@@ -96,12 +106,12 @@ def calibration_factors(
         )
 
     free &= np.array([not flag for flag in rows["flag"]])
-    nominal = nominal_fluxes(rows, free, observations.source)
+    quoted = nominal_fluxes(rows, free, observations.source, nominal)
     # A flagged row may not even know its band.
     unknown = Aperture(np.nan, np.nan, np.nan)
     used_apertures = [apertures.get(str(band), unknown) for band in rows["filter"]]
     corrections = np.array([aperture.correction for aperture in used_apertures])
-    flux = np.where(free, nominal, rows["model_flux"].to_value(u.mJy)) * u.mJy
+    flux = np.where(free, quoted, rows["model_flux"].to_value(u.mJy)) * u.mJy
     factor = observations.instrument.factors(flux, rows["iflux"], corrections, rows["filter"])
     used = np.array([not flag for flag in rows["flag"]])
     table = QTable(
@@ -112,7 +122,7 @@ def calibration_factors(
             "aperture_correction": corrections,
             "aperture_correction_unc": [aperture.correction_unc for aperture in used_apertures],
             "free": free,
-            "nominal_flux": nominal * u.mJy,
+            "nominal_flux": quoted * u.mJy,
         }
     )
     return CalibrationFactors(replace(observations, table=rows), table, apertures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
@@ -19,11 +21,16 @@ def free_rows(rows: QTable) -> NDArray[np.bool_]:
     return ~np.isin(names, names[known])
 
 
-def nominal_fluxes(rows: QTable, free: NDArray[np.bool_], source: str) -> NDArray[np.float64]:
+def nominal_fluxes(
+    rows: QTable,
+    free: NDArray[np.bool_],
+    source: str,
+    known: Mapping[tuple[str, str], float] | None = None,
+) -> NDArray[np.float64]:
     """Return the flux by which the factor of each row is quoted, mJy; NaN for rows of no free star.
 
     With it the median factor of a star's rows in a band is that of the rows with predictions. No
-    result depends on it.
+    result depends on it, so that one which was taken before may be kept.
 
     Parameters
     ----------
@@ -33,6 +40,8 @@ def nominal_fluxes(rows: QTable, free: NDArray[np.bool_], source: str) -> NDArra
         Rows of free stars that are fitted.
     source : str
         Name of the table.
+    known : mapping of {(star, band) : float}, optional
+        Nominal fluxes in mJy that are kept.
 
     Raises
     ------
@@ -54,5 +63,8 @@ def nominal_fluxes(rows: QTable, free: NDArray[np.bool_], source: str) -> NDArra
         level = float(np.median(with_flux))
         for name in dict.fromkeys(names[free & (bands == band)].tolist()):
             here = free & (bands == band) & (names == name)
-            nominal[here] = np.exp(level + np.median(np.log(rows["iflux"].value[here])))
+            kept = (known or {}).get((name, band), np.nan)
+            if not np.isfinite(kept):
+                kept = np.exp(level + np.median(np.log(rows["iflux"].value[here])))
+            nominal[here] = kept
     return nominal
