@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,9 @@ from astropy.table import QTable, Table
 
 from miri_facts import FACTOR
 from mirical import __version__
-from mirical.cli import main
+from mirical.cli import _parser, main
+from mirical.console.command_parsers import CommandParser
+from mirical.console.shared import STATUSES
 from samples import blanking, card_text, photometry, setting, unit, write_ecsv
 
 
@@ -157,14 +162,72 @@ def test_a_grid_that_has_no_answer_is_refused(
     assert refused(["factors", "published", "--at", str(path)], tmp_path, capsys) == f"{sentence}\n"
 
 
-@pytest.mark.parametrize("command", ["", "fit", "run --draws many", "factors published --mjd soon"])
-def test_a_command_nobody_knows_exits_with_status_2(
+USAGES = {
+    "fit": "mirical",
+    "run --draws many": "mirical run",
+    "factors published --mjd soon": "mirical factors",
+    "run --drwas 100": "mirical run",
+    "apply published": "mirical apply",
+    "instrument check miri --all": "mirical instrument check",
+    "instrument test": "mirical instrument",
+}
+
+
+@pytest.mark.parametrize("command", USAGES)
+def test_a_wrong_option_shows_the_usage_of_its_command_and_exits_with_status_2(
     command: str, capsys: pytest.CaptureFixture[str]
 ):
     with pytest.raises(SystemExit) as end:
         main(command.split())
     assert end.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: mirical")
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"usage: {USAGES[command]} [-h]")
+    assert f"{USAGES[command]}: error: " in err and f"'{USAGES[command]} --help'" in err
+    assert ("did you mean --draws?" in err) == ("drwas" in command)
+
+
+@pytest.mark.parametrize("command", ["", "instrument"])
+def test_a_command_alone_that_needs_another_word_prints_its_help(
+    command: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(command.split()) == 2
+    alone, _ = capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    assert alone == capsys.readouterr().out != ""
+
+
+def every_parser(parser: argparse.ArgumentParser) -> list[CommandParser]:
+    """Return the parsers of all commands and of their actions."""
+    found = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                found += every_parser(inner) or [inner]
+    return found
+
+
+@pytest.mark.parametrize("parser", every_parser(_parser()), ids=lambda parser: parser.prog)
+def test_every_command_says_what_it_does_by_words_examples_and_defaults(parser: CommandParser):
+    assert parser.brief and len(parser.description or "") > len(parser.brief) and parser.examples
+    for example in parser.examples:
+        program, *arguments = shlex.split(example)
+        assert program == "mirical" and _parser().parse_args(arguments).command is not None
+        assert example.startswith(parser.prog)
+    for action in parser._actions:
+        assert action.help, action.dest
+        if action.default not in (None, False, True, [], (), argparse.SUPPRESS):
+            stated = any(end in action.help for end in ("]", "the default"))
+            assert stated or action.required, f"{parser.prog} {action.dest}: default not stated"
+
+
+def test_the_help_lists_every_exit_status(capsys: pytest.CaptureFixture[str]):
+    assert main([]) == 2
+    out = capsys.readouterr().out
+    stated = {int(number) for number in re.findall(r"^    (\d+) ", out, re.MULTILINE)}
+    assert stated == set(STATUSES) == {0, 1, 2, 3, 130}
+    page = (Path(__file__).parents[1] / "docs" / "README.md").read_text(encoding="utf-8")
+    assert {int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)} == stated
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]):

@@ -1,8 +1,4 @@
-"""The command line: ``mirical COMMAND``.
-
-Exit status 0 on success, 1 if a result must not be believed, 2 for a user's mistake, 3 if a
-calibration that is monitored no longer holds.
-"""
+"""The command line: ``mirical COMMAND``. Exit statuses: `mirical.console.shared.STATUSES`."""
 
 from __future__ import annotations
 
@@ -10,12 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mirical.console.shared import INTERRUPTED, SUCCESS, USER_MISTAKE
+from mirical.console.shared import INTERRUPTED, STATUSES, SUCCESS, USER_MISTAKE
 from mirical.interrupts import stoppable
 
 if TYPE_CHECKING:
     import argparse
 
+    from mirical.console.command_parsers import CommandParser
     from mirical.console.streams import Stream
 
 __all__ = ["INTERRUPTED", "SUCCESS", "USER_MISTAKE", "main"]
@@ -56,6 +53,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = _parser().parse_args(arguments)
+        if options.command is None:  # no command, or one without its action
+            options.alone.print_help()
+            return USER_MISTAKE
         _refuse_unusable(arguments, options)
         _leave_asdf_out()
         return options.command(options)
@@ -104,34 +104,47 @@ def _refuse_unusable(arguments: Sequence[str], options: argparse.Namespace) -> N
         raise InputError(f"--seed is {seed}; expected a whole number from 0 to {SEEDS - 1}.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    import argparse
+def _parser() -> CommandParser:
+    from argparse import SUPPRESS
 
     from mirical.commands import (
         applying,
         checking,
         comparing,
         exporting,
-        factors,
         fetching,
         fluxes,
         imaging,
         instruments,
         monitoring,
         planning,
+        querying,
         running,
         simulating,
-        stars,
         updating,
     )
+    from mirical.console.command_parsers import CommandParser, overview_text
     from mirical.version import __version__
 
+    about = {
+        "Fit": (running, updating, comparing),
+        "Use a calibration": (querying, applying, exporting),
+        "Judge and plan": (checking, monitoring, planning, simulating),
+        "Prepare inputs": (fetching, imaging, fluxes, instruments),
+    }
     what = "Bayesian flux calibration of imaging instruments, beginning with MIRI on JWST."
-    parser = argparse.ArgumentParser(prog="mirical", description=what)
+    usage = "mirical [-h] [--version] COMMAND ..."
+    parser = CommandParser(prog="mirical", usage=usage, description=what)
     parser.add_argument("--version", action="version", version=f"mirical {__version__}")
-    parsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    answers = running, updating, factors, comparing, applying, stars, exporting
-    others = checking, monitoring, planning, fetching, fluxes, imaging, simulating, instruments
-    for module in (*answers, *others):
-        module.add_parsers(parsers)
+    parser.set_defaults(command=None, alone=parser)
+    # The overview lists the commands by their purpose instead.
+    parsers = parser.add_subparsers(prog="mirical", metavar="COMMAND", help=SUPPRESS)
+    overview, listed = [], 0
+    for purpose, modules in about.items():
+        for module in modules:
+            module.add_parsers(parsers)
+        names = list(parsers.choices)[listed:]
+        overview.append((purpose, [(name, parsers.choices[name].brief) for name in names]))
+        listed += len(names)
+    parser.epilog = overview_text(overview, STATUSES)
     return parser

@@ -60,11 +60,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         What could have been written.
     """
     known = list(known)
+    close = close_to(word, known)
+    return (
+        f"; expected one of {', '.join(known)}." if close is None else f"; did you mean {close!r}?"
+    )
+
+
+def close_to(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is closest to what was written, or None if none is close."""
     by_folded = {name.casefold(): name for name in known}
     close = get_close_matches(word[:_LONGEST_WORD].casefold(), by_folded, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {by_folded[close[0]]!r}?"
-    return f"; expected one of {', '.join(known)}."
+    return by_folded[close[0]] if close else None
 
 
 def refuse_unknown_keys(where: str, got: Iterable[str], known: Iterable[str]) -> None:

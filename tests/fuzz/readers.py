@@ -30,7 +30,7 @@ from mirical.calibration.zero_point_table import ZeroPointCalibration, read_zero
 from mirical.cards.card import Card, load_card
 from mirical.catalogues.photometry import NEEDED, as_photometry
 from mirical.catalogues.published_files import read_published
-from mirical.commands.points import asked_points
+from mirical.console.points import asked_points
 from mirical.errors import InputError
 from mirical.exports.calibrated_image import CalibratedImage, calibrate_image
 from mirical.exports.calibrated_table import CalibratedFluxes, calibrate_table
@@ -341,7 +341,7 @@ READERS: tuple[Reader, ...] = (
            lambda path: read_fluxes(path, MIRI), judge_fluxes, TEXT,
            ("tables.predicted_fluxes",)),
     Reader("grid", good.once("grid.ecsv", good.grid), ask_grid, judge_factors, TEXT,
-           ("commands.points",)),
+           ("console.points",)),
     Reader("candidates", good.once("next.ecsv", good.candidates),
            lambda path: read_candidates(path, printed_rows()), judge_candidates, TEXT,
            ("planning.candidates",)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mirical.commands.points import (
+from mirical.console.command_parsers import add_command
+from mirical.console.points import (
     add_points,
     add_source,
     add_without,
@@ -157,57 +158,75 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
 
 
 def _add_error(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "error", help="what the calibration adds to the errors of an observation, in parts"
+    about = (
+        "What the flux calibration adds to the error of your flux, in parts that you may leave "
+        "out, with a sentence for a paper and, if asked for, the covariance between fluxes."
     )
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
-    add_points(parser)
-    add_source(parser)
-    add_without(parser)
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "error",
+        error,
+        ("what the calibration adds to the errors of an observation, in parts", about),
+        "mirical error table5 --filter F770W --subarray SUB64 --mjd 59760 --visits 2",
+    )
+    asked = parser.add_argument_group("what was observed")
+    asked.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    add_points(asked)
+    add_source(asked)
+    add_without(asked)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="E.ecsv", type=Path, help="write the parts as a table")
+    written.add_argument(
         "--covariance",
         metavar="FILE",
         type=Path,
         help="write the covariance as fractions: FILE.npy, its provenance beside it in "
         "FILE.npy.json, or FILE.fits with its parts",
     )
-    parser.add_argument("--out", metavar="E.ecsv", type=Path, help="write the parts as a table")
-    parser.set_defaults(command=error)
 
 
 def _add_apply(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "apply", help="calibrate a table of fluxes, or a JWST image in DN/s"
+    about = (
+        "Calibrate your fluxes: a table of count rates becomes fluxes with errors and their "
+        "covariance; a table of fluxes is brought from another calibration to this one; an image "
+        "in DN/s becomes MJy/sr."
     )
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "apply",
+        apply,
+        ("calibrate a table of fluxes, or a JWST image in DN/s", about),
+        "mirical apply table5 mine.ecsv --out calibrated.ecsv",
+        "mirical apply published jw01_rate.fits --out jw01_cal.fits",
+    )
+    what = parser.add_argument_group("what is calibrated")
+    what.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    what.add_argument(
         "file",
         metavar="FILE",
         type=Path,
         help="ECSV table with filter, subarray, mjd and 'iflux' [DN/s] or 'flux'; or a rate image",
     )
-    parser.add_argument("--out", metavar="OUT", type=Path, required=True, help="file to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
-    parser.add_argument(
-        "--covariance",
-        metavar="FILE",
-        type=Path,
-        help="where the fluxes' covariance goes [OUT with the ending .cov.fits]",
-    )
-    parser.add_argument(
-        "--draws", metavar="N", type=int, help="add N draws of the fluxes to the covariance file"
-    )
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="fixes the draws [0]")
-    parser.add_argument(
+    what.add_argument(
         "--calibrated-with",
         dest="before",
         metavar="RUN",
         help="what 'flux' was calibrated with, where no column 'photmjsr' says so",
     )
-    parser.add_argument(
-        "--apertures", metavar="TABLE", default="table4", help="of 'iflux' [table4]"
+    what.add_argument("--apertures", metavar="TABLE", default="table4", help="of 'iflux' [table4]")
+    what.add_argument("--filter", metavar="F", help="an image's true band [the header's]")
+    add_source(what)
+    add_without(what)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="OUT", type=Path, required=True, help="file to write")
+    written.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    written.add_argument(
+        "--covariance",
+        metavar="FILE",
+        type=Path,
+        help="where the fluxes' covariance goes [OUT with the ending .cov.fits]",
     )
-    parser.add_argument("--filter", metavar="F", help="an image's true band, if not the header's")
-    add_source(parser)
-    add_without(parser)
-    parser.set_defaults(command=apply)
+    written.add_argument(
+        "--draws", metavar="N", type=int, help="add N draws of the fluxes to the covariance file"
+    )
+    written.add_argument("--seed", metavar="N", type=int, default=0, help="fixes the draws [0]")

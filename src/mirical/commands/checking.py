@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.many_fits import add_options, how_of, kept_beside
+from mirical.console.command_parsers import add_command
+from mirical.console.many_fits import add_options, how_of, kept_beside
 from mirical.console.shared import SUCCESS, consoles, study_status
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
@@ -110,42 +111,61 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
 
 
 def _add_check(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "check", help="should the model be believed? predictive checks, dependences, odd stars"
+    about = (
+        "Confront a run with its rows: do they look as the model predicts, do residuals depend on "
+        "what the model leaves out, is a star odd, and does one star decide the answer? A page "
+        "and a verdict; status 1 if a check fires."
+    )
+    parser = add_command(
+        parsers,
+        "check",
+        check,
+        ("should the model be believed? predictive checks, dependences, odd stars", about),
+        "mirical check table5",
     )
     parser.add_argument("run", metavar="RUN", help="a run's folder")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/check]")
-    parser.add_argument(
+    how = parser.add_argument_group("how")
+    how.add_argument(
         "--draws", metavar="N", type=int, default=200, help="posterior draws looked at [200]"
     )
-    parser.add_argument(
+    how.add_argument(
         "--no-refit",
         dest="refit",
         action="store_false",
         help="do not fit again without each star whose effect the draws cannot tell",
     )
     add_options(parser, "blocks of draws, then fits,")
-    parser.set_defaults(command=check)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/check]")
 
 
 def _add_rivals(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "rivals", help="other models of a run's rows: compared, stacked, and asked for the future"
+    about = (
+        "Fit other model cards to a run's rows, compare them by the expected log predictive "
+        "density of rows left out, stack them, and forecast the factors to a date."
     )
-    parser.add_argument("run", metavar="RUN", help="a run's folder")
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "rivals",
+        rivals,
+        ("other models of a run's rows: compared, stacked, and asked for the future", about),
+        "mirical rivals table5 --models hierarchical linear --cuts 0",
+    )
+    what = parser.add_argument_group("what is compared")
+    what.add_argument("run", metavar="RUN", help="a run's folder")
+    what.add_argument(
         "--models",
         metavar="CARD",
         nargs="+",
         help="cards to compare [the shipped ladder and time laws; of another instrument than miri "
         "the run's card, and it without each of its terms]",
     )
-    parser.add_argument(
+    what.add_argument(
         "--cuts", metavar="N", type=int, default=5, help="dates to hindcast from, 0 for none [5]"
     )
-    parser.add_argument(
+    what.add_argument(
         "--until", metavar="MJD", type=float, help="end of the forecast [62502, 2030-01-01]"
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/rivals]")
     add_options(parser, "fits")
-    parser.set_defaults(command=rivals)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/rivals]")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mirical.console.command_parsers import add_command
 from mirical.console.shared import (
     SUCCESS,
     add_instrument,
@@ -124,9 +125,21 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
 
 
 def _add_compare(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser("compare", help="one calibration against another")
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
-    parser.add_argument(
+    about = (
+        "Set a calibration beside another: what they differ by, in sentences, in factors and in "
+        "coefficients; and why a run differs from the published factors, one change at a time."
+    )
+    parser = add_command(
+        parsers,
+        "compare",
+        compare,
+        ("one calibration against another", about),
+        "mirical compare table5",
+        "mirical compare table5 --with staged --mjd 59760 60500 --out compared",
+    )
+    what = parser.add_argument_group("what is compared")
+    what.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    what.add_argument(
         "--with",
         dest="other",
         metavar="OTHER",
@@ -134,36 +147,54 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         help="a run's folder, 'staged' for point fits to the rows of RUN, a table of zero points, "
         "or [published]",
     )
-    parser.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epochs to compare at")
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=Path,
-        help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
+    what.add_argument(
+        "--mjd",
+        metavar="T",
+        type=float,
+        nargs="+",
+        help="epochs to compare at [MJD of RUN's C_ref]",
     )
-    parser.add_argument(
+    what.add_argument(
         "--no-audit",
         dest="audit",
         action="store_false",
         help="do not read the run's rows to say why it differs from the published factors",
     )
-    parser.set_defaults(command=compare)
+    written = parser.add_argument_group("what is written")
+    written.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
+    )
 
 
 def _add_staged(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser("staged", help="the paper's staged point fits on any table")
-    parser.add_argument("table", metavar="TABLE", help="photometry table, or 'table5'")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
-    parser.add_argument(
+    about = (
+        "Fit a photometry table as the paper did: the time law of each band, then the throughput "
+        "of subarrays, then averages over stars; point values with their scatter, no posterior."
+    )
+    parser = add_command(
+        parsers,
+        "staged",
+        staged,
+        ("the paper's staged point fits on any table", about),
+        "mirical staged table5 --out staged",
+    )
+    what = parser.add_argument_group("what is fitted")
+    what.add_argument("table", metavar="TABLE", help="photometry table, or 'table5'")
+    add_instrument(what)
+    how = parser.add_argument_group("how")
+    how.add_argument(
         "--subarrays",
         choices=("measured", "published"),
         default="measured",
         help="D from the rows by a stated rule, or from Table 7 [measured]",
     )
-    parser.add_argument(
+    how.add_argument(
         "--mix-subarrays",
         action="store_true",
         help="fit the time law without dividing out D, as the 2024 code did",
     )
-    add_instrument(parser)
-    parser.set_defaults(command=staged)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.points import (
+from mirical.console.command_parsers import add_command
+from mirical.console.points import (
     add_without,
     asked_calibration,
     asked_points,
@@ -209,30 +210,42 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
 
 
 def _add_export(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser("export", help="a calibration as reference files and tables")
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
-    parser.add_argument(
+    about = (
+        "Write a calibration in a format of others: photom and apcorr reference files of the JWST "
+        "pipeline, draws of the former, a covariance file, or tables for a paper."
+    )
+    parser = add_command(
+        parsers,
+        "export",
+        export,
+        ("a calibration as reference files and tables", about),
+        "mirical export table5 --to jwst-photom photom.fits",
+        "mirical export published --to latex table.tex",
+    )
+    what = parser.add_argument_group("what is exported")
+    what.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
+    what.add_argument(
+        "--at",
+        metavar="GRID.ecsv",
+        type=Path,
+        help="points of the covariance [all bands at nine dates]",
+    )
+    what.add_argument(
+        "--draws", metavar="N", type=int, default=50, help="draws of jwst-photom-draws [50]"
+    )
+    what.add_argument("--seed", metavar="N", type=int, default=0, help="fixes which [0]")
+    add_without(what)
+    written = parser.add_argument_group("what is written")
+    written.add_argument(
         "--to",
         metavar="FORMAT",
         choices=EXPORTS,
         required=True,
         help=f"one of {', '.join(EXPORTS)}",
     )
-    parser.add_argument(
+    written.add_argument(
         "file", metavar="FILE", type=Path, help="file to write; a folder for jwst-photom-draws"
     )
-    parser.add_argument(
-        "--draws", metavar="N", type=int, default=50, help="draws of jwst-photom-draws [50]"
-    )
-    parser.add_argument("--seed", metavar="N", type=int, default=0, help="fixes which [0]")
-    parser.add_argument(
-        "--at",
-        metavar="GRID.ecsv",
-        type=Path,
-        help="points of the covariance [all bands at nine dates]",
-    )
-    add_without(parser)
-    parser.set_defaults(command=export)
 
 
 def preflight(options: argparse.Namespace) -> int:
@@ -279,8 +292,16 @@ def _number(number: int, thing: str) -> str:
 
 
 def _add_preflight(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "preflight", help="what is wrong with a photom reference file, before the pipeline takes it"
+    about = (
+        "Look for what is wrong with a photom reference file, whoever wrote it: entries that the "
+        "pipeline misreads or leaves out, and factors that jump. Status 1 if it must not be used."
+    )
+    parser = add_command(
+        parsers,
+        "preflight",
+        preflight,
+        ("what is wrong with a photom reference file, before the pipeline takes it", about),
+        "mirical preflight photom.fits --against jwst_miri_photom_0218.fits",
     )
     parser.add_argument("file", metavar="FILE", type=Path, help="reference file, anybody's")
     parser.add_argument(
@@ -298,4 +319,3 @@ def _add_preflight(parsers: argparse._SubParsersAction) -> None:
         help="first epoch it is to be used at [59720]",
     )
     parser.add_argument("--to", dest="last", metavar="MJD", type=float, help="last one [62000]")
-    parser.set_defaults(command=preflight)

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from mirical.console.command_parsers import add_command
 from mirical.console.shared import SUCCESS, consoles, print_notes
 from mirical.errors import InputError, did_you_mean
 from mirical.storage.files import check_outputs
@@ -109,33 +110,44 @@ def _read(paths: list[Path], notes: list[str]) -> _Got:
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
-    parser = parsers.add_parser(
-        "fetch", help="published photometry from VizieR, or from a file downloaded by hand"
+    about = (
+        "Get a published photometry table from VizieR, or read one that was downloaded by hand, "
+        "and write it as a photometry table that 'mirical run' fits, with a record of its origin."
     )
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "fetch",
+        fetch,
+        ("published photometry from VizieR, or from a file downloaded by hand", about),
+        "mirical fetch table5",
+        "mirical fetch downloaded_mrt.txt --out rows.ecsv",
+    )
+    what = parser.add_argument_group("what is got")
+    what.add_argument(
         "what",
         metavar="CATALOGUE|FILE",
         nargs="+",
         help="table5 (Gordon et al. 2025), irac (Krick et al. 2021), or files that make up one "
         "table: MRT, VOTable, FITS, ECSV or CSV",
     )
-    parser.add_argument(
-        "--out",
-        metavar="FILE.ecsv",
-        type=Path,
-        help="photometry table to write, with its record beside it [table5-full.ecsv]",
-    )
-    parser.add_argument(
+    what.add_argument(
         "--instrument", metavar="CARD", help="card the rows are checked by [the catalogue's, miri]"
     )
-    parser.add_argument(
+    server = parser.add_argument_group("the server")
+    server.add_argument(
         "--server", metavar="HOST", help="another VizieR server than astroquery's own"
     )
-    parser.add_argument(
+    server.add_argument(
         "--timeout",
         metavar="S",
         type=float,
         default=60.0,
         help="seconds without an answer after which it is given up [60]",
     )
-    parser.set_defaults(command=fetch)
+    written = parser.add_argument_group("what is written")
+    written.add_argument(
+        "--out",
+        metavar="FILE.ecsv",
+        type=Path,
+        help="photometry table to write, with its record beside it [table5-full.ecsv]",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mirical.console.command_parsers import add_command
 from mirical.console.shared import SUCCESS, add_instrument, consoles, print_notes, write_table
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
@@ -41,17 +42,28 @@ def fluxes(options: argparse.Namespace) -> int:
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
-    parser = parsers.add_parser("fluxes", help="predicted fluxes from a folder of CALSPEC spectra")
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="folder of CALSPEC files")
-    parser.add_argument(
+    about = (
+        "Predict fluxes of stars in every band from their CALSPEC spectra, and say which differ "
+        "from the shipped ones."
+    )
+    parser = add_command(
+        parsers,
+        "fluxes",
+        fluxes,
+        ("predicted fluxes from a folder of CALSPEC spectra", about),
+        "mirical fluxes calspec --star 'My Star=my_star.fits' --out fluxes.ecsv",
+    )
+    what = parser.add_argument_group("what is predicted")
+    what.add_argument("folder", metavar="FOLDER", type=Path, help="folder of CALSPEC files")
+    what.add_argument(
         "--star", metavar="NAME=FILE", action="append", default=[], help="a star of your own"
     )
-    parser.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the table")
-    parser.add_argument(
+    what.add_argument(
         "--bandpasses",
         metavar="DIR",
         type=Path,
         help="folder of the files of bandpasses that the card names [the card's]",
     )
-    add_instrument(parser)
-    parser.set_defaults(command=fluxes)
+    add_instrument(what)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the table")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirical.commands.many_fits import Kept, add_options, how_of, kept_beside
+from mirical.console.command_parsers import add_command
+from mirical.console.many_fits import Kept, add_options, how_of, kept_beside
 from mirical.console.shared import NOT_BELIEVABLE, SUCCESS, consoles, write_table
 from mirical.errors import InputError
 from mirical.pipeline_settings import settings_text
@@ -260,26 +262,35 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
 
 
 def _add_apertures(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "apertures", help="encircled energies, apertures and their corrections from images"
+    about = (
+        "Measure encircled energies in images of bright stars, complete them by a model PSF, and "
+        "write the radii of apertures and annuli with the correction and its scatter."
     )
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "apertures",
+        apertures,
+        ("encircled energies, apertures and their corrections from images", about),
+        "mirical apertures images/*_i2d.fits --psf F770W=psf.fits --out apertures",
+    )
+    what = parser.add_argument_group("what is measured")
+    what.add_argument(
         "images", metavar="IMAGE", type=Path, nargs="*", help="i2d files of bright stars"
     )
-    parser.add_argument(
+    what.add_argument(
         "--psf",
         metavar="[BAND=]FILE",
         action="append",
         default=[],
         help="image of the model PSF; without one stpsf is asked, where it is installed",
     )
-    parser.add_argument(
+    what.add_argument(
         "--transition",
         metavar="R",
         type=float,
         help="pixels inside which the images count, the model outside [40; coronagraphs more]",
     )
-    parser.add_argument(
+    what.add_argument(
         "--radius-fractions",
         metavar="F",
         type=float,
@@ -287,66 +298,75 @@ def _add_apertures(parsers: argparse._SubParsersAction) -> None:
         default=[0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85],
         help="encircled energies whose radii are listed and marked [those of the paper's Fig. 2]",
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
     add_options(parser, "images")
-    parser.set_defaults(command=apertures)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
 
 
 def _add_mosaic(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "mosaic",
-        help="level-2 exposures of one observation to a mosaic, as the paper made them",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=(
-            "The paper's settings, where they depart from the pipeline's defaults. The first two\n"
-            "stages need reference files from CRDS and are yours to run; of the last, this\n"
-            "command runs the resampling, which needs none.\n\n" + settings_text()
-        ),
+    about = (
+        "Resample the level-2 exposures of one observation to a mosaic, as the paper made them. "
+        "The paper's settings, where they depart from the pipeline's defaults, are below. The "
+        "first two stages need reference files from CRDS and are yours to run; of the last, this "
+        "command runs the resampling, which needs none.\n\n"
+        + textwrap.indent(settings_text(), "  ")
     )
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "mosaic",
+        mosaic,
+        ("level-2 exposures of one observation to a mosaic, as the paper made them", about),
+        "mirical mosaic jw*_cal.fits --background custom --out star_i2d.fits",
+    )
+    what = parser.add_argument_group("what is resampled")
+    what.add_argument(
         "exposures", metavar="CAL", type=Path, nargs="+", help="level-2 files (_cal.fits)"
     )
-    parser.add_argument(
-        "--out", metavar="FILE_i2d.fits", type=Path, required=True, help="mosaic to write"
-    )
-    parser.add_argument(
+    what.add_argument(
         "--background",
         choices=("custom", "none"),
         default="none",
         help="what to subtract from the exposures first: their mean in detector coordinates, the "
         "star masked, or [none]",
     )
-    parser.add_argument(
+    what.add_argument(
         "--mask-radius",
         metavar="R",
         type=float,
         help="radius of the star's mask, FWHM of the band [a pixel beyond the annulus]",
     )
-    parser.set_defaults(command=mosaic)
+    written = parser.add_argument_group("what is written")
+    written.add_argument(
+        "--out", metavar="FILE_i2d.fits", type=Path, required=True, help="mosaic to write"
+    )
 
 
 def _add_photometry(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "photometry", help="aperture photometry of JWST images, a row each, ready for a run"
+    about = (
+        "Aperture photometry of calibrated JWST images of standard stars: one row a file, with "
+        "band, subarray, epoch and error, in a table that 'mirical run' fits. Images that cannot "
+        "be measured are kept as rows with the reason; status 1 if there are any."
     )
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "photometry",
+        photometry,
+        ("aperture photometry of JWST images, a row each, ready for a run", about),
+        "mirical photometry images --out rows.ecsv --pictures pictures",
+    )
+    what = parser.add_argument_group("what is measured")
+    what.add_argument(
         "images", metavar="IMAGE", type=Path, nargs="+", help="i2d or cal files, or folders of them"
     )
-    parser.add_argument(
-        "--out", metavar="ROWS.ecsv", type=Path, required=True, help="photometry table to write"
-    )
-    parser.add_argument(
-        "--pictures", metavar="DIR", type=Path, help="draw each star with aperture and annulus"
-    )
-    parser.add_argument(
+    what.add_argument(
         "--apertures", metavar="TABLE", default="table4", help="from 'mirical apertures' [table4]"
     )
-    parser.add_argument(
+    what.add_argument(
         "--filter",
         metavar="F",
         help="true band of all images, where neither mask nor PHOTMJSR tells it from the header's",
     )
-    parser.add_argument(
+    what.add_argument(
         "--star",
         metavar="NAME=TYPE",
         action="append",
@@ -354,4 +374,10 @@ def _add_photometry(parsers: argparse._SubParsersAction) -> None:
         help="type of a star of your own: HotStars, ADwarfs or SolarAnalogs",
     )
     add_options(parser, "images")
-    parser.set_defaults(command=photometry)
+    written = parser.add_argument_group("what is written")
+    written.add_argument(
+        "--out", metavar="ROWS.ecsv", type=Path, required=True, help="photometry table to write"
+    )
+    written.add_argument(
+        "--pictures", metavar="DIR", type=Path, help="draw each star with aperture and annulus"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mirical.console.command_parsers import add_actions, add_command
 from mirical.console.shared import SUCCESS, consoles
 
 
@@ -38,13 +39,34 @@ def new(options: argparse.Namespace) -> int:
 
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
-    """Add the commands of this module to the command line."""
-    parser = parsers.add_parser("instrument", help="check the card of a camera, or begin one")
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    one = actions.add_parser("check", help="what a card can be used for, and what it lacks")
+    """Add the command of this module to the command line."""
+    actions = add_actions(
+        parsers,
+        "instrument",
+        "check the card of a camera, or begin one",
+        "An instrument card states a camera's bands, readouts, units and epochs. Shipped cards are "
+        "used by name, one of your own by its folder.",
+    )
+    one = add_command(
+        actions,
+        "check",
+        check,
+        (
+            "what a card can be used for, and what it lacks",
+            "Which commands a card is enough for, and what it lacks for the others.",
+        ),
+        "mirical instrument check miri",
+    )
     one.add_argument("card", metavar="FOLDER", help="a folder with instrument.toml, or a name")
-    one.set_defaults(command=check)
-    other = actions.add_parser("new", help="write a commented card to begin with")
+    other = add_command(
+        actions,
+        "new",
+        new,
+        (
+            "write a commented card to begin with",
+            "Write a card to fill in: every entry with a comment that says what it means.",
+        ),
+        "mirical instrument new ACS --out cards/acs",
+    )
     other.add_argument("name", metavar="NAME", help="of the instrument, such as ACS")
     other.add_argument("--out", metavar="DIR", type=Path, help="folder to write [NAME]")
-    other.set_defaults(command=new)

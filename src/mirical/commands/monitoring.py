@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from mirical.console.command_parsers import add_command
 from mirical.console.shared import ALARM, SUCCESS, consoles, print_notes, study_status
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs, together
@@ -87,36 +88,46 @@ def _refuse_numbers(asked: object) -> None:
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
-    parser = parsers.add_parser(
-        "monitor", help="does a run's calibration still hold? a sequential test of new rows"
+    about = (
+        "Test rows taken since a run's fit for changes of its factors, band by band, with a stated "
+        "rate of false alarms. Status 3 if the calibration no longer holds."
     )
-    parser.add_argument("run", metavar="RUN", help="a run's folder")
-    parser.add_argument("rows", metavar="NEW_ROWS", help="photometry table of rows since the fit")
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "monitor",
+        monitor,
+        ("does a run's calibration still hold? a sequential test of new rows", about),
+        "mirical monitor table5 new_rows.ecsv --history reports/table5/history",
+    )
+    what = parser.add_argument_group("what is tested")
+    what.add_argument("run", metavar="RUN", help="a run's folder")
+    what.add_argument("rows", metavar="NEW_ROWS", help="photometry table of rows since the fit")
+    what.add_argument(
         "--history",
         metavar="DIR",
         type=Path,
-        help="folder in which all rows since the fit are kept from call to call",
+        help="folder in which all rows since the fit are kept from call to call [none]",
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/monitor]")
-    parser.add_argument(
+    how = parser.add_argument_group("how")
+    how.add_argument(
         "--false-alarms-per-year", metavar="RATE", type=float, default=0.1,
         help="false alarms a year [0.1]",
     )  # fmt: skip
-    parser.add_argument(
+    how.add_argument(
         "--cadence", metavar="DAYS", type=float,
         help="days between epochs to come [as in the new rows, if they span half a year; else as "
         "in the run's last year]",
     )  # fmt: skip
-    parser.add_argument(
+    how.add_argument(
         "--draws", metavar="N", type=int, default=200, help="posterior draws looked at [200]"
     )
-    parser.add_argument(
+    how.add_argument(
         "--streams", metavar="N", type=int, default=400,
         help="simulated streams that find the alarm level [400]",
     )  # fmt: skip
-    parser.add_argument(
+    how.add_argument(
         "--delay-streams", metavar="N", type=int, default=60,
         help="simulated streams of each delay, 0 for none [60]",
     )  # fmt: skip
-    parser.set_defaults(command=monitor)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/monitor]")

@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from mirical.console.command_parsers import add_command
 from mirical.console.shared import consoles, print_notes, study_status
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
@@ -56,29 +57,38 @@ def plan(options: argparse.Namespace) -> int:
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
-    parser = parsers.add_parser(
-        "plan", help="what to observe next: candidates by what they tell of a goal an hour"
+    about = (
+        "Rank candidate observations by how far each would lower the error of what you want to "
+        "know, an hour of telescope time, and choose a set within an amount of hours."
     )
-    parser.add_argument("run", metavar="RUN", help="a run's folder")
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "plan",
+        plan,
+        ("what to observe next: candidates by what they tell of a goal an hour", about),
+        "mirical plan table5 --candidates next.ecsv --goal 'F2550W at MJD 61500' --hours 8",
+    )
+    what = parser.add_argument_group("what is planned")
+    what.add_argument("run", metavar="RUN", help="a run's folder")
+    what.add_argument(
         "--candidates",
         metavar="FILE.ecsv",
         type=Path,
         required=True,
         help="table with name, filter, subarray and time; see docs/plan.md",
     )
-    parser.add_argument(
+    what.add_argument(
         "--goal",
         metavar="GOAL",
         required=True,
         help="'F2550W at MJD 61500', 'F770W/F1500W at MJD T', 'mean of all bands at MJD T', "
         "'worst band at MJD T', 'D of SUB64' or 'D of SUB64 in F770W'",
     )
-    parser.add_argument(
+    what.add_argument(
         "--hours", metavar="H", type=float, default=10.0, help="what the set may cost [10]"
     )
-    parser.add_argument(
+    what.add_argument(
         "--draws", metavar="N", type=int, default=1000, help="posterior draws averaged over [1000]"
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/plan]")
-    parser.set_defaults(command=plan)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/plan]")

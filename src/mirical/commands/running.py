@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mirical.console.command_parsers import add_command
 from mirical.console.shared import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles, print_notes
 from mirical.errors import InputError
 from mirical.storage.files import Unwritable, check_outputs
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from mirical.inference.jobs import Inputs, Job
 
 _SETTINGS = {
-    "seed": "fixes every random number",
-    "chains": "number of chains",
-    "warmup": "warm-up steps of a chain",
+    "seed": "fixes every random number [the job's]",
+    "chains": "number of chains [the job's]",
+    "warmup": "warm-up steps of a chain [the job's]",
     "draws": "draws of a chain, whatever they tell; by default until the target is met",
     "target_ess": "effective draws of every reported quantity [1000]",
     "max_draws": "draws of a chain at most [20000]",
@@ -145,37 +146,51 @@ def _note(progress: Console, sentence: str) -> None:
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
-    parser = parsers.add_parser("run", help="fit a job and write its folder of tables and report")
-    parser.add_argument(
+    about = (
+        "Fit a job's model card to its photometry table and write a folder: the posterior, tables "
+        "of factors and coefficients, figures and report.html. Sampling goes on until every "
+        "reported quantity has the effective draws asked for; what was interrupted goes on from "
+        "where it stopped."
+    )
+    parser = add_command(
+        parsers,
+        "run",
+        run,
+        ("fit a job and write its folder of tables and report", about),
+        "mirical run table5",
+        "mirical run --photometry rows.ecsv --out reports/mine",
+    )
+    what = parser.add_argument_group("what is fitted")
+    what.add_argument(
         "job",
         nargs="?",
         help="a job's name or file [table5, or imager, which takes any camera's rows, with "
         "--instrument]",
     )
-    parser.add_argument(
-        "--photometry", metavar="FILE", help="photometry table instead of the job's"
+    what.add_argument("--photometry", metavar="FILE", help="photometry table instead of the job's")
+    what.add_argument("--model", metavar="CARD", help="model card instead of the job's")
+    what.add_argument("--apertures", metavar="TABLE", help="from 'mirical apertures' [Table 4]")
+    what.add_argument("--instrument", metavar="CARD", help="instrument card instead of the job's")
+    how = parser.add_argument_group("how it is sampled")
+    for name, says in _SETTINGS.items():
+        how.add_argument(f"--{name.replace('_', '-')}", metavar="N", type=int, help=says)
+    how.add_argument(
+        "--time-limit",
+        metavar="MIN",
+        type=float,
+        help="minutes after which sampling ends with what there is; the same command goes on "
+        "[no limit]",
     )
-    parser.add_argument("--model", metavar="CARD", help="model card instead of the job's")
-    parser.add_argument("--apertures", metavar="TABLE", help="from 'mirical apertures' [Table 4]")
-    parser.add_argument("--instrument", metavar="CARD", help="instrument card instead of the job's")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
-    parser.add_argument(
+    how.add_argument(
+        "--fast",
+        action="store_true",
+        help="an approximation in seconds, which says itself when it must not be trusted",
+    )
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
+    written.add_argument(
         "--mjd",
         metavar="T",
         type=float,
         help="epoch of the report's one factor a band, MJD in days [59760, or among the rows]",
     )
-    for name, what in _SETTINGS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", metavar="N", type=int, help=what)
-    parser.add_argument(
-        "--time-limit",
-        metavar="MIN",
-        type=float,
-        help="minutes after which sampling ends with what there is; the same command goes on",
-    )
-    parser.add_argument(
-        "--fast",
-        action="store_true",
-        help="an approximation in seconds, which says itself when it must not be trusted",
-    )
-    parser.set_defaults(command=run)

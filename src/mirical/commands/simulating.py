@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.commands.many_fits import add_options, how_of, kept_beside
+from mirical.console.command_parsers import add_command
+from mirical.console.many_fits import add_options, how_of, kept_beside
 from mirical.console.shared import (
     NOT_BELIEVABLE,
     SUCCESS,
@@ -140,31 +141,35 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
 
 
 def _add_simulate(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "simulate",
-        help="photometry of a whole program with known truth: MIRI's (Tables 1-3), or any card's",
+    about = (
+        "Make a photometry table (or images) of a whole program whose true factors are known and "
+        "written beside it, to try a model, a plan or a check on. All of it is marked SIMULATED."
     )
-    add_instrument(parser)
-    parser.add_argument("--seed", metavar="N", type=int, required=True, help="fixes all chance")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "simulate",
+        simulate,
+        (
+            "photometry of a whole program with known truth: MIRI's (Tables 1-3), or any card's",
+            about,
+        ),
+        "mirical simulate --seed 1 --out simulated",
+    )
+    what = parser.add_argument_group("what is simulated")
+    add_instrument(what)
+    what.add_argument("--seed", metavar="N", type=int, required=True, help="fixes all chance")
+    what.add_argument(
         "--truth",
         choices=("published", "perturbed"),
         help="true coefficients: Tables 7-8 or those a card publishes, or drawn by the seed "
         "[published, where there are such]",
     )
-    parser.add_argument(
+    what.add_argument(
         "--law",
         help="true time law: additive (the paper's), exponential, exponential-linear, linear, "
         "power or two-exponentials, in relative throughput [additive]",
     )
-    parser.add_argument(
-        "--mosaics",
-        metavar="F",
-        nargs="+",
-        help="write images of the rows in these bands (or 'all') instead of their photometry",
-    )
-    parser.add_argument(
+    what.add_argument(
         "--effects",
         metavar="NAME=SIZE",
         nargs="+",
@@ -173,14 +178,31 @@ def _add_simulate(parsers: argparse._SubParsersAction) -> None:
         "flux_scale, type_band, reduction, fnd_rate_slope, ... (docs/checks.md); the sizes are "
         "fractions, zero switches one off",
     )
-    parser.set_defaults(command=simulate)
+    written = parser.add_argument_group("what is written")
+    written.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
+    written.add_argument(
+        "--mosaics",
+        metavar="F",
+        nargs="+",
+        help="write images of the rows in these bands (or 'all') instead of their photometry",
+    )
 
 
 def _add_sbc(parsers: argparse._SubParsersAction) -> None:
-    parser = parsers.add_parser(
-        "sbc", help="simulation-based calibration: do a card's posteriors mean what they say?"
+    about = (
+        "Simulation-based calibration: draw true values, simulate rows of them, fit, and see "
+        "whether the truth falls in the posteriors as often as they say. Goes on where an earlier "
+        "call stopped; status 1 if ranks are not uniform."
     )
-    parser.add_argument(
+    parser = add_command(
+        parsers,
+        "sbc",
+        sbc,
+        ("simulation-based calibration: do a card's posteriors mean what they say?", about),
+        "mirical sbc table5 --model pooled --replicates 200",
+    )
+    what = parser.add_argument_group("what is tried")
+    what.add_argument(
         "job",
         metavar="JOB or RUN",
         nargs="?",
@@ -188,31 +210,31 @@ def _add_sbc(parsers: argparse._SubParsersAction) -> None:
         help="a job whose rows are the design, true values drawn from the card's prior; or a run's "
         "folder, true values drawn from its posterior and fitted with its rows [sbc]",
     )
-    parser.add_argument("--model", metavar="CARD", help="model card instead of the job's")
-    parser.add_argument(
+    what.add_argument("--model", metavar="CARD", help="model card instead of the job's")
+    what.add_argument(
         "--replicates",
         metavar="N",
         type=int,
         default=100,
         help="data sets drawn and refitted [100]",
     )
-    parser.add_argument(
+    what.add_argument(
         "--distort",
         choices=("scatter", "no-star-offset", "no-type-band-offset"),
-        help="make the model wrong on purpose: errors understated by 1.5, or a term dropped",
+        help="make the model wrong on purpose: errors understated by 1.5, or a term dropped "
+        "[nothing]",
     )
-    parser.add_argument(
+    how = parser.add_argument_group("how it is sampled")
+    for name in ("seed", "warmup", "draws"):
+        how.add_argument(f"--{name}", metavar="N", type=int, help=f"sampler {name} [the job's]")
+    how.add_argument(
+        "--fast", action="store_true", help="fit as 'mirical run --fast' does, not with chains"
+    )
+    add_options(parser, "refits")
+    written = parser.add_argument_group("what is written")
+    written.add_argument(
         "--out",
         metavar="DIR",
         type=Path,
         help="folder to write, or to go on in [reports/JOB, RUN/sbc]",
     )
-    for name in ("seed", "warmup", "draws"):
-        parser.add_argument(
-            f"--{name}", metavar="N", type=int, help=f"sampler {name}, not the job's"
-        )
-    parser.add_argument(
-        "--fast", action="store_true", help="fit as 'mirical run --fast' does, not with chains"
-    )
-    add_options(parser, "refits")
-    parser.set_defaults(command=sbc)

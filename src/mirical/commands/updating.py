@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mirical.console.command_parsers import add_command
 from mirical.console.shared import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
@@ -115,18 +116,29 @@ def _counted(added: AddedRows, source: str) -> list[str]:
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
-    parser = parsers.add_parser(
-        "update", help="assimilate new rows in a run by weighing its draws; a fit where that fails"
+    about = (
+        "Take new rows into a stored run: its draws are weighed by the new rows, which takes "
+        "seconds. Where weights must not be trusted, all rows are fitted fast, and where that "
+        "fails with chains."
     )
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or its name under reports/")
-    parser.add_argument("new_rows", metavar="NEW_ROWS", help="photometry table with the new rows")
-    parser.add_argument(
-        "--out", metavar="RUN2", type=Path, required=True, help="folder of the updated run"
+    parser = add_command(
+        parsers,
+        "update",
+        update,
+        ("assimilate new rows in a run by weighing its draws; a fit where that fails", about),
+        "mirical update table5 new_rows.ecsv --out reports/updated",
     )
-    parser.add_argument("--seed", metavar="N", type=int, help="fixes every random number [RUN's]")
-    parser.add_argument(
+    what = parser.add_argument_group("what is updated")
+    what.add_argument("run", metavar="RUN", help="a run's folder, or its name under reports/")
+    what.add_argument("new_rows", metavar="NEW_ROWS", help="photometry table with the new rows")
+    how = parser.add_argument_group("how")
+    how.add_argument("--seed", metavar="N", type=int, help="fixes every random number [RUN's]")
+    how.add_argument(
         "--no-full",
         action="store_true",
         help="stop with status 1 where weights and a fast fit fail, instead of a full fit",
     )
-    parser.set_defaults(command=update)
+    written = parser.add_argument_group("what is written")
+    written.add_argument(
+        "--out", metavar="RUN2", type=Path, required=True, help="folder of the updated run"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
+from argparse import _ActionsContainer
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["INTERRUPTED"]
 
 SUCCESS, NOT_BELIEVABLE, USER_MISTAKE, ALARM = 0, 1, 2, 3
+
+STATUSES = {
+    SUCCESS: "success",
+    NOT_BELIEVABLE: "done, but the result needs attention: not to be believed, or a check fires",
+    USER_MISTAKE: "a mistake in what was given, told in one sentence; nothing is written",
+    ALARM: "the calibration that is monitored no longer holds",
+    INTERRUPTED: "interrupted; what there was to keep is kept, and the message says where",
+}
+"""What every exit status means; scripts may rely on it."""
 
 
 def consoles() -> tuple[Console, Console]:
@@ -54,7 +63,7 @@ def status_of(*calibrations: Calibration) -> int:
     return SUCCESS if all(one.believable for one in calibrations) else NOT_BELIEVABLE
 
 
-def add_instrument(parser: ArgumentParser) -> None:
+def add_instrument(parser: _ActionsContainer) -> None:
     """Add the option that names an instrument."""
     parser.add_argument(
         "--instrument", metavar="CARD", default="miri", help="shipped card, or a folder [miri]"

@@ -112,7 +112,7 @@ def write_matrix(made: Covariance, path: Path, about: str, calibration: Calibrat
         write_covariance(made, path, about, history(calibration), calibration.simulated)
 
 
-def add_points(command: argparse.ArgumentParser) -> None:
+def add_points(command: argparse._ActionsContainer) -> None:
     """Add the options that `asked_points` reads."""
     command.add_argument(
         "--filter", metavar="F", nargs="+", help="band, such as F770W; several, one a point"
@@ -132,7 +132,7 @@ def add_points(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_without(command: argparse.ArgumentParser) -> None:
+def add_without(command: argparse._ActionsContainer) -> None:
     """Add the option that `asked_calibration` reads."""
     command.add_argument(
         "--without",
@@ -141,7 +141,7 @@ def add_without(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_source(command: argparse.ArgumentParser) -> None:
+def add_source(command: argparse._ActionsContainer) -> None:
     """Add the options that say what was observed."""
     command.add_argument(
         "--source",

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser, unit: str) -> None:
     """Add how many `unit` are done at once, and where."""
-    parser.add_argument(
+    many = parser.add_argument_group("many at once")
+    many.add_argument(
         "--workers", metavar="N", type=int, help=f"{unit} side by side here [one a core]"
     )
-    where = parser.add_mutually_exclusive_group()
+    where = many.add_mutually_exclusive_group()
     where.add_argument(
         "--shard",
         metavar="I/N",
