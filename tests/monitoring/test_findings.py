@@ -22,6 +22,8 @@ EXPECTED = Expected(
     kappa=np.full(len(MJD), 25.0),
     outlier_fraction=0.02,
     band=BAND_OF,
+    cell=BAND_OF,
+    own=np.full(len(MJD), SIGMA),
     freedom=np.full(3, 1e6),
 )
 CHANGES = changes(WATCHED, EXPECTED)

@@ -24,6 +24,8 @@ def expected(
         kappa=np.full(rows, kappa),
         outlier_fraction=fraction,
         band=np.arange(rows) % 2,
+        cell=np.arange(rows),
+        own=np.ones(rows),
         freedom=np.full(2, freedom),
     )
 
@@ -77,6 +79,8 @@ def test_the_unit_becomes_the_scatter_of_the_bands_rows():
         kappa=np.full(rows, 20.0),
         outlier_fraction=0.0,
         band=np.arange(rows) % 2,
+        cell=np.arange(rows),
+        own=np.ones(rows),
         freedom=np.full(2, freedom),
     )
     wide = np.where(of.band == 0, 3.0, 1.0)[:, None]

@@ -46,6 +46,8 @@ def expected(rows: int = 12, fraction: float = 0.0) -> Expected:
         kappa=np.full(rows, 30.0),
         outlier_fraction=fraction,
         band=np.tile([0, 1, 1], 4),
+        cell=np.tile([0, 1, 2], 4),
+        own=np.diag(root),
         freedom=np.full(2, 1e12),
     )
 
@@ -75,7 +77,7 @@ def test_a_change_of_unknown_size_has_the_likelihood_ratio_of_the_gaussians(shap
     white, seen_at = innovations(rows, of), watched().epoch
     covariance = of.root @ of.root.T
     for change in found:
-        for e, learnt in enumerate(learn(change, white.value, white.unit, of, 4)):
+        for e, learnt in enumerate(learn(change, white.value, white.unit, white.tested, of, 4)):
             seen = seen_at <= e
             begun = [start.epoch for start in change.starts if start.epoch <= e]
             assert learnt.log_ratio.shape == (len(begun), len(change.scales), 2)
@@ -99,7 +101,8 @@ def test_a_step_of_any_size_is_told_though_each_row_would_be_an_outlier(size: fl
     rows = 20
     of = Expected(
         mean=np.zeros(rows), root=0.003 * np.eye(rows), kappa=np.full(rows, 33.0),
-        outlier_fraction=0.01, band=np.zeros(rows, dtype=int), freedom=np.full(1, 1e12),
+        outlier_fraction=0.01, band=np.zeros(rows, dtype=int), cell=np.zeros(rows, dtype=int),
+        own=np.full(rows, 0.003), freedom=np.full(1, 1e12),
     )  # fmt: skip
     mjd = 60000.0 + 30.0 * np.arange(1, rows + 1)
     w = Watched(mjd, epochs_of(mjd), of.band, of.band, ("F770W",), ("FULL",), 60000.0)
@@ -110,7 +113,7 @@ def test_a_step_of_any_size_is_told_though_each_row_would_be_an_outlier(size: fl
     part = shiryaev_roberts(found, steps, of, rows)[0, :, 0]
     first = int(np.flatnonzero(mjd > 60330)[0])
     assert part[first - 1] < 1 and part[first + 2] > 100
-    *_, last = learn(steps[0], found.value, found.unit, of, rows)
+    *_, last = learn(steps[0], found.value, found.unit, found.tested, of, rows)
     begun = last.mean[first, int(np.argmax(last.log_ratio[first, :, 0])), 0]
     assert begun == pytest.approx(size, abs=0.004)
 
@@ -131,7 +134,8 @@ def test_shares_sum_to_one_and_starts_cover_the_time_since_the_fit():
 def test_a_first_row_as_expected_is_no_sign_after_a_gap_of_years():
     of = Expected(
         mean=np.zeros(1), root=np.full((1, 1), 0.003), kappa=np.full(1, 33.0),
-        outlier_fraction=0.01, band=np.zeros(1, dtype=int), freedom=np.full(1, 1e12),
+        outlier_fraction=0.01, band=np.zeros(1, dtype=int), cell=np.zeros(1, dtype=int),
+        own=np.full(1, 0.003), freedom=np.full(1, 1e12),
     )  # fmt: skip
     mjd, one = np.array([60000.0 + 6 * YEAR]), np.zeros(1, dtype=int)
     w = Watched(mjd, epochs_of(mjd), one, one, ("F770W",), ("FULL",), 60000.0)

@@ -175,7 +175,7 @@ def _finely(
         tried = np.geomspace(low, high, _FINE)
         step, decades = tried * np.log(tried[1] / tried[0]), np.log(high / low)
     else:
-        *_, last = learn(change, found.value, found.unit, expected, n_epochs)
+        *_, last = learn(change, found.value, found.unit, found.tested, expected, n_epochs)
         years = np.log([start.years for start in change.starts])[:, None]
         s, k = np.unravel_index(np.argmax(last.log_ratio[..., 0] + years), last.mean.shape[:2])
         reach = _WIDTHS * float(last.variance[s, k, 0]) ** 0.5
@@ -190,6 +190,7 @@ def _log_ratios(found: Innovations, change: Change, expected: Expected, sizes: F
     fraction, rows = expected.outlier_fraction, []
     kappa = expected.kappa[change.rows, None]
     x, unit = found.value[change.rows], found.unit[change.rows]
+    told = found.tested[change.rows]
     for start in change.starts:
         at = slice(start.first, None)
         if change.shape == SCATTER:
@@ -199,7 +200,7 @@ def _log_ratios(found: Innovations, change: Change, expected: Expected, sizes: F
             moved = sizes * start.loading[:, None] / unit[at]
             density = log_density(x[at] - moved, kappa[at], fraction)
         ratio = density - log_density(x[at], kappa[at], fraction)
-        rows.append(np.log(start.years) + ratio.sum(axis=0))
+        rows.append(np.log(start.years) + (told[at] * ratio).sum(axis=0))
     return np.array(rows)
 
 

@@ -98,6 +98,8 @@ def forecast(rows: Layout, prospect: Prospect, gaussians: Gaussians) -> Forecast
         kappa=np.sqrt(1 + width / np.diag(root) ** 2),
         outlier_fraction=float(np.mean(prospect.scalar("outlier_fraction"))),
         band=rows.band,
+        cell=rows.cell,
+        own=np.sqrt(scatter.mean(axis=0) + of_visits * (rows.visit >= 0)),
         freedom=_freedom(rows, prospect, scatter),
     )
     return Forecast(rows, prospect, means, expected)

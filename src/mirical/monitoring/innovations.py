@@ -12,20 +12,24 @@ learn of it is
     u_i = r_i [(1 - q_i) + q_i / kappa_i^2],
 
 so that a deviant row does not spoil what is said of the rows after it. L itself stays as it is:
-outliers are rare.
+outliers are rare. Rows of a star whose level the run hardly knows are not tested, and do not count
+below, before there is one (`mirical.monitoring.levels`).
 
 How far rows scatter is known from the run to some error, and the rows themselves tell more of it:
 with nu degrees of freedom in a band before any row, the innovations are measured in units of
 
-    s_i^2 = (nu + sum_j<i r_j u_j) / (nu + number of j),    j in the band of row i.
+    s_i^2 = (nu + sum_j<i r_j u_j) / (nu + number of j),    j tested, in the band of row i.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mirical.monitoring.levels import Levels
 
 Floats = NDArray[np.float64]
 Array = NDArray[np.floating]
@@ -47,6 +51,10 @@ class Expected:
         Share of rows that are outliers.
     band : (row,) int array
         Index of each row's band.
+    cell : (row,) int array
+        Star, band and readout of each row, as one number: what shares a level.
+    own : (row,) array
+        Scatter of a sound row about that level.
     freedom : (band,) array
         Degrees of freedom with which the scatter in each band is known from the run.
     """
@@ -56,6 +64,8 @@ class Expected:
     kappa: Floats
     outlier_fraction: float
     band: NDArray[np.integer]
+    cell: NDArray[np.integer]
+    own: Floats
     freedom: Floats
 
     def __len__(self) -> int:
@@ -63,14 +73,10 @@ class Expected:
 
     def first(self, rows: int) -> Expected:
         """Return what is expected of the first rows."""
-        return Expected(
-            self.mean[:rows],
-            self.root[:rows, :rows],
-            self.kappa[:rows],
-            self.outlier_fraction,
-            self.band[:rows],
-            self.freedom,
-        )
+        cut = {
+            name: getattr(self, name)[:rows] for name in ("mean", "kappa", "band", "cell", "own")
+        }
+        return replace(self, **cut, root=self.root[:rows, :rows])
 
 
 @dataclass(frozen=True)
@@ -85,19 +91,25 @@ class Innovations:
         s.
     outlier : (row, stream) array
         Probability that each row is an outlier, if nothing changed.
+    tested : (row, stream) bool array
+        Whether the level of the row's cell was known before it.
     """
 
     value: Floats
     unit: Floats
     outlier: Floats
+    tested: NDArray[np.bool_]
 
     def first(self, rows: int) -> Innovations:
         """Return those of the first rows."""
-        return Innovations(self.value[:rows], self.unit[:rows], self.outlier[:rows])
+        return self._each(lambda one: one[:rows])
 
     def streams(self, some: slice) -> Innovations:
         """Return those of some of the streams."""
-        return Innovations(self.value[:, some], self.unit[:, some], self.outlier[:, some])
+        return self._each(lambda one: one[:, some])
+
+    def _each(self, part: Callable[[NDArray], NDArray]) -> Innovations:
+        return Innovations(*map(part, (self.value, self.unit, self.outlier, self.tested)))
 
 
 def log_density(x: Array, kappa: Array, fraction: float) -> Array:
@@ -140,15 +152,19 @@ def innovations(rows: Floats, expected: Expected) -> Innovations:
     off = rows - expected.mean[:, None]
     root, kappa, fraction = expected.root, expected.kappa, expected.outlier_fraction
     value, learnt, unit, outlier = (np.zeros_like(off) for _ in range(4))
-    freedom = expected.freedom[:, None]
-    squares = np.repeat(freedom, off.shape[1], axis=1)
-    count = expected.freedom.copy()
+    tested = np.ones(off.shape, dtype=bool)
+    width = np.diag(root) * np.sqrt(kappa**2 - 1)
+    levels = Levels(off, expected.cell, expected.own, root, width, fraction)
+    squares = np.repeat(expected.freedom[:, None], off.shape[1], axis=1)
+    count = squares.copy()
     for i, band in enumerate(expected.band):
+        tested[i] = levels.known(i)
         unit[i] = np.sqrt(squares[band] / count[band])
         plain = (off[i] - root[i, :i] @ learnt[:i]) / root[i, i]
         value[i] = plain / unit[i]
         outlier[i] = outlier_probability(value[i], kappa[i], fraction)
         learnt[i] = plain * (1 - outlier[i] * (1 - 1 / kappa[i] ** 2))
-        squares[band] += plain * learnt[i]
-        count[band] += 1
-    return Innovations(value, unit, outlier)
+        squares[band] += tested[i] * plain * learnt[i]
+        count[band] += tested[i]
+        levels.take(i, learnt)
+    return Innovations(value, unit, outlier, tested)

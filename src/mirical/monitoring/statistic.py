@@ -83,14 +83,20 @@ def shiryaev_roberts(
         unit = found.unit[:, streams].astype(np.float32)
         for i, change in enumerate(of):
             years = np.array([start.years for start in change.starts])
-            for epoch, learnt in enumerate(learn(change, value, unit, expected, n_epochs)):
+            told = learn(change, value, unit, found.tested[:, streams], expected, n_epochs)
+            for epoch, learnt in enumerate(told):
                 ratio = np.exp(np.minimum(learnt.log_ratio, _HIGHEST)).mean(axis=1)
                 parts[i, epoch, streams] = change.share * (years[: len(ratio)] @ ratio)
     return parts
 
 
 def learn(
-    change: Change, value: Array, unit: Array, expected: Expected, n_epochs: int
+    change: Change,
+    value: Array,
+    unit: Array,
+    tested: NDArray[np.bool_],
+    expected: Expected,
+    n_epochs: int,
 ) -> Iterator[Learnt]:
     """Yield what the rows up to each epoch say of a kind of change; of starts that have begun.
 
@@ -100,6 +106,8 @@ def learn(
         The kind.
     value, unit : (row, stream) arrays
         Innovations and their units, of all rows; in their precision the ratios are found.
+    tested : (row, stream) bool array
+        Rows that tell of a change.
     expected : Expected
         What the run expects of the rows.
     n_epochs : int
@@ -107,7 +115,7 @@ def learn(
     """
     kind, fraction = value.dtype, expected.outlier_fraction
     kappa = expected.kappa[change.rows].astype(kind)
-    x, s = value[change.rows], unit[change.rows]
+    x, s, told = value[change.rows], unit[change.rows], tested[change.rows]
     without = log_density(x, kappa[:, None], fraction)
     loading = _loadings(change).astype(kind)
     begins = np.array([start.epoch for start in change.starts])
@@ -124,9 +132,10 @@ def learn(
         so_far = Learnt(ratio[:begun], mean[:begun], variance[:begun])
         for i in range(done, ends[epoch]):
             if change.shape == SCATTER:
-                density = _wider(x[i], kappa[i], fraction, scales)
+                wider = _wider(x[i], kappa[i], fraction, scales)
+                density = np.where(told[i], wider, without[i])
             else:
-                g = loading[i, :begun, None, None] / s[i]
+                g = loading[i, :begun, None, None] * (told[i] / s[i])
                 density = _learn_row(so_far, x[i], g, kappa[i], fraction)
             so_far.log_ratio += density - without[i]
         done = ends[epoch]

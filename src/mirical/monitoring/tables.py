@@ -31,13 +31,14 @@ def row_table(found: Monitored) -> QTable:
     table["visit"] = words(rows["visit"])
     table["residual"] = 100 * off * u.percent
     table["residual_unc"] = 100 * error * u.percent
-    table["innovation"] = found.found.value[:, 0]
-    table["outlier_probability"] = found.found.outlier[:, 0]
+    tested = found.found.tested[:, 0]
+    table["innovation"] = np.where(tested, found.found.value[:, 0], np.nan)
+    table["outlier_probability"] = np.where(tested, found.found.outlier[:, 0], np.nan)
     table["residual"].info.description = "ln C less what the run alone expects"
     table["residual_unc"].info.description = "Error of that expectation, and scatter of a row"
     table["innovation"].info.description = (
         "Residual in sigma about what run and all earlier rows say: standard normal if nothing "
-        "changed"
+        "changed; none where they do not tell the star's level"
     )
     table["outlier_probability"].info.description = "That the row is an outlier, if nothing changed"
     table.meta["title"] = "Rows since the fit beside what the run expects of them"
