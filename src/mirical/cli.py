@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -52,7 +53,12 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        options = _parser().parse_args(arguments)
+        parser = _parser()
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what could come next
+            import argcomplete
+
+            argcomplete.autocomplete(parser)
+        options = parser.parse_args(arguments)
         if options.command is None:  # no command, or one without its action
             options.alone.print_help()
             return USER_MISTAKE
@@ -115,11 +121,13 @@ def _parser() -> CommandParser:
         fetching,
         fluxes,
         imaging,
+        installation,
         instruments,
         monitoring,
         planning,
         querying,
         running,
+        shipped,
         simulating,
         updating,
     )
@@ -130,7 +138,8 @@ def _parser() -> CommandParser:
         "Fit": (running, updating, comparing),
         "Use a calibration": (querying, applying, exporting),
         "Judge and plan": (checking, monitoring, planning, simulating),
-        "Prepare inputs": (fetching, imaging, fluxes, instruments),
+        "Prepare inputs": (fetching, imaging, fluxes, instruments, shipped),
+        "This installation": (installation,),
     }
     what = "Bayesian flux calibration of imaging instruments, beginning with MIRI on JWST."
     usage = "mirical [-h] [--version] COMMAND ..."

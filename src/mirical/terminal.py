@@ -21,6 +21,7 @@ def print_sheet(
     lines: Sequence[Sequence[object]],
     console: Console,
     keys: int = 1,
+    words: Sequence[str] = (),
 ) -> None:
     """Print a table as wide as the console allows, what does not fit beneath it.
 
@@ -40,6 +41,8 @@ def print_sheet(
         Where to.
     keys : int
         How many leading columns say what a line is of.
+    words : sequence of str, optional
+        Heads of columns of words, which begin at the left; numbers end at the right.
     """
     texts = [[str(cell) for cell in line] for line in lines]
     wanted = [max(map(cell_len, column)) for column in zip(heads, *texts, strict=True)]
@@ -48,7 +51,8 @@ def print_sheet(
     for shown in _panels(heads, widths, keys, console.width):
         sheet = Table()
         for i in shown:
-            sheet.add_column(Text(heads[i]), justify="right", width=widths[i], overflow="fold")
+            side = "left" if heads[i] in words else "right"
+            sheet.add_column(Text(heads[i]), justify=side, width=widths[i], overflow="fold")
         for line in texts:
             sheet.add_row(*(Text(line[i]) for i in shown))
         console.print(sheet)

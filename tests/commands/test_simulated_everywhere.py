@@ -116,6 +116,7 @@ WALKS = {
     "update": "test_update_command.py",
     "photometry": "test_photometry_command.py",
     "mosaic": "test_mosaic.py",
+    "sample": "test_shipped_commands.py",
     "apertures": "../imaging/test_measured_apertures.py",
     "sbc": "../validation/test_sbc.py",
     **dict.fromkeys(("factors", "error", "stars", "compare", "apply"), ""),
@@ -127,6 +128,8 @@ WITHOUT_ROWS = {
     "preflight": "writes no file",
     "fluxes": "of stars' spectra alone",
     "instrument": "writes a card to begin with",
+    **dict.fromkeys(("cards", "jobs"), "copy what is shipped"),
+    **dict.fromkeys(("doctor", "completion"), "of this machine"),
 }
 """Commands whose output no rows are behind, and why."""
 

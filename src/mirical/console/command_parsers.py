@@ -94,11 +94,27 @@ def add_command(
 
 
 def add_actions(
-    parsers: argparse._SubParsersAction, name: str, brief: str, about: str
+    parsers: argparse._SubParsersAction,
+    name: str,
+    brief: str,
+    about: str,
+    alone: Command | None = None,
 ) -> argparse._SubParsersAction:
-    """Add a command that has actions, such as ``instrument check``; alone it prints its help."""
+    """Add a command that has actions, such as ``instrument check``, and return where to add them.
+
+    Parameters
+    ----------
+    parsers : subparsers of argparse
+        Where to.
+    name : str
+        The word on the command line.
+    brief, about : str
+        What it is for in a line, and in sentences.
+    alone : callable, optional
+        What is done without an action; by default the help is printed.
+    """
     parser = parsers.add_parser(name, help=brief, brief=brief, description=about)
-    parser.set_defaults(command=None, alone=parser)
+    parser.set_defaults(command=alone, alone=parser)
     return parser.add_subparsers(title="actions", metavar="ACTION", parser_class=CommandParser)
 
 

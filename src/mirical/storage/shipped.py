@@ -7,6 +7,7 @@ from pathlib import Path
 from mirical.errors import InputError, did_you_mean, shown
 
 _PACKAGE = Path(__file__).parents[1]
+_NOUNS = {"models": "model card", "inference": "job"}
 
 
 def data_file(name: str) -> Path:
@@ -76,12 +77,39 @@ def resolve(kind: str, name: str, where: str, beside: Path | None = None) -> Pat
     own = find_file(name, beside) if name.endswith(".toml") else None
     if own is not None:
         return own
-    path = _folder(kind) / f"{name}.toml"
-    if path.is_file():
-        return path
-    known = sorted(p.stem for p in _folder(kind).glob("*.toml"))
-    what = {"models": "model card", "inference": "job"}[kind]
-    if find_file(name, beside) is not None:
-        raise InputError(f"{where}: {shown(name)} is not a {what}; expected a file named *.toml.")
+    if name not in shipped_names(kind) and find_file(name, beside) is not None:
+        raise InputError(
+            f"{where}: {shown(name)} is not a {_NOUNS[kind]}; expected a file named *.toml."
+        )
+    return resolve_shipped(kind, name, where, "shipped or found as a file")
+
+
+def shipped_names(kind: str) -> list[str]:
+    """Return the names of the shipped cards (``models``) or jobs (``inference``)."""
+    return sorted(path.stem for path in _folder(kind).glob("*.toml"))
+
+
+def resolve_shipped(kind: str, name: str, where: str, how: str = "shipped") -> Path:
+    """Return the path of a shipped card or job.
+
+    Parameters
+    ----------
+    kind : str
+        ``"models"`` or ``"inference"``.
+    name : str
+        Its name without ``.toml``.
+    where : str
+        Beginning of the error sentence.
+    how : str, optional
+        Ways in which it could have been found, for the sentence.
+
+    Raises
+    ------
+    InputError
+        If there is none; names the closest, or all.
+    """
+    known = shipped_names(kind)
+    if name in known:
+        return _folder(kind) / f"{name}.toml"
     hint = did_you_mean(name.removesuffix(".toml"), known)
-    raise InputError(f"{where}: no {what} {shown(name)} is shipped or found as a file{hint}")
+    raise InputError(f"{where}: no {_NOUNS[kind]} {shown(name)} is {how}{hint}")
