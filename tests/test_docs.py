@@ -62,6 +62,15 @@ def broken_links(page: Path, text: str) -> list[str]:
     return broken
 
 
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """Return the options of a command, and of its actions."""
+    found = set(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found.update(*map(options_of, action.choices.values()))
+    return found
+
+
 def unknown_commands(text: str) -> list[str]:
     """Return commands that do not exist, and options that their command has not."""
     known, unknown = parsers(), []
@@ -70,7 +79,7 @@ def unknown_commands(text: str) -> list[str]:
         if command not in known:
             unknown.append(command)
             continue
-        options = known[command]._option_string_actions
+        options = options_of(known[command])
         given = re.findall(r"(?<![\w-])--[a-z-]+", rest.partition("#")[0])
         unknown += [f"{command} {option}" for option in given if option not in options]
     return unknown
