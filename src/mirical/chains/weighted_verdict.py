@@ -16,10 +16,10 @@ from mirical.chains.convergence import (
 )
 from mirical.chains.verdict import Verdict
 
-WEIGHTED_ESS, WEIGHTED_ESS_TAIL = 400, 160
-"""Effective draws, bulk and tail, that weighted draws must leave of every reported quantity. A run
-draws until it has 1000 and 400: so many that an update may use up some. The Monte-Carlo error of a
-mean is then a twentieth of its error."""
+WEIGHTED_ESS = 400
+"""Effective draws that weighted draws must leave of every reported quantity. A run draws until it
+has 1000: so many that an update may use up some. The Monte-Carlo error of a mean is then a
+twentieth of its error."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class Weighed:
         What to do if they must not be trusted, the end of a sentence.
     doubts : tuple of str
         Sentences of what else speaks against them.
+    least : int
+        Effective draws, bulk, that there must be of every reported quantity; in the tails, two
+        fifths of it.
     how : str
         A sentence on how the draws were made.
     """
@@ -49,10 +52,16 @@ class Weighed:
     effective: float | None
     remedy: str
     doubts: tuple[str, ...] = ()
+    least: int = WEIGHTED_ESS
     how: str = (
         "The draws were not made by chains: they are draws of another density that stand as often "
         "as their weights say, with offsets drawn anew."
     )
+
+    @property
+    def least_tail(self) -> int:
+        """Effective draws that there must be in the tails."""
+        return 2 * self.least // 5
 
 
 def judge_weighted(
@@ -96,8 +105,8 @@ def judge_weighted(
         error_noise_of=error[1],
         mean_noise=mean[0],
         mean_noise_of=mean[1],
-        target_ess=WEIGHTED_ESS,
-        target_ess_tail=WEIGHTED_ESS_TAIL,
+        target_ess=weighed.least,
+        target_ess_tail=weighed.least_tail,
         stopping=(weighed.how,),
         method=weighed.method,
         pareto_k=weighed.k,
@@ -112,12 +121,12 @@ def _failures(found: Convergence, weighed: Weighed) -> Iterator[str]:
             f"The weights must not be trusted: their Pareto k is {weighed.k:.2f}, expected below "
             f"{weighed.limit:.2f}; {weighed.remedy}."
         )
-    if weighed.effective is not None and not weighed.effective >= WEIGHTED_ESS:
+    if weighed.effective is not None and not weighed.effective >= weighed.least:
         yield (
             f"The weights leave {weighed.effective:.0f} effective draws, expected at least "
-            f"{WEIGHTED_ESS}; {weighed.remedy}."
+            f"{weighed.least}; {weighed.remedy}."
         )
-    limits = ("bulk", found.bulk, WEIGHTED_ESS), ("tail", found.tail, WEIGHTED_ESS_TAIL)
+    limits = ("bulk", found.bulk, weighed.least), ("tail", found.tail, weighed.least_tail)
     for kind, values, least in limits:
         fewest, label = found.smallest(values)
         if not fewest >= least:
@@ -125,7 +134,7 @@ def _failures(found: Convergence, weighed: Weighed) -> Iterator[str]:
                 f"Too few effective draws: {kind} ESS of {label} is {fewest:.0f}, expected at "
                 f"least {least}; {weighed.remedy}."
             )
-    noise = error_noise_limit(WEIGHTED_ESS), mean_noise_limit(WEIGHTED_ESS)
+    noise = error_noise_limit(weighed.least), mean_noise_limit(weighed.least)
     for kind, values, most in (("error", found.error, noise[0]), ("mean", found.mean, noise[1])):
         largest, label = found.largest(values)
         if not largest <= most:

@@ -1,12 +1,13 @@
 """Drift of a fast fit: whether its exact steps still move what they began with.
 
-Exact steps leave the posterior as it is. Where they move the means of the draws, what they began
-with was not the posterior, and so many steps may not be enough.
+Exact steps leave the posterior as it is. Where they move the means of the draws from the first
+third of the kept steps to the last, what they began with was not the posterior, and so many steps
+may not be enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,16 +33,19 @@ class Drift(NamedTuple):
         return np.maximum(np.abs(self.shift) - _SURE * self.error, 0.0)
 
 
-def drift_of(first: Any, *later: Any) -> Drift:
-    """Return the drift of a quantity from the first step to the last.
+def drift_of(steps: Sequence[Any]) -> Drift:
+    """Return the drift of a quantity from the first third of the steps to the last.
 
     Parameters
     ----------
-    first, later : (point, draw, ...) arrays
+    steps : sequence of (point, draw, ...) arrays
         Draws of each step; the same points in all of them.
     """
-    begun = np.asarray(first, dtype=float)
-    ended = np.asarray(later[-1] if later else first, dtype=float)
+    part = max(1, len(steps) // 3)
+    begun, ended = (
+        np.concatenate([np.asarray(step, dtype=float) for step in some], axis=1)
+        for some in (steps[:part], steps[-part:])
+    )
     # Where no loss settles, tau is infinite.
     begun, ended = (np.where(np.isfinite(values), values, 0.0) for values in (begun, ended))
     width = np.std(ended, axis=(0, 1))

@@ -32,9 +32,13 @@ FAST = "fast"
 
 HOW = (
     "The draws were not made by chains that ran until they agreed: a skewed normal was fitted at "
-    "the mode, its points were annealed to the posterior and weighted, and each was then moved by "
-    "a few exact steps of the sampler."
+    "the mode, its points were annealed to the posterior and weighted, and short chains of the "
+    "sampler begin at them."
 )
+
+FAST_ESS = 200
+"""Effective draws that a fast fit must have of every reported quantity: the Monte-Carlo error of a
+mean is then a fourteenth of its error."""
 
 PARTS = 4
 """Parts in which the draws are stored, as those of so many chains."""
@@ -51,20 +55,21 @@ class Effort:
     points : int
         Weighted points; even.
     moved : int
-        Of them, by their weights, as many stand for the posterior and are moved on.
+        Of them, by their weights, as many stand for the posterior: a short chain begins at each.
     fitting : int
         Iterations of the fit of the proposal.
     annealing : tuple of int
         Steps from it to the posterior; the next number where the weights of one are not usable.
-    steps : int
-        Exact steps of each point afterwards.
+    settling, steps : int
+        Steps of each chain, exact ones of the sampler, that are left out, and that are kept.
     """
 
-    points: int = 512
-    moved: int = 512
+    points: int = 256
+    moved: int = 64
     fitting: int = 12
     annealing: tuple[int, ...] = (12, 24, 48)
-    steps: int = 3
+    settling: int = 4
+    steps: int = 16
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,9 @@ class FastFit:
     Attributes
     ----------
     drawn : list of trees of (point, draw, ...) arrays
-        What was wanted of the draws of each step.
+        What was wanted of the draws of each step that is kept.
     stats : list of dict of {str : (point,) array}
-        Statistics of the steps.
+        Statistics of those steps.
     weights : Weights
         Of the annealed points.
     """
@@ -146,10 +151,13 @@ class FastFits:
         which = resample(weights.values, effort.moved, seed)
         states = mover.states(found.x[which], found.outlier[which], proposal, seed)
         moved: list[Moved] = []
-        for step in range(effort.steps):
-            tell(f"exact step {step + 1} of {effort.steps}")
-            moved.append(mover.step(states))
-            states = moved[-1].state
+        number = effort.settling + effort.steps
+        for step in range(number):
+            tell(f"exact step {step + 1} of {number}")
+            made = mover.step(states)
+            states = made.state
+            if step >= effort.settling:
+                moved.append(made)
         return FastFit([one.drawn for one in moved], [one.stats for one in moved], weights)
 
 
@@ -164,7 +172,7 @@ class FastDraws:
     weights : Weights
         Of the annealed points.
     drift : dict of {str : Drift}
-        How far the last exact step moved the mean of each quantity from that after the first.
+        How far the means moved from the first kept steps to the last.
     """
 
     sites: Arrays
@@ -205,7 +213,7 @@ def fit_fast(
     sites = {name: _in_parts(value) for name, value in drawn.items()}
     stats = {name: _in_parts(value) for name, value in stats.items()}
     scale = flux_scale_draws(card, random_key(seed, "flux scale"), stats["lp"].shape)
-    drift = {name: drift_of(*(step[name] for step in fit.drawn)) for name in sites}
+    drift = {name: drift_of([step[name] for step in fit.drawn]) for name in sites}
     return FastDraws(sites | scale, stats, fit.weights, drift)
 
 

@@ -21,7 +21,8 @@ at its mode, its width is one of the prior's."""
 _PAIRS = 32  # of opposite points at which an iteration of the fit looks
 _SLOWDOWN = 0.35  # of the fit's steps from one iteration to the next
 _FAR = 3.0  # standard numbers at which the tails are looked at
-_HEAVIEST = np.log(1.5)
+_LIGHTEST, _HEAVIEST = 0.3, np.log(1.5)
+"""Of the tails: the logarithms of small scales fall off more slowly than a normal everywhere."""
 _MOST_SKEW = 1.0
 _CLIP = 6.0
 
@@ -154,4 +155,4 @@ def _tails(target: Target, mode: Mode, proposal: Proposal) -> Floats:
     value = target.at(e, mode.outlier, proposal, mode.others).target
     fall = np.nan_to_num(value[0] - value[1:].reshape(2, number), nan=np.inf).min(0)
     stretch = _FAR / np.sqrt(2 * np.clip(fall, 1e-3, None))
-    return 0.8 * np.clip(np.log(stretch), 0.0, _HEAVIEST)
+    return np.clip(0.8 * np.log(stretch), _LIGHTEST, _HEAVIEST)

@@ -20,7 +20,7 @@ from mirical.inference.runtime import cores, random_key
 from mirical.model.design import Design
 
 _AT_ONCE = 16  # points of one call
-_STEP_SIZE = 0.3  # of the sampler's trajectories, in the widths of the approximation
+_STEP_SIZE = 0.4  # of the sampler's trajectories, in the widths of the approximation
 _ACCEPTANCE = 0.9  # unused where nothing adapts
 
 

@@ -21,7 +21,7 @@ from mirical.chains.sampling import sample
 from mirical.chains.verdict import Verdict, blame_rows, judge
 from mirical.chains.weighted_verdict import Weighed, judge_weighted
 from mirical.fast.drift import drift_sentences
-from mirical.fast.fit import FAST, HOW, fit_fast
+from mirical.fast.fit import FAST, FAST_ESS, HOW, fit_fast
 from mirical.inference.disagreements import disagreements
 from mirical.inference.jobs import (
     Inputs,
@@ -183,6 +183,7 @@ def run_fast(
         effective=None,
         remedy="run without --fast",
         doubts=tuple(drift_sentences(fast.drift, PRINTED, coordinates(design))),
+        least=FAST_ESS,
         how=HOW,
     )
 

@@ -293,7 +293,7 @@ def _prior(update: Update, full: Design) -> Arrays:
 def assimilate(update: Update, weighing: Weighing, drawn: Drawn) -> Run:
     """Make of draws that were weighed and drawn again the run of all rows."""
     k, limit = weighing.weights.k, weighing.weights.limit
-    how = Weighed(UPDATED, k, limit, weighing.effective, _REMEDY)
+    how = Weighed(UPDATED, k, limit, weighing.effective, _REMEDY, least=WEIGHTED_ESS)
 
     def judged(made: xr.DataTree) -> Verdict:
         return judge_weighted(made, reported(made), PRINTED, how)
