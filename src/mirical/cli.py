@@ -49,6 +49,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    from mirical.console.manner import carry_out
     from mirical.errors import InputError
 
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -64,7 +65,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             return USER_MISTAKE
         _refuse_unusable(arguments, options)
         _leave_asdf_out()
-        return options.command(options)
+        return carry_out(options)
     except InputError as error:
         sys.stderr.write(f"mirical: {error}\n")
         return USER_MISTAKE
@@ -131,7 +132,8 @@ def _parser() -> CommandParser:
         simulating,
         updating,
     )
-    from mirical.console.command_parsers import CommandParser, overview_text
+    from mirical.console.command_parsers import CommandParser, add_to_each, overview_text
+    from mirical.console.manner import add_manner
     from mirical.version import __version__
 
     about = {
@@ -155,5 +157,6 @@ def _parser() -> CommandParser:
         names = list(parsers.choices)[listed:]
         overview.append((purpose, [(name, parsers.choices[name].brief) for name in names]))
         listed += len(names)
+    add_to_each(parsers, add_manner)
     parser.epilog = overview_text(overview, STATUSES)
     return parser

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
+
+from mirical.json_answer import JsonAnswer
 
 _FRAME = 3
 """Characters a column takes beside its text: a blank on either side and a line."""
 
 _NARROWEST = 4
+_PROSE = 4  # words of an entry
+_RIGHT: JustifyMethod = "right"
+_GAP = "  "
+"""Between the columns of a table that is piped."""
 
 
 def print_sheet(
@@ -21,7 +28,7 @@ def print_sheet(
     lines: Sequence[Sequence[object]],
     console: Console,
     keys: int = 1,
-    words: Sequence[str] = (),
+    table: Any = None,
 ) -> None:
     """Print a table as wide as the console allows, what does not fit beneath it.
 
@@ -41,21 +48,55 @@ def print_sheet(
         Where to.
     keys : int
         How many leading columns say what a line is of.
-    words : sequence of str, optional
-        Heads of columns of words, which begin at the left; numbers end at the right.
+    table : astropy.table.Table, optional
+        What the lines are of in full precision, for an answer in JSON.
     """
     texts = [[str(cell) for cell in line] for line in lines]
+    if isinstance(console, JsonAnswer):
+        if table is None:
+            console.keep(title, heads, texts)
+        else:
+            console.keep_table(title, table)
+        return
+    columns = list(zip(*texts, strict=True)) or [()] * len(heads)
+    sides: list[JustifyMethod] = [_side(column) for column in columns]
+    if not console.is_terminal:
+        _print_plain(title, heads, texts, sides, console)
+        return
     wanted = [max(map(cell_len, column)) for column in zip(heads, *texts, strict=True)]
     console.print(Text(title, style="italic"))
     widths = _allowed(wanted, keys, console.width)
     for shown in _panels(heads, widths, keys, console.width):
         sheet = Table()
         for i in shown:
-            side = "left" if heads[i] in words else "right"
-            sheet.add_column(Text(heads[i]), justify=side, width=widths[i], overflow="fold")
+            sheet.add_column(Text(heads[i]), justify=sides[i], width=widths[i], overflow="fold")
         for line in texts:
             sheet.add_row(*(Text(line[i]) for i in shown))
         console.print(sheet)
+
+
+def _side(column: Sequence[str]) -> JustifyMethod:
+    """Return the side a column stands at: prose at the left, numbers at the right."""
+    return "left" if any(len(entry.split()) >= _PROSE for entry in column) else _RIGHT
+
+
+def _print_plain(
+    title: str,
+    heads: Sequence[str],
+    texts: Sequence[Sequence[str]],
+    sides: Sequence[str],
+    console: Console,
+) -> None:
+    """Print a table into a file or a pipe: a line a row, without frame, colour or line breaks."""
+    console.print(Text(title), soft_wrap=True)
+    rows = [list(heads), *texts]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = []
+        for text, width, side in zip(row, widths, sides, strict=True):
+            blanks = " " * (width - cell_len(text))
+            cells.append(text + blanks if side == "left" else blanks + text)
+        console.print(Text(_GAP.join(cells).rstrip()), soft_wrap=True)
 
 
 def _allowed(wanted: Sequence[int], keys: int, room: int) -> list[int]:

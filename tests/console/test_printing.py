@@ -94,9 +94,9 @@ PRINTED: dict[str, Callable[[Console], None]] = {
 
 
 def printed(prints: Callable[[Console], None], width: int) -> str:
-    """Return what is printed on a console of a width."""
+    """Return what is printed on a terminal of a width."""
     file = io.StringIO()
-    prints(Console(file=file, width=width, highlight=False))
+    prints(Console(file=file, width=width, highlight=False, force_terminal=True, color_system=None))
     return file.getvalue()
 
 

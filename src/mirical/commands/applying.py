@@ -40,10 +40,10 @@ def error(options: argparse.Namespace) -> int:
         objects = tuple(texts(grid["name"]))
     observation = Observation(query, options.source == "extended", options.visits, objects)
     budget = error_budget(calibration, observation)
+    table = budget.table()
+    stamp(table, record(calibration))
     with together():
         if options.out is not None:
-            table = budget.table()
-            stamp(table, record(calibration))
             write_table(table, options.out)
         if options.covariance is not None:
             one = u.dimensionless_unscaled
@@ -53,7 +53,7 @@ def error(options: argparse.Namespace) -> int:
             about = "covariance of an observation's fluxes, as fractions of them"
             write_matrix(relative, options.covariance, about, calibration)
     results, cautions = consoles()
-    print_budget(budget, results)
+    print_budget(budget, results, table)
     print_notes((*calibration.cautions(query), *budget.unknown), cautions)
     return status_of(calibration)
 

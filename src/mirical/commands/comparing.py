@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mirical.console.command_parsers import add_command
 from mirical.console.shared import (
     SUCCESS,
+    TABLES,
     add_instrument,
     consoles,
     print_notes,
@@ -32,7 +33,7 @@ def compare(options: argparse.Namespace) -> int:
     from mirical.reporting.stored_inputs import open_pair
 
     out: Path | None = options.out
-    folder = None if out is None or out.suffix == ".ecsv" else out
+    folder = None if out is None or out.suffix in TABLES else out
     if folder is not None:
         check_target(folder)
         check_outputs(folders=[folder])
@@ -152,7 +153,7 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         metavar="T",
         type=float,
         nargs="+",
-        help="epochs to compare at [MJD of RUN's C_ref]",
+        help="epochs to compare at [that of RUN's C_ref, one and three years later]",
     )
     what.add_argument(
         "--no-audit",
@@ -165,7 +166,7 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         "--out",
         metavar="DIR",
         type=Path,
-        help="folder to write tables and figures to, or FILE.ecsv for the factors alone",
+        help="folder to write tables and figures to, or FILE.ecsv, FILE.csv for factors alone",
     )
 
 

@@ -21,7 +21,7 @@ def doctor(options: argparse.Namespace) -> int:
     results, _ = consoles()
     lines = [(one.what, one.here, one.works) for one in found]
     heads = ("what", "here", "works")
-    print_sheet("mirical on this machine", heads, lines, results, words=heads)
+    print_sheet("mirical on this machine", heads, lines, results)
     for one in found:
         if one.remedy:
             results.print(f"{one.what}: {one.remedy}.", soft_wrap=True)
@@ -71,5 +71,6 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
         "mirical completion bash >> ~/.bashrc",
         "mirical completion zsh >> ~/.zshrc",
         "mirical completion fish > ~/.config/fish/completions/mirical.fish",
+        raw=True,
     )
     parser.add_argument("shell", choices=SHELLS, help="whose lines are printed")

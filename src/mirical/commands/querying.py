@@ -23,6 +23,7 @@ def factors(options: argparse.Namespace) -> int:
     """Print or write calibration factors, their covariance and draws of them."""
     from mirical.calibration.provenance import record, stamp, write_array
     from mirical.console.printing import print_table
+    from mirical.json_answer import JsonAnswer
 
     outputs = options.out, options.covariance, options.draws
     check_outputs(outputs, inputs=[options.at])
@@ -48,7 +49,7 @@ def factors(options: argparse.Namespace) -> int:
             title = f"draws of the calibration factors of {calibration.name}"
             axes, unit = ("draw", "point"), calibration.instrument.factor_unit.to_string()
             write_array(calibration.draws(query), options.draws, about, title, axes, unit)
-    if options.out is None:
+    if options.out is None or isinstance(results, JsonAnswer):
         print_table(table, calibration.instrument, results)
     print_notes(calibration.cautions(query), cautions)
     return status_of(calibration)

@@ -13,7 +13,6 @@ from mirical.console.shared import SUCCESS, add_instrument, consoles, write_tabl
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs, whole_file
 from mirical.storage.shipped import resolve_shipped, shipped_names
-from mirical.terminal import print_sheet
 
 
 class _Kind(NamedTuple):
@@ -31,13 +30,15 @@ JOBS = _Kind("inference", "jobs", "job", "mirical run {}")
 
 def list_shipped(kind: _Kind, options: argparse.Namespace) -> int:
     """Print the names of the shipped files of a kind, each with what it is."""
+    from mirical.terminal import print_sheet
+
     results, cautions = consoles()
     paths = [
         resolve_shipped(kind.folder, name, kind.command) for name in shipped_names(kind.folder)
     ]
     lines = [(path.stem, _about(path.read_text(encoding="utf-8"))) for path in paths]
     heads = ("name", "what it is")
-    print_sheet(f"{kind.noun}s that come with mirical", heads, lines, results, words=heads)
+    print_sheet(f"{kind.noun}s that come with mirical", heads, lines, results)
     word = kind.command
     cautions.print(
         f"note: mirical {word} show NAME prints one; mirical {word} copy NAME writes it to a file, "
@@ -127,7 +128,7 @@ def _add_kind(parsers: argparse._SubParsersAction, kind: _Kind, name: str, about
     add_command(actions, "list", partial(list_shipped, kind), listed, f"mirical {word} list")
     shown = "print one", f"Print a shipped {noun} with its comments."
     one = add_command(
-        actions, "show", partial(show_shipped, kind), shown, f"mirical {word} show {name}"
+        actions, "show", partial(show_shipped, kind), shown, f"mirical {word} show {name}", raw=True
     )
     one.add_argument("name", metavar="NAME", help=f"of a shipped {noun}")
     copied = "write one to a file, to change it", f"Copy a shipped {noun} to a file of yours."

@@ -24,10 +24,16 @@ class CommandParser(argparse.ArgumentParser):
         Command lines shown at the end of the help.
     """
 
+    raw: bool
+    """Whether it prints a text as it is, or nothing but its help."""
+    inner: argparse._SubParsersAction | None
+    """Its actions, where it has any."""
+
     def __init__(self, *args: Any, brief: str = "", examples: Sequence[str] = (), **more: Any):
         more.setdefault("formatter_class", _Help)
         super().__init__(*args, **more)
         self.brief, self.examples = brief, tuple(examples)
+        self.raw, self.inner = False, None
 
     def format_help(self) -> str:
         """Return the help with the examples beneath it."""
@@ -71,6 +77,7 @@ def add_command(
     command: Command,
     words: tuple[str, str],
     *examples: str,
+    raw: bool = False,
 ) -> CommandParser:
     """Add a command.
 
@@ -86,10 +93,13 @@ def add_command(
         What it is for in a line, and in sentences.
     *examples : str
         Command lines to begin with.
+    raw : bool, optional
+        Whether it prints a text as it is, which no option changes.
     """
     brief, about = words
     parser = parsers.add_parser(name, help=brief, brief=brief, description=about, examples=examples)
-    parser.set_defaults(command=command)
+    parser.set_defaults(command=command, name_of_command=parser.prog.removeprefix("mirical "))
+    parser.raw = raw
     return parser
 
 
@@ -114,8 +124,23 @@ def add_actions(
         What is done without an action; by default the help is printed.
     """
     parser = parsers.add_parser(name, help=brief, brief=brief, description=about)
-    parser.set_defaults(command=alone, alone=parser)
-    return parser.add_subparsers(title="actions", metavar="ACTION", parser_class=CommandParser)
+    parser.set_defaults(command=alone, alone=parser, name_of_command=name)
+    parser.raw = alone is None
+    parser.inner = parser.add_subparsers(
+        title="actions", metavar="ACTION", parser_class=CommandParser
+    )
+    return parser.inner
+
+
+def add_to_each(
+    parsers: argparse._SubParsersAction, add: Callable[[argparse.ArgumentParser], None]
+) -> None:
+    """Add options to every command and action, but to those that print a text as it is."""
+    for parser in parsers.choices.values():
+        if not parser.raw:
+            add(parser)
+        if parser.inner is not None:
+            add_to_each(parser.inner, add)
 
 
 def overview_text(

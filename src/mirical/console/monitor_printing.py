@@ -29,7 +29,7 @@ def print_monitor(page: MonitorPage, folder: Path, console: Console) -> None:
         for row in page.tables["lights"]
     ]
     heads = ("of", "light", "rows", "shift since the fit (%)", "statistic")
-    print_sheet(title, heads, lines, console)
+    print_sheet(title, heads, lines, console, table=page.tables["lights"])
     for sentence in page.sentences:
         console.print(Text(sentence), soft_wrap=True)
     console.print(Text(f"Page: {folder / 'monitor.html'}"), soft_wrap=True)

@@ -35,7 +35,8 @@ def print_plan(made: Plan, folder: Path, console: Console) -> None:
             for row in made.tables["set"]
         ]
         heads_set = ("step", *heads[:-1], "hours in all", "variance falls by (%)", "error (%)")
-        print_sheet(f"{about}, chosen within {made.hours:g} h", heads_set, lines, console, keys=2)
+        title = f"{about}, chosen within {made.hours:g} h"
+        print_sheet(title, heads_set, lines, console, keys=2, table=made.tables["set"])
     lines = [
         (
             row["rank"],
@@ -48,7 +49,8 @@ def print_plan(made: Plan, folder: Path, console: Console) -> None:
         for row in made.tables["plan"][:_SHOWN]
     ]
     heads_all = ("rank", *heads, "variance falls by (%)", "an hour (%)")
-    print_sheet(f"{about}, each candidate alone", heads_all, lines, console, keys=2)
+    title = f"{about}, each candidate alone"
+    print_sheet(title, heads_all, lines, console, keys=2, table=made.tables["plan"])
     for sentence in made.sentences:
         console.print(Text(sentence), soft_wrap=True)
     console.print(Text(f"Page: {folder / 'plan.html'}"), soft_wrap=True)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from mirical.calibration.calibration import ABSOLUTE
 from mirical.instruments.miri import miri
+from mirical.json_answer import JsonAnswer
 from mirical.number_text import (
     NOTHING,
     measured,
@@ -65,7 +66,7 @@ def print_run(run: Run, folder: Path, console: Console) -> None:
         )
         for row in at_reference
     ]
-    print_sheet(title, heads, lines, console)
+    print_sheet(title, heads, lines, console, table=coefficients)
     for sentence in _fates(run.tables["rows"]):
         console.print(Text(sentence), soft_wrap=True)
     for sentence in run.verdict.sentences:
@@ -116,7 +117,8 @@ def print_check(checked: CheckedRun, folder: Path, console: Console) -> None:
         )
         for row in checked.tables["checks"]
     ]
-    print_sheet(title, ("check", "p", "median p", "fires", "where"), lines, console)
+    heads = ("check", "p", "median p", "fires", "where")
+    print_sheet(title, heads, lines, console, table=checked.tables["checks"])
     for sentence in checked.sentences:
         console.print(Text(sentence))
     console.print(Text(f"Report: {folder / 'check.html'}"), soft_wrap=True)
@@ -136,18 +138,19 @@ def print_models(
         )
         for row in compared.tables["models"]
     ]
-    print_sheet(title, ("model", "elpd", "elpd below the best", "weight"), lines, console)
+    heads = ("model", "elpd", "elpd below the best", "weight")
+    print_sheet(title, heads, lines, console, table=compared.tables["models"])
     for sentence in sentences:
         console.print(Text(sentence))
     console.print(Text(f"Report: {folder / 'rivals.html'}"), soft_wrap=True)
 
 
-def print_budget(budget: ErrorBudget, console: Console) -> None:
-    """Print the parts of each flux's error and the sentence for a paper.
+def print_budget(budget: ErrorBudget, console: Console, described: Table | None = None) -> None:
+    """Print the parts of each flux's error (described in a table) and the sentence for a paper.
 
     Parts of an absolute error that the calibration does not state have no column.
     """
-    table = budget.table()
+    table: Table = budget.table() if described is None else described
     unstated = {f"{name}_pct" for name in ABSOLUTE} - {
         f"{name}_pct" for name in budget.calibration.absolute_parts
     }
@@ -164,7 +167,8 @@ def print_budget(budget: ErrorBudget, console: Console) -> None:
         for row in table[:_POINTS]
     ]
     title = f"{table.meta['title']}, %"
-    print_sheet(title, ("band", "subarray", "MJD", *heads, "rests on"), lines, console, keys=3)
+    shown = ("band", "subarray", "MJD", *heads, "rests on")
+    print_sheet(title, shown, lines, console, keys=3, table=table)
     _print_cut(len(table), console)
     console.print(Text(budget.sentence()), soft_wrap=True)
 
@@ -181,7 +185,7 @@ def print_audit(table: Table, sentences: Sequence[str], console: Console) -> Non
         (row["filter"], *(signed(scale * value(row[name]), places).text for name in parts))
         for row in table
     ]
-    print_sheet(title, ("band", *parts), lines, console)
+    print_sheet(title, ("band", *parts), lines, console, table=table)
     for sentence in sentences:
         console.print(Text(sentence))
 
@@ -203,7 +207,7 @@ def print_stars(table: Table, console: Console) -> None:
     ]
     system = mag.removeprefix("mag_").upper()
     heads = ("star", "band", "rows", "before", "flux (mJy)", f"{system} mag", "±", "± relative")
-    print_sheet(f"{mark}fluxes of stars", heads, lines, console, keys=2)
+    print_sheet(f"{mark}fluxes of stars", heads, lines, console, keys=2, table=table)
     _print_cut(len(table), console)
 
 
@@ -229,7 +233,7 @@ def print_table(table: Table, instrument: Instrument, console: Console) -> None:
     mark = "SIMULATED DATA · " if table.meta.get("simulated") else ""
     lines = [[_entry(row[name], name) for name in names] for row in table[:_POINTS]]
     title = f"{mark}C in {instrument.factor_text}"
-    print_sheet(title, list(names.values()), lines, console, keys=3)
+    print_sheet(title, list(names.values()), lines, console, keys=3, table=table)
     _print_cut(len(table), console)
 
 
@@ -261,7 +265,8 @@ def _print_factors(comparison: Comparison, console: Console) -> None:
         )
         for row in table
     ]
-    print_sheet(title, columns, lines, console, keys=columns.index("MJD") + 1)
+    keys = columns.index("MJD") + 1
+    print_sheet(title, columns, lines, console, keys=keys, table=table)
 
 
 def _print_coefficients(comparison: Comparison, console: Console) -> None:
@@ -270,6 +275,10 @@ def _print_coefficients(comparison: Comparison, console: Console) -> None:
     ours, theirs = subarrays.meta["ours"], subarrays.meta["theirs"]
     mark = "SIMULATED DATA · " if comparison.simulated else ""
     title = f"{mark}coefficients of {ours} against {theirs}; sigma in the errors that are stated"
+    if isinstance(console, JsonAnswer):
+        console.keep_table(title, coefficients)
+        console.keep_table(f"{mark}D of {ours} against {theirs}", subarrays)
+        return
     lines = [
         (
             row["filter"],
@@ -297,13 +306,13 @@ def print_flux_differences(table: Table, console: Console) -> None:
     lines = [[_entry(row[name], name) for name in table.colnames] for row in table[~same]]
     if lines:
         title = "predicted fluxes that differ from the shipped table"
-        print_sheet(title, table.colnames, lines, console, keys=2)
+        print_sheet(title, table.colnames, lines, console, keys=2, table=table[~same])
     console.print(f"{int(np.sum(same))} fluxes as shipped, {int(np.sum(~same))} not.")
 
 
 def _print_cut(number: int, console: Console) -> None:
     """Say how many points a long answer has beyond those that are printed."""
-    if number > _POINTS:
+    if number > _POINTS and not isinstance(console, JsonAnswer):
         console.print(f"and {number - _POINTS} more points; --out FILE.ecsv writes all of them.")
 
 
@@ -336,7 +345,8 @@ def print_photometry(table: Table, console: Console) -> None:
         error = 100 * np.median((rows["ifluxunc"] / rows["iflux"]).value)
         stars = len(set(rows["name"]))
         lines.append((band, len(rows), stars, f"{error:.2f}"))
-    print_sheet(title, ("band", "images", "stars", "median error (%)"), lines, console)
+    heads = ("band", "images", "stars", "median error (%)")
+    print_sheet(title, heads, lines, console, table=table)
     for row in table[~used]:
         line = Text(f"{row['file']}: kept, but flagged {row['flag']}: {row['reason']}")
         console.print(line, soft_wrap=True)
@@ -356,4 +366,4 @@ def print_apertures(table: Table, console: Console) -> None:
         ]
         correction = f"{value(row['a_cor']):.4f}", _known(row["a_fixed_unc"], 4)
         lines.append((row["filter"], row["n_observations"], *radii, *correction))
-    print_sheet(title, heads, lines, console)
+    print_sheet(title, heads, lines, console, table=table)

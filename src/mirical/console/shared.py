@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import _ActionsContainer
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mirical.console.manner import consoles
 from mirical.interrupts import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mirical.calibration.calibration import Calibration
 
-__all__ = ["INTERRUPTED"]
+__all__ = ["INTERRUPTED", "consoles"]
 
 SUCCESS, NOT_BELIEVABLE, USER_MISTAKE, ALARM = 0, 1, 2, 3
 
@@ -30,32 +30,25 @@ STATUSES = {
 """What every exit status means; scripts may rely on it."""
 
 
-def consoles() -> tuple[Console, Console]:
-    """Return the consoles of results (stdout) and of progress and cautions (stderr)."""
-    from rich.console import Console
-
-    # A file or a pipe has no width to crop tables to.
-    width = None if sys.stdout.isatty() else 160
-    # What is printed holds names and titles of users' tables: none of it is markup.
-    return (
-        Console(highlight=False, markup=False, emoji=False, width=width),
-        Console(highlight=False, markup=False, emoji=False, stderr=True),
-    )
-
-
 def print_notes(sentences: Iterable[str], cautions: Console) -> None:
     """Print what a user should know of an answer, a line each."""
     for sentence in sentences:
         cautions.print(f"note: {sentence}", soft_wrap=True, markup=False)
 
 
+CSV = ".csv"
+TABLES = ".ecsv", CSV
+"""Endings of the names of tables that are written."""
+
+
 def write_table(table: Table, path: Path) -> None:
-    """Write a table as ECSV, whole or not at all."""
+    """Write a table, whole or not at all: as CSV where its name ends so, else as ECSV."""
+    from mirical.console.csv_tables import write_csv
     from mirical.storage.files import whole_file
     from mirical.tables.formats import write_ecsv
 
     with whole_file(path) as beside:
-        write_ecsv(table, beside)
+        (write_csv if path.suffix.lower() == CSV else write_ecsv)(table, beside)
 
 
 def status_of(*calibrations: Calibration) -> int:

@@ -88,7 +88,8 @@ def print_outcome(outcome: Outcome, folder: Path, console: Console) -> None:
     ]
     heads = ("quantity", "refits", "p", f"p of {len(table)} tests", "verdict")
     beside = " beside the run's own" if "posterior" in table.meta else ""
-    print_sheet(f"SIMULATED ROWS{beside} · least uniform ranks", heads, lines, console)
+    title = f"SIMULATED ROWS{beside} · least uniform ranks"
+    print_sheet(title, heads, lines, console, table=table)
     n_failed, n_quantities = len(outcome.failed), int(np.sum(~table["passes"]))
     console.print(f"{outcome.replicates} refits, {n_failed} failed (see ranks.jsonl).")
     if not outcome.refits_do:
