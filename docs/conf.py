@@ -17,20 +17,25 @@ release = version = __version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "numpydoc",
+    "shared_run",
     "from_code",
     "to_repository",
+    "shell_cells",
+    "mathml",
+    "no_network",
 ]
 exclude_patterns = ["_ext", "README.md", "Thumbs.db"]
 myst_heading_anchors = 4
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+html_math_renderer = "mathml"
 
 # Tutorials are run at every build: what they print is what a reader gets today.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True
+nb_ipywidgets_js = {}  # scripts from the network
 
 autodoc_typehints = "none"  # the docstrings state shapes and units, which annotations do not
 numpydoc_show_class_members = False

@@ -20,8 +20,14 @@ from mirical.laws.timelaw import LAWS
 from mirical.tables.flags import FLAGS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+MADE = ROOT / "docs" / "made"  # by the build of the site, of the code
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent != MADE),
+]
 
+_INDEX = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _IN_BLOCK = re.compile(r"^(?:\$ )?mirical ([a-z]+)(.*)", re.MULTILINE)
@@ -57,6 +63,8 @@ def broken_links(page: Path, text: str) -> list[str]:
             continue
         name, _, anchor = link.partition("#")
         target = (page.parent / name).resolve() if name else page
+        if target.parent == MADE and f"made/{target.stem}\n" in _INDEX:
+            continue
         if not target.exists() or (anchor and anchor not in headings(target)):
             broken.append(link)
     return broken
@@ -167,3 +175,53 @@ def test_the_readme_lists_every_package_and_contributing_every_floor():
     # The lowest floor and what is above all have no package: their modules stand beside them.
     above = {i: set(names) for i, names in enumerate(floors, 1) if i > 1 and names != ("",)}
     assert {number: names for number, names in stated.items() if number > 1} == above
+
+
+_SENTENCE = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
+
+
+def sentences_of_the_code() -> list[str]:
+    """Return every text of the source, with `...` for what is filled in."""
+    texts = []
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [
+                    part.value if isinstance(part, ast.Constant) else "..." for part in node.values
+                ]
+                texts.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return texts
+
+
+def unknown_sentences(text: str, known: list[str]) -> list[str]:
+    """Return the messages of a page that no text of the source has, piece by piece in order."""
+    return [
+        message
+        for message in _SENTENCE.findall(text)
+        if not any(
+            re.search(".*".join(map(re.escape, message.split("..."))), one, re.DOTALL)
+            for one in known
+        )
+    ]
+
+
+def test_every_error_message_of_the_page_is_one_of_the_code():
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    known = sentences_of_the_code()
+    assert len(_SENTENCE.findall(page)) > 30
+    assert unknown_sentences(page, known) == []
+    assert unknown_sentences("| `the table has no ... columns.` | |", known) == [
+        "the table has no ... columns."
+    ]
+
+
+def test_the_site_lists_every_page():
+    pages = {
+        path.relative_to(ROOT / "docs").with_suffix("").as_posix()
+        for path in PAGES
+        if path.is_relative_to(ROOT / "docs")
+    }
+    listed = set(re.findall(r"^[a-z/-]+$", _INDEX, re.MULTILINE))
+    assert pages - listed == {"README", "index"}

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-_OUTWARD = re.compile(r"\[([^\]]+)\]\((\.\./[^)\s]+)\)")
+_OUTWARD = re.compile(r"(?<!!)\[([^\]]+)\]\((\.\./[^)\s]+)\)")
 
 
 def _named(app: Any, docname: str, source: list[str]) -> None:
@@ -20,6 +20,8 @@ def _named(app: Any, docname: str, source: list[str]) -> None:
         words, target = found.groups()
         path = (page.parent / target.partition("#")[0]).resolve()
         root = Path(app.srcdir).parent
+        if path.is_relative_to(app.srcdir):
+            return found.group(0)
         name = path.relative_to(root).as_posix()
         return f"`{name}`" if words in (name, path.name, f"`{name}`") else f"{words} (`{name}`)"
 
