@@ -33,7 +33,7 @@ html_math_renderer = "mathml"
 # Tutorials are run at every build: what they print is what a reader gets today.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 600
+nb_execution_timeout = 1800  # seconds a cell; a busy machine is no failure
 nb_merge_streams = True
 nb_ipywidgets_js = {}  # scripts from the network
 
@@ -43,5 +43,7 @@ nitpicky = False
 
 html_theme = "furo"
 html_title = f"mirical {__version__}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False

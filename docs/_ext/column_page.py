@@ -10,7 +10,7 @@ from astropy.table import Table
 from page_parts import code, table
 
 from mirical.instruments.cards import load_instrument
-from mirical.tables.column_descriptions import DESCRIPTIONS
+from mirical.tables.column_descriptions import DESCRIPTIONS, description
 from mirical.tables.columns import columns
 
 _ASKED = {  # of the shared run, what else is written, by the command that writes it
@@ -74,7 +74,10 @@ def _files(root: Path, work: Path) -> dict[str, dict[str, tuple[str, str]]]:
             unit = "" if column.unit is None else _unit(column.unit)
             before = found.setdefault(name, {}).get(column.name)
             if before is None:
-                found[name][column.name] = ("" if says in _NO_TEXT else says, unit)
+                found[name][column.name] = (
+                    description(column.name) if says in _NO_TEXT else says,
+                    unit,
+                )
     return found
 
 

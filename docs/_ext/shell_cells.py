@@ -1,16 +1,19 @@
-"""Cells of shell commands, shown without the line that makes them so.
+"""Cells of shell commands, shown as typed, and their output without progress.
 
 A tutorial's command is a cell that begins with `%%bash`: unlike `!mirical ...`, it fails the build
-if the command fails. A reader types the command alone.
+if the command fails. A reader types the command alone. How long each step took is of the machine
+that built the page, and no part of the answer.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
 
 _MAGIC = "%%bash\n"
+_PROGRESS = re.compile(r"^.*\b\d+ s (?:so far|left)\n+", re.MULTILINE)
 
 
 def _show(app: Any, doctree: Any) -> None:
@@ -19,6 +22,16 @@ def _show(app: Any, doctree: Any) -> None:
         if text.startswith(_MAGIC):
             shown = text.removeprefix(_MAGIC)
             block.replace_self(nodes.literal_block(shown, shown, language="bash"))
+        elif "stderr" in block["classes"] and _PROGRESS.search(text + "\n"):
+            _replace(block, _PROGRESS.sub("", text + "\n").strip("\n"))
+
+
+def _replace(block: nodes.literal_block, text: str) -> None:
+    if text:
+        like = {name: block[name] for name in ("classes", "language") if name in block}
+        block.replace_self(nodes.literal_block(text, text, **like))
+    else:
+        block.parent.remove(block)
 
 
 def setup(app: Any) -> dict[str, Any]:
