@@ -297,6 +297,33 @@ def test_a_card_states_how_it_differs_from_its_base(tmp_path: Path):
     assert list(card.texts) == ["own", "hierarchical"] and card.text == text + base.text
 
 
+def test_a_card_may_state_one_field_of_a_prior_of_its_base(tmp_path: Path):
+    text = 'base = "hierarchical"\n[term.response_loss.prior.loss_scale]\nscale = 0.3\n'
+    (tmp_path / "own.toml").write_text(text)
+    card, base = (
+        load_card("own.toml", "job", MIRI, tmp_path),
+        load_card("hierarchical", "test", MIRI),
+    )
+    own, theirs = card.priors["loss_scale"], base.priors["loss_scale"]
+    assert (own.parameters, own.family) == ({"scale": 0.3}, theirs.family)
+    assert own.reason == f"{theirs.reason} (scale stated by this card)"
+    assert {n for n in base.priors if card.priors[n] != base.priors[n]} == {"loss_scale"}
+    (tmp_path / "own.toml").write_text(text + 'reason = "as I like it"\n')
+    assert load_card("own.toml", "job", MIRI, tmp_path).priors["loss_scale"].reason == (
+        "as I like it"
+    )
+
+
+def test_a_prior_that_names_its_distribution_is_stated_whole(tmp_path: Path):
+    text = 'base = "hierarchical"\n[term.response_loss.prior.loss_scale]\n'
+    (tmp_path / "own.toml").write_text(f'{text}distribution = "half-normal"\nscale = 0.3\n')
+    with pytest.raises(InputError, match="own.toml: prior 'loss_scale'"):
+        load_card("own.toml", "job", MIRI, tmp_path)
+    (tmp_path / "own.toml").write_text(f"{text}spread = 0.3\n")
+    with pytest.raises(InputError, match="prior 'loss_scale': unknown key 'spread'"):
+        load_card("own.toml", "job", MIRI, tmp_path)
+
+
 def test_a_base_beside_the_card_comes_before_a_shipped_one(tmp_path: Path):
     (tmp_path / "hierarchical.toml").write_text(card_text().replace("scale = 0.15", "scale = 0.4"))
     (tmp_path / "own.toml").write_text('base = "hierarchical"\n')

@@ -22,6 +22,7 @@ from mirical.exports.photom_file import About, PhotomRows, write_photom
 from mirical.instruments.skeleton import skeleton_text
 from mirical.simulation.scene_images import Target, exposures, mosaic
 from mirical.simulation.scenes import Background, Scene
+from mirical.simulation.simulated_program import simulate_program
 from samples import card_text, photometry, with_units, write_ecsv, write_fits, write_mrt
 
 MJD = 59999.25
@@ -101,6 +102,11 @@ def zero_points(path: Path) -> None:
     for name in table.colnames[1:]:
         table[name].unit = u.mag
     write_ecsv(table, path)
+
+
+def truth(path: Path) -> None:
+    """Write the truth of a simulated program."""
+    write_ecsv(simulate_program(1).truth, path)
 
 
 def grid(path: Path) -> None:

@@ -58,6 +58,7 @@ from mirical.tables.predicted_fluxes import by_star_band, read_fluxes, shipped_f
 from mirical.tables.spectra import band_fluxes
 from mirical.validation.rank_file import RankFile
 from mirical.validation.replicates import DISTORTIONS, Replicate, Study
+from mirical.validation.truth_file import TrueCalibration, read_truth
 
 PUBLISHED = PublishedCalibration(MIRI)
 
@@ -168,6 +169,11 @@ def judge_zeros(found: ZeroPointCalibration) -> Iterator[str]:
     factors = found.at(found.in_reference(found.bands, 60000.0))
     yield from not_finite("factors", factors.mean, positive=True)
     yield from not_finite("offsets", list(found.offsets.values()))
+
+
+def judge_truth(found: TrueCalibration) -> Iterator[str]:
+    factors = found.at(found.in_reference(found.bands, 60000.0))
+    yield from not_finite("factors", factors.mean, positive=True)
 
 
 def judge_spectrum(found: dict[str, Any]) -> Iterator[str]:
@@ -390,6 +396,8 @@ READERS: tuple[Reader, ...] = (
            ("instruments.card_tables", "instruments.bandpasses")),
     Reader("zero points", good.once("zero.ecsv", good.zero_points), read_zeros, judge_zeros, TEXT,
            ("calibration.zero_point_table",)),
+    Reader("truth", good.once("truth.ecsv", good.truth), lambda path: read_truth(path, MIRI),
+           judge_truth, TEXT, ("validation.truth_file",)),
     Reader("job", good.job, read_job, judge_inputs, TEXT, ("inference.jobs", "storage.toml_files")),
     Reader("ranks", make_ranks, read_ranks, judge_ranks, TEXT, ("validation.rank_file",)),
     Reader("result", make_result, read_result, judge_result, BYTES, ("many.result_files",)),

@@ -18,6 +18,7 @@ from mirical.inference.schema import SAMPLE
 from mirical.instruments.cards import DEFAULT, load_instrument
 from mirical.instruments.instrument import Instrument
 from mirical.storage.files import settle
+from mirical.storage.shipped import shipped_names
 from mirical.text import one_line
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ def run_folder(name: str) -> Path:
     if not folder.is_dir() and (Path("reports") / name).is_dir():
         folder = Path("reports") / name
     if not folder.is_dir():
+        if name in shipped_names("inference"):
+            raise InputError(
+                f"run {name!r} has not been made here: 'mirical run {name}' makes it, in "
+                f"reports/{name}."
+            )
         raise InputError(
             f"run {name!r} does not exist; give a run's folder (as in reports/table5), the name "
             "of one under reports/, or 'published'."
@@ -124,9 +130,11 @@ def _whole(folder: Path) -> tuple[Path, list[str]]:
     """Return the posterior's file of a folder whose files are of one run, and doubts about it."""
     path = folder / POSTERIOR
     if not path.is_file():
+        name = folder.resolve().name
+        job = name if name in shipped_names("inference") else "JOB"
         raise InputError(
-            f"{folder}: no posterior.nc there; run the job first "
-            "(`mirical run` writes the default one to reports/table5)."
+            f"{folder}: no posterior.nc there, which is not kept with the reports; 'mirical run "
+            f"{job} --out {folder}' makes it."
         )
     return path, check_manifest(folder)
 

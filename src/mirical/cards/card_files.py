@@ -62,7 +62,8 @@ def _find_base(base: str, path: Path) -> Path:
 def with_base(own: Content, base: Content) -> Content:
     """Return a base's content with what a card states in its place.
 
-    Tables are merged entry by entry, down to priors, each of which a card states whole.
+    Tables are merged entry by entry, down to priors. A prior that names its distribution is stated
+    whole; one that does not keeps what it leaves out, and its reason says what was changed.
     """
     # The levels are term, its name and prior.
     return _merged(own, base, 3)
@@ -70,8 +71,25 @@ def with_base(own: Content, base: Content) -> Content:
 
 def _merged(own: Content, base: Content, depth: int) -> Content:
     found = base | own
-    for key in own.keys() & base.keys() if depth else ():
+    for key in own.keys() & base.keys():
         mine, theirs = own[key], base[key]
-        if isinstance(mine, dict) and isinstance(theirs, dict):
+        if not (isinstance(mine, dict) and isinstance(theirs, dict)):
+            continue
+        if depth:
             found[key] = _merged(mine, theirs, depth - 1)
+        elif "distribution" in theirs and "distribution" not in mine:
+            found[key] = _changed_prior(mine, theirs)
     return found
+
+
+def _changed_prior(own: Content, base: Content) -> Content:
+    """Return a prior of which a card states some fields."""
+    found = base | own
+    changed = [name for name in own if name not in _WORDS]
+    if changed and isinstance(base.get("reason"), str) and "reason" not in own:
+        found["reason"] = f"{base['reason']} ({', '.join(changed)} stated by this card)"
+    return found
+
+
+_WORDS = "unit", "reason", "source"
+"""Fields of a prior that are no numbers."""

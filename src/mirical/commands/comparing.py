@@ -30,7 +30,6 @@ def compare(options: argparse.Namespace) -> int:
     """Set two calibrations side by side."""
     from mirical.console.printing import print_comparison
     from mirical.reporting.comparison_folder import check_target, compare, write_comparison
-    from mirical.reporting.stored_inputs import open_pair
 
     out: Path | None = options.out
     folder = None if out is None or out.suffix in TABLES else out
@@ -39,7 +38,7 @@ def compare(options: argparse.Namespace) -> int:
         check_outputs(folders=[folder])
     else:
         check_outputs([out])
-    pair = open_pair(options.run, options.other)
+    pair = _pair(options.run, options.other)
     comparison = compare(*pair, options.mjd)
     results, cautions = consoles()
     audited = _audit(options.run, pair, cautions) if options.audit else None
@@ -54,6 +53,18 @@ def compare(options: argparse.Namespace) -> int:
 
         print_audit(*audited, results)
     return status_of(*pair)
+
+
+def _pair(run: str, other: str) -> tuple[Calibration, Calibration]:
+    """Return a calibration and what it is compared with, the truth of simulated rows included."""
+    from mirical.calibration.store import open_calibration
+    from mirical.reporting.stored_inputs import open_pair
+    from mirical.validation.truth_file import is_truth, read_truth
+
+    if not is_truth(Path(other)):
+        return open_pair(run, other)
+    ours = open_calibration(run)
+    return ours, read_truth(Path(other), ours.instrument)
 
 
 def _audit(
@@ -137,6 +148,7 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         ("one calibration against another", about),
         "mirical compare table5",
         "mirical compare table5 --with staged --mjd 59760 60500 --out compared",
+        "mirical compare reports/mine --with simulated/truth.ecsv",
     )
     what = parser.add_argument_group("what is compared")
     what.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
@@ -146,7 +158,7 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         metavar="OTHER",
         default="published",
         help="a run's folder, 'staged' for point fits to the rows of RUN, a table of zero points, "
-        "or [published]",
+        "the truth.ecsv of 'mirical simulate', or [published]",
     )
     what.add_argument(
         "--mjd",

@@ -263,8 +263,9 @@ class Instrument(
         """
         found = self._type_spellings.get(_bare(spelling))
         if found is None:
-            hint = did_you_mean(spelling, self.types)
-            raise InputError(f"{where}: star type {spelling!r} is unknown{hint}")
+            hint, known = did_you_mean(spelling, self.types), ", ".join(self.types)
+            beside = "" if known in hint else f" ({self.name} has {known})"
+            raise InputError(f"{where}: star type {spelling!r} is unknown{hint}{beside}")
         return found
 
     @cached_property
