@@ -1,8 +1,8 @@
 """Cells of shell commands, shown as typed, and their output without progress.
 
 A tutorial's command is a cell that begins with `%%bash`: unlike `!mirical ...`, it fails the build
-if the command fails. A reader types the command alone. How long each step took is of the machine
-that built the page, and no part of the answer.
+if the command fails. A reader types the command alone. Of what it writes to standard error, notes
+and mistakes are shown; how long each step took is of the machine that built the page.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from docutils import nodes
 
 _MAGIC = "%%bash\n"
-_PROGRESS = re.compile(r"^.*\b\d+ s (?:so far|left)\n+", re.MULTILINE)
+_SAID = re.compile(r"^(?:note|mirical): .*$", re.MULTILINE)
 
 
 def _show(app: Any, doctree: Any) -> None:
@@ -22,8 +22,8 @@ def _show(app: Any, doctree: Any) -> None:
         if text.startswith(_MAGIC):
             shown = text.removeprefix(_MAGIC)
             block.replace_self(nodes.literal_block(shown, shown, language="bash"))
-        elif "stderr" in block["classes"] and _PROGRESS.search(text + "\n"):
-            _replace(block, _PROGRESS.sub("", text + "\n").strip("\n"))
+        elif "stderr" in block["classes"]:
+            _replace(block, "\n".join(_SAID.findall(text)))
 
 
 def _replace(block: nodes.literal_block, text: str) -> None:
