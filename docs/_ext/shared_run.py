@@ -3,7 +3,7 @@
 Notebooks are executed in `build/docs-runs`, where it lies under `reports/table5` as after
 `mirical run` in a folder of one's own. It is fitted again if the code, the cards or the job have
 changed since. A start-up file of IPython takes the kernels there, so that notebooks hold nothing
-that a reader does not need.
+that a reader does not need, and runs their commands.
 """
 
 from __future__ import annotations
@@ -22,10 +22,22 @@ from sphinx.util import logging
 _LOG = logging.getLogger(__name__)
 _WIDTH = "110"  # characters of a line that commands print
 _START = """import os
+import subprocess
+import sys
+
+from IPython.core.magic import register_cell_magic
 
 os.chdir({work!r})
 for name in ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):  # which kernels set for commands
     os.environ.pop(name, None)
+
+
+@register_cell_magic
+def bash(line, cell):
+    ended = subprocess.run(["bash", "-c", cell], capture_output=True, text=True)
+    print(ended.stdout, end="")  # in one piece: pieces are shown on lines of their own
+    print(ended.stderr, end="", file=sys.stderr)
+    ended.check_returncode()
 """
 
 
