@@ -133,6 +133,11 @@ class Factors:
     relative: Floats | None = None
 
     @property
+    def unit(self) -> u.UnitBase:
+        """Of mean, errors and intervals; that of the covariance is its square."""
+        return self.query.instrument.factor_unit
+
+    @property
     def zero_points(self) -> Floats:
         """Magnitude of one count a second in the system that the card names, (point,)."""
         return zero_points(self.mean, self.query.filters, self.query.instrument)

@@ -89,6 +89,26 @@ def check_manifest(folder: Path) -> list[str]:
     return []
 
 
+def require_as_written(folder: Path, name: str) -> None:
+    """Refuse a file of a run's folder that is not as the run wrote it.
+
+    Raises
+    ------
+    InputError
+        If it is not there, or its checksum is not that of the manifest.
+    """
+    listed = read_json(folder / MANIFEST).get("sha256")
+    sha256 = listed.get(name) if isinstance(listed, dict) else None
+    path = folder / name
+    if not path.is_file() or sha256 is None:
+        raise InputError(f"{path}: the run wrote no such file; run the job again.")
+    if _sha256(path) != sha256:
+        raise InputError(
+            f"{path}: changed since the run wrote it (by the checksums of {MANIFEST}); run the job "
+            "again."
+        )
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object a JSON file holds.
 

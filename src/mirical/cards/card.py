@@ -14,6 +14,7 @@ from mirical.cards.priors import Prior, read_prior, text_of
 from mirical.cards.published_values import CENTRES, Centre, read_centre
 from mirical.cards.settings import SETTINGS, read_setting
 from mirical.errors import InputError, did_you_mean, refuse_unknown_keys, shown
+from mirical.html_text import paragraph, table
 from mirical.instruments.instrument import Instrument
 from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.storage.shipped import resolve
@@ -180,6 +181,15 @@ class Card:
         centres = [self.centres[n] for n in CENTRES.get(term, ()) if n in self.centres]
         optional = [name for name in _OPTIONAL.get(term, ()) if name in self.priors]
         return centres + [self.priors[name] for name in (*priors_of(term, self.law), *optional)]
+
+    def _repr_html_(self) -> str:
+        stated = [(term, one) for term in self.terms for one in self.stated(term)]
+        lines = [
+            (one.name, term, one.describe(), "" if one.unit == "1" else one.unit, one.reason)
+            for term, one in stated
+        ]
+        heads = ("quantity", "term", "prior", "unit", "reason")
+        return paragraph(f"Card {self.name}: {self.title}") + table("priors", heads, lines)
 
 
 def load_card(name: str, where: str, instrument: Instrument, beside: Path | None = None) -> Card:

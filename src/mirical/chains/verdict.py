@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from mirical.chains.convergence import (
     printed_places,
 )
 from mirical.chains.stopping import Ending, rule_sentences
+from mirical.errors import InputError
 from mirical.inference.jobs import Sampler
 
 CHAINS = "chains"
@@ -97,6 +98,35 @@ class Verdict:
     def weighted(self) -> bool:
         """Whether the draws are not of chains but stand for weighted ones."""
         return self.method != CHAINS
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any], where: str) -> Verdict:
+        """Return the verdict of a record that `as_dict` made, as a run's folder keeps it.
+
+        Parameters
+        ----------
+        found : mapping of {str : value}
+            The record; what else it holds is left out.
+        where : str
+            Begins the sentence.
+
+        Raises
+        ------
+        InputError
+            If it lacks a part of a verdict.
+        """
+        needed = [one.name for one in fields(cls) if one.default is MISSING]
+        lost = [name for name in needed if name not in found]
+        if lost:
+            raise InputError(
+                f"{where}: has no {lost[0]!r}, so it is no verdict; run the job again."
+            )
+        stated: dict[str, Any] = {
+            one.name: found[one.name] for one in fields(cls) if one.name in found
+        }
+        for name in ("sentences", "stopping"):
+            stated[name] = tuple(map(str, found[name]))
+        return cls(**stated)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as plain types for JSON."""

@@ -40,18 +40,13 @@ def run(options: argparse.Namespace) -> int:
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
-    from mirical.inference.jobs import load_job, resolve_job, with_options
+    from mirical.api.fits import NUMBERS, TEXTS, chosen_job
+    from mirical.inference.jobs import resolve_job
 
-    numbers = {name: getattr(options, name) for name in _SETTINGS}
-    texts = {
-        "photometry": options.photometry,
-        "model": options.model,
-        "apertures": options.apertures,
-        "instrument": options.instrument,
-    }
-    usual = "table5" if options.instrument is None else "imager"
-    job = load_job(options.job or usual)
-    job = with_options(job, texts, numbers, options.mjd, options.time_limit)
+    texts, numbers = (
+        {name: getattr(options, name) for name in names} for names in (TEXTS, NUMBERS)
+    )
+    job = chosen_job(options.job, texts, numbers, options.mjd, options.time_limit)
     folder = options.out or Path("reports") / job.name
     check_outputs(folders=[folder])
     inputs = resolve_job(job)
@@ -62,7 +57,6 @@ def run(options: argparse.Namespace) -> int:
     from mirical.chains.identity import identity
 
     _, progress = consoles()
-    print_notes(inputs.factors.observations.notes, progress)
     parts = identity(inputs.design, inputs.card, job.sampler)
     tell = partial(_note, progress)
     kept = Checkpoint.open(checkpoint_of(folder), folder, parts, tell)
@@ -95,19 +89,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _fit(job: Job, inputs: Inputs, folder: Path, kept: Checkpoint | None, deadline: float) -> int:
     """Sample, write the folder and print; forget what is kept once nothing is left to be done."""
-    from mirical.chains.running import Course
+    from mirical.api.fits import fit_job
     from mirical.chains.sampling import OutOfTimeError
     from mirical.console.printing import print_run
-    from mirical.console.progress import ChainWatch, WorkWatch
-    from mirical.reporting.run import run_job
+    from mirical.console.progress import WorkWatch
     from mirical.reporting.run_folder import write_run
 
     results, progress = consoles()
-    tell = partial(print_notes, cautions=progress)
     later = "" if kept is None else "; the same command with a longer --time-limit goes on"
     try:
-        with ChainWatch(job.sampler, progress) as watch:
-            run = run_job(job, inputs, Course(watch, kept, deadline), tell)
+        run = fit_job(job, inputs, progress, kept=kept, deadline=deadline)
     except OutOfTimeError:
         _note(progress, f"the time limit ended the run before there were draws{later}.")
         return NOT_BELIEVABLE
@@ -124,17 +115,14 @@ def _fit(job: Job, inputs: Inputs, folder: Path, kept: Checkpoint | None, deadli
 
 def _fit_fast(job: Job, inputs: Inputs, folder: Path) -> int:
     """Approximate the posterior, write the folder and print."""
+    from mirical.api.fits import fit_job
     from mirical.console.printing import print_run
     from mirical.console.progress import WorkWatch
-    from mirical.reporting.run import run_fast
     from mirical.reporting.run_folder import write_run
 
     results, progress = consoles()
-    print_notes(inputs.factors.observations.notes, progress)
-    tell = partial(print_notes, cautions=progress)
-    with WorkWatch("drawing from the prior", progress) as watch:
-        run = run_fast(job, inputs, tell, watch.turn_to)
-        watch.turn_to("the tables and the report are being written")
+    run = fit_job(job, inputs, progress, fast=True)
+    with WorkWatch("the tables and the report are being written", progress):
         write_run(run, folder)
     print_run(run, folder, results)
     return SUCCESS if run.verdict.believable else NOT_BELIEVABLE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mirical.console.command_parsers import add_command
 from mirical.console.many_fits import add_options, how_of, kept_beside
@@ -19,19 +18,20 @@ from mirical.console.shared import (
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 
-if TYPE_CHECKING:
-    from mirical.simulation.simulated_program import SimulatedProgram
-
 
 def simulate(options: argparse.Namespace) -> int:
     """Simulate a whole program with known truth, as photometry or as images."""
+    from mirical.api.simulations import simulated_program
     from mirical.instruments.cards import DEFAULT
 
-    program = _of_card(options) if options.instrument != DEFAULT else _of_tables(options)
-    if program is None:
-        from mirical.commands.imaging import simulate_mosaics
-
-        return simulate_mosaics(options)
+    if options.mosaics and options.instrument == DEFAULT:
+        return _mosaics(options)
+    if options.mosaics:
+        raise InputError(
+            "simulate: --mosaics is for MIRI's own program; leave it or --instrument out."
+        )
+    asked = options.seed, options.instrument, options.truth, options.law, list(options.effects)
+    program = simulated_program(*asked)
     from mirical.simulation.simulated_program import write_program
 
     write_program(program, options.out)
@@ -45,35 +45,17 @@ def simulate(options: argparse.Namespace) -> int:
     return SUCCESS
 
 
-def _of_tables(options: argparse.Namespace) -> SimulatedProgram | None:
-    """Return the program of the paper's Tables 1-3, or None where images of it are asked for."""
+def _mosaics(options: argparse.Namespace) -> int:
+    """Write images of the program of the paper's Tables 1-3."""
+    from mirical.commands.imaging import simulate_mosaics
+
+    if options.effects:
+        raise InputError(
+            "simulate: --effects and --mosaics; images have the usual errors and faults: leave "
+            "out one of the two."
+        )
     options.truth, options.law = options.truth or "published", options.law or "additive"
-    if options.mosaics:
-        if options.effects:
-            raise InputError(
-                "simulate: --effects and --mosaics; images have the usual errors and faults: leave "
-                "out one of the two."
-            )
-        return None
-    from mirical.simulation.effects import stated_effects
-    from mirical.simulation.simulated_program import simulate_program
-
-    errors, faults = stated_effects(options.effects)
-    return simulate_program(options.seed, options.truth, faults, errors, options.law)
-
-
-def _of_card(options: argparse.Namespace) -> SimulatedProgram:
-    """Return a program made from an instrument's card."""
-    from mirical.instruments.cards import load_instrument
-    from mirical.simulation.card_simulation import simulate_card
-
-    for name in ("mosaics", "law"):
-        if getattr(options, name) is not None:
-            raise InputError(
-                f"simulate: --{name} is for MIRI's own program; leave it or --instrument out."
-            )
-    instrument = load_instrument(options.instrument, "simulate")
-    return simulate_card(instrument, options.seed, options.truth, options.effects)
+    return simulate_mosaics(options)
 
 
 def sbc(options: argparse.Namespace) -> int:

@@ -40,7 +40,10 @@ class _Shown:
 
     def __enter__(self) -> Self:
         self._at_first = {task.id: task.completed for task in self._display.tasks}
-        if self._display.console.is_terminal:
+        console = self._display.console
+        if console.quiet:
+            return self
+        if console.is_terminal or console.is_jupyter:
             self._display.start()
             return self
         self._begun, self._over = time.monotonic(), threading.Event()

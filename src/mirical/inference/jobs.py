@@ -279,7 +279,11 @@ def _sampler(content: object, where: str) -> Sampler:
     return Sampler(**content)
 
 
-def resolve_job(job: Job, nominal: Mapping[tuple[str, str], float] | None = None) -> Inputs:
+def resolve_job(
+    job: Job,
+    nominal: Mapping[tuple[str, str], float] | None = None,
+    observations: Observations | None = None,
+) -> Inputs:
     """Read everything a job names and return what is to be fitted.
 
     Parameters
@@ -289,6 +293,8 @@ def resolve_job(job: Job, nominal: Mapping[tuple[str, str], float] | None = None
     nominal : mapping of {(star, band) : float}, optional
         Nominal fluxes of stars of unknown flux in mJy that are kept; others are found from the
         rows.
+    observations : Observations, optional
+        Rows of the job's instrument in place of those it names.
 
     Raises
     ------
@@ -297,7 +303,7 @@ def resolve_job(job: Job, nominal: Mapping[tuple[str, str], float] | None = None
         asked for do not fit into memory.
     """
     card = load_card(job.model, f"job {job.name}", job.read_instrument(), job.folder)
-    factors = job_factors(job, card.has("free_flux"), nominal=nominal)
+    factors = job_factors(job, card.has("free_flux"), observations, nominal)
     design = make_design(factors, card)
     _refuse_too_many_draws(job.sampler, design)
     return Inputs(card, factors, design)

@@ -54,10 +54,11 @@ _COLUMNS = 3
 
 
 def panels(n_panels: int, height: float, simulated: bool) -> tuple[Figure, list[Axes]]:
-    """Return a figure with that many panels in three columns, each `height` inches tall."""
-    n_rows = -(-n_panels // _COLUMNS)
+    """Return a figure with that many panels in three columns at most, each `height` inches tall."""
+    n_columns = min(n_panels, _COLUMNS)
+    n_rows = -(-n_panels // n_columns)
     figure = blank(height * n_rows + 0.9, simulated)
-    grid = figure.subplots(n_rows, _COLUMNS, squeeze=False).ravel()
+    grid = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
     for spare in grid[n_panels:]:
         spare.remove()
     return figure, list(grid[:n_panels])

@@ -74,6 +74,10 @@ class SimulatedProgram:
     truth: Table
     coefficients: Coefficients
 
+    def save(self, folder: str | Path) -> None:
+        """Write ``photometry.ecsv`` and ``truth.ecsv`` into a folder; see `write_program`."""
+        write_program(self, Path(folder))
+
 
 def simulate_program(
     seed: int,

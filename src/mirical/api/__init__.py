@@ -1,0 +1,1 @@
+"""What ``import mirical`` offers: fits, stored runs, calibrations, simulated programs."""

@@ -1,0 +1,1 @@
+"""Single figures of a run, of its check and of its draws."""
