@@ -75,12 +75,12 @@ def test_surface_brightness_stays_surface_brightness(tmp_path: Path):
     table = rows(flux=[1.0, 2.0] * u.MJy / u.sr, photmjsr=[0.25, 0.9])
     made = calibrated(tmp_path, table, extended=True)
     assert made.table["flux_calibrated"].unit == u.MJy / u.sr
-    assert np.sqrt(made.covariance.parts["aperture"][0, 0]) > 0.03 * made.covariance.value[0]
+    assert np.sqrt(made.joint.parts["aperture"][0, 0]) > 0.03 * made.joint.mean[0]
 
 
 def test_the_covariance_is_of_statistical_and_calibration_errors(tmp_path: Path):
     made = calibrated(tmp_path, COUNTS)
-    covariance, table = made.covariance, made.table
+    covariance, table = made.joint, made.table
     np.testing.assert_allclose(
         np.diag(covariance.covariance),
         table["flux_stat_std"].value ** 2 + table["flux_cal_std"].value ** 2,
@@ -91,7 +91,7 @@ def test_the_covariance_is_of_statistical_and_calibration_errors(tmp_path: Path)
     )
     np.testing.assert_allclose(sum(covariance.parts.values()), covariance.covariance, rtol=1e-12)
     # one visit of one star: the bands share scale and visit
-    assert covariance.covariance[0, 1] > 0.5 * 0.008**2 * np.prod(covariance.value)
+    assert covariance.covariance[0, 1] > 0.5 * 0.008**2 * np.prod(covariance.mean)
 
 
 def test_a_fit_to_fluxes_of_one_instrument_takes_the_relative_covariance(tmp_path: Path):
@@ -100,8 +100,8 @@ def test_a_fit_to_fluxes_of_one_instrument_takes_the_relative_covariance(tmp_pat
     absolute = drawn_calibration(absolute=("flux_scale", "types"))
     made = calibrate_table(path, absolute, APERTURES)
     left = calibrate_table(path, absolute.leaving_out(["flux_scale", "types"]), APERTURES)
-    relative = made.covariance.relative
-    np.testing.assert_allclose(relative.covariance, left.covariance.covariance, rtol=1e-12)
+    relative = made.joint.relative
+    np.testing.assert_allclose(relative.covariance, left.joint.covariance, rtol=1e-12)
     assert {"flux_scale", "types"}.isdisjoint(relative.parts) and relative.relative is relative
     for name, of in (("flux_cal_std", made), ("flux_cal_relative_std", left)):
         np.testing.assert_allclose(made.table[name], of.table["flux_cal_std"], rtol=1e-12)
@@ -111,7 +111,7 @@ def test_a_fit_to_fluxes_of_one_instrument_takes_the_relative_covariance(tmp_pat
 def test_draws_have_the_calibrations_covariance(tmp_path: Path):
     made = calibrated(tmp_path, COUNTS)
     draws = flux_draws(made, DRAWN, None, seed=3)
-    wanted = made.covariance.covariance - made.covariance.parts["statistical"]
+    wanted = made.joint.covariance - made.joint.parts["statistical"]
     # 400 draws: standard deviations are good to 3.5 %, tested at four times that
     np.testing.assert_allclose(draws.std(axis=0, ddof=1), np.sqrt(np.diag(wanted)), rtol=0.14)
     np.testing.assert_array_equal(draws, flux_draws(made, DRAWN, None, seed=3))
@@ -121,8 +121,8 @@ def test_draws_hold_what_is_not_the_factors_too(tmp_path: Path):
     # of an extended source at F770W that is the aperture correction's 3 %, beside 1 %
     made = calibrated(tmp_path, FLUXES, extended=True)
     draws = flux_draws(made, DRAWN, None, seed=3)
-    wanted = np.sqrt(made.covariance.covariance - made.covariance.parts["statistical"])[0, 0]
-    assert wanted > 0.03 * made.covariance.value[0]
+    wanted = np.sqrt(made.joint.covariance - made.joint.parts["statistical"])[0, 0]
+    assert wanted > 0.03 * made.joint.mean[0]
     assert draws[:, 0].std(ddof=1) == pytest.approx(wanted, rel=0.14)
 
 
@@ -131,7 +131,7 @@ def test_a_surface_brightness_has_the_errors_of_an_extended_source(tmp_path: Pat
     table["photmjsr"] = [0.25, 0.9]
     asked = calibrated(tmp_path, table, extended=True)
     made = calibrated(tmp_path, table)
-    np.testing.assert_array_equal(made.covariance.covariance, asked.covariance.covariance)
+    np.testing.assert_array_equal(made.joint.covariance, asked.joint.covariance)
     assert made.cautions[0].startswith("fluxes.ecsv: column 'flux' is a surface brightness, so")
     assert not any("surface brightness" in sentence for sentence in asked.cautions)
 
@@ -158,10 +158,10 @@ def test_errors_that_are_not_stated_are_not_known(tmp_path: Path):
     table.remove_column("fluxunc")
     made = calibrated(tmp_path, table)
     assert np.all(np.isnan(made.table["flux_stat_std"]))
-    assert "statistical" not in made.covariance.parts
-    with_errors = calibrated(tmp_path, FLUXES).covariance
+    assert "statistical" not in made.joint.parts
+    with_errors = calibrated(tmp_path, FLUXES).joint
     np.testing.assert_allclose(
-        made.covariance.covariance,
+        made.joint.covariance,
         with_errors.covariance - with_errors.parts["statistical"],
         rtol=1e-9,
     )
@@ -174,7 +174,7 @@ def test_times_and_places_of_a_table_stay_what_they_are(tmp_path: Path):
     table["place"] = SkyCoord([1.0, 2.0] * u.deg, [3.0, 4.0] * u.deg)
     table.write(tmp_path / "fluxes.ecsv", overwrite=True)
     made = calibrate_table(tmp_path / "fluxes.ecsv", DRAWN, APERTURES)
-    assert list(made.covariance.query.mjd) == [60000.0, 60000.2]
+    assert list(made.joint.query.mjd) == [60000.0, 60000.2]
     write_ecsv(made.table, tmp_path / "made.ecsv")
     again = Table.read(tmp_path / "made.ecsv")
     assert isinstance(again["mjd"], Time) and isinstance(again["place"], SkyCoord)

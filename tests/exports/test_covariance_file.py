@@ -36,7 +36,7 @@ def test_what_was_written_is_read_again(tmp_path: Path):
     draws = np.arange(6.0).reshape(2, 3)
     full = Covariance(
         QUERY,
-        MADE.value,
+        MADE.mean,
         MADE.covariance,
         u.mJy,
         parts,
@@ -50,7 +50,7 @@ def test_what_was_written_is_read_again(tmp_path: Path):
     assert back.objects == ("a", "b", "c")
     assert back.unit == u.mJy and set(back.parts) == {"scale", "aperture"}
     np.testing.assert_array_equal(back.covariance, full.covariance)
-    np.testing.assert_array_equal(back.value, full.value)
+    np.testing.assert_array_equal(back.mean, full.mean)
     assert back.draws is not None
     np.testing.assert_array_equal(back.draws, draws)
     header = fits.getheader(path)
@@ -69,7 +69,7 @@ def test_a_factor_keeps_its_unit_and_need_not_have_draws(tmp_path: Path):
 def test_names_that_are_not_ascii_come_back_and_headers_escape_them(tmp_path: Path):
     path = tmp_path / "é.fits"
     names = ("δ UMi", "Ångström 1", r"a\b")
-    made = Covariance(QUERY, MADE.value, MADE.covariance, u.mJy, objects=names)
+    made = Covariance(QUERY, MADE.mean, MADE.covariance, u.mJy, objects=names)
     write_covariance(made, path, "flüsse", ["from réf – 1 ± 2\nand here"], simulated=False)
     assert read_covariance(path).objects == names
     header, points = fits.getheader(path), fits.getdata(path, "POINTS")
@@ -79,15 +79,24 @@ def test_names_that_are_not_ascii_come_back_and_headers_escape_them(tmp_path: Pa
 
 
 def test_the_likelihood_is_the_normal_density():
-    model = MADE.value * [1.01, 0.99, 1.0]
-    expected = multivariate_normal(MADE.value, MADE.covariance).logpdf(model)
+    model = MADE.mean * [1.01, 0.99, 1.0]
+    expected = multivariate_normal(MADE.mean, MADE.covariance).logpdf(model)
     assert MADE.log_likelihood(model) == pytest.approx(expected, rel=1e-10)
+
+
+def test_chi2_is_that_of_the_whole_covariance_and_of_factors_too():
+    off = MADE.mean * [0.01, -0.01, 0.0]
+    expected = off @ np.linalg.solve(MADE.covariance, off)
+    assert MADE.chi2(MADE.mean + off) == pytest.approx(expected, rel=1e-9)
+    assert ANSWER.chi2((ANSWER.mean + off) * ANSWER.unit) == pytest.approx(expected, rel=1e-9)
+    masked = np.ma.array(MADE.mean + off, mask=[False, True, True])
+    assert MADE.chi2(masked) == pytest.approx(off[0] ** 2 / MADE.covariance[0, 0], rel=1e-9)
 
 
 def test_a_model_in_another_unit_is_converted_and_one_that_does_not_convert_refused():
     fluxes = Covariance(QUERY, np.array([1.0, 2.0, 3.0]), np.diag([0.1, 0.2, 0.3]) ** 2, u.mJy)
     model = np.array([1.1, 2.0, 2.9])
-    expected = multivariate_normal(fluxes.value, fluxes.covariance).logpdf(model)
+    expected = multivariate_normal(fluxes.mean, fluxes.covariance).logpdf(model)
     column = Column(1e3 * model, unit="uJy")
     for same in (model, list(model), model * u.mJy, 1e-3 * model * u.Jy, column):
         assert fluxes.log_likelihood(same) == pytest.approx(expected, rel=1e-12)
@@ -96,10 +105,10 @@ def test_a_model_in_another_unit_is_converted_and_one_that_does_not_convert_refu
 
 
 def test_masked_points_are_left_out_of_the_density():
-    fluxes = Covariance(QUERY, MADE.value, MADE.covariance, u.mJy)
-    model = MADE.value * [1.01, 7.0, 1.0]
+    fluxes = Covariance(QUERY, MADE.mean, MADE.covariance, u.mJy)
+    model = MADE.mean * [1.01, 7.0, 1.0]
     two = np.ix_([0, 2], [0, 2])
-    expected = multivariate_normal(MADE.value[[0, 2]], MADE.covariance[two]).logpdf(model[[0, 2]])
+    expected = multivariate_normal(MADE.mean[[0, 2]], MADE.covariance[two]).logpdf(model[[0, 2]])
     mask = np.array([False, True, False])
     masked = np.ma.masked_array(model, mask), Masked(model * u.mJy, mask)
     unknown = np.where(mask, np.nan, model)
@@ -151,7 +160,7 @@ IMPOSSIBLE = {
         "covariance": _edited(MADE.covariance, (0, 0, 0.0))
     },
     r"COVARIANCE has shape \(3, 2\), expected \(3, 3\)": {"covariance": MADE.covariance[:, :2]},
-    "POINTS row 2: value is inf, no number": {"value": np.array([1.0, np.inf, 1.0])},
+    "POINTS row 2: value is inf, no number": {"mean": np.array([1.0, np.inf, 1.0])},
     r"COV_SCALE has shape \(2, 2\)": {"parts": {"scale": np.eye(2)}},
     "the parts do not add up to COVARIANCE": {"parts": {"scale": 0.7 * MADE.covariance}},
     r"DRAWS has shape \(5, 2\), expected \(draw, 3\)": {"draws": np.ones((5, 2))},
@@ -221,7 +230,7 @@ def test_a_file_that_changed_since_it_was_written_is_refused(tmp_path: Path):
     path = tmp_path / "c.fits"
     write_covariance(MADE, path, "factors", [], simulated=False)
     raw = bytearray(path.read_bytes())
-    at = raw.index(np.array(MADE.value[1], dtype=">f8").tobytes())
+    at = raw.index(np.array(MADE.mean[1], dtype=">f8").tobytes())
     raw[at + 7] ^= 1
     path.write_bytes(bytes(raw))
     with pytest.raises(InputError, match=r"c\.fits: its checksum is wrong, so it has changed"):
@@ -278,7 +287,7 @@ def test_the_documented_loader_fits_a_spectrum(root: Path, tmp_path: Path, monke
     (code,) = (
         block.split("```")[0] for block in text.split("```python\n") if "read_covariance" in block
     )
-    space: dict[str, Any] = {"my_model": lambda scale, bands: scale * MADE.value[: len(bands)]}
+    space: dict[str, Any] = {"my_model": lambda scale, bands: scale * MADE.mean[: len(bands)]}
     exec(code, space)
-    assert space["log_likelihood"](1.0) == pytest.approx(MADE.log_likelihood(MADE.value))
+    assert space["log_likelihood"](1.0) == pytest.approx(MADE.log_likelihood(MADE.mean))
     assert space["log_likelihood"](1.1) < space["log_likelihood"](1.0)

@@ -127,7 +127,7 @@ def judge_calibrated(found: CalibratedFluxes) -> Iterator[str]:
     size = len(found.table)
     for name in ("flux_calibrated", "flux_cal_std", "c_mean"):
         yield from not_finite(name, found.table[name])
-    yield from not_a_covariance("covariance", found.covariance.covariance, size)
+    yield from not_a_covariance("covariance", found.covariance, size)
 
 
 def judge_apertures(found: dict[str, Aperture]) -> Iterator[str]:
@@ -230,9 +230,9 @@ def judge_photom(rows: PhotomRows) -> Iterator[str]:
 
 def judge_covariance(found: Covariance) -> Iterator[str]:
     size = len(found.query)
-    if found.value.shape != (size,):
-        yield f"{found.value.shape} values of {size} points"
-    yield from not_finite("value", found.value)
+    if found.mean.shape != (size,):
+        yield f"{found.mean.shape} values of {size} points"
+    yield from not_finite("mean", found.mean)
     yield from not_finite("mjd", found.query.mjd)
     yield from not_a_covariance("covariance", found.covariance, size)
     for name, part in found.parts.items():

@@ -170,6 +170,7 @@ _NOT_A_USERS_FILE: dict[str, str] = {
     "commands.running": "opens the checkpoint, which tells of damage and begins anew",
     "console.csv_tables": "reads the table it has just written",
     "console.streams": "opens the null device",
+    "figures.stored_tables": "reads tables whose checksums are those that the run recorded",
     "monitoring.history": "reads rows that it wrote itself, whole or not at all",
     "reporting.run_folder": "copies the files of a card that was read",
     "reporting.update": "reads the table it has just written, and a manifest that was read",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mirical.errors import InputError
 from mirical.instruments.instrument import Instrument
 from mirical.instruments.magnitudes import PER_MAGNITUDE, zero_points
+from mirical.normal_values import NormalValues
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +97,7 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Factors:
+class Factors(NormalValues):
     """Calibration factors at the points of a query, in the instrument's unit of factors.
 
     Errors, intervals and covariance are absolute: they hold what the calibration states of

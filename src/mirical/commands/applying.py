@@ -97,7 +97,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
         extended=options.source == "extended",
         visits=options.visits,
     )
-    covariance = made.covariance
+    covariance = made.joint
     if options.draws is not None:
         draws = flux_draws(made, calibration, options.draws, options.seed)
         covariance = replace(covariance, draws=draws)

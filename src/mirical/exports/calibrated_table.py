@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from astropy import units as u
 from astropy.table import Table
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mirical.calibration.calibration import Calibration, simulated
 from mirical.calibration.error_budget import Observation, error_budget
@@ -58,16 +58,49 @@ class CalibratedFluxes:
         The rows as they came, and `MADE`: the flux, its error without the calibration's, the
         calibration's absolute and relative error, and the factor; and its zero point [mag],
         where the instrument has them.
-    covariance : Covariance
-        Of the fluxes: ``statistical``, where the table states errors, and the calibration's
-        parts; draws hold the calibration's alone.
+    joint : Covariance
+        The fluxes with their covariance: ``statistical``, where the table states errors, and the
+        calibration's parts; draws hold the calibration's alone.
     cautions : tuple of str
         What to know of them, in sentences.
     """
 
     table: Table
-    covariance: Covariance
+    joint: Covariance
     cautions: tuple[str, ...]
+
+    @property
+    def mean(self) -> Floats:
+        """The fluxes, (point,), in `unit`."""
+        return self.joint.mean
+
+    @property
+    def std(self) -> Floats:
+        """Their absolute errors, photometric and of the calibration, (point,), in `unit`."""
+        return self.joint.std
+
+    @property
+    def unit(self) -> u.UnitBase:
+        """Of the fluxes."""
+        return self.joint.unit
+
+    @property
+    def covariance(self) -> Floats:
+        """Absolute covariance between the fluxes, (point, point), in the unit squared."""
+        return self.joint.covariance
+
+    @property
+    def parts(self) -> Mapping[str, Floats]:
+        """What the covariance is the sum of, (point, point)."""
+        return self.joint.parts
+
+    def chi2(self, model: ArrayLike) -> float:
+        """Return chi2 of the fluxes given a model's; see `mirical.normal_values`."""
+        return self.joint.chi2(model)
+
+    def log_likelihood(self, model: ArrayLike) -> float:
+        """Return the log density of the fluxes given a model's; see `mirical.normal_values`."""
+        return self.joint.log_likelihood(model)
 
 
 def calibrate_table(
@@ -166,16 +199,16 @@ def flux_draws(
     Draws of the factor, times normal ones of repeatability and aperture correction; nothing
     of the photometric error.
     """
-    made = fluxes.covariance
+    made = fluxes.joint
     factors = calibration.draws(made.query, number, seed)
-    outer = np.outer(made.value, made.value)
+    outer = np.outer(made.mean, made.mean)
     beside = made.parts["repeatability"] + made.parts["aperture"]
     relative = np.divide(beside, outer, out=np.zeros_like(beside), where=outer != 0)
     random = np.random.default_rng(seed)
     noise = random.multivariate_normal(
-        np.zeros(len(made.value)), relative, size=len(factors), method="eigh"
+        np.zeros(len(made.mean)), relative, size=len(factors), method="eigh"
     )
-    return made.value * factors / factors.mean(axis=0) * (1 + noise)
+    return made.mean * factors / factors.mean(axis=0) * (1 + noise)
 
 
 def _refuse(table: Table, source: str, count_unit: str) -> None:

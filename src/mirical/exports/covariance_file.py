@@ -86,7 +86,7 @@ def write_covariance(
         points.add_column(list(map(ascii_name, made.objects)), name="name", index=0)
     points["mjd"] = query.mjd * u.d
     unit, squared = made.unit.to_string(), (made.unit**2).to_string()
-    points["value"], points["std"] = made.value, made.std
+    points["value"], points["std"] = made.mean, made.std
     images = {"COVARIANCE": (made.covariance, squared)}
     images |= {_PART + name.upper(): (part, squared) for name, part in made.parts.items()}
     if made.draws is not None:
@@ -138,7 +138,7 @@ def read_covariance(path: Path | str, instrument: Instrument | None = None) -> C
     of = instrument or load_instrument(str(points.header.get(_CARD, DEFAULT)), path.name)
     made = Covariance(
         query=Query.of(of, filters, subarrays, numbers["mjd"], f"{path.name}: POINTS"),
-        value=numbers["value"],
+        mean=numbers["value"],
         covariance=images["COVARIANCE"],
         unit=unit,
         parts={
