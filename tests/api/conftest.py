@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import mirical as ml
+from mirical.api.fits import FitOptions
 from samples import photometry
 from small_card import CARD
 
-ASKED = {"seed": 3, "chains": 2, "warmup": 100, "draws": 40}
+ASKED: FitOptions = {"seed": 3, "chains": 2, "warmup": 100, "draws": 40}
 
 
 @pytest.fixture(scope="session")
