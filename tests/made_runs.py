@@ -228,4 +228,6 @@ def _predictive(rows: QTable) -> QTable:
     published = PUBLISHED.at(Query.of(MIRI, bands, "FULL", table["mjd"].value)).mean
     table["factor_full"] = published * (1 + table["observed"].value / 100) * FACTOR
     table["factor_full_std"] = 0.003 * table["factor_full"]
+    table["factor_aligned"] = 1.01 * table["factor_full"]
+    table["factor_curve"] = published * FACTOR
     return table

@@ -31,7 +31,7 @@ NAMES = {
 
 def sources() -> list[Path]:
     found = [path for name in OF_ANY_INSTRUMENT for path in (PACKAGE / name).rglob("*.py")]
-    found += (PACKAGE / "reporting" / "templates").glob("*.html")
+    found += (PACKAGE / "pages" / "templates").glob("*.html")
     exports = (PACKAGE / "exports").glob("*.py")
     return found + [path for path in exports if not path.name.startswith(OF_A_PIPELINE)]
 

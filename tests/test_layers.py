@@ -25,7 +25,7 @@ FLOORS = (
     ("inference", "simulation"),
     ("chains", "weighting"),
     ("calibration", "fast"),
-    ("staged",),
+    ("pages", "staged"),
     ("exports", "reporting"),
     ("audits", "checking", "monitoring", "planning"),
     ("rivals", "validation"),

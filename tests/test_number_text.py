@@ -8,7 +8,7 @@ from astropy import units as u
 from astropy.table import MaskedColumn
 from astropy.utils.masked import Masked
 
-from mirical.number_text import NOTHING, floats, measured, number, signed
+from mirical.number_text import NOTHING, Sheet, floats, measured, number, signed, text
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,24 @@ def test_only_numbers_that_data_did_not_decide_carry_a_word():
     assert number(1.0, 1).caution == ""
     assert number(1.0, 1, "borrowed").caution == "borrowed"
     assert number(np.nan, 1, "prior").caution == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "marked"),
+    [
+        # beside the name of the line, if the only word holds under both heads
+        (("prior", "prior", "prior", "prior"), ("prior", "", "", "", "")),
+        (("prior", "data", "prior", "data"), ("prior", "", "", "", "")),
+        # under one head, or another word under the other: beside the first number under each
+        (("prior", "prior", "data", "data"), ("", "prior", "", "", "")),
+        (("prior", "prior", "borrowed", "prior"), ("", "prior", "", "borrowed", "prior")),
+        (("data", "data", "data", "data"), ("", "", "", "", "")),
+    ],
+)
+def test_a_word_of_caution_is_printed_once(words, marked):
+    line = (text("F770W"), *(number(1.0, 1, word) for word in words))
+    sheet = Sheet("made", ("Band", *"abcd"), (line,), groups=(("", 1), ("A", 2), ("B", 2)))
+    assert tuple(word for _, word in sheet.marked[0]) == marked
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class Sheet:
     heads : tuple of str
         Column heads.
     lines : tuple of tuple of Entry
-        The body.
+        The body; the first entry of a line names it.
     groups : tuple of (str, int)
         Heads over several columns, with how many; empty for none.
     """
@@ -63,6 +63,17 @@ class Sheet:
     heads: tuple[str, ...]
     lines: tuple[tuple[Entry, ...], ...]
     groups: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def marked(self) -> tuple[tuple[tuple[Entry, str], ...], ...]:
+        """The lines, each entry with the word of caution to be printed beside it.
+
+        A word is printed once: beside the line's name if it is the only one of the line and holds
+        under several heads, else beside the first entry under each head that it holds for.
+        """
+        heads = [i for i, (_, number) in enumerate(self.groups) for _ in range(number)]
+        over = heads or list(range(len(self.heads)))
+        return tuple(tuple(zip(line, _words_once(line, over), strict=True)) for line in self.lines)
 
     def columns(self, kept: Sequence[int]) -> Sheet:
         """Return the sheet with some of its columns alone, by their place."""
@@ -74,6 +85,15 @@ class Sheet:
             tuple(tuple(line[i] for i in kept) for line in self.lines),
             tuple((name, len(list(of))) for name, of in named),
         )
+
+
+def _words_once(line: Sequence[Entry], over: Sequence[int]) -> list[str]:
+    under = [(head, entry.caution) for head, entry in zip(over, line, strict=True)]
+    held = {pair for pair in under if pair[1]}
+    words_held = {word for _, word in held}
+    if len(held) > 1 and len(words_held) == 1:
+        return [*words_held, *[""] * (len(line) - 1)]
+    return ["" if pair in under[:i] else pair[1] for i, pair in enumerate(under)]
 
 
 def floats(column: Any, unit: Any = None) -> NDArray[np.float64]:

@@ -172,6 +172,7 @@ _NOT_A_USERS_FILE: dict[str, str] = {
     "console.streams": "opens the null device",
     "figures.stored_tables": "reads tables whose checksums are those that the run recorded",
     "monitoring.history": "reads rows that it wrote itself, whole or not at all",
+    "pages.page": "reads its own scripts",
     "reporting.run_folder": "copies the files of a card that was read",
     "reporting.update": "reads the table it has just written, and a manifest that was read",
     "many.tasks": "reads its own sources, whose changes make kept results useless",

@@ -103,7 +103,7 @@ def test_rows_stand_at_their_factor_in_full_in_the_mark_of_their_type(run):
     for kind, mark in marks(MIRI).items():
         mine = rows[rows["srctype"] == kind]
         (line,) = lines(panel(figure, "F770W"), mark.marker, mark.colour)
-        np.testing.assert_array_equal(line.get_ydata(), mine["factor_full"].value)
+        np.testing.assert_array_equal(line.get_ydata(), mine["factor_aligned"].value)
         np.testing.assert_array_equal(line.get_xdata(), mine["mjd"].value)
 
 
@@ -118,7 +118,7 @@ def test_a_deviant_row_is_ringed_and_named_where_it_is_beyond_the_panel(run, nam
     }
     assert ringed == {"F560W": 1, "F770W": 0, "F1800W": 0}
     axes = panel(figure, "F560W")
-    expected = {"curves": "↑ 0.629", "predictive": "↑ 40"}[name]
+    expected = {"curves": "↑ 0.636", "predictive": "↑ 40"}[name]
     assert [text.get_text() for text in axes.texts] == [expected]
     low, high = axes.get_ylim()
     (ring,) = [line for line in axes.get_lines() if line.get_markersize() == 12]
@@ -131,15 +131,15 @@ def test_a_row_whose_error_dwarfs_the_others_does_not_stretch_its_panel(run, nam
     before = panel(draw(tables, MIRI, False)[name], "F770W").get_ylim()
     tables["predictive"] = rows = QTable(tables["predictive"], copy=True)
     at = int(np.flatnonzero(rows["filter"] == "F770W")[0])
-    rows["factor_full"][at] *= 2614.0
-    rows["factor_full_std"][at] = rows["factor_full"][at]
+    rows["factor_aligned"][at] *= 2614.0
+    rows["factor_full_std"][at] = rows["factor_aligned"][at]
     for column in ("observed", "q025", "q975"):
         rows[column][at] *= 1000
     axes = panel(draw(tables, MIRI, False)[name], "F770W")
     low, high = axes.get_ylim()
     assert before[0] <= low < high <= before[1]
     (said,) = [text.get_text() for text in axes.texts]
-    there = rows["factor_full" if name == "curves" else "observed"][at].value
+    there = rows["factor_aligned" if name == "curves" else "observed"][at].value
     assert said == f"{'↑' if there > high else '↓'} {there:.3g}".replace("-", "−")
 
 

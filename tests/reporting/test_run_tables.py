@@ -41,6 +41,7 @@ def draws(narrow: float = 1.0) -> Draws:
         "free_flux": ("star", "band"),
         "D": ("subarray",),
         "D_band": ("band", "subarray"),
+        **dict.fromkeys(("A", "loss", "tau"), ("band",)),
     }
 
     def group(width: float) -> xr.Dataset:
@@ -51,6 +52,7 @@ def draws(narrow: float = 1.0) -> Draws:
             found[name] = 1.0 + 0 * spread if name == "D" else spread
         found["D_band"] = 0.98 + found["D_band"]
         found["D_band"][..., 0] = 1.0
+        found["A"], found["tau"] = 0.4 + found["A"], 200.0 + 0 * found["tau"]
         found["free_flux"] = 0.25 * DESIGN.free[:, None] * np.ones_like(found["free_flux"])
         coords = {n: list(getattr(DESIGN, f"{n}s")) for n in sizes}
         named = {name: (("chain", "draw", *places[name]), of) for name, of in found.items()}
@@ -79,14 +81,40 @@ def test_without_free_stars_nothing_is_said_of_them():
     assert "flux" not in table.colnames and not hasattr(table["offset_pct"], "mask")
 
 
+NOTHING = np.zeros((1, 2, 60))
+UNCHECKED = RowChecks(NOTHING, NOTHING, NOTHING[0, 0], NOTHING[0, 0])
+
+
 def test_rows_of_a_free_star_are_quoted_with_its_fitted_flux():
-    nothing = np.zeros((1, 2, 60))
-    checks = RowChecks(nothing, nothing, nothing[0, 0], nothing[0, 0])
-    table = predictive_table(PosteriorCalibration(draws(), MIRI), checks, DESIGN)
+    table = predictive_table(PosteriorCalibration(draws(), MIRI), UNCHECKED, DESIGN)
     raised = np.isin(DESIGN.star, FREE)
     expected = np.exp(DESIGN.log_factor + 0.25 * raised)
     expected *= np.where(DESIGN.subarray == 0, 1.0, 0.98)
     np.testing.assert_allclose(table["factor_full"].value, expected, rtol=1e-12)
+
+
+def test_rows_are_brought_to_the_mean_of_their_star_and_stand_beside_the_curve():
+    made = draws()
+    drawn = dict(made.groups["posterior"])
+    shape = 2, 20, len(DESIGN.stars), len(DESIGN.bands)
+    add = {"star_offset": 0.1, "star_band_offset": 0.01, "flux_offset": 0.001}
+    for name, size in add.items():
+        known = drawn.get(name, Variable(("chain", "draw", "star", "band"), np.zeros(shape)))
+        drawn[name] = Variable(known.dims, known.values + size)
+    kinds = (*shape[:2], len(DESIGN.types), shape[3])
+    by_type = np.broadcast_to(np.arange(kinds[2])[:, None], kinds)
+    drawn["type_band_offset"] = Variable(("chain", "draw", "srctype", "band"), by_type)
+    calibration = PosteriorCalibration(
+        replace(made, groups=made.groups | {"posterior": drawn}), MIRI
+    )
+    table = predictive_table(calibration, UNCHECKED, DESIGN)
+    offset = np.where(np.isin(DESIGN.star, FREE), 0.0, 0.111 + DESIGN.star_type[DESIGN.star])
+    found = np.log(table["factor_full"].value / table["factor_aligned"].value)
+    np.testing.assert_allclose(found, offset, atol=1e-12)
+    one = PosteriorCalibration(made, MIRI)
+    for row in table[[0, 17, 59]]:
+        asked = one.in_reference(str(row["filter"]), float(row["mjd"].value))
+        assert row["factor_curve"].value == np.median(one.draws(asked))
 
 
 @pytest.mark.parametrize(("narrow", "word"), [(1.0, "prior"), (0.7, "partly prior"), (0.2, "data")])

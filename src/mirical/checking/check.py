@@ -35,7 +35,7 @@ from mirical.inference.gaussian_draws import row_sites
 from mirical.inference.jobs import Inputs
 from mirical.many.running import run_here
 from mirical.many.tasks import Runner
-from mirical.reporting.page_folder import AboutRun
+from mirical.pages.page_folder import AboutRun
 
 Floats = NDArray[np.float64]
 

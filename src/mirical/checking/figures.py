@@ -20,6 +20,7 @@ from mirical.plotting.canvas import (
     blank,
     label_below,
     legend_below,
+    log_x,
     panels,
 )
 from mirical.plotting.marks import draw_rows, drawn_names, name_band, type_handles
@@ -80,7 +81,7 @@ def dependence_figure(
         axes.fill_between(at, low, high, color=OURS, alpha=0.25, lw=0)
         axes.plot(at, steps * slope, color=OURS)
         if parameter != "time":
-            axes.set_xscale("log")
+            log_x(axes, x)
         reach = 1.15 * float(np.quantile(np.abs(y), 0.95)) + 0.2
         axes.set_ylim(-reach, reach)
         draw_rows(axes, (x, y), floats(rows["off_unc"]), rows, instrument)

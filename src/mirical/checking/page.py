@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +35,13 @@ from mirical.number_text import (
     text,
     words,
 )
+from mirical.pages.page import page_of
+from mirical.pages.page_folder import write_page
+from mirical.pages.pictures import Picture, pictures_of
 from mirical.plotting.canvas import png
-from mirical.reporting.page import page_of
-from mirical.reporting.page_folder import write_page
 
 _LISTED = 10
+_BESIDE = "dependence_"
 
 
 def write_check(checked: CheckedRun, folder: Path) -> None:
@@ -51,7 +52,11 @@ def write_check(checked: CheckedRun, folder: Path) -> None:
     InputError
         If the folder cannot be written.
     """
-    pictures = {name: png(figure) for name, figure in draw(checked).items()}
+    figures = draw(checked)
+    # The figures of single parameters are large, and stand beside the page.
+    large = {name: figure for name, figure in figures.items() if name.startswith(_BESIDE)}
+    shown = pictures_of({name: figures[name] for name in figures if name not in large})
+    pictures = shown | {name: Picture(png(figure)) for name, figure in large.items()}
     write_page(checked, "check.html", render(checked, pictures), pictures, folder)
 
 
@@ -67,21 +72,15 @@ def draw(checked: CheckedRun) -> dict[str, Figure]:
     if len(slopes):
         drawn["slopes"] = slope_figure(slopes, simulated)
     for name in _parameters(slopes):
-        drawn[f"dependence_{name}"] = dependence_figure(
+        drawn[_BESIDE + name] = dependence_figure(
             name, tables["points"], slopes, checked.instrument, simulated
         )
     return drawn
 
 
-def render(checked: CheckedRun, pictures: dict[str, bytes]) -> str:
+def render(checked: CheckedRun, pictures: dict[str, Picture]) -> str:
     """Return the page; every text from a table is escaped."""
-    # The figures of single parameters are large, and stand beside the page.
-    encoded = {
-        name: b64encode(picture).decode("ascii")
-        for name, picture in pictures.items()
-        if not name.startswith("dependence_")
-    }
-    return page_of("check.html", _content(checked) | {"pictures": encoded})
+    return page_of("check.html", _content(checked) | {"pictures": pictures})
 
 
 def _content(checked: CheckedRun) -> dict[str, Any]:

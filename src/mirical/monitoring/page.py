@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,9 @@ from mirical.monitoring.tables import (
 )
 from mirical.monitoring.verdict import sentences
 from mirical.number_text import Sheet, count, measured, number, text
-from mirical.plotting.canvas import png
-from mirical.reporting.page import page_of
-from mirical.reporting.page_folder import AboutRun, write_page
+from mirical.pages.page import page_of
+from mirical.pages.page_folder import AboutRun, write_page
+from mirical.pages.pictures import Picture, pictures_of
 
 
 @dataclass(frozen=True)
@@ -98,12 +97,12 @@ def write_monitor(page: MonitorPage, folder: Path) -> None:
         "residuals": residual_figure(tables["rows"], page.lamps, page.instrument, simulated),
         "statistic": statistic_figure(tables["statistics"], simulated),
     }
-    pictures = {name: png(figure) for name, figure in figures.items()}
+    pictures = pictures_of(figures)
     html = render(page, pictures)
     write_page(page, "monitor.html", html, pictures, folder, {"monitor": page.record})
 
 
-def render(page: MonitorPage, pictures: Mapping[str, bytes]) -> str:
+def render(page: MonitorPage, pictures: Mapping[str, Picture]) -> str:
     """Return the page; every text from a table is escaped."""
     content = {
         "name": page.name,
@@ -115,7 +114,7 @@ def render(page: MonitorPage, pictures: Mapping[str, bytes]) -> str:
         "light_sheet": light_sheet(page),
         "delay_sheet": delay_sheet(page),
         "record": page.record,
-        "pictures": {name: b64encode(one).decode("ascii") for name, one in pictures.items()},
+        "pictures": pictures,
     }
     return page_of("monitor.html", content)
 

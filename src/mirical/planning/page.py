@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,11 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from mirical.number_text import Sheet, count, floats, measured, number, text, words
+from mirical.pages.page import page_of
+from mirical.pages.page_folder import write_page
+from mirical.pages.pictures import Picture, pictures_of
 from mirical.planning.plan import Plan
-from mirical.plotting.canvas import GREY, OURS, STYLE, blank, png
-from mirical.reporting.page import page_of
-from mirical.reporting.page_folder import write_page
+from mirical.plotting.canvas import GREY, OURS, STYLE, blank
 from mirical.text import drawn_text
 
 LISTED = 20
@@ -31,11 +31,11 @@ def write_plan(made: Plan, folder: Path) -> None:
     InputError
         If the folder cannot be written.
     """
-    pictures = {"plan": png(plan_figure(made))}
+    pictures = pictures_of({"plan": plan_figure(made)})
     write_page(made, "plan.html", render(made, pictures), pictures, folder)
 
 
-def render(made: Plan, pictures: dict[str, bytes]) -> str:
+def render(made: Plan, pictures: dict[str, Picture]) -> str:
     """Return the page; every text from a table is escaped."""
     content = {
         "name": made.name,
@@ -47,7 +47,7 @@ def render(made: Plan, pictures: dict[str, bytes]) -> str:
         "listed": min(LISTED, len(made.tables["plan"])),
         "candidates": len(made.tables["plan"]),
         "draws": made.tables["plan"].meta["draws"],
-        "pictures": {name: b64encode(one).decode("ascii") for name, one in pictures.items()},
+        "pictures": pictures,
     }
     return page_of("plan.html", content)
 

@@ -15,12 +15,12 @@ from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import row_sites
 from mirical.inference.jobs import Inputs
 from mirical.number_text import measured
+from mirical.pages.page_folder import AboutRun
 from mirical.planning.augmented import augment
 from mirical.planning.candidates import Candidates
 from mirical.planning.goals import Goal
 from mirical.planning.greedy import Prospect, choose, path
 from mirical.planning.moments import Moments, moments
-from mirical.reporting.page_folder import AboutRun
 
 Floats = NDArray[np.float64]
 

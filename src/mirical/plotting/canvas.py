@@ -1,4 +1,4 @@
-"""Canvas of the figures: style, colours, grids of panels, PNG bytes."""
+"""Canvas of the figures: style, colours, grids of panels, bytes of PNG and SVG."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 from mirical.conventions import SIMULATED
 
@@ -51,6 +60,7 @@ INK, GREY, SHADE = "#222222", "#777777", "#EFEFEF"
 _DPI = 160
 _SIGNATURE_AND_HEADER = 33  # bytes of a PNG file before which no text may stand
 _COLUMNS = 3
+_FEW_DECADES = 2.0
 
 
 def panels(n_panels: int, height: float, simulated: bool) -> tuple[Figure, list[Axes]]:
@@ -100,13 +110,53 @@ def limits(values: Any, margin: float = 0.08) -> tuple[float, float]:
     return low - room, high + room
 
 
+def log_x(axes: Axes, values: Any) -> None:
+    """Let the x axis be logarithmic about some values, with few labels that can be read.
+
+    Where the values span less than `_FEW_DECADES`, labels are plain numbers: powers of ten, if
+    these are too few 3 or 2 and 5 times them as well, and else round numbers.
+    """
+    axes.set_xscale("log")
+    finite = np.asarray(values, dtype=float)
+    low, high = float(np.min(finite)), float(np.max(finite))
+    room = max((high / low) ** 0.05, 1.02)
+    low, high = low / room, high * room
+    axes.set_xlim(low, high)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if high / low >= 10**_FEW_DECADES:
+        axes.xaxis.set_major_locator(LogLocator(numticks=4))
+        return
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    for steps in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0)):
+        ticks = np.sort(np.outer(powers, steps).ravel())
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
+        if len(ticks) > 1:
+            break
+    else:
+        ticks = MaxNLocator(2, steps=[1, 2, 5, 10]).tick_values(low, high)
+    axes.xaxis.set_major_locator(FixedLocator([one for one in ticks if low <= one <= high]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def png(figure: Figure) -> bytes:
     """Return the figure as PNG: the same bytes whenever and wherever the same is drawn."""
+    return _saved(figure, format="png", dpi=_DPI, metadata={"Software": None})
+
+
+def svg(figure: Figure) -> bytes:
+    """Return the figure as SVG, its letters as outlines: the same bytes whenever it is drawn."""
+    unnamed = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with rc_context({"svg.hashsalt": "mirical", "svg.fonttype": "path"}):
+        return _saved(figure, format="svg", metadata=unnamed)
+
+
+def _saved(figure: Figure, **how: Any) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A star may be named in letters no shipped font has; the tables still spell it.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+        figure.savefig(buffer, **how)
     return buffer.getvalue()
 
 

@@ -7,6 +7,7 @@ from astropy import units as u
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from mirical.calibration.draws import Draws
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.published import PublishedCalibration
 from mirical.inference.posterior_predictive import RowChecks
@@ -80,7 +81,9 @@ def predictive_table(
         predictive median; ``tail``, the share of replicated values below the
         observed one; ``factor_full``, the row's factor brought to the reference by the
         posterior mean D, and ``factor_full_std``, the photometric error and
-        that of D [the instrument's unit].
+        that of D; ``factor_aligned``, the same without the posterior mean offsets of the
+        row's star, and ``factor_curve``, the median of C(t) at its epoch [the
+        instrument's unit].
     """
     replicated = checks.predictive.reshape(-1, len(design.rows))
     quantiles = np.quantile(replicated, list(_QUANTILES.values()), axis=0)
@@ -106,7 +109,37 @@ def predictive_table(
     table["factor_full"] = np.exp(log_factor) * throughput * calibration.instrument.factor_unit
     fraction = np.hypot(design.log_factor_unc, spread / throughput)
     table["factor_full_std"] = table["factor_full"] * fraction
+    offsets = _star_offsets(calibration.run_draws, design)
+    table["factor_aligned"] = table["factor_full"] * np.exp(-offsets)
+    table["factor_curve"] = _on_curve(calibration, design) * calibration.instrument.factor_unit
     return table
+
+
+def _star_offsets(draws: Draws, design: Design) -> NDArray[np.float64]:
+    """Return the mean of all that a row owes to its star's predicted flux, in ln C."""
+    star, band = np.asarray(design.star), np.asarray(design.band)
+    kind, predicted = np.asarray(design.star_type)[star], 1.0 - np.asarray(design.free)[star]
+    places = {
+        "star_offset": star,
+        "star_band_offset": (star, band),
+        "flux_offset": (star, band),
+        "type_band_offset": (kind, band),
+    }
+    known = {name: at for name, at in places.items() if draws.has(name)}
+    means = [mean_and_error(draws.values(name))[0][at] for name, at in known.items()]
+    return predicted * np.sum(means, axis=0)
+
+
+def _on_curve(calibration: PosteriorCalibration, design: Design) -> NDArray[np.float64]:
+    """Return the median of C(t) in the reference readout at the epoch of each row."""
+    calibration = calibration.leaving_out([FLUX_SCALE])
+    epochs, medians = np.asarray(design.t0 + design.elapsed), np.empty(len(design.rows))
+    for i, band in enumerate(design.bands):
+        mine = np.asarray(design.band) == i
+        mjd, place = np.unique(epochs[mine], return_inverse=True)
+        query = calibration.in_reference(band, mjd)
+        medians[mine] = np.median(calibration.draws(query), axis=0)[place]
+    return medians
 
 
 def predictive_coverage(predictive: QTable, instrument: Instrument) -> QTable:

@@ -82,6 +82,8 @@ def factor_curves(
 ) -> Figure:
     """Draw C(t) of every fitted band in the reference readout, its rows and the published curve.
 
+    Rows are drawn without the offsets of their stars.
+
     Parameters
     ----------
     curves, predictive : QTable
@@ -97,7 +99,7 @@ def factor_curves(
         curve = rows_with(curves, "filter", band)
         rows = rows_with(predictive, "filter", band)
         draw_curve(axes, curve)
-        values, errors = (floats(rows[name]) for name in ("factor_full", "factor_full_std"))
+        values, errors = (floats(rows[name]) for name in ("factor_aligned", "factor_full_std"))
         telling = _telling(rows, errors)
         shown = [floats(curve[f"c_{q}"]) for q in ("q025", "q975")]
         sound = values[telling], errors[telling]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from mirical.calibration.provenance import run_record
@@ -14,7 +12,10 @@ from mirical.instruments.instrument import Instrument
 from mirical.instruments.published import published_throughput
 from mirical.laws.timelaw import ADDITIVE, LAWS
 from mirical.number_text import rows_with, words
-from mirical.plotting.canvas import labelled, png
+from mirical.pages.chart import SCRIPT, chart_data
+from mirical.pages.page import page_of
+from mirical.pages.pictures import Picture, pictures_of
+from mirical.plotting.canvas import labelled
 from mirical.plotting.marks import OUTLIER
 from mirical.reporting import curves, figures
 from mirical.reporting.findings import (
@@ -56,13 +57,11 @@ def write_report(run: Run, folder: Path) -> None:
         An existing folder.
     """
     simulated = bool(run.posterior.attrs["simulated"])
-    drawn = {
-        name: png(figure) for name, figure in draw(run.tables, run.instrument, simulated).items()
-    }
+    drawn = pictures_of(draw(run.tables, run.instrument, simulated))
     known = run_record(run.posterior.attrs)
     (folder / "figures").mkdir()
     for name, picture in drawn.items():
-        (folder / "figures" / f"{name}.png").write_bytes(labelled(picture, known))
+        (folder / "figures" / f"{name}.png").write_bytes(labelled(picture.png, known))
     (folder / "report.html").write_text(render(run, drawn), encoding="utf-8")
 
 
@@ -82,30 +81,20 @@ def draw(tables: Tables, instrument: Instrument, simulated: bool) -> dict[str, F
     }
 
 
-def render(run: Run, pictures: dict[str, bytes]) -> str:
+def render(run: Run, pictures: dict[str, Picture]) -> str:
     """Return the page; every text from a table or a card is escaped.
 
     Parameters
     ----------
     run : Run
         What a job produced.
-    pictures : dict of {str : bytes}
-        Its figures as PNG.
+    pictures : dict of {str : Picture}
+        Its figures.
     """
-    encoded = {name: b64encode(picture).decode("ascii") for name, picture in pictures.items()}
-    return page_of("report.html", _content(run) | {"pictures": encoded})
-
-
-def page_of(template: str, content: dict[str, Any]) -> str:
-    """Return a page: a template of this package with its content, every text escaped."""
-    environment = Environment(
-        loader=PackageLoader("mirical.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(content) + "\n"
+    explored = {
+        "explored": chart_data(run.tables, run.instrument, bool(run.posterior.attrs["simulated"]))
+    }
+    return page_of("report.html", _content(run) | explored | {"pictures": pictures}, [SCRIPT])
 
 
 def _content(run: Run) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from mirical.inference.jobs import Inputs
 from mirical.laws.timelaw import LAWS
 from mirical.many.running import run_here
 from mirical.many.tasks import Result, Runner
-from mirical.reporting.page_folder import AboutRun
+from mirical.pages.page_folder import AboutRun
 from mirical.rivals.fits import (
     Found,
     Item,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
 from astropy.table import QTable
 
 from mirical.number_text import Sheet, count, floats, number, percent, rows_with, text, words
-from mirical.plotting.canvas import png
-from mirical.reporting.page import page_of
-from mirical.reporting.page_folder import write_page
+from mirical.pages.page import page_of
+from mirical.pages.page_folder import write_page
+from mirical.pages.pictures import Picture, pictures_of
 from mirical.rivals.comparison import STACK, ModelComparison
 from mirical.rivals.figures import forecast_figure, hindcast_figure, model_figure, years
 from mirical.rivals.fits import LADDER, TIME_LAWS
@@ -39,11 +38,11 @@ def write_models(compared: ModelComparison, folder: Path) -> None:
     }
     if "hindcasts" in tables:
         drawn["hindcasts"] = hindcast_figure(tables["hindcasts"], simulated)
-    pictures = {name: png(figure) for name, figure in drawn.items()}
+    pictures = pictures_of(drawn)
     write_page(compared, "rivals.html", render(compared, pictures), pictures, folder)
 
 
-def render(compared: ModelComparison, pictures: dict[str, bytes]) -> str:
+def render(compared: ModelComparison, pictures: dict[str, Picture]) -> str:
     """Return the page; every text from a table is escaped."""
     tables = compared.tables
     content = {
@@ -54,7 +53,7 @@ def render(compared: ModelComparison, pictures: dict[str, bytes]) -> str:
         "models": model_sheet(tables["models"]),
         "close": CLOSE,
         "hindcasts": hindcast_sheet(tables["hindcasts"]) if "hindcasts" in tables else None,
-        "pictures": {name: b64encode(p).decode("ascii") for name, p in pictures.items()},
+        "pictures": pictures,
     }
     return page_of("rivals.html", content)
 

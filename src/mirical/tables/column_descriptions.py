@@ -102,6 +102,8 @@ DESCRIPTIONS: dict[str, str] = {
     "tail": "Share of predicted rows below the observed one",
     "factor_full": "Factor of the row brought to the reference readout",
     "factor_full_std": "Its error, one sigma",
+    "factor_aligned": "factor_full without the offsets of the row's star (posterior means)",
+    "factor_curve": "Median of C(t) in the reference readout at the epoch of the row",
     "offset_pct": "Offset of the predicted flux, positive: predicted too bright",
     "term": "Term of the model",
     "of": "Date of a step, MJD, or name of a reduction",

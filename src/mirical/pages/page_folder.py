@@ -12,6 +12,7 @@ from astropy.table import QTable
 
 from mirical.calibration.provenance import run_record, stamp
 from mirical.instruments.instrument import Instrument
+from mirical.pages.pictures import Picture
 from mirical.plotting.canvas import labelled
 from mirical.storage.files import whole_folder
 from mirical.tables.formats import write_ecsv
@@ -50,7 +51,7 @@ def write_page(
     about: AboutRun,
     page: str,
     text: str,
-    pictures: Mapping[str, bytes],
+    pictures: Mapping[str, Picture],
     folder: Path,
     records: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
@@ -62,8 +63,8 @@ def write_page(
         Whose tables are written.
     page, text : str
         Name of the page and what stands on it.
-    pictures : mapping of {str : bytes}
-        PNG by file name without ``.png``.
+    pictures : mapping of {str : Picture}
+        By file name without ``.png``.
     folder : Path
         Where to.
     records : mapping of {str : mapping}, optional
@@ -81,7 +82,7 @@ def write_page(
             write_ecsv(table, beside / f"{name}.ecsv")
         (beside / "figures").mkdir()
         for name, picture in pictures.items():
-            (beside / "figures" / f"{name}.png").write_bytes(labelled(picture, known))
+            (beside / "figures" / f"{name}.png").write_bytes(labelled(picture.png, known))
         for name, record in (records or {}).items():
             said = json.dumps({**record, **known}, indent=2, ensure_ascii=False, allow_nan=False)
             (beside / f"{name}.json").write_text(said + "\n", encoding="utf-8")
