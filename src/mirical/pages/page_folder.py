@@ -12,6 +12,7 @@ from astropy.table import QTable
 
 from mirical.calibration.provenance import run_record, stamp
 from mirical.instruments.instrument import Instrument
+from mirical.pages.links import link_page
 from mirical.pages.pictures import Picture
 from mirical.plotting.canvas import labelled
 from mirical.storage.files import whole_folder
@@ -57,6 +58,8 @@ def write_page(
 ) -> None:
     """Write a page, the tables and ``figures/`` into a folder, all or nothing.
 
+    Where it is the folder of a run, the run's other pages then link to it.
+
     Parameters
     ----------
     about : AboutRun
@@ -87,3 +90,4 @@ def write_page(
             said = json.dumps({**record, **known}, indent=2, ensure_ascii=False, allow_nan=False)
             (beside / f"{name}.json").write_text(said + "\n", encoding="utf-8")
         (beside / page).write_text(text, encoding="utf-8")
+    link_page(folder, page)

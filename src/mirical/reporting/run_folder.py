@@ -13,6 +13,7 @@ from mirical.inference.posterior import (
 )
 from mirical.instruments.cards import DEFAULT, KEPT, card_files, kept_as
 from mirical.instruments.instrument import Instrument
+from mirical.pages.links import link_pages
 from mirical.reporting.page import write_report
 from mirical.reporting.run import Run
 from mirical.storage.files import whole_folder
@@ -47,6 +48,7 @@ def write_run(run: Run, folder: Path) -> None:
     """
     with whole_folder(folder, former=_FORMER, listed=True) as beside:
         _write_files(run, beside)
+    link_pages(folder)
 
 
 def _write_files(run: Run, folder: Path) -> None:
