@@ -117,6 +117,7 @@ WALKS = {
     "photometry": "test_photometry_command.py",
     "mosaic": "test_mosaic.py",
     "sample": "test_shipped_commands.py",
+    "index": "../pages/test_links.py",
     "apertures": "../imaging/test_measured_apertures.py",
     "sbc": "../validation/test_sbc.py",
     **dict.fromkeys(("factors", "error", "stars", "compare", "apply"), ""),

@@ -1,4 +1,4 @@
-"""The command ``run``: a job is fitted, and its folder written."""
+"""The commands ``run`` and ``index``: a job is fitted and its folder written; runs are listed."""
 
 from __future__ import annotations
 
@@ -132,8 +132,42 @@ def _note(progress: Console, sentence: str) -> None:
     print_notes([sentence], progress)
 
 
+def index(options: argparse.Namespace) -> int:
+    """Write the list of the runs of a folder."""
+    from mirical.pages.index import INDEX
+    from mirical.pages.links import list_runs
+
+    folder: Path = options.folder
+    if not folder.is_dir():
+        raise InputError(f"index: {folder} is no folder; give one that holds folders of runs.")
+    check_outputs([folder / INDEX])
+    number = list_runs(folder)
+    said = f"{folder / INDEX} lists {number} run{'' if number == 1 else 's'}"
+    consoles()[0].print(said, soft_wrap=True, markup=False)
+    return SUCCESS
+
+
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
-    """Add the command of this module to the command line."""
+    """Add the commands of this module to the command line."""
+    _add_run(parsers)
+    parser = add_command(
+        parsers,
+        "index",
+        index,
+        (
+            "a page that lists the runs of a folder",
+            "Write index.html, which lists the runs of a folder with their verdicts and links to "
+            "their pages. Commands that write a run or a page of it then keep it up to date.",
+        ),
+        "mirical index reports",
+    )
+    parser.add_argument(
+        "folder", metavar="DIR", nargs="?", type=Path, default=Path("reports"),
+        help="folder that holds folders of runs [reports]",
+    )  # fmt: skip
+
+
+def _add_run(parsers: argparse._SubParsersAction) -> None:
     about = (
         "Fit a job's model card to its photometry table and write a folder: the posterior, tables "
         "of factors and coefficients, figures and report.html. Sampling goes on until every "
