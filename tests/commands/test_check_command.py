@@ -15,6 +15,7 @@ from mirical.calibration.manifest import write_manifest
 from mirical.calibration.store import read_run
 from mirical.cli import main
 from mirical.inference.posterior import write_posterior
+from written import content
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +108,6 @@ def test_a_check_in_shares_leaves_the_same_bytes(
     assert "share 2/3 is done; 4 of 12 results are in" in capsys.readouterr().out
     assert main(command) == checked[0]
     assert content(tmp_path) == {f"out/{name}": of for name, of in content(checked[1]).items()}
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_what_the_draws_cannot_tell_is_fitted_again(

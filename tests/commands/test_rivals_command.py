@@ -18,6 +18,7 @@ from mirical.calibration.factors import Query
 from mirical.calibration.posterior import PosteriorCalibration
 from mirical.calibration.store import read_run
 from mirical.cli import main
+from written import content
 
 SHORT = ["--chains", "2", "--warmup", "100", "--draws", "60"]
 CARD = 'base = "two-exponentials"\n[term.visit_offset]\nuse = false\n'
@@ -74,11 +75,6 @@ def test_rivals_are_compared_and_stacked_and_a_killed_command_goes_on(
         assert (run / "rivals" / "figures" / f"{name}.png").stat().st_size > 5000
     assert list(run.glob("*.unfinished")) == []
     assert resumed(command, tmp_path) == content(run / "rivals")
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def resumed(command: list[str], folder: Path) -> dict[str, bytes]:
