@@ -23,7 +23,7 @@ from mirical.tables.flags import FLAGS
 from verdict import VERDICT
 
 SCRIPT = "<script>alert(1)</script>"
-PICTURES = dict.fromkeys(
+PICTURES: dict[str, Picture] = dict.fromkeys(
     ("differences", "curves", "stars", "subarrays", "predictive", "tails"), Picture(b"pixels")
 )
 

@@ -105,7 +105,7 @@ def test_rows_are_brought_to_the_mean_of_their_star_and_stand_beside_the_curve()
     by_type = np.broadcast_to(np.arange(kinds[2])[:, None], kinds)
     drawn["type_band_offset"] = Variable(("chain", "draw", "srctype", "band"), by_type)
     calibration = PosteriorCalibration(
-        replace(made, groups=made.groups | {"posterior": drawn}), MIRI
+        replace(made, groups={**made.groups, "posterior": drawn}), MIRI
     )
     table = predictive_table(calibration, UNCHECKED, DESIGN)
     offset = np.where(np.isin(DESIGN.star, FREE), 0.0, 0.111 + DESIGN.star_type[DESIGN.star])
