@@ -69,8 +69,9 @@ class Study:
 
         from mirical.monitoring.alarm_level import alarm_level
         from mirical.monitoring.cadence import cadence
-        from mirical.monitoring.changes import YEAR, changes
+        from mirical.monitoring.changes import YEAR
         from mirical.monitoring.forecast import expectation
+        from mirical.monitoring.statistic import SequentialTest
         from mirical.monitoring.watched_rows import draws_looked_at, watch_rows
         from mirical.reporting.stored_inputs import open_run
         from mirical.simulation.simulated_program import simulate_program
@@ -92,7 +93,7 @@ class Study:
         plan = cadence(rows, None)
         self.looked = expectation(self.posterior, card, rows, plan, draws, lambda _: None)
         self.ahead, self.watched = self.looked.to_come()
-        self.of = changes(self.watched, self.ahead.expected)
+        self.test = SequentialTest(self.watched, self.ahead.groups)
         self.years = (self.watched.ends - self.watched.since) / YEAR
         self.rows_a_year = round(len(self.watched.mjd) / self.looked.plan.years, 1)
         streams = self.ahead.streams(CALIBRATION, np.random.default_rng(SEEDS["level"]))
@@ -105,16 +106,17 @@ class Study:
         """Return what each chart compares with its level, (epoch, stream)."""
         import numpy as np
 
-        from mirical.monitoring.changes import changes
         from mirical.monitoring.simulated_streams import statistics
+        from mirical.monitoring.statistic import SequentialTest
 
         ahead, watched = ahead or self.ahead, watched or self.watched
-        of = self.of if watched is self.watched else changes(watched, ahead.expected)
+        same = watched is self.watched
+        test = self.test if same else SequentialTest(watched, ahead.groups)
         error = np.sqrt(np.sum(ahead.expected.root**2, axis=1))
         off = np.abs(rows - ahead.expected.mean[:, None]) / error[:, None]
         firsts = np.searchsorted(watched.epoch, np.arange(len(watched.ends)))
         return {
-            "monitor": statistics(rows, ahead, watched, of, lambda _: None),
+            "monitor": statistics(rows, test, lambda _: None),
             "Shewhart, widened": np.maximum.reduceat(off, firsts, axis=0),
         }
 

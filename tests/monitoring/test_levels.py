@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,18 @@ def test_a_level_is_that_of_rows_that_agree_three_or_four(wrong: dict[int, float
 def test_rows_of_a_level_that_the_run_knows_are_all_tested():
     for known in (expected(level=SIGMA), expected(fraction=0.0)):
         assert innovations(sound()[:, None], known).tested.all()
+
+
+def test_a_row_with_an_error_wider_than_an_outlier_is_not_tested():
+    """One that a bad exposure has: far off in its own error, and no outlier of the run's is."""
+    of, rows = expected(level=SIGMA), sound() - 1.3
+    own = np.where(np.arange(ROWS) == 4, 2 * WIDE, SIGMA)
+    root = np.linalg.cholesky(SIGMA**2 + np.diag(own**2))
+    of = replace(of, own=own, root=root, kappa=np.sqrt(1 + WIDE**2 / np.diag(root) ** 2))
+    rows[4] = 7 * 2 * WIDE
+    found = innovations(rows[:, None], of)
+    np.testing.assert_array_equal(found.tested[:, 0], np.arange(ROWS) != 4)
+    np.testing.assert_allclose(found.unit, 1.0)
 
 
 def test_levels_are_known_stream_by_stream():

@@ -23,7 +23,7 @@ from mirical.monitoring.changes import (
 )
 from mirical.monitoring.innovations import Expected, innovations
 from mirical.monitoring.monitor import WATCH_LEVEL
-from mirical.monitoring.statistic import learn, shiryaev_roberts
+from mirical.monitoring.statistic import SequentialTest, learn, shiryaev_roberts
 
 MJD = 60000.0 + np.repeat([30.0, 62.0, 95.0, 130.0], 3)
 
@@ -172,3 +172,38 @@ def test_without_a_change_its_mean_is_the_time_since_the_fit(
     ]
     assert np.all(np.abs(statistic.mean(axis=1) - asked) < 4 * error)
     assert np.all(error < 0.02 * np.array(asked))
+
+
+def test_of_groups_of_draws_the_mean_is_the_time_since_the_fit_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Streams whose visits scatter much, in one of four, or not at all; sizes and error as above.
+
+    What is expected on average takes the visits of the one for changes.
+    """
+    scales = {STEP: (0.004,), SLOPE: (0.02,), SCATTER: (1.1,)}
+    monkeypatch.setattr("mirical.monitoring.changes.SCALES", scales)
+    of, w, streams = expected(), watched(), 8000
+
+    def with_visits(variance: float) -> Expected:
+        alike = w.epoch[:, None] == w.epoch
+        root = np.linalg.cholesky(2e-5 * np.eye(12) + variance * alike)
+        return replace(of, root=root, own=np.diag(root))
+
+    groups = [(0.75, with_visits(0.0)), (0.25, with_visits(8e-5))]
+    random = np.random.default_rng(12)
+    second = random.uniform(size=streams) < 0.25
+    unit = random.standard_normal((12, streams))
+    rows = of.mean[:, None] + np.where(second, groups[1][1].root @ unit, groups[0][1].root @ unit)
+    mixed, average = (
+        SequentialTest(w, each).parts(rows).sum(axis=0)
+        for each in (groups, [(1.0, with_visits(2e-5))])
+    )
+    asked = [
+        sum(c.share * s.years for c in changes(w, of) for s in c.starts if s.epoch <= e)
+        for e in range(4)
+    ]
+    error = mixed.std(axis=1) / np.sqrt(streams)
+    assert np.all(np.abs(mixed.mean(axis=1) - asked) < 4 * error)
+    assert np.all(error < 0.03 * np.array(asked))
+    assert np.all(average.mean(axis=1)[1:] > np.array(asked[1:]) + 4 * error[1:])

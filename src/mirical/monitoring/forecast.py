@@ -2,7 +2,8 @@
 
 Over the draws (`mirical.monitoring.prospect`), the mean of rows is the mean of the means, and their
 covariance the mean of the covariances and the covariance of the means (the law of total variance).
-Streams of rows are drawn from single draws, whose scatters and outliers differ.
+Streams of rows are drawn from single draws, whose scatters and outliers differ. How far visits
+scatter few rows tell of: if the draws leave that open, they are grouped by it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from mirical.monitoring.watched_rows import Cells, WatchedRows, cells_of
 
 Floats = NDArray[np.float64]
 
+_CUTS = 0.5, 0.8, 0.95  # of the draws in order of their visits' scatter: its tail makes alarms
+_OPEN = 4.0  # ratio of the visits' variance in one in twenty at either end, to be grouped
 _FEWEST_FREEDOM = 4.0
 _MOST_FREEDOM = 1e4
 
@@ -42,12 +45,16 @@ class Forecast:
         Mean of ln C at every draw.
     expected : Expected
         Over all draws.
+    groups : tuple of (float, Expected)
+        Shares of groups of draws, and the same with the scatter of visits that each has; all draws
+        alone where they agree on it.
     """
 
     rows: Layout
     prospect: Prospect
     means: Floats
     expected: Expected
+    groups: tuple[tuple[float, Expected], ...]
 
     def streams(self, count: int, random: np.random.Generator) -> Floats:
         """Return ln C of streams of rows without a change, each of a draw, (row, stream)."""
@@ -85,24 +92,35 @@ def forecast(rows: Layout, prospect: Prospect, gaussians: Gaussians) -> Forecast
     means = prospect.means(rows, gaussians)
     scatter = prospect.scatter(rows)
     shared = prospect.covariance.mean(axis=0)[np.ix_(rows.cell, rows.cell)]
-    of_visits = np.mean(prospect.scalar("visit_scale") ** 2)
     alike = (rows.visit[:, None] == rows.visit) & (rows.visit >= 0)
     deviation = means - means.mean(axis=0)
-    covariance = shared + of_visits * alike + deviation.T @ deviation / max(len(prospect) - 1, 1)
+    covariance = shared + deviation.T @ deviation / max(len(prospect) - 1, 1)
     covariance[np.diag_indices_from(covariance)] += scatter.mean(axis=0)
-    root = np.linalg.cholesky(covariance)
     width = np.mean(prospect.scalar("outlier_width") ** 2)
-    expected = Expected(
-        mean=means.mean(axis=0),
-        root=root,
-        kappa=np.sqrt(1 + width / np.diag(root) ** 2),
-        outlier_fraction=float(np.mean(prospect.scalar("outlier_fraction"))),
-        band=rows.band,
-        cell=rows.cell,
-        own=np.sqrt(scatter.mean(axis=0) + of_visits * (rows.visit >= 0)),
-        freedom=_freedom(rows, prospect, scatter),
-    )
-    return Forecast(rows, prospect, means, expected)
+    freedom = _freedom(rows, prospect, scatter)
+
+    def with_visits(variance: float) -> Expected:
+        root = np.linalg.cholesky(covariance + variance * alike)
+        return Expected(
+            mean=means.mean(axis=0),
+            root=root,
+            kappa=np.sqrt(1 + width / np.diag(root) ** 2),
+            outlier_fraction=float(np.mean(prospect.scalar("outlier_fraction"))),
+            band=rows.band,
+            cell=rows.cell,
+            own=np.sqrt(scatter.mean(axis=0) + variance * (rows.visit >= 0)),
+            freedom=freedom,
+        )
+
+    of_visits = prospect.scalar("visit_scale") ** 2
+    expected = with_visits(float(of_visits.mean()))
+    low, high = np.quantile(of_visits, (0.05, 0.95))
+    if high <= _OPEN * low:
+        return Forecast(rows, prospect, means, expected, ((1.0, expected),))
+    cuts = (np.array(_CUTS) * len(of_visits)).astype(int)
+    parts = np.split(np.sort(of_visits), cuts)
+    groups = tuple((len(one) / len(of_visits), with_visits(float(one.mean()))) for one in parts)
+    return Forecast(rows, prospect, means, expected, groups)
 
 
 def _freedom(rows: Layout, prospect: Prospect, scatter: Floats) -> Floats:

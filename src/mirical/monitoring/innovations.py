@@ -13,7 +13,8 @@ learn of it is
 
 so that a deviant row does not spoil what is said of the rows after it. L itself stays as it is:
 outliers are rare. Rows of a star whose level the run hardly knows are not tested, and do not count
-below, before there is one (`mirical.monitoring.levels`).
+below, before there is one (`mirical.monitoring.levels`); nor are rows whose own error is wider than
+an outlier, which nothing tells from one.
 
 How far rows scatter is known from the run to some error, and the rows themselves tell more of it:
 with nu degrees of freedom in a band before any row, the innovations are measured in units of
@@ -92,7 +93,7 @@ class Innovations:
     outlier : (row, stream) array
         Probability that each row is an outlier, if nothing changed.
     tested : (row, stream) bool array
-        Whether the level of the row's cell was known before it.
+        Whether the row tells of a change: the level of its cell was known before it.
     """
 
     value: Floats
@@ -152,13 +153,14 @@ def innovations(rows: Floats, expected: Expected) -> Innovations:
     off = rows - expected.mean[:, None]
     root, kappa, fraction = expected.root, expected.kappa, expected.outlier_fraction
     value, learnt, unit, outlier = (np.zeros_like(off) for _ in range(4))
-    tested = np.ones(off.shape, dtype=bool)
+    tested = np.empty(off.shape, dtype=bool)
     width = np.diag(root) * np.sqrt(kappa**2 - 1)
+    clear = (expected.own < width) | (fraction == 0)
     levels = Levels(off, expected.cell, expected.own, root, width, fraction)
     squares = np.repeat(expected.freedom[:, None], off.shape[1], axis=1)
     count = squares.copy()
     for i, band in enumerate(expected.band):
-        tested[i] = levels.known(i)
+        tested[i] = levels.known(i) & clear[i]
         unit[i] = np.sqrt(squares[band] / count[band])
         plain = (off[i] - root[i, :i] @ learnt[:i]) / root[i, i]
         value[i] = plain / unit[i]

@@ -35,7 +35,7 @@ from mirical.monitoring.simulated_streams import (
     delays,
     statistics,
 )
-from mirical.monitoring.statistic import shiryaev_roberts
+from mirical.monitoring.statistic import SequentialTest
 from mirical.monitoring.watched_rows import (
     WatchedRows,
     draws_looked_at,
@@ -189,7 +189,7 @@ def monitor_run(
     observed = np.asarray(rows.design.log_factor)[rows.new][:, None]
     found, of = innovations(observed, ahead.expected), changes(watched, ahead.expected)
     n_epochs = len(watched.ends)
-    parts = shiryaev_roberts(found, of, ahead.expected, n_epochs)[:, :, 0]
+    parts = SequentialTest(watched, ahead.groups).parts(observed)[:, :, 0]
     return Monitored(
         rows=rows,
         watched=watched,
@@ -224,10 +224,9 @@ def _levels(
     to_come: Forecast, later: Watched, asked: Asked, seed: int, begin: Begin
 ) -> tuple[AlarmLevel, AlarmLevel]:
     """Return the levels of an alarm and of amber."""
-    of = changes(later, to_come.expected)
     streams = to_come.streams(asked.streams, np.random.default_rng([seed, 1]))
     advance = begin("streams without a change", asked.streams)
-    simulated = statistics(streams, to_come, later, of, advance)
+    simulated = statistics(streams, SequentialTest(later, to_come.groups), advance)
     years = (later.ends - later.since) / YEAR
     level = alarm_level(simulated, years, asked.rate)
     watch = alarm_level(simulated, years, max(WATCH_RATE, asked.rate))

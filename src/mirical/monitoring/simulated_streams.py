@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirical.monitoring.alarm_level import first_alarms
-from mirical.monitoring.changes import SLOPE, STEP, YEAR, Change, Watched, changes
+from mirical.monitoring.changes import SLOPE, STEP, YEAR, Watched
 from mirical.monitoring.forecast import Forecast
-from mirical.monitoring.innovations import innovations
-from mirical.monitoring.statistic import shiryaev_roberts
+from mirical.monitoring.statistic import SequentialTest
 
 Floats = NDArray[np.float64]
 
@@ -25,33 +24,21 @@ LEAD, SPREAD, SEEN = 1.0, 0.25, 3.0
 _TOGETHER = 64  # streams between reports
 
 
-def statistics(
-    rows: Floats,
-    ahead: Forecast,
-    watched: Watched,
-    of: Sequence[Change],
-    advance: Callable[[int], None],
-) -> Floats:
+def statistics(rows: Floats, test: SequentialTest, advance: Callable[[int], None]) -> Floats:
     """Return the statistic R of streams at every epoch, (epoch, stream).
 
     Parameters
     ----------
     rows : (row, stream) array
         ln C.
-    ahead : Forecast
-        Of the rows.
-    watched : Watched
-        The rows.
-    of : sequence of Change
-        What is looked for.
+    test : SequentialTest
+        Of these rows.
     advance : callable
         Told of so many more streams done.
     """
-    found, n_epochs = innovations(rows, ahead.expected), len(watched.ends)
     pieces = []
     for first in range(0, rows.shape[1], _TOGETHER):
-        some = found.streams(slice(first, first + _TOGETHER))
-        pieces.append(shiryaev_roberts(some, of, ahead.expected, n_epochs).sum(axis=0))
+        pieces.append(test.parts(rows[:, first : first + _TOGETHER]).sum(axis=0))
         advance(pieces[-1].shape[1])
     return np.concatenate(pieces, axis=1)
 
@@ -132,7 +119,7 @@ def delays(
     advance : callable
         Told of so many more streams done.
     """
-    random, of = np.random.default_rng(seed), changes(watched, ahead.expected)
+    random, test = np.random.default_rng(seed), SequentialTest(watched, ahead.groups)
     rows = ahead.streams(streams, random)
     begun = watched.since + YEAR * random.uniform(LEAD, LEAD + SPREAD, streams)
     ends = watched.ends
@@ -141,7 +128,7 @@ def delays(
         inside = (watched.band == b)[:, None]
         for shape, size in PLANTED:
             changed = rows + inside * planted_effect(shape, size, watched.mjd, begun)
-            statistic = statistics(changed, ahead, watched, of, advance)
+            statistic = statistics(changed, test, advance)
             first = first_alarms(statistic, level)
             at = np.where(first >= 0, ends[first], np.inf)
             days = (at - begun)[at > begun]

@@ -22,24 +22,74 @@ with a share f of outliers, and l is the product of its ratios to the density wi
 After it d is a mixture of two normals, of which mean and variance are kept. Without outliers l is
 exact; with them it is nearly so, and its mean without a change is one all the same, because each
 factor is the ratio of two densities given the rows before.
+
+What the run expects may differ between groups of its draws (`mirical.monitoring.forecast`). R then
+is the mean of the groups' own, each weighed by the density that its rows so far have without a
+change: the ratio of the mixtures of all groups, of mean one again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
-from mirical.monitoring.changes import SCATTER, Change
-from mirical.monitoring.innovations import Expected, Innovations, log_density
+from mirical.monitoring.changes import SCATTER, Change, Watched, changes
+from mirical.monitoring.innovations import Expected, Innovations, innovations, log_density
 
 Floats = NDArray[np.float64]
 Array = NDArray[np.floating]
 
 _BLOCK = 64  # streams looked at together: what fits into a processor's cache
 _HIGHEST = 60.0  # of the logarithm of a ratio: far above any level, and no overflow of its sum
+
+
+class SequentialTest:
+    """The statistic of streams of the same rows.
+
+    Parameters
+    ----------
+    watched : Watched
+        The rows.
+    groups : sequence of (float, Expected)
+        Shares of groups of draws, and what each expects of them.
+    """
+
+    def __init__(self, watched: Watched, groups: Sequence[tuple[float, Expected]]) -> None:
+        self._watched = watched
+        self._shares = np.array([share for share, _ in groups])
+        self._groups = [one for _, one in groups]
+        self._changes = [changes(watched, one) for one in self._groups]
+
+    def parts(self, rows: Floats) -> Floats:
+        """Return the part of each kind of change in R at every epoch, (change, epoch, stream).
+
+        Parameters
+        ----------
+        rows : (row, stream) array
+            ln C.
+        """
+        each = [innovations(rows, one) for one in self._groups]
+        tested = np.logical_and.reduce([one.tested for one in each])
+        n_epochs = len(self._watched.ends)
+        last = np.searchsorted(self._watched.epoch, np.arange(n_epochs), side="right") - 1
+        parts, density = [], []
+        for found, of, expected in zip(each, self._changes, self._groups, strict=True):
+            parts.append(shiryaev_roberts(replace(found, tested=tested), of, expected, n_epochs))
+            density.append(np.cumsum(tested * _without(found, expected), axis=0)[last])
+        prior = np.log(self._shares)[:, None, None]
+        weight = softmax(prior + np.array(density), axis=0)
+        return np.sum(weight[:, None] * np.array(parts), axis=0)
+
+
+def _without(found: Innovations, expected: Expected) -> Floats:
+    """Return the log density of rows without a change, but for a constant, (row, stream)."""
+    density = log_density(found.value, expected.kappa[:, None], expected.outlier_fraction)
+    errors = found.unit * np.diag(expected.root)[:, None]
+    return np.asarray(density - np.log(errors), dtype=float)
 
 
 @dataclass
