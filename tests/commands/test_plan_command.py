@@ -62,6 +62,8 @@ def test_a_plan_ranks_candidates_and_chooses_a_set(
     now = ranked.meta["error_now_pct"]
     left = now * np.sqrt(1 - np.cumsum(chosen["fall_pct"]) / 100)
     np.testing.assert_allclose(chosen["error_after_pct"], left, rtol=1e-6)
+    alone = now * np.sqrt(1 - ranked["fall_pct"] / 100)
+    np.testing.assert_allclose(ranked["error_after_pct"], alone, rtol=1e-6)
     assert undescribed(folder / "plan.ecsv") == [] == undescribed(folder / "set.ecsv")
     page = (folder / "plan.html").read_text()
     assert page.index('id="verdict"') < page.index('id="set-table"') < page.index('id="plan-table"')

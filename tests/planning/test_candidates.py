@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from astropy.table import Table
 from mirical.errors import InputError
 from mirical.inference.jobs import Inputs, load_job, resolve_job
 from mirical.instruments.card_entries import Overheads
+from mirical.planning.assumptions import Known
 from mirical.planning.candidates import Candidates, read_candidates, require_few
 from mirical.planning.costs import unit_hours
 
@@ -75,6 +77,20 @@ def test_what_the_table_states_counts(inputs: Inputs, tmp_path: Path):
     assert not any("ifluxunc" in note or "s a visit" in note for note in found.notes)
     rates = read(inputs, tmp_path, iflux=[200.0], ifluxunc=[3.0])
     assert rates.unc[0] == pytest.approx(0.015)
+
+
+def test_the_error_of_a_flux_is_that_of_the_star_in_other_bands_or_of_other_stars(inputs: Inputs):
+    """What nobody states, a zero, counts in no median."""
+    design = inputs.design
+    errors = np.zeros(np.shape(design.flux_unc))
+    star, band = design.stars.index(STAR), design.bands.index("F770W")
+    errors[star, :3] = 0.01, 0.03, 0.08
+    errors[:, band] = np.where(np.arange(len(errors)) == star, errors[star, band], 0.05)
+    stated = replace(inputs, design=replace(design, flux_unc=errors))
+    own = errors[star][errors[star] > 0]
+    found = Known(stated, [STAR, "NEW", "NEW"], ["F2550W", "F770W", "F2550W"]).flux_errors()
+    of_band = errors[:, band][errors[:, band] > 0]
+    np.testing.assert_allclose(found, [np.median(own), np.median(of_band), 0.0])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from mirical.model.design import Design
 from mirical.planning.augmented import augment
 from mirical.planning.candidates import Candidates
 from mirical.planning.goals import Atom, Goal
-from mirical.planning.moments import Moments, given_draw
+from mirical.planning.moments import Moments, given_draw, moments
 from prior_draws import CARD, drawn_design
 
 
@@ -137,12 +137,44 @@ def test_means_and_covariances_over_draws_add_up():
     assert found.error(lambda of: np.array(of.variance)) == pytest.approx(1.0)
 
 
+def test_of_a_mean_over_batches_the_jackknife_gives_the_error_of_the_mean():
+    noise = np.array([[1.0], [3.0], [8.0], [4.0], [2.0]])
+    batch = np.repeat(np.arange(5), 2)
+    found = Moments(np.zeros((10, 2)), np.zeros((5, 2, 2)), noise, batch, 1)
+    expected = noise.std(ddof=1) / 5**0.5
+    assert found.error(lambda of: of.noise) == pytest.approx(np.array([expected]))
+
+
+def test_the_error_of_a_candidate_is_that_of_its_exposures_which_are_no_outliers():
+    """Repeatability and photometric error, over exposures times the share of sound ones."""
+    design, sites = drawn_design(0)
+    at, goal = design.t0 + 100.0, one_form(Atom(design.bands[0], mjd=design.t0))
+    of = [(design.stars[0], design.bands[b], "FULL", at, "u") for b in (0, 2)]
+    planned = replace(
+        candidates(design, *of), exposures=np.array([4.0, 9.0]), unc=np.array([0.003, 0.02])
+    )
+    two = {name: np.repeat(value, 2, axis=0) for name, value in sites.items()}
+    two["outlier_fraction"] = np.array([0.2, 0.5])
+    repeatability = np.full((2, len(design.bands)), 0.004)
+    repeatability[:, 2] = 0.01, 0.03
+    joined = augment(design, CARD, planned, goal.atoms)
+    drawn = joined.sites(two, CARD, np.random.default_rng(0))
+    gaussians = Gaussians(drawn, joined.design, CARD, seed=1)
+    found = moments(gaussians, joined, planned, goal, repeatability, lambda draws: None)
+    first = (0.004**2 + 0.003**2) / 4
+    second = (0.01**2 + 0.02**2) / (9 * 0.8), (0.03**2 + 0.02**2) / (9 * 0.5)
+    expected = [0.5 * first * (1 / 0.8 + 1 / 0.5), 0.5 * sum(second)]
+    np.testing.assert_allclose(found.prospect().noise, expected)
+
+
 def test_the_design_keeps_its_rows():
     design = crowded_design(60)
     planned = candidates(design, ("NEW", design.bands[2], design.subarrays[2], 60500.0, "u"))
     joined = augment(design, CARD, planned, (Atom(design.bands[1], mjd=61000.0),))
     for name in ("band", "star", "visit", "elapsed", "log_factor"):
         np.testing.assert_array_equal(getattr(joined.design, name)[:60], getattr(design, name))
+    # At the card's pivot a slope with the count rate says nothing.
+    np.testing.assert_allclose(joined.design.covariates.log_rate[60:], np.log10(300.0))
     assert joined.new_stars == 1 and joined.design.stars[-1] == "NEW"
     assert joined.design.elapsed[-2:].tolist() == [60500.0 - design.t0, 61000.0 - design.t0]
     assert len(set(joined.design.visit[-2:]) | set(design.visit)) == len(set(design.visit)) + 2
