@@ -14,6 +14,7 @@ from mirical.monitoring.changes import (
     GAPS,
     READOUT,
     SCATTER,
+    SHARES,
     SLOPE,
     STEP,
     YEAR,
@@ -121,6 +122,9 @@ def test_a_step_of_any_size_is_told_though_each_row_would_be_an_outlier(size: fl
 def test_shares_sum_to_one_and_starts_cover_the_time_since_the_fit():
     found = changes(watched(), expected())
     assert sum(change.share for change in found) == pytest.approx(1.0)
+    # A kind's share is that of all its bands together, as in the other kinds.
+    steps = [sum(c.share for c in found if (c.shape, c.scope) == (STEP, s)) for s in (BAND, ALL)]
+    assert steps[0] / steps[1] == pytest.approx(SHARES[STEP, BAND] / SHARES[STEP, ALL])
     kinds = {(c.shape, c.scope, c.name) for c in found}
     # All rows are in neither readout; the second one has a band alone, and is no question.
     assert {(STEP, READOUT, "FULL")} == {kind for kind in kinds if kind[1] == READOUT}
