@@ -30,7 +30,7 @@ CALIBRATION, RATE, SEEDS = 400, 0.1, {"level": 101, "posterior": 102, "truth": 1
 
 def main() -> None:
     """Measure, print and write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--tables", type=int, default=10)

@@ -29,7 +29,11 @@ def sites() -> tuple[Design, dict[str, np.ndarray]]:
     two = replace(design, subarray=np.asarray(design.subarray) % 2)
     found = {name: drawn[name] for name in (*needed(CARD), "repeatability")}
     found |= {name: found[name][:, order] for name in ("expected", "sigma")}
-    return some_rows(two, order), found
+    # A slope with the count rate in every band, and rates off the card's pivot.
+    random = np.random.default_rng(6)
+    found["rate_slope"] = 0.02 * random.standard_normal(found["rate_slope"].shape)
+    rated = replace(two.covariates, log_rate=2.0 + random.standard_normal(len(two.rows)))
+    return some_rows(replace(two, covariates=rated), order), found
 
 
 def posterior(drawn: dict[str, np.ndarray]) -> xr.DataTree:
@@ -79,6 +83,10 @@ def test_rows_are_expected_as_the_gaussian_of_all_rows_expects_them():
     np.testing.assert_allclose(expected.mean, means.mean(axis=0), atol=1e-9)
     total = covariances.mean(axis=0) + np.cov(means, rowvar=False)
     np.testing.assert_allclose(expected.root @ expected.root.T, total, atol=1e-9)
+    # An outlier's innovation has its own width beside the error of the row.
+    errors = np.diag(expected.root)
+    width = np.mean(sites()[1]["outlier_width"] ** 2)
+    np.testing.assert_allclose(expected.kappa * errors, np.sqrt(errors**2 + width))
 
 
 def test_rows_like_others_in_visits_of_their_own_share_no_visit_of_the_run():
@@ -104,6 +112,35 @@ def test_streams_have_the_mean_and_covariance_of_their_draws():
     among = np.corrcoef(rows)[np.triu_indices(len(NEW), 1)]
     scale = np.sqrt(np.outer(variance, variance))
     assert np.corrcoef(among, (total / scale)[np.triu_indices(len(NEW), 1)])[0, 1] > 0.98
+
+
+def test_rows_of_a_visit_of_a_stream_share_its_offset():
+    """Visits scatter more than all else here: rows of one agree, and rows of two do not."""
+    found, _ = forecast_of_new_rows(again=True)
+    sites = found.prospect.sites | {"visit_scale": np.full(DRAWS, 20.0)}
+    wide = replace(found, prospect=replace(found.prospect, sites=sites))
+    rows = wide.streams(400, np.random.default_rng(3)) - found.expected.mean[:, None]
+    alike = found.rows.visit[:, None] == found.rows.visit
+    assert np.all(np.abs(np.corrcoef(rows) - alike) < 0.3) and 30 < alike.sum() < 900
+
+
+def test_visits_whose_scatter_is_open_are_taken_in_groups():
+    """Variances of the six draws, in order: three, one, one and one to a group, by the cuts."""
+    found, _ = forecast_of_new_rows(again=True)
+    scale = np.array([0.004, 0.001, 0.002, 0.006, 0.003, 0.005])
+    open_, known = (
+        replace(found.prospect, sites=found.prospect.sites | {"visit_scale": one})
+        for one in (scale, np.full(DRAWS, 0.003))
+    )
+    design, drawn = sites()
+    gaussians = Gaussians(drawn, design, CARD, 5)
+    groups = forecast(found.rows, open_, gaussians).groups
+    np.testing.assert_allclose([share for share, _ in groups], [3 / 6, 1 / 6, 1 / 6, 1 / 6])
+    i, j = np.argwhere(np.triu(found.rows.visit[:, None] == found.rows.visit, 1))[0]
+    shared = [(one.root @ one.root.T)[i, j] for _, one in groups]
+    of_visits = np.array([np.mean([1.0, 4.0, 9.0]), 16.0, 25.0, 36.0]) * 1e-6
+    np.testing.assert_allclose(np.diff(shared), np.diff(of_visits), rtol=1e-6)
+    assert len(forecast(found.rows, known, gaussians).groups) == 1
 
 
 def test_a_scatter_that_the_draws_agree_on_has_many_degrees_of_freedom():

@@ -17,7 +17,7 @@ SIGMA, WIDE, SHARE, ROWS = 0.005, 0.2, 0.06, 8
 def expected(level: float = 10.0, fraction: float = SHARE) -> Expected:
     """Return rows of one cell whose level has a standard deviation."""
     covariance = level**2 + SIGMA**2 * np.eye(ROWS)
-    root = np.linalg.cholesky(covariance)
+    root = np.asarray(np.linalg.cholesky(covariance), dtype=float)
     return Expected(
         mean=np.zeros(ROWS),
         root=root,
@@ -85,7 +85,7 @@ def test_outliers_among_first_rows_do_not_make_a_change():
     The statistic of 0.4 years without a change exceeds 400 in one stream of a thousand at most.
     """
     of, streams, random = expected(), 2000, np.random.default_rng(3)
-    mjd = 60000.0 + 20.0 * np.arange(1, ROWS + 1)
+    mjd = np.linspace(60020.0, 60000.0 + 20.0 * ROWS, ROWS)
     one = np.zeros(ROWS, dtype=int)
     w = Watched(mjd, epochs_of(mjd), one, one, ("F770W",), ("FULL",), 60000.0)
     shape = ROWS, streams

@@ -40,7 +40,8 @@ def watched() -> Watched:
 def expected(rows: int = 12, fraction: float = 0.0) -> Expected:
     random = np.random.default_rng(2)
     half = random.standard_normal((rows, rows))
-    root = np.linalg.cholesky(1e-5 * (half @ half.T / rows + np.eye(rows)))
+    covariance = 1e-5 * (half @ half.T / rows + np.eye(rows))
+    root = np.asarray(np.linalg.cholesky(covariance), dtype=float)
     return Expected(
         mean=np.full(rows, -0.7),
         root=root,
@@ -105,7 +106,7 @@ def test_a_step_of_any_size_is_told_though_each_row_would_be_an_outlier(size: fl
         outlier_fraction=0.01, band=np.zeros(rows, dtype=int), cell=np.zeros(rows, dtype=int),
         own=np.full(rows, 0.003), freedom=np.full(1, 1e12),
     )  # fmt: skip
-    mjd = 60000.0 + 30.0 * np.arange(1, rows + 1)
+    mjd = np.linspace(60030.0, 60000.0 + 30.0 * rows, rows)
     w = Watched(mjd, epochs_of(mjd), of.band, of.band, ("F770W",), ("FULL",), 60000.0)
     noise = 0.003 * np.random.default_rng(6).standard_normal(rows)
     found = innovations((noise + size * (mjd > 60330))[:, None], of)
