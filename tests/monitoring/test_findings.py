@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
 from mirical.monitoring.changes import BAND, SCATTER, SLOPE, STEP, YEAR, Watched, changes, epochs_of
 from mirical.monitoring.findings import AMBER, GREEN, RED, lights, likeliest, looks_like, shifts
 from mirical.monitoring.innovations import Expected, innovations
-from mirical.monitoring.simulated_streams import Delay, planted_effect
+from mirical.monitoring.simulated_streams import Delay, delays, planted_effect
 from mirical.monitoring.statistic import shiryaev_roberts
 
 SIGMA, EPOCHS, SINCE = 0.004, 24, 60000.0
-MJD = np.repeat(SINCE + 30.0 * np.arange(1, EPOCHS + 1), 3)
+MJD = np.repeat(np.linspace(SINCE + 30.0, SINCE + 30.0 * EPOCHS, EPOCHS), 3)
 BAND_OF, READOUT_OF = np.tile([0, 1, 2], EPOCHS), np.tile([0, 0, 1], EPOCHS)
 BANDS = "F560W", "F770W", "F1500W"
 WATCHED = Watched(MJD, epochs_of(MJD), BAND_OF, READOUT_OF, BANDS, ("FULL", "SUB64"), SINCE)
@@ -51,7 +54,7 @@ def test_a_planted_change_is_told_with_its_size_and_date(what: str):
     added = inside * planted_effect(shape, size, MJD, np.array([BEGUN]))[:, 0]
     found = likeliest(stream(added), CHANGES, EXPECTED, EPOCHS)
     assert (found.change.shape, found.change.scope, found.change.name) == (shape, scope, name)
-    assert found.probability > 0.5
+    assert 0.5 < found.probability <= 1
     assert abs(found.size - size) < min(reach, 4 * found.size_unc)
     assert found.earliest < BEGUN < found.latest < found.earliest + 400
 
@@ -118,6 +121,24 @@ def test_a_step_raises_the_statistic_and_no_change_does_not():
 def test_delays_count_what_was_not_found():
     delay = Delay("F770W", STEP, 0.01, np.array([30.0, 60.0, np.inf, 90.0]))
     assert delay.missed == 0.25 and delay.quantile(0.5) == 90.0 and np.isinf(delay.quantile(0.9))
+
+
+def test_delays_are_of_alarms_after_the_change_and_within_three_years(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Alarms before the change, 100 d after it, 1200 d after it, and never."""
+    mjd = np.array([60200.0, 60600.0, 61700.0])
+    one = np.zeros(3, dtype=int)
+    w = Watched(mjd, epochs_of(mjd), one, one, ("F770W",), ("FULL",), SINCE)
+    statistic = np.array([[9, 0, 0, 0], [9, 9, 0, 0], [0, 0, 9, 0]], dtype=float)
+    of = "mirical.monitoring.simulated_streams."
+    monkeypatch.setattr(f"{of}SequentialTest", lambda watched, groups: None)
+    monkeypatch.setattr(f"{of}statistics", lambda rows, test, advance: statistic)
+    monkeypatch.setattr(f"{of}LEAD", 500 / YEAR)
+    monkeypatch.setattr(f"{of}SPREAD", 0.0)
+    ahead = cast(Any, SimpleNamespace(streams=lambda n, random: np.zeros((3, n)), groups=()))
+    for found in delays(ahead, w, 5.0, 4, [1], lambda streams: None):
+        np.testing.assert_allclose(found.days, [100.0, np.inf, np.inf])
 
 
 def test_a_planted_slope_grows_from_its_date():

@@ -13,7 +13,8 @@ from designs import N_VISITS, some_rows
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import needed
 from mirical.model.design import Design
-from mirical.monitoring.forecast import Forecast, forecast
+from mirical.monitoring.cadence import Cadence
+from mirical.monitoring.forecast import Expectation, Forecast, forecast
 from mirical.monitoring.prospect import layout, look_ahead
 from mirical.monitoring.watched_rows import cells_of
 from prior_draws import CARD, prior_draws
@@ -109,9 +110,28 @@ def test_streams_have_the_mean_and_covariance_of_their_draws():
     assert np.all(np.abs(rows.mean(axis=1) - means.mean(axis=0)) < 4 * error)
     ratio = rows.var(axis=1) / variance
     assert np.all(np.abs(ratio - 1) < 0.2)
-    among = np.corrcoef(rows)[np.triu_indices(len(NEW), 1)]
+    pairs = np.triu_indices(len(NEW), 1)
+    among = np.asarray(np.corrcoef(rows))[pairs]
     scale = np.sqrt(np.outer(variance, variance))
-    assert np.corrcoef(among, (total / scale)[np.triu_indices(len(NEW), 1)])[0, 1] > 0.98
+    assert np.corrcoef(among, (total / scale)[pairs])[0, 1] > 0.98
+
+
+def test_rows_to_come_are_expected_as_the_rows_that_they_are_like():
+    design, drawn = sites()
+    mjd = np.asarray(design.elapsed) + design.t0
+    known = cast(Any, SimpleNamespace(design=design, old=OLD, new=NEW, mjd=mjd))
+    like, visit = NEW[::-1], np.arange(len(NEW))
+    plan = Cadence(like, mjd[:OLD].max() + 20.0 * (1 + visit), visit, "made", 2.0)
+    chosen = np.concatenate([NEW, like])
+    cells = cells_of(design, OLD, chosen, np.arange(len(chosen)) >= len(NEW))
+    looked_at = look_ahead(posterior(drawn), np.arange(2), CARD, known, cells, lambda draws: None)
+    looked = Expectation(known, plan, cells, *looked_at)
+    to_come, later = looked.to_come(1.0)
+    few = len(later.mjd)
+    assert few == 18 and to_come.expected.mean.shape == (few,)
+    np.testing.assert_array_equal(to_come.rows.cell, cells.of_row[len(NEW) : len(NEW) + few])
+    np.testing.assert_array_equal(later.band, np.asarray(design.band)[like[:few]])
+    np.testing.assert_array_equal(looked.of_new_rows()[0].rows.cell, cells.of_row[: len(NEW)])
 
 
 def test_rows_of_a_visit_of_a_stream_share_its_offset():
@@ -136,8 +156,9 @@ def test_visits_whose_scatter_is_open_are_taken_in_groups():
     gaussians = Gaussians(drawn, design, CARD, 5)
     groups = forecast(found.rows, open_, gaussians).groups
     np.testing.assert_allclose([share for share, _ in groups], [3 / 6, 1 / 6, 1 / 6, 1 / 6])
-    i, j = np.argwhere(np.triu(found.rows.visit[:, None] == found.rows.visit, 1))[0]
-    shared = [(one.root @ one.root.T)[i, j] for _, one in groups]
+    pairs = np.nonzero(np.triu(found.rows.visit[:, None] == found.rows.visit, 1))
+    first, second = int(pairs[0][0]), int(pairs[1][0])
+    shared = [float(one.root[first] @ one.root[second]) for _, one in groups]
     of_visits = np.array([np.mean([1.0, 4.0, 9.0]), 16.0, 25.0, 36.0]) * 1e-6
     np.testing.assert_allclose(np.diff(shared), np.diff(of_visits), rtol=1e-6)
     assert len(forecast(found.rows, known, gaussians).groups) == 1
