@@ -78,7 +78,7 @@ MISTAKES = {
         "no/c.npy: cannot be written (No such file or directory); choose another path."
     ),
     "factors nothing --filter F770W --mjd 59760": "run 'nothing' does not exist; give a run's",
-    "factors published --at nothing.ecsv": "nothing.ecsv: no such file; expected an ECSV table",
+    "factors published --at nothing.ecsv": "nothing.ecsv: no such file; expected a table",
     "factors published --at file": "file: cannot be read as ECSV (",
     "compare nothing": "run 'nothing' does not exist; give a run's folder",
     "compare published --mjd 59760 1": "query row 2: mjd 1 is not an epoch of JWST; expected one",
@@ -128,7 +128,7 @@ GRIDS = {
     "missing column": (
         grid().__getitem__(["filter", "mjd"]),
         "grid.ecsv: column 'subarray' is missing; "
-        "expected an ECSV table with columns filter, subarray, mjd.",
+        "expected a table with columns filter, subarray, mjd.",
     ),
     "unknown band": (
         grid(filter=["F770W", "F1066C"]),

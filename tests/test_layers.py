@@ -17,7 +17,7 @@ import mirical
 FLOORS = (
     ("vocabulary",),
     ("storage",),
-    ("instruments",),
+    ("instruments", "table_files"),
     ("many",),
     ("laws",),
     ("cards", "plotting", "tables"),

@@ -86,8 +86,9 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, monkeypatch, capsys)
     Path("letter.txt").write_text("Dear all\n")
     assert main(["fetch", "letter.txt"]) == 2
     assert capsys.readouterr().err == (
-        "mirical: letter.txt: not a published table; expected the journal's machine-readable "
-        "format, a VOTable, FITS, ECSV, or CSV with the names of its columns in the first line.\n"
+        "mirical: letter.txt: not a table that is known; expected ECSV, CSV or TSV with the "
+        "names of its columns in the first line, FITS, VOTable, Parquet, or the journal's "
+        "machine-readable format.\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 

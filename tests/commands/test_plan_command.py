@@ -86,7 +86,7 @@ def test_a_budget_below_any_cost_is_told(
         (["--hours", "-1"], "--hours is -1; expected hours above 0"),
         (["--hours", "nan"], "--hours is nan"),
         (["--goal", "all of it"], "--goal 'all of it' is no goal"),
-        (["--candidates", "none.ecsv"], "none.ecsv: no such file; expected an ECSV table"),
+        (["--candidates", "none.ecsv"], "none.ecsv: no such file; expected a table"),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(

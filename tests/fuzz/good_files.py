@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -71,6 +72,27 @@ def zipped(path: Path) -> None:
     """Write a photometry table as gzipped ECSV."""
     plain = write_ecsv(rows(), path.with_suffix(""))
     path.write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
+
+
+def delimited(path: Path) -> None:
+    """Write a photometry table as a German spreadsheet's CSV: semicolons and decimal commas."""
+    table = rows()
+    table.rename_columns(table.colnames, [f"{n} [{table[n].unit or ''}]" for n in table.colnames])
+    table.write(path, format="ascii.csv", delimiter=";")
+    names, _, numbers = path.read_text(encoding="utf-8").partition("\n")
+    path.write_text(f"{names}\n{numbers.replace('.', ',')}", encoding="utf-8")
+
+
+def votable(path: Path) -> None:
+    """Write a photometry table as a VOTable."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of units that the format does not have
+        rows().write(path, format="votable")
+
+
+def parquet(path: Path) -> None:
+    """Write a photometry table as pandas' Parquet."""
+    rows().to_pandas().to_parquet(path)
 
 
 def fluxes(path: Path) -> None:

@@ -331,18 +331,30 @@ def judge_result(found: Any) -> Iterator[str]:
 
 
 _IMAGES = "imaging.image_files"
-_FORMATS, _COVARIANCE = "tables.formats", "storage.fits_files"
+_COVARIANCE = "storage.fits_files"
+_FORMATS = (
+    "tables.formats",
+    "table_files.table_file",
+    "table_files.file_contents",
+    "table_files.fits_tables",
+)
 _REFUSES = (InputError, Unmeasurable)
 
 READERS: tuple[Reader, ...] = (
     Reader("photometry.ecsv", good.ECSV, photometry, judge_photometry, TEXT,
-           (_FORMATS, "tables.file_contents", "tables.photometry")),
-    Reader("photometry.mrt", good.MRT, photometry, judge_photometry, TEXT, (_FORMATS,)),
+           (*_FORMATS, "tables.photometry")),
+    Reader("photometry.mrt", good.MRT, photometry, judge_photometry, TEXT, _FORMATS),
     Reader("published", good.MRT, published, judge_published, TEXT,
            ("catalogues.published_files", "commands.fetching")),
-    Reader("photometry.fits", good.TABLE, photometry, judge_photometry, FITS, (_FORMATS,)),
+    Reader("photometry.fits", good.TABLE, photometry, judge_photometry, FITS, _FORMATS),
     Reader("photometry.ecsv.gz", good.once("rows.ecsv.gz", good.zipped), photometry,
-           judge_photometry, compressed(TEXT), (_FORMATS,)),
+           judge_photometry, compressed(TEXT), _FORMATS),
+    Reader("photometry.csv", good.once("rows.csv", good.delimited), photometry, judge_photometry,
+           TEXT, _FORMATS),
+    Reader("photometry.vot", good.once("rows.vot", good.votable), photometry, judge_photometry,
+           TEXT, (*_FORMATS, "table_files.votables")),
+    Reader("photometry.parquet", good.once("rows.parquet", good.parquet), photometry,
+           judge_photometry, BYTES, (*_FORMATS, "table_files.parquet")),
     Reader("fluxes", good.once("fluxes.ecsv", good.fluxes),
            lambda path: read_fluxes(path, MIRI), judge_fluxes, TEXT,
            ("tables.predicted_fluxes",)),

@@ -165,7 +165,6 @@ _NOT_A_USERS_FILE: dict[str, str] = {
     "catalogues.keeping": "compares what lies there with what it would write, by checksum",
     "chains.identity": "reads its own sources, whose changes make kept draws useless",
     "chains.running": "reads draws that a run kept, from memory; the checkpoint tells of damage",
-    "commands.applying": "reads six bytes, to tell an image from a table",
     "commands.shipped": "reads the cards and jobs that come with mirical",
     "commands.running": "opens the checkpoint, which tells of damage and begins anew",
     "console.csv_tables": "reads the table it has just written",

@@ -208,8 +208,7 @@ def test_an_option_that_cannot_be_used_is_refused():
         ),
         (
             {"predicted_fluxes": "nothing.ecsv"},
-            "nothing.ecsv: no such file; expected an ECSV table with columns "
-            "name, filter, model_flux.",
+            "nothing.ecsv: no such file; expected a table with columns name, filter, model_flux.",
         ),
     ],
 )

@@ -62,9 +62,17 @@ def test_a_table_that_nearly_has_the_columns_is_refused(tmp_path: Path):
     lacking.rename_column("iflux", "counts")
     with pytest.raises(
         InputError,
-        match=r"^rows\.fits\[2\]: one of 2 tables, and has no column 'iflux'; all tables of a file",
+        match=r"^rows\.fits\[2\]: one of 2 tables, and has no column 'iflux'; all tables of a file "
+        r"are read as one: give it the column, or name "
+        r"the one that is meant, such as rows\.fits\[1\]\.$",
     ):
         read(tmp_path, [photometry(), lacking])
+    one = load_photometry(f"{tmp_path / 'rows.fits'}[1]", MIRI, "test")
+    assert len(one.table) == 3 and one.source == "rows.fits[1]"
+    with pytest.raises(
+        InputError, match=r"^rows\.fits\[5\]: no table of that name; the file has \[1"
+    ):
+        load_photometry(f"{tmp_path / 'rows.fits'}[5]", MIRI, "test")
 
 
 def test_tables_none_of_which_is_photometry_are_refused(tmp_path: Path):
@@ -104,8 +112,8 @@ def test_the_unit_that_fits_loses_is_that_of_the_contract_and_said(tmp_path: Pat
     made = read(tmp_path, [photometry()])
     assert list(made.table["iflux"].to_value("DN/s")) == [879000.0, 4300.0, 472.0]
     assert made.notes[0] == (
-        "rows.fits: columns without a unit are taken in that of the photometry table: "
-        "iflux [DN / s], ifluxunc [DN / s]; FITS writers drop DN, which TUNITn keywords state."
+        "rows.fits: columns without a unit are taken to be in: iflux [DN / s], "
+        "ifluxunc [DN / s]; FITS writers drop DN, which TUNITn keywords state."
     )
 
 

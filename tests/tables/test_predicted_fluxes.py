@@ -84,7 +84,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "missing column": (
         lambda table: table.remove_column("filter"),
         "own.ecsv: column 'filter' is missing; "
-        "expected an ECSV table with columns name, filter, model_flux.",
+        "expected a table with columns name, filter, model_flux.",
     ),
     "missing unit": (
         unit("model_flux", None),
@@ -120,7 +120,8 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "magnitudes of no system": (
         unit("model_flux", "mag"),
-        "own.ecsv: column 'model_flux' is in mag; expected mJy or a unit that converts to it.",
+        "own.ecsv: column 'model_flux' is in mag; expected mJy or a unit that converts to it, such "
+        "as magnitudes with their zero point, mag(AB).",
     ),
     "a star twice in two spellings": (
         setting("name", 2, "*\u00a016 Cyg\u2009B"),
@@ -152,8 +153,10 @@ def test_fluxes_that_cannot_be_used_are_refused(case: str, tmp_path: Path):
 
 
 def test_a_file_that_is_missing_or_no_table_is_refused(tmp_path: Path):
-    with pytest.raises(InputError, match=r"own\.ecsv: no such file; expected an ECSV table with"):
+    with pytest.raises(InputError, match=r"own\.ecsv: no such file; expected a table with"):
         read_fluxes(tmp_path / "own.ecsv", MIRI)
     (tmp_path / "own.ecsv").write_text("name filter\n")
-    with pytest.raises(InputError, match=r"^own\.ecsv: cannot be read as ECSV \("):
+    with pytest.raises(
+        InputError, match=r"^own\.ecsv: not a table that is known; expected ECSV, CSV"
+    ):
         read_fluxes(tmp_path / "own.ecsv", MIRI)

@@ -98,7 +98,8 @@ def test_a_time_that_is_missing_is_missing():
 @pytest.mark.parametrize(
     ("entries", "sentence"),
     [
-        (["2022-07-02", "2022-07-02T12:00"], "row 1: column 'time' is '2022-07-02'; expected MJD"),
+        (["2022-07-02", "2022-07-02 noon"], "row 2: column 'time' is '2022-07-02 noon'; expected"),
+        (["2022-07-02T12:00+02:00"], "row 1: column 'time' is '2022-07-02T12:00\\+02:00'; expec"),
         (["2022-13-02T12:00:00"], "cannot be read as dates of column 'time'"),
         ([[59800.0, 0.5]], "column 'time' holds arrays; expected one number a row"),
         ([True, False], "column 'time' is not numeric"),

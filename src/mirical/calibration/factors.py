@@ -59,8 +59,8 @@ class Query:
             epoch is before the instrument observed or not a number.
         """
         bands, terms, epochs = np.broadcast_arrays(
-            np.atleast_1d(np.asarray(filters, dtype=str)),
-            np.atleast_1d(np.asarray(subarrays, dtype=str)),
+            _spelled(filters, instrument.spelled_band),
+            _spelled(subarrays, instrument.spelled_subarray),
             np.atleast_1d(np.asarray(mjd, dtype=float)),
         )
         if len(bands) == 0:
@@ -94,6 +94,14 @@ class Query:
     def assumptions(self) -> list[str]:
         """Say where a subarray's D is assumed because no standard star was observed in it."""
         return self.instrument.assumptions(self.subarrays)
+
+
+def _spelled(names: object, spelled: Callable[[str], str]) -> NDArray[np.str_]:
+    """Return names as the instrument's card spells them, whatever their capitals."""
+    given = np.atleast_1d(np.asarray(names, dtype=str))
+    known = {name: spelled(name) for name in set(given.ravel().tolist())}
+    found = np.array([known[name] for name in given.ravel().tolist()], dtype=str)
+    return found.reshape(given.shape)
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def read_zero_points(path: Path, instrument: Instrument) -> ZeroPointCalibration
     Parameters
     ----------
     path : Path
-        ECSV table: filter, zeropoint [mag], zeropoint_std [mag]; optionally READOUT_offset and
+        Table: filter, zeropoint [mag], zeropoint_std [mag]; optionally READOUT_offset and
         READOUT_offset_std [mag] of any readout, repeatability [mag], and ab_STAR [mag], the
         magnitude of a standard star that the zero points rest on. Zero points are in the
         magnitude system that the instrument's card names.
@@ -160,7 +160,8 @@ def read_zero_points(path: Path, instrument: Instrument) -> ZeroPointCalibration
             f"{path.name}: zero points are of factors of flux; those of {instrument.name} are of "
             "surface brightness, or its card names no magnitude system ([factor] view)."
         )
-    raw = read_columns(path, ("filter", "zeropoint", "zeropoint_std"))
+    needed = ("filter", "zeropoint", "zeropoint_std")
+    raw = read_columns(path, needed, None, None, instrument)
 
     def column(name: str) -> Floats:
         return numbers(raw[name], u.mag, path.name, u.mag).value

@@ -18,8 +18,6 @@ from mirical.console.shared import consoles, print_notes, status_of, write_table
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs, together
 
-_FITS_START = b"SIMPLE"
-
 
 def error(options: argparse.Namespace) -> int:
     """Say what the calibration contributes to an observation's errors, and write it."""
@@ -60,15 +58,18 @@ def error(options: argparse.Namespace) -> int:
 
 def apply(options: argparse.Namespace) -> int:
     """Calibrate a table of fluxes, or an image in DN/s."""
+    from mirical.table_files.fits_tables import holds_image
+    from mirical.table_files.parts import split_part
+
     path: Path = options.file
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected an ECSV table or a JWST image.")
+    file, part = split_part(path)
+    if not file.is_file():
+        raise InputError(f"{path}: no such file; expected a table or a JWST image.")
     if options.out.exists() and not options.overwrite:
         raise InputError(
             f"{options.out}: exists; give another --out, or --overwrite to replace it."
         )
-    with path.open("rb") as file:
-        is_image = file.read(len(_FITS_START)) == _FITS_START
+    is_image = not part and holds_image(file)
     return _apply_to_image(options) if is_image else _apply_to_table(options)
 
 
@@ -78,17 +79,20 @@ def _apply_to_table(options: argparse.Namespace) -> int:
     from mirical.calibration.provenance import record, stamp
     from mirical.calibration.store import open_calibration
     from mirical.exports.calibrated_table import calibrate_table, flux_draws
+    from mirical.table_files.parts import split_part
     from mirical.tables.apertures import load_apertures
 
     if options.filter is not None:
         raise InputError("apply: --filter is for images; a table has a column 'filter'.")
     beside = options.covariance or options.out.with_suffix(".cov.fits")
-    check_outputs([options.out, beside], inputs=[options.file], parents=True)
+    check_outputs([options.out, beside], inputs=[split_part(options.file)[0]], parents=True)
     calibration = asked_calibration(options)
     before = (
         None if options.before is None else open_calibration(options.before, calibration.instrument)
     )
-    apertures = load_apertures(options.apertures, calibration.instrument, "apply")
+    notes: list[str] = []
+    instrument = calibration.instrument
+    apertures = load_apertures(options.apertures, instrument, "apply", None, notes)
     made = calibrate_table(
         options.file,
         calibration,
@@ -113,7 +117,7 @@ def _apply_to_table(options: argparse.Namespace) -> int:
         soft_wrap=True,
         markup=False,
     )
-    print_notes(made.cautions, cautions)
+    print_notes((*notes, *made.cautions), cautions)
     return status_of(calibration)
 
 

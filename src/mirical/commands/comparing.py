@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from mirical.console.command_parsers import add_command
 from mirical.console.shared import (
+    EPOCHS,
     SUCCESS,
     TABLES,
     add_instrument,
     consoles,
+    epoch,
     print_notes,
     status_of,
     write_table,
@@ -163,9 +165,9 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
     what.add_argument(
         "--mjd",
         metavar="T",
-        type=float,
+        type=epoch,
         nargs="+",
-        help="epochs to compare at [that of RUN's C_ref, one and three years later]",
+        help=f"epochs to compare at, {EPOCHS} [that of RUN's C_ref, one and three years later]",
     )
     what.add_argument(
         "--no-audit",

@@ -80,8 +80,8 @@ def fetch(options: argparse.Namespace) -> int:
 
 def _asked(catalogue: Catalogue, options: argparse.Namespace, notes: list[str]) -> _Got:
     """Ask VizieR for a catalogue."""
-    from mirical.catalogues.published_files import votable_tables
     from mirical.catalogues.vizier import ask
+    from mirical.table_files.votables import votable_tables
 
     content = ask(catalogue, options.server, options.timeout)
     remedy = f"try again later, or {catalogue.by_hand}"

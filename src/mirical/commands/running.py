@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mirical.console.command_parsers import add_command
-from mirical.console.shared import INTERRUPTED, NOT_BELIEVABLE, SUCCESS, consoles, print_notes
+from mirical.console.shared import (
+    EPOCHS,
+    INTERRUPTED,
+    NOT_BELIEVABLE,
+    SUCCESS,
+    consoles,
+    epoch,
+    print_notes,
+)
 from mirical.errors import InputError
 from mirical.storage.files import Unwritable, check_outputs
 
@@ -213,6 +221,6 @@ def _add_run(parsers: argparse._SubParsersAction) -> None:
     written.add_argument(
         "--mjd",
         metavar="T",
-        type=float,
-        help="epoch of the report's one factor a band, MJD in days [59760, or among the rows]",
+        type=epoch,
+        help=f"epoch of the report's one factor a band, {EPOCHS} [59760, or among the rows]",
     )

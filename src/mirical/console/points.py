@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirical.console.shared import consoles, print_notes
+from mirical.console.shared import EPOCHS, consoles, epoch, print_notes
 from mirical.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def _read_grid(path: Path, instrument: Instrument) -> tuple[Table, Query]:
     from mirical.tables.quantities import epochs
 
     notes: list[str] = []
-    grid = read_columns(path, ("filter", "subarray", "mjd"), notes)
+    needed = ("filter", "subarray", "mjd")
+    grid = read_columns(path, needed, notes, {"name": None}, instrument)
     bands, subarrays = texts(grid["filter"]), texts(grid["subarray"])
     mjd = epochs(grid["mjd"], path.name, notes)
     print_notes(notes, consoles()[1])
@@ -123,7 +124,7 @@ def add_points(command: argparse._ActionsContainer) -> None:
         nargs="+",
         help="subarray, one or all [the reference, such as FULL]",
     )
-    command.add_argument("--mjd", metavar="T", type=float, nargs="+", help="epoch, MJD in days")
+    command.add_argument("--mjd", metavar="T", nargs="+", type=epoch, help=f"epoch, {EPOCHS}")
     command.add_argument(
         "--at",
         metavar="GRID.ecsv",

@@ -51,6 +51,23 @@ def write_table(table: Table, path: Path) -> None:
         (write_csv if path.suffix.lower() == CSV else write_ecsv)(table, beside)
 
 
+EPOCHS = "MJD in days, or a UTC date such as 2026-03-01 or 2026-03-01T12:00"
+"""What `epoch` reads, as helps list it."""
+
+
+def epoch(text: str) -> float:
+    """Return an option's epoch as MJD: a number (of days, MJD or JD), or a date in UTC.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    from mirical.tables.quantities import epoch_of
+
+    return epoch_of(text, "--mjd")
+
+
 def status_of(*calibrations: Calibration) -> int:
     """Return the exit status of an answer: 1 if it rests on a run that must not be believed."""
     return SUCCESS if all(one.believable for one in calibrations) else NOT_BELIEVABLE

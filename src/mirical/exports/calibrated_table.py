@@ -23,11 +23,15 @@ from mirical.calibration.factors import Query
 from mirical.conventions import FLUX
 from mirical.errors import InputError
 from mirical.exports.covariance_file import Covariance
+from mirical.instruments.instrument import Instrument
 from mirical.tables.apertures import Aperture, refuse_other_apertures, stated_apertures
 from mirical.tables.formats import numbers, read_columns, texts
 from mirical.tables.quantities import epochs, errors
 
 Floats = NDArray[np.float64]
+
+NEEDED = ("filter", "subarray", "mjd")
+"""Columns of every table."""
 
 MADE = ("flux_calibrated", "flux_stat_std", "flux_cal_std", "flux_cal_relative_std", "c_mean")
 """Columns that are added."""
@@ -116,7 +120,7 @@ def calibrate_table(
     Parameters
     ----------
     path : Path
-        ECSV table: filter, subarray, mjd; ``iflux`` [DN/s] or ``flux`` [a flux density or surface
+        Table: filter, subarray, mjd; ``iflux`` [DN/s] or ``flux`` [a flux density or surface
         brightness], each optionally with ``ifluxunc`` or ``fluxunc``; optionally ``name`` of the
         object, and ``photmjsr`` [(MJy/sr)/(DN/s)], the factor of ``flux``.
     calibration : Calibration
@@ -136,8 +140,8 @@ def calibrate_table(
         If the table lacks a column or a number, was calibrated here before, or is too long.
     """
     notes: list[str] = []
-    table = read_columns(path, ("filter", "subarray", "mjd"), notes)
     instrument = calibration.instrument
+    table = read_columns(path, NEEDED, notes, _units(instrument), instrument)
     _refuse(table, path.name, instrument.count_unit)
     mjd = epochs(table["mjd"], path.name, notes)
     query = Query.of(instrument, texts(table["filter"]), texts(table["subarray"]), mjd, path.name)
@@ -209,6 +213,13 @@ def flux_draws(
         np.zeros(len(made.mean)), relative, size=len(factors), method="eigh"
     )
     return made.mean * factors / factors.mean(axis=0) * (1 + noise)
+
+
+def _units(instrument: Instrument) -> dict[str, u.UnitBase | None]:
+    """Return the unit of each optional column; that of fluxes is the table's own."""
+    units: dict[str, u.UnitBase | None] = dict.fromkeys(("name", "flux", "fluxunc"))
+    units |= dict.fromkeys(("iflux", "ifluxunc"), instrument.count_rate)
+    return units | {"photmjsr": instrument.factor_unit}
 
 
 def _refuse(table: Table, source: str, count_unit: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from mirical.cards.card import Card, load_card
@@ -12,17 +12,19 @@ from mirical.inference.runtime import memory
 from mirical.instruments.cards import DEFAULT, load_instrument, shipped_instruments
 from mirical.instruments.instrument import Instrument
 from mirical.model.design import Design, make_design
-from mirical.storage.shipped import find_file, resolve
+from mirical.storage.shipped import resolve
 from mirical.storage.toml_files import parse_toml, read_toml_text
+from mirical.table_files.parts import find_table
 from mirical.tables.apertures import PUBLISHED_APERTURES, load_apertures
 from mirical.tables.calibration_factors import CalibrationFactors, calibration_factors
-from mirical.tables.photometry import Observations, load_photometry
+from mirical.tables.photometry import NAMED, Observations, load_photometry
 from mirical.tables.predicted_fluxes import (
     by_star_band,
     read_fluxes,
     shipped_fluxes,
     with_own_stars,
 )
+from mirical.tables.quantities import epoch_of
 from mirical.text import one_line
 
 SHIPPED_FLUXES = "shipped"
@@ -99,9 +101,9 @@ class Job:
     model : str
         A shipped card or a path.
     predicted_fluxes : str
-        ``"shipped"`` or the path of an ECSV table by star and band.
+        ``"shipped"`` or the path of a table by star and band.
     apertures : str
-        ``"table4"`` or the path of an ECSV table by band.
+        ``"table4"`` or the path of a table by band.
     sampler : Sampler
         Settings of the sampler.
     folder : Path or None
@@ -113,6 +115,8 @@ class Job:
         Minutes after which sampling ends, targets met or not.
     instrument : str
         A shipped instrument card or the path of a folder with one.
+    columns : dict of {str : str}
+        The photometry table's own names of columns, by those of the contract.
     """
 
     name: str
@@ -125,6 +129,7 @@ class Job:
     reference_mjd: float | None = None
     time_limit: float | None = None
     instrument: str = DEFAULT
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def read_instrument(self) -> Instrument:
         """Return the instrument the job names.
@@ -170,7 +175,8 @@ def load_job(name: str) -> Job:
         "instrument": DEFAULT,
     }
     texts = ("photometry", "model", *defaults)
-    refuse_unknown_keys(where, content, (*texts, "sampler", "reference_mjd", "time_limit"))
+    known = (*texts, "sampler", "columns", "reference_mjd", "time_limit")
+    refuse_unknown_keys(where, content, known)
     for key in texts:
         value = content.get(key, defaults.get(key))
         if not isinstance(value, str):
@@ -185,23 +191,39 @@ def load_job(name: str) -> Job:
         sampler=_sampler(content.get("sampler", {}), where),
         folder=path.parent,
         time_limit=_minutes(content.get("time_limit"), f"{where}: time_limit"),
+        columns=_columns(content.get("columns", {}), where),
     )
     mjd = content.get("reference_mjd")
-    known = _epoch(mjd, job.read_instrument(), f"{where}: reference_mjd")
-    return replace(job, reference_mjd=known)
+    epoch = _epoch(mjd, job.read_instrument(), f"{where}: reference_mjd")
+    return replace(job, reference_mjd=epoch)
+
+
+def _columns(content: object, where: str) -> dict[str, str]:
+    """Return the table's own names of columns, by the contract's."""
+    if not isinstance(content, dict):
+        raise InputError(f'{where}: columns is {shown(content)}; expected a table, iflux = "FLUX".')
+    refuse_unknown_keys(f"{where}: columns", content, NAMED)
+    for name, own in content.items():
+        if not isinstance(own, str) or not own.strip():
+            raise InputError(
+                f"{where}: columns {name} is {shown(own)}; expected the name of a column in quotes."
+            )
+        if list(content.values()).count(own) > 1:
+            raise InputError(f"{where}: columns names {shown(own)} twice; a column is one thing.")
+    return dict(content)
 
 
 def _epoch(value: object, instrument: Instrument, where: str) -> float | None:
     if value is None:
         return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    mjd = epoch_of(value, where)
     first, last = instrument.epochs
-    if not number or not first <= float(value) <= last:  # type: ignore[arg-type]
+    if not first <= mjd <= last:
         raise InputError(
             f"{where} is {shown(value)}; expected an MJD in days, such as "
             f"{instrument.reference_mjd:.0f}."
         )
-    return float(value)  # type: ignore[arg-type]
+    return mjd
 
 
 def _minutes(value: object, where: str) -> float | None:
@@ -250,7 +272,8 @@ def with_options(
 
 
 def _absolute(value: str) -> Path | str:
-    return Path(value).resolve() if Path(value).is_file() else value
+    path = find_table(value)
+    return value if path is None else path.resolve()
 
 
 def _sampler(content: object, where: str) -> Sampler:
@@ -366,14 +389,18 @@ def job_factors(
     instrument = job.read_instrument()
     shipped = shipped_fluxes(instrument)
     predicted, errors = by_star_band(shipped), by_star_band(shipped, "model_flux_unc")
+    notes: list[str] = []
     if job.predicted_fluxes != SHIPPED_FLUXES:
-        path = find_file(job.predicted_fluxes, job.folder)
-        own = read_fluxes(path or Path(job.predicted_fluxes), instrument)
+        path = find_table(job.predicted_fluxes, job.folder)
+        own = read_fluxes(path or Path(job.predicted_fluxes), instrument, notes)
         predicted = with_own_stars(own, shipped)
         errors = with_own_stars(own, shipped, "model_flux_unc")
     if observations is None:
-        observations = load_photometry(job.photometry, instrument, f"job {job.name}", job.folder)
-    apertures = load_apertures(job.apertures, instrument, f"job {job.name}", job.folder)
+        observations = load_photometry(
+            job.photometry, instrument, f"job {job.name}", job.folder, job.columns
+        )
+    apertures = load_apertures(job.apertures, instrument, f"job {job.name}", job.folder, notes)
+    observations = replace(observations, notes=(*observations.notes, *notes))
     return calibration_factors(
         observations,
         predicted,

@@ -253,6 +253,14 @@ class Instrument(
             raise InputError(f"{where}: band {name!r} is not a {self.name} band{hint}")
         return self.bands[name]
 
+    def spelled_band(self, name: str) -> str:
+        """Return a band's name as the card spells it, whatever its capitals; others as they are."""
+        return _spelled(name, self.bands)
+
+    def spelled_subarray(self, name: str) -> str:
+        """Return a readout's name as the card spells it; as `spelled_band`."""
+        return _spelled(name, self.known_readouts)
+
     def find_type(self, spelling: str, where: str) -> str:
         """Return the star type meant by a ``srctype`` entry.
 
@@ -364,6 +372,13 @@ class Instrument(
 
     def _with(self, throughput: str) -> tuple[str, ...]:
         return tuple(one.name for one in self.readouts_stated if one.throughput == throughput)
+
+
+def _spelled(name: str, known: Iterable[str]) -> str:
+    """Return the known name that a name is but for capitals and blanks at its ends, or itself."""
+    bare = name.strip()
+    folded = [one for one in known if one.casefold() == bare.casefold()]
+    return bare if bare in folded or len(folded) != 1 else folded[0]
 
 
 def _bare(spelling: str) -> str:

@@ -79,7 +79,7 @@ class Candidates:
 
 
 def read_candidates(path: Path, inputs: Inputs) -> Candidates:
-    """Read an ECSV table of candidates for a run.
+    """Read a table of candidates for a run.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def read_candidates(path: Path, inputs: Inputs) -> Candidates:
     """
     instrument, source = inputs.instrument, path.name
     notes: list[str] = []
-    table = read_columns(path, NEEDED, notes)
+    table = read_columns(path, NEEDED, notes, _units_of(instrument), instrument)
     if not len(table):
         raise InputError(f"{source}: the table has no rows; give a candidate each.")
     names, bands, subarrays = (_words(table, column, source) for column in NEEDED[:3])
@@ -158,6 +158,13 @@ def read_candidates(path: Path, inputs: Inputs) -> Candidates:
         hours=hours,
         notes=(*notes, *known.notes),
     )
+
+
+def _units_of(instrument: Instrument) -> dict[str, u.UnitBase | None]:
+    """Return the unit of each optional column; ifluxunc may be a fraction and has its own."""
+    units: dict[str, u.UnitBase | None] = dict.fromkeys(("srctype", "visit", "ifluxunc"))
+    units |= {"exposures": u.one, "inttime": u.s, "flux": u.mJy, "cost_hours": u.h}
+    return units | {"iflux": columns(instrument)["iflux"].unit}
 
 
 def require_few(planned: Candidates, rows: int, path: Path) -> None:

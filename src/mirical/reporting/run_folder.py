@@ -17,7 +17,7 @@ from mirical.pages.links import link_pages
 from mirical.reporting.page import write_report
 from mirical.reporting.run import Run
 from mirical.storage.files import whole_folder
-from mirical.storage.shipped import find_file
+from mirical.table_files.parts import find_table
 from mirical.tables.apertures import PUBLISHED_APERTURES
 from mirical.tables.formats import write_ecsv
 from mirical.tables.photometry import EMBEDDED
@@ -98,6 +98,9 @@ def _resolved_job(run: Run) -> str:
     if job.instrument != DEFAULT:
         lines.append(f"instrument = {_quoted(kept_as(run.instrument))}")
     lines.append(f"reference_mjd = {_quoted(run.posterior.attrs['reference_mjd'])}")
+    if own is None and job.columns:
+        lines += ["", "[columns]"]
+        lines += [f"{_quoted(name)} = {_quoted(one)}" for name, one in job.columns.items()]
     lines += ["", "[sampler]"]
     settings = {name: getattr(sampler, name) for name in sampler.__dataclass_fields__}
     lines += [f"{name} = {_quoted(one)}" for name, one in settings.items() if one is not None]
@@ -113,5 +116,5 @@ def _quoted(value: object) -> str:
 
 def _resolved(name: str, folder: Path | None) -> str:
     """Return the full path of a user's file, or an embedded table's name as it is."""
-    path = find_file(name, folder)
+    path = find_table(name, folder)
     return name if name in EMBEDDED or path is None else str(path.resolve())

@@ -109,7 +109,7 @@ def prepare_update(
         return None
     name = str(parent.posterior.attrs["job"])
     seed = job.sampler.seed if seed is None else seed
-    job = replace(job, name=name, sampler=replace(job.sampler, seed=seed))
+    job = replace(job, name=name, sampler=replace(job.sampler, seed=seed), columns={})
     with TemporaryDirectory() as folder:
         path = Path(folder) / PHOTOMETRY
         write_ecsv(_table(observations, new, added), path)

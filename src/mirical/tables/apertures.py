@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mirical.errors import InputError
 from mirical.instruments.instrument import Instrument
-from mirical.storage.shipped import find_file
+from mirical.table_files.parts import find_table
 from mirical.tables.formats import numbers, read_columns, texts
 
 APERTURE_FRACTION = 0.70
@@ -144,14 +144,18 @@ _LARGEST = 500  # pixels: half the detector
 
 
 def load_apertures(
-    name: str, instrument: Instrument, where: str, beside: Path | None = None
+    name: str,
+    instrument: Instrument,
+    where: str,
+    beside: Path | None = None,
+    notes: list[str] | None = None,
 ) -> dict[str, Aperture]:
     """Return the apertures of the card, or with those of a user's table in place.
 
     Parameters
     ----------
     name : str
-        ``"table4"`` (those of the card) or the path of an ECSV table as `mirical apertures` writes
+        ``"table4"`` (those of the card) or the path of a table as `mirical apertures` writes
         it: filter, r_a, r_b1, r_b2 [pix], and optionally their scatter (``*_unc``) and that of the
         correction (``a_fixed_unc``); NaN or blank where it is not known. Bands it lacks have those
         of the card.
@@ -161,6 +165,8 @@ def load_apertures(
         Who asks; begins the sentence if there is no such file.
     beside : Path, optional
         Folder a relative path is tried in first.
+    notes : list of str, optional
+        What was assumed in reading is added to it.
 
     Raises
     ------
@@ -169,13 +175,14 @@ def load_apertures(
     """
     if name == PUBLISHED_APERTURES:
         return published_apertures(instrument)
-    path = find_file(name, beside)
+    path = find_table(name, beside)
     if path is None:
         raise InputError(
             f"{where}: apertures {name!r} do not exist; give a path to a table, or 'table4'."
         )
-    table = read_columns(path, ("filter", *_RADII))
     optional = [f"{radius}_unc" for radius in _RADII] + ["a_fixed_unc"]
+    units = {name: u.pix for name in (*_RADII, *optional[:3])} | {"a_fixed_unc": u.one}
+    table = read_columns(path, ("filter", *_RADII), notes, units, instrument)
     values = {
         column: numbers(table[column], u.pix, path.name, bare=u.pix).value
         for column in (*_RADII, *optional[:3])

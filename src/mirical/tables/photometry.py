@@ -6,10 +6,10 @@ contradicts itself is flagged, never dropped.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 from mirical.errors import InputError, did_you_mean
 from mirical.instruments.instrument import Instrument
 from mirical.stars import canonical_stars, star_hint
-from mirical.storage.shipped import data_file, find_file
-from mirical.tables.apertures import stated_apertures
+from mirical.storage.shipped import data_file
+from mirical.table_files.file_contents import ECSV, MRT
+from mirical.table_files.in_memory import ASTROPY, is_table
+from mirical.table_files.parts import find_table
+from mirical.tables.apertures import RADII, stated_apertures
+from mirical.tables.column_units import settle_units
 from mirical.tables.columns import COLUMNS, columns
 from mirical.tables.duplicates import repeat_reason, repeated_rows
-from mirical.tables.file_contents import FITS
 from mirical.tables.flags import FLAGS
-from mirical.tables.formats import numbers, read_tables, texts
+from mirical.tables.formats import numbers, read_tables, spell_names, texts
 from mirical.tables.quantities import epochs, errors
 from mirical.tables.visits import visit_starts
 from mirical.text import one_line
@@ -45,11 +48,19 @@ _LEFT_OUT = (
 )
 _NO_APERTURES = (
     "{}: does not say which apertures it was measured in, and those it is calibrated with are "
-    "taken for it; FITS loses apertures_pix of an ECSV header but keeps columns r_a, r_b1, r_b2."
+    "taken for it; ECSV alone keeps apertures_pix in its header, and every format keeps columns "
+    "r_a, r_b1, r_b2."
 )
+_HAVE_HEADERS = (ECSV, MRT, ASTROPY)
 _VERSIONS = "cal_ver", "crds_ctx"  # keywords of JWST headers that say how rows were reduced
 _CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
 
+
+NAMED = (*COLUMNS, *RADII, "flag", "reason")
+"""Columns that a job may name otherwise."""
+
+IN_MEMORY = "table"
+"""What messages and the report call a table that was given in memory."""
 
 EMBEDDED: tuple[str, ...] = ("table5", "program", "sbc_design")
 """Photometry tables that come with mirical, by name."""
@@ -68,9 +79,10 @@ class Observations:
         unit], ``visit``, ``flag``,
         ``reason`` (the file's own words for a flag) and whichever optional columns the input has.
     source : str
-        File name or embedded name, as messages and the report call it.
+        File name or embedded name, as messages and the report call it; `IN_MEMORY` of a table
+        that was given itself.
     data_hash : str
-        SHA-256 of the file's bytes.
+        SHA-256 of the file's bytes; of a table in memory, of it as ECSV.
     instrument : Instrument
         Whose rows they are.
     simulated : bool
@@ -91,20 +103,28 @@ class Observations:
 
 
 def load_photometry(
-    name: str, instrument: Instrument, where: str, beside: Path | None = None
+    given: Any,
+    instrument: Instrument,
+    where: str,
+    beside: Path | None = None,
+    named: Mapping[str, str] | None = None,
 ) -> Observations:
-    """Read and check an embedded table (``table5``) or a file.
+    """Read and check an embedded table (``table5``), a file, or a table in memory.
 
     Parameters
     ----------
-    name : str
-        ``"table5"`` or a path to an ECSV, machine-readable (MRT) or FITS table.
+    given : str or table
+        ``"table5"``; a path to a table in any format of `mirical.table_files`, with the number or
+        name of a table in it in brackets if one of several is meant (``rows.fits[2]``); or a table
+        of astropy or pandas.
     instrument : Instrument
         Whose rows they are.
     where : str
         Who asks; begins the sentence if there is no such file.
     beside : Path, optional
         Folder a relative path is tried in first.
+    named : mapping of {str : str}, optional
+        The table's own names of columns, by those of the contract (`mirical.tables.columns`).
 
     Raises
     ------
@@ -112,13 +132,16 @@ def load_photometry(
         If the file is missing or unreadable, lacks a column, has a wrong
         unit, or holds an entry that cannot be used; names row and column.
     """
+    if is_table(given):
+        return _check(given, IN_MEMORY, instrument, named)
+    name = str(given)
     if name in EMBEDDED:
-        return _check(data_file(name), name, instrument)
+        return _check(data_file(name), name, instrument, named)
     if not name:
         raise InputError(f"{where}: names no photometry table; give one with --photometry FILE.")
-    path = find_file(name, beside)
+    path = find_table(name, beside)
     if path is not None:
-        return _check(path, one_line(path.name), instrument)
+        return _check(path, one_line(path.name), instrument, named)
     if Path(name).is_dir():
         raise InputError(f"{where}: {name!r} is a folder; give the photometry table in it.")
     raise InputError(
@@ -127,9 +150,15 @@ def load_photometry(
     )
 
 
-def _check(path: Path, source: str, instrument: Instrument) -> Observations:
-    file = read_tables(path, (*_TEXT, *_REQUIRED))
+def _check(
+    given: Any, source: str, instrument: Instrument, named: Mapping[str, str] | None
+) -> Observations:
+    file = read_tables(given, (*_TEXT, *_REQUIRED), source, named)
     notes = [*file.notes]
+    units = {name: one.unit for name, one in columns(instrument).items() if name != "time"}
+    settle_units(file.tables.values(), units, file.kind, source, notes)
+    for each in file.tables.values():
+        spell_names(each, instrument)
     raw = {f"{source}{place}": table for place, table in file.tables.items()}
     optional = [name for name in _OPTIONAL if any(name in each.colnames for each in raw.values())]
     parts = [_converted(each, where, optional, instrument, notes) for where, each in raw.items()]
@@ -145,13 +174,16 @@ def _check(path: Path, source: str, instrument: Instrument) -> Observations:
     if not any(map(str, table["reduction"])):
         notes += _notes_on_reductions([*raw.values()], source)
     metas = [{str(key).casefold(): value for key, value in t.meta.items()} for t in raw.values()]
-    measured_in = stated_apertures([*raw.values()], source)
-    if file.kind == FITS and not measured_in:
+    measured_in = {
+        instrument.spelled_band(band): radii
+        for band, radii in stated_apertures([*raw.values()], source).items()
+    }
+    if file.kind not in _HAVE_HEADERS and not measured_in:
         notes.append(_NO_APERTURES.format(source))
     return Observations(
         table=table,
         source=source,
-        data_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
+        data_hash=file.sha256,
         instrument=instrument,
         simulated=any(bool(meta.get("simulated", False)) for meta in metas),
         measured_in=measured_in,

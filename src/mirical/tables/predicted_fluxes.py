@@ -33,8 +33,17 @@ def shipped_fluxes(instrument: Instrument) -> QTable:
     return instrument.table(instrument.predicted_fluxes, columns)
 
 
-def read_fluxes(path: Path, instrument: Instrument) -> QTable:
+def read_fluxes(path: Path, instrument: Instrument, notes: list[str] | None = None) -> QTable:
     """Read a user's table of predicted fluxes.
+
+    Parameters
+    ----------
+    path : Path
+        The table, in any format.
+    instrument : Instrument
+        Whose bands.
+    notes : list of str, optional
+        What was assumed in reading is added to it.
 
     Returns
     -------
@@ -48,7 +57,8 @@ def read_fluxes(path: Path, instrument: Instrument) -> QTable:
         If the file cannot be read, lacks a column, has a wrong unit, an
         unknown band, a flux that is not positive or a star and band twice.
     """
-    raw = read_columns(path, ("name", "filter", "model_flux"))
+    units = {"model_flux": FLUX, "model_flux_unc": FLUX}
+    raw = read_columns(path, ("name", "filter", "model_flux"), notes, units, instrument)
     fluxes = numbers(raw["model_flux"], FLUX, path.name)
     table = QTable()
     names = canonical_stars(texts(raw["name"]))

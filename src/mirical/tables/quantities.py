@@ -11,8 +11,8 @@ from astropy.table import Column, Table
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from mirical.errors import InputError, reading
-from mirical.tables.file_contents import heeding
+from mirical.errors import InputError, reading, shown
+from mirical.table_files.file_contents import heeding
 from mirical.tables.formats import numbers, texts
 
 Floats = NDArray[np.float64]
@@ -20,8 +20,9 @@ Floats = NDArray[np.float64]
 JD_OF_MJD = 2400000.5
 """Julian date at which MJD begins, days."""
 
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(:\d{2}(\.\d*)?)?)(Z|\+00:00)?")
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ](?P<clock>\d{2}:\d{2}(:\d{2}(\.\d*)?)?)(Z|\+00:00)?)?")
 _WANTED = "expected MJD in days, or UTC date and time such as 2022-07-02T12:00:00"
+_JULIAN = 2459572.0, 2470001.0  # no MJD is as large
 _SCALES = ("utc", "tai", "tt", "tdb", "tcb", "tcg")  # those that lead to UTC without a network
 
 
@@ -96,7 +97,7 @@ def epochs(column: Any, where: str, notes: list[str]) -> Floats:
     """Return the entries of a column of times as MJD (UTC); missing ones are NaN.
 
     Read are numbers (MJD; Julian dates, told by their size), a column of `astropy.time.Time`
-    in any scale that converts to UTC, and text with date and time of day.
+    in any scale that converts to UTC, and text with a date, with or without time of day.
 
     Parameters
     ----------
@@ -116,11 +117,11 @@ def epochs(column: Any, where: str, notes: list[str]) -> Floats:
     if isinstance(column, Time):
         mjd = _of_time(column, where, notes)
     elif _is_dates(column):
-        mjd = _of_dates(column, where)
+        mjd = _of_dates(column, where, notes)
     else:
         mjd = numbers(column, u.d, where, bare=u.d).value
     finite = mjd[np.isfinite(mjd)]
-    if len(finite) and np.all((finite > 2459572) & (finite < 2470001)):
+    if len(finite) and np.all((finite > _JULIAN[0]) & (finite < _JULIAN[1])):
         notes.append(f"{where}: column {name!r} holds Julian dates; 2400000.5 is subtracted.")
         return mjd - JD_OF_MJD
     return mjd
@@ -143,19 +144,59 @@ def _of_time(column: Time, where: str, notes: list[str]) -> Floats:
 def _is_dates(column: Column) -> bool:
     if getattr(column.info.dtype, "kind", "") not in "USO" or getattr(column, "ndim", 1) != 1:
         return False
-    return any("-" in entry[1:] and ":" in entry for entry in texts(column)[:1000])
+    return any(re.match(r"\d{4}-\d\d-", entry) for entry in texts(column)[:1000])
 
 
-def _of_dates(column: Column, where: str) -> Floats:
+def _of_dates(column: Column, where: str, notes: list[str]) -> Floats:
     name, mjd = column.info.name, np.full(len(column), np.nan)
     found: dict[int, str] = {}
+    days = 0
     for i, entry in enumerate(texts(column)):
         match = _DATE.fullmatch(entry)
         if match:
-            found[i] = f"{match[1]}T{match[2]}"
+            found[i] = f"{match[1]}T{match['clock'] or '00:00'}"
+            days += match["clock"] is None
         elif entry:
             raise InputError(f"{where} row {i + 1}: column {name!r} is {entry!r}; {_WANTED}.")
     rows, dates = list(found), list(found.values())
     with reading(where, f"dates of column {name!r}", _WANTED), heeding(where, []):
         mjd[rows] = Time(dates, format="isot", scale="utc").mjd
+    if days:
+        notes.append(f"{where}: column {name!r} has dates without a time of day; 0 h UTC is taken.")
     return mjd
+
+
+def epoch_of(entry: object, where: str) -> float:
+    """Return one epoch as MJD (UTC), days.
+
+    Parameters
+    ----------
+    entry : float, str, date, datetime or Time
+        MJD; a Julian date, told by its size; or a UTC date, ``2026-03-01`` (0 h) or
+        ``2026-03-01T12:00``.
+    where : str
+        Beginning of the error sentence.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    column: Any
+    if isinstance(entry, Time):
+        column = Time([entry])
+    else:
+        text = str(entry)
+        column = Column([text if _DATE.fullmatch(text) else _number(entry, where)])
+    column.info.name = "epoch"
+    return float(epochs(column, where, [])[0])
+
+
+def _number(entry: object, where: str) -> float:
+    try:
+        if isinstance(entry, bool):
+            raise ValueError("a truth value is no epoch")
+        return float(entry)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
+        wanted = _WANTED.replace("MJD in days", "an MJD in days, such as 59760")
+        raise InputError(f"{where} is {shown(entry)}; {wanted}.") from error

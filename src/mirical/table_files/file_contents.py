@@ -16,8 +16,8 @@ from mirical.errors import InputError, reading, reason_of
 MOST_BYTES = 64 * 2**20
 """The largest table that is read, unpacked: some 500 000 rows of photometry."""
 
-ECSV, MRT, FITS = "ECSV", "MRT", "FITS"
-"""What `recognise` tells apart."""
+ECSV, MRT, FITS, VOTABLE, PARQUET, CSV = "ECSV", "MRT", "FITS", "VOTable", "Parquet", "CSV"
+"""Formats of tables; `recognise` tells all but CSV, which has no mark."""
 
 _COMPRESSED = {
     b"BZh": "bzip2",
@@ -25,7 +25,16 @@ _COMPRESSED = {
     b"PK\x03\x04": "zip",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
-_OTHER_UNICODE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+_OTHER_UNICODE = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_OTHER_KINDS = {
+    b"\xd0\xcf\x11\xe0": "an Excel workbook; save the sheet as CSV",
+    b"\x89HDF": "HDF5; save the table as ECSV, FITS or Parquet",
+}
 
 # Warnings that say nothing of the numbers, each by its text.
 _EXPECTED = re.compile(
@@ -42,11 +51,13 @@ _DAMAGE = re.compile(r"truncated|corrupt|extra bytes|error validating header", r
 def file_content(path: Path) -> bytes:
     """Return what a file holds, unpacked if it is gzip, without a byte order mark.
 
+    Text in UTF-16 or UTF-32, told by its mark, is returned as UTF-8.
+
     Raises
     ------
     InputError
-        If it is a folder, cannot be read, is packed in another way, is text in another encoding
-        than UTF-8, or holds more than `MOST_BYTES`.
+        If it is a folder, cannot be read, is packed in another way, is a spreadsheet, or holds
+        more than `MOST_BYTES`.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder; give the table in it.")
@@ -62,22 +73,38 @@ def file_content(path: Path) -> bytes:
             f"{path.name}: holds more than {MOST_BYTES >> 20} MiB, the most that is read of a "
             "table; split it, or leave out columns that are not needed."
         )
+    for start, kind in _OTHER_KINDS.items():
+        if content.startswith(start):
+            raise InputError(f"{path.name}: is {kind}.")
+    if content.startswith(b"PK\x03\x04") and b"xl/" in content:
+        raise InputError(f"{path.name}: is an Excel workbook; save the sheet as CSV (UTF-8).")
     for start, name in _COMPRESSED.items():
         if content.startswith(start):
             raise InputError(f"{path.name}: is packed ({name}); unpack it, or pack it with gzip.")
-    if content.startswith(_OTHER_UNICODE):
-        raise InputError(f"{path.name}: is UTF-16 or UTF-32 text; save it as UTF-8.")
+    for mark, encoding in _OTHER_UNICODE.items():
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding).removeprefix("\ufeff").encode()
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{path.name}: is damaged {encoding.upper()} text ({error.reason}); save it as "
+                    "UTF-8."
+                ) from error
     return content.removeprefix(codecs.BOM_UTF8)
 
 
 def recognise(content: bytes) -> str | None:
-    """Return which of the three formats a file's content is in, if any."""
+    """Return which of the formats with a mark a file's content is in, if any."""
     if content.startswith(b"SIMPLE"):
         return FITS
+    if content.startswith(b"PAR1"):
+        return PARQUET
     if content.startswith(b"# %ECSV"):
         return ECSV
     if b"byte-by-byte description" in content[:20000].lower():
         return MRT
+    if b"<VOTABLE" in content[:4096].replace(b":VOTABLE", b"<VOTABLE"):
+        return VOTABLE
     return None
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from miri_facts import MIRI
 from mirical.errors import InputError
-from mirical.tables import file_contents
-from mirical.tables.file_contents import heeding
+from mirical.table_files import file_contents
+from mirical.table_files.file_contents import heeding
 from mirical.tables.formats import read_columns
 from mirical.tables.photometry import Observations, load_photometry
 from samples import WRITERS, photometry, write_ecsv
@@ -34,11 +34,21 @@ def test_a_byte_order_mark_is_no_part_of_the_table(tmp_path: Path):
     assert len(reread(tmp_path, lambda content: b"\xef\xbb\xbf" + content).table) == 3
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_text_in_other_unicode_is_read(encoding: str, tmp_path: Path):
+    assert len(reread(tmp_path, lambda content: content.decode().encode(encoding)).table) == 3
+
+
 REFUSED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "utf-16": (
-        lambda content: content.decode().encode("utf-16"),
-        r"^rows\.ecsv: is UTF-16 or UTF-32 text; save it as UTF-8\.$",
+        lambda content: content.decode().encode("utf-16") + b"\x00",
+        r"^rows\.ecsv: is damaged UTF-16 text \(truncated data\); save it as UTF-8\.$",
     ),
+    "a workbook": (
+        lambda content: b"PK\x03\x04 [Content_Types].xml xl/workbook.xml",
+        r"^rows\.ecsv: is an Excel workbook; save the sheet as CSV \(UTF-8\)\.$",
+    ),
+    "HDF5": (lambda content: b"\x89HDF\r\n", r"^rows\.ecsv: is HDF5; save the table as ECSV, FITS"),
     "latin-1": (
         lambda content: content.replace(b"16 Cyg", b"16 C\xfdg"),
         r"^rows\.ecsv line 15: byte 0xfd is not UTF-8 text; save the file as UTF-8\.$",
