@@ -53,7 +53,7 @@ MISTAKES = {
     "run --photometry unit.ecsv": "unit.ecsv: column 'iflux' is in mJy; expected DN / s or a unit",
     "run --photometry negative.ecsv": "negative.ecsv row 1: column 'iflux' is -1 DN / s; expected",
     "run --photometry flagged.ecsv": "flagged.ecsv: every row is flagged (not_measured); nothing",
-    "run --photometry file": "file: not a photometry table; expected ECSV (first line",
+    "run --photometry file": "file: not a table that is known; expected ECSV, CSV or",
     "run keys.toml": "keys.toml: sampler: unknown key 'drwas'; did you mean 'draws'?",
     "run --model card.toml": "card.toml: prior 'loss_scale': unknown key 'scal'; did you mean",
     "run --model hierarchcal": "job table5: no model card 'hierarchcal' is shipped or found as a",
@@ -69,7 +69,7 @@ MISTAKES = {
     "run --out file": "file: is a file; --out needs a folder.",
     "factors published": "factors: give --filter and --mjd (and --subarray), or --at GRID.ecsv.",
     "factors published --filter F770 --mjd 59760": "query: band 'F770' is not a MIRI band; did you",
-    "factors published --filter F770W --mjd 2459760": "query: mjd 2459760 is not an epoch of JWST;",
+    "factors published --filter F770W --mjd 260500": "query: mjd 260500 is not an epoch of JWST;",
     "factors published --filter F770W --subarray SUB46 --mjd 59760": (
         "query: subarray 'SUB46' is unknown; did you mean 'SUB64'?"
     ),
@@ -79,7 +79,7 @@ MISTAKES = {
     ),
     "factors nothing --filter F770W --mjd 59760": "run 'nothing' does not exist; give a run's",
     "factors published --at nothing.ecsv": "nothing.ecsv: no such file; expected a table",
-    "factors published --at file": "file: cannot be read as ECSV (",
+    "factors published --at file": "file: not a table that is known; expected ECSV, CSV or",
     "compare nothing": "run 'nothing' does not exist; give a run's folder",
     "compare published --mjd 59760 1": "query row 2: mjd 1 is not an epoch of JWST; expected one",
     "fluxes nothing": "nothing: no such folder; expected a folder of CALSPEC FITS files.",

@@ -246,7 +246,7 @@ def test_the_reference_epoch_lies_among_the_rows_or_is_asked_for(tmp_path: Path)
     text = 'photometry = "table5"\nmodel = "hierarchical"\nreference_mjd = {}\n'
     own.write_text(text.format("60100"))
     assert load_job(str(own)).reference_mjd == 60100.0
-    for wrong in ("'today'", "true", "2459760.5", "nan"):
+    for wrong in ("'today'", "true", "260500.5", "nan"):
         own.write_text(text.format(wrong))
         with pytest.raises(InputError, match=r"^own\.toml: reference_mjd is .*; expected an MJD"):
             load_job(str(own))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from astropy.time import Time
 
 from miri_facts import MIRI
 from mirical.calibration.published import PublishedCalibration
-from mirical.commands.points import asked_points
+from mirical.console.points import asked_points
 from mirical.errors import InputError
 from mirical.exports.calibrated_table import calibrate_table
 from mirical.inference.jobs import load_job, with_options
@@ -149,7 +149,7 @@ def test_an_epoch_that_is_none_is_refused():
     from mirical.console.shared import epoch
 
     for text in ("yesterday", "2026-13-01", "1.3.2026", "nan-1"):
-        with pytest.raises(InputError, match=r"^--mjd"):
+        with pytest.raises(ArgumentTypeError, match=r"^the epoch"):
             epoch(text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import _ActionsContainer
+from argparse import ArgumentTypeError, _ActionsContainer
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,12 +60,16 @@ def epoch(text: str) -> float:
 
     Raises
     ------
-    InputError
-        If it is neither.
+    ArgumentTypeError
+        If it is neither: the mistake is the option's.
     """
+    from mirical.errors import InputError
     from mirical.tables.quantities import epoch_of
 
-    return epoch_of(text, "--mjd")
+    try:
+        return epoch_of(text, "the epoch")
+    except InputError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def status_of(*calibrations: Calibration) -> int:
