@@ -139,6 +139,7 @@ def test_epochs_of_options_and_jobs_are_days_or_dates(text: str, mjd: float, tmp
     for command in (["factors", "published", "--filter", "F770W"], ["compare", "published"]):
         assert _parser().parse_args([*command, "--mjd", text]).mjd == [mjd]
     assert _parser().parse_args(["run", "--mjd", text]).mjd == mjd
+    assert _parser().parse_args(["rivals", "RUN", "--until", text]).until == mjd
     job = tmp_path / "own.toml"
     for value in {f'"{text}"', *([text] if text in TOML_TIMES else [])}:
         job.write_text(f'photometry = "table5"\nmodel = "hierarchical"\nreference_mjd = {value}\n')

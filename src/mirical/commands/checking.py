@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mirical.console.command_parsers import add_command
 from mirical.console.many_fits import add_options, how_of, kept_beside
-from mirical.console.shared import SUCCESS, consoles, study_status
+from mirical.console.shared import SUCCESS, consoles, epoch, study_status
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 from mirical.text import one_line
@@ -164,7 +164,7 @@ def _add_rivals(parsers: argparse._SubParsersAction) -> None:
         "--cuts", metavar="N", type=int, default=5, help="dates to hindcast from, 0 for none [5]"
     )
     what.add_argument(
-        "--until", metavar="MJD", type=float, help="end of the forecast [62502, 2030-01-01]"
+        "--until", metavar="T", type=epoch, help="end of the forecast [62502, 2030-01-01]"
     )
     add_options(parser, "fits")
     written = parser.add_argument_group("what is written")

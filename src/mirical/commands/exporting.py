@@ -15,7 +15,7 @@ from mirical.console.points import (
     factor_covariance,
     write_matrix,
 )
-from mirical.console.shared import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
+from mirical.console.shared import NOT_BELIEVABLE, SUCCESS, consoles, epoch, print_notes
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 
@@ -314,8 +314,8 @@ def _add_preflight(parsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--from",
         dest="first",
-        metavar="MJD",
-        type=float,
+        metavar="T",
+        type=epoch,
         help="first epoch it is to be used at [59720]",
     )
-    parser.add_argument("--to", dest="last", metavar="MJD", type=float, help="last one [62000]")
+    parser.add_argument("--to", dest="last", metavar="T", type=epoch, help="last one [62000]")
