@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
-from typing import get_type_hints
+import sys
+from importlib import import_module
+from typing import Any
 
 import mirical
 
@@ -46,13 +49,24 @@ def _returned(offered: list[object]) -> list[type]:
             method = one_of.fget if isinstance(one_of, property) else one_of
             if not inspect.isfunction(method):
                 continue
-            try:
-                kind = get_type_hints(method).get("return")
-            except NameError:  # imported for type checking alone
-                kind = None
+            kind = _named(method).get(str(method.__annotations__.get("return")))
             if inspect.isclass(kind) and kind.__module__.startswith("mirical."):
                 found[kind] = None
     return list(found)
+
+
+def _named(method: Any) -> dict[str, Any]:
+    """Return what names mean in a method's annotations, imported for them alone or not."""
+    module = sys.modules[method.__module__]
+    tree = ast.parse(inspect.getsource(module))
+    return vars(module) | {
+        name.asname or name.name: getattr(import_module(node.module), name.name)
+        for block in tree.body
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for name in node.names
+    }
 
 
 def _auto(directive: str, name: str, *options: str) -> list[str]:
