@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,6 +95,22 @@ def test_an_updated_run_is_a_run_that_can_be_updated(
     assert len(Table.read(third / "rows.ecsv", format="ascii.ecsv")) == len(rows)
 
 
+def test_copies_are_moved_apart_where_few_draws_are_left(made: tuple[Path, Table], tmp_path: Path):
+    run, rows = made
+    new = written(rows[-2:-1], tmp_path / "new.ecsv")
+    parent, job, before = open_job(run)
+    observations = load_photometry(new, before.instrument, "test")
+    prepared = update.prepare_update(parent, job, before, observations)
+    assert prepared is not None
+    weighing = update.weigh(prepared)
+    some = np.arange(len(weighing.weights.values)) < 20
+    weights = replace(weighing.weights, values=some / 20)
+    drawn = update.draw_again(prepared, replace(weighing, weights=weights, moved=True))
+    for name in ("loss", "repeatability", "star_scale"):
+        assert len(np.unique(drawn.sites[name].reshape(len(some), -1)[:, 0])) > 300, name
+    assert len(np.unique(drawn.stats["parent_draw"])) == 20
+
+
 def test_a_plan_for_a_simulated_run_says_so(made: tuple[Path, Table], tmp_path: Path):
     run, _ = made
     table = Table(rows=[("16 Cyg B", "F2550W", "SUB64", 61300.0, 1.0)],
@@ -157,6 +174,7 @@ def test_what_cannot_be_weighed_is_said_and_fitted_only_if_allowed(
         return SimpleNamespace(verdict=doubtful)
 
     monkeypatch.setattr(update, "fit_fast_again", not_trusted)
+    monkeypatch.setattr(update, "FEWEST", 500)  # all there are: none is moved
     new = written(rows[-2:], tmp_path / "new.ecsv")
     command = ["update", str(run), new, "--out", str(tmp_path / "out")]
     assert main([*command, "--no-full"]) == 1

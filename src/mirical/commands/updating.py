@@ -62,10 +62,9 @@ def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
     """Return the run of all rows, by weights or a fast fit if they serve; None if neither does."""
     from mirical.console.progress import WorkWatch
     from mirical.reporting.update import (
-        assimilate,
-        draw_again,
         fit_fast_again,
         obstacle,
+        update_by_weights,
         weigh,
     )
 
@@ -75,10 +74,12 @@ def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
             weighing = weigh(prepared)
             why = weighing.failure
             if why is None:
-                found = assimilate(prepared, weighing, draw_again(prepared, weighing))
+                found = update_by_weights(prepared, weighing)
         if found is not None and found.verdict.believable:
             k, left = weighing.weights.k, weighing.effective
-            said = f"updated by weights: Pareto k {k:.2f}, {left:.0f} effective draws left."
+            said = f"updated by weights: Pareto k {k:.2f}, {left:.0f} effective draws left"
+            moved = "effective_draws" not in found.posterior.attrs
+            said += ", copies moved apart." if moved else "."
             print_notes([said], progress)
             return found
         if found is not None:

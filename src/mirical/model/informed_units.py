@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from mirical.model.design import Data
 
+_ROUNDS = 30  # of Newton's method; quadratic, after as many as the slope has factors of two
 _BEND = -1.5  # in the widths of what the rows say of a scatter, as is the bend's sharpness
 
 
@@ -94,6 +95,17 @@ def informed_singly(
     return spread * u
 
 
+def told_singly(
+    x: Float[Array, " unit"],
+    spread: Float[Array, ""],
+    information: Float[Data, " unit"],
+    estimate: Float[Data, " unit"],
+) -> Float[Array, " unit"]:
+    """Return the units in which `informed_singly` samples given values x."""
+    ratio = 1 / jnp.sqrt(1 + information * spread**2)
+    return (x / spread - ratio**2 * spread * information * estimate) / ratio
+
+
 class Bent(NamedTuple):
     """Standard normals u in other units, and ln |du/dxi| of each."""
 
@@ -120,3 +132,21 @@ def bend(
     u = ratio**2 * spread * information * estimate + ratio * xi
     u = u - (1 - ratio) * jax.nn.softplus(below)
     return Bent(u, jnp.log(ratio + (1 - ratio) * jax.nn.sigmoid(below)))
+
+
+def straighten(
+    u: Float[Array, " unit"],
+    spread: ArrayLike,
+    information: Float[Data, " unit"],
+    estimate: Float[Data, " unit"],
+) -> Float[Array, " unit"]:
+    """Return the units xi of which `bend` makes standard normals u.
+
+    Newton's steps: u rises with xi, ever slower, so that they come from below from the second on.
+    """
+
+    def step(_: int, xi: Array) -> Array:
+        found = bend(xi, spread, information, estimate)
+        return xi - (found.u - u) * jnp.exp(-found.log_slope)
+
+    return jax.lax.fori_loop(0, _ROUNDS, step, u)

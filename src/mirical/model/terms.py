@@ -30,6 +30,8 @@ from mirical.model.informed_units import (
     informed,
     informed_normals,
     informed_singly,
+    straighten,
+    told_singly,
     unit_normals,
 )
 from mirical.model.offsets import Scales
@@ -151,6 +153,22 @@ def loss_unit(
     return solve_triangular(by_rows.units, sites["loss"] - centre - by_rows.mean, lower=True)
 
 
+def tau_unit(design: Design, card: Card, sites: dict[str, Array]) -> Float[Array, " band"]:
+    """Return the units of given time constants, as `loss_unit` those of losses."""
+    typical, spread = _typical_tau(design, card, sites["tau_median"]), sites["tau_spread"]
+    estimate = design.units.log_tau - jnp.log(typical)
+    off = jnp.log(sites["tau"] / typical)
+    return told_singly(off, spread, design.units.tau_information, estimate)
+
+
+def loss_per_year_unit(
+    design: Design, card: Card, sites: dict[str, Array]
+) -> Float[Array, " band"]:
+    """Return the units of given losses a year."""
+    rate = sites["loss_per_year_scale"] * loss_growth(design, card)
+    return solve_triangular(_smooth_root(design, card), sites["loss_per_year"] / rate, lower=True)
+
+
 def response_loss(
     design: Design, card: Card, informed_by: tuple[Float[Array, " band"], Float[Array, " band"]]
 ) -> Float[Array, " row"]:
@@ -178,7 +196,7 @@ def _settling_loss(
     information, estimate = informed_by
     off_centre = informed_normals("loss_unit", root, informed(root, information, estimate - centre))
     loss = numpyro.deterministic("loss", centre + off_centre)
-    typical = card.centre("tau_centre", design.bands, 1.0) * draw("tau_median", card)
+    typical = _typical_tau(design, card, draw("tau_median", card))
     spread = draw("tau_spread", card)
     estimate = design.units.log_tau - jnp.log(typical)
     off = informed_singly("tau_unit", spread, design.units.tau_information, estimate)
@@ -186,13 +204,21 @@ def _settling_loss(
     return {"loss": loss, "tau": tau}
 
 
+def _typical_tau(design: Design, card: Card, median: ArrayLike) -> Float[Array, " band"]:
+    return jnp.asarray(card.centre("tau_centre", design.bands, 1.0)) * median
+
+
+def _smooth_root(design: Design, card: Card) -> Float[Array, "band band"]:
+    """Return the root of the correlation of losses a year between bands."""
+    smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
+    return jnp.linalg.cholesky(smooth + JITTER * jnp.eye(len(design.bands)))
+
+
 def _loss_per_year(design: Design, card: Card) -> Float[Array, " band"]:
     """Sample a loss a year smooth in wavelength."""
-    n_bands = len(design.bands)
-    smooth = smooth_covariance(design.log_wavelength, card.fixed("loss_length"))
-    smooth_root = jnp.linalg.cholesky(smooth + JITTER * jnp.eye(n_bands))
+    smooth_root = _smooth_root(design, card)
     rate = draw("loss_per_year_scale", card) * loss_growth(design, card)
-    rate = rate * (smooth_root @ unit_normals("loss_per_year_unit", n_bands))
+    rate = rate * (smooth_root @ unit_normals("loss_per_year_unit", len(design.bands)))
     return numpyro.deterministic("loss_per_year", rate)
 
 
@@ -271,8 +297,17 @@ class Scatter(NamedTuple):
 
     def bent(self, xi: Float[Array, " band"], design: Design) -> Bent:
         """Return the bands' standard normals from the units they are sampled in."""
-        estimate = design.units.log_scatter - jnp.log(self.median)
-        return bend(xi, self.spread, design.units.scatter_information, estimate)
+        return bend(xi, self.spread, design.units.scatter_information, self.estimate(design))
+
+    def unit(self, repeatability: Float[Array, " band"], design: Design) -> Float[Array, " band"]:
+        """Return the units of given repeatabilities."""
+        u = jnp.log(above_limit(repeatability, self.limit) / self.median) / self.spread
+        information = design.units.scatter_information
+        return straighten(u, self.spread, information, self.estimate(design))
+
+    def estimate(self, design: Design) -> Float[Array, " band"]:
+        """Return what the rows say of each band's scatter, ln of it over the median."""
+        return jnp.asarray(design.units.log_scatter) - jnp.log(self.median)
 
     def of_bands(self, u: Float[Array, " band"]) -> Float[Array, " band"]:
         """Return the repeatability of each band from its standard normal."""
@@ -302,6 +337,11 @@ def below_limit(scatter: ArrayLike, limit: ArrayLike) -> Array:
     would make the band's factor arbitrary in a few draws out of thousands.
     """
     return jnp.asarray(scatter) / jnp.sqrt(1 + (jnp.asarray(scatter) / limit) ** 2)
+
+
+def above_limit(scatter: ArrayLike, limit: ArrayLike) -> Array:
+    """Return of which scatter `below_limit` makes the given one."""
+    return jnp.asarray(scatter) / jnp.sqrt(1 - (jnp.asarray(scatter) / limit) ** 2)
 
 
 def outliers(card: Card) -> tuple[ArrayLike | None, ArrayLike | None]:

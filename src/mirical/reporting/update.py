@@ -34,12 +34,16 @@ from mirical.tables.apertures import KEY, refuse_other_apertures
 from mirical.tables.formats import write_ecsv
 from mirical.tables.photometry import Observations
 from mirical.weighting.assimilation import MOST_ROWS, DrawnBeside, weigh_draws
+from mirical.weighting.moves import moved_sites
 from mirical.weighting.padding import cut
 from mirical.weighting.pareto import Weights, resample, smooth_weights
 from mirical.weighting.redrawn import redrawn_sites
 
 _SAME = 1e-9  # of what a row that both have is fitted to
 _OF_ROWS = "expected", "sigma"
+FEWEST = 100
+"""Effective draws that weights must leave for their copies to be moved apart."""
+_MOVED = 2000  # draws at most where they are moved, which takes milliseconds each
 UPDATED, REFITTED = "update", "fit of all rows"
 """How the draws of an updated run were made."""
 
@@ -216,6 +220,8 @@ class Weighing:
         Of the draws.
     effective : float
         Independent draws left.
+    moved : bool
+        Whether they are so few that their copies are moved apart.
     """
 
     chains: int
@@ -223,6 +229,7 @@ class Weighing:
     drawn: DrawnBeside
     weights: Weights
     effective: float
+    moved: bool
 
     @property
     def failure(self) -> str | None:
@@ -233,10 +240,8 @@ class Weighing:
                 "the new rows are not what the run expects: Pareto k of the weights is "
                 f"{k:.2f}, not below {limit:.2f}"
             )
-        if not self.effective >= WEIGHTED_ESS:
-            return (
-                f"the weights leave {self.effective:.0f} effective draws, fewer than {WEIGHTED_ESS}"
-            )
+        if self.moved and not self.effective >= FEWEST:
+            return f"the weights leave {self.effective:.0f} effective draws, fewer than {FEWEST}"
         return None
 
 
@@ -250,22 +255,35 @@ def weigh(update: Update) -> Weighing:
     effective = weights.effective
     if left is not None:  # a draw that was weighed before may stand there many times
         effective = min(effective, float(left) / len(weights.values) * weights.kish)
-    return Weighing(chains, sites, drawn, weights, effective)
+    return Weighing(chains, sites, drawn, weights, effective, effective < WEIGHTED_ESS)
+
+
+def update_by_weights(update: Update, weighing: Weighing) -> Run:
+    """Make of weighed draws the run of all rows, moved if they would not do as they are."""
+    run = assimilate(update, weighing, draw_again(update, weighing))
+    if run.verdict.believable or weighing.moved:
+        return run
+    weighing = replace(weighing, moved=True)
+    return assimilate(update, weighing, draw_again(update, weighing))
 
 
 def draw_again(update: Update, weighing: Weighing) -> Drawn:
     """Return draws of equal weights, with all offsets drawn anew, and the prior's."""
     design, card, weights = update.inputs.design, update.inputs.card, weighing.weights
     mjd = float(update.parent.posterior.attrs["reference_mjd"])
-    draw = resample(weights.values, len(weights.values), update.seed)
+    chains, number = weighing.chains, len(weights.values)
+    if weighing.moved:
+        number = min(number, _MOVED // chains * chains)
+    draw = resample(weights.values, number, update.seed)
     kept = {n: v[draw] for n, v in weighing.sites.items() if n not in _DRAWN_AGAIN}
     if card.has("star_band_offset"):
         kept["colour_precision"] = weighing.drawn.colour_precision[draw]
     rows = roomy_rows(design, colour_correlation(design, card))
     outlier = weighing.drawn.outlier[draw]
+    if weighing.moved:
+        kept = moved_sites(kept, outlier, rows, card, update.seed)
     sites = cut(redrawn_sites(kept, outlier, rows, card, update.seed, mjd), design)
     stats = {"parent_draw": draw, "log_weight": np.log(np.maximum(weights.values[draw], 1e-300))}
-    chains = weighing.chains
     return Drawn(
         {name: values.reshape(chains, -1, *values.shape[1:]) for name, values in sites.items()},
         {name: values.reshape(chains, -1) for name, values in stats.items()},
@@ -293,17 +311,26 @@ def _prior(update: Update, full: Design) -> Arrays:
 def assimilate(update: Update, weighing: Weighing, drawn: Drawn) -> Run:
     """Make of draws that were weighed and drawn again the run of all rows."""
     k, limit = weighing.weights.k, weighing.weights.limit
-    how = Weighed(UPDATED, k, limit, weighing.effective, _REMEDY, least=WEIGHTED_ESS)
+    # Draws that were moved tell by themselves how many they are worth.
+    effective = None if weighing.moved else weighing.effective
+    how = Weighed(UPDATED, k, limit, effective, _REMEDY, least=WEIGHTED_ESS)
+    if weighing.moved:
+        how = replace(how, how=_HOW_MOVED)
 
     def judged(made: xr.DataTree) -> Verdict:
         return judge_weighted(made, reported(made), PRINTED, how)
 
-    told = {"pareto_k": k, "effective_draws": weighing.effective}
+    told = {"pareto_k": k} | ({} if effective is None else {"effective_draws": effective})
     origin = {"method": UPDATED, **update.origin, **told}
     run = complete(update.job, update.inputs, drawn, judged, origin=origin)
     return replace(run, photometry=update.content)
 
 
+_HOW_MOVED = (
+    "The draws were not made by chains that ran until they agreed: draws of another density stand "
+    "as often as their weights say, and each was moved by two exact trajectories of the collapsed "
+    "density, with offsets drawn anew."
+)
 _DRAWN_AGAIN = (*_OF_ROWS, "star_band_offset", "flux_scale")
 
 
