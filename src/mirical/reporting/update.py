@@ -43,7 +43,7 @@ _SAME = 1e-9  # of what a row that both have is fitted to
 _OF_ROWS = "expected", "sigma"
 FEWEST = 100
 """Effective draws that weights must leave for their copies to be moved apart."""
-_MOVED = 2000  # draws at most where they are moved, which takes milliseconds each
+_MOVED = 4000  # draws at most where they are moved, which takes milliseconds each
 UPDATED, REFITTED = "update", "fit of all rows"
 """How the draws of an updated run were made."""
 

@@ -78,7 +78,7 @@ def _told(keyed: tuple[jax.Array, dict[str, Any]], rows: Rows, *, card: Card) ->
 
 
 def log_density(
-    z: dict[str, Any], precision: Array, outlier: Array, rows: Rows, card: Card
+    z: dict[str, Any], precision: Data, outlier: Data, rows: Rows, card: Card
 ) -> Float[Array, ""]:
     """Return the collapsed log density per unit of the sampler's sites, up to a constant.
 
@@ -88,7 +88,9 @@ def log_density(
     values = _values(z, precision, rows, card)
     known, _ = known_at(design, card, values)
     y = jnp.asarray(design.log_factor) - known.sampled_effect
-    density = integrate(design, blocks, known.scales, y, row_variance(known, outlier)).log_density
+    density = integrate(
+        design, blocks, known.scales, y, row_variance(known, jnp.asarray(outlier))
+    ).log_density
     density -= potential_energy(_conditioned(precision, card), (design, card), {}, z)
     if known.outlier_fraction is not None:
         fraction = jnp.asarray(known.outlier_fraction)
@@ -97,12 +99,12 @@ def log_density(
     return density
 
 
-def _conditioned(precision: Array, card: Card) -> Any:
+def _conditioned(precision: Data, card: Card) -> Any:
     known = {"colour_precision": precision} if card.has("star_band_offset") else {}
     return handlers.condition(given, data=known)
 
 
-def _values(z: dict[str, Any], precision: Array, rows: Rows, card: Card) -> dict[str, Any]:
+def _values(z: dict[str, Any], precision: Data, rows: Rows, card: Card) -> dict[str, Any]:
     values = constrain_fn(_conditioned(precision, card), (rows.design, card), {}, z)
     return values | {"colour_precision": precision}
 
