@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_a_picture_of_a_star_and_file_of_any_name_is_drawn():
 
 def test_what_is_printed_is_no_markup(monkeypatch):
     out = io.StringIO()
-    monkeypatch.setattr(shared.sys, "stdout", out)
+    monkeypatch.setattr(sys, "stdout", out)
     results, _ = shared.consoles()
     results.print("[bold]x[/] [/] :star:", Text("[red]"))
     assert out.getvalue() == "[bold]x[/] [/] :star: [red]\n"
