@@ -50,6 +50,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     from mirical.console.manner import carry_out
+    from mirical.console.shared import leave_asdf_out
     from mirical.errors import InputError
 
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -64,21 +65,11 @@ def _run(arguments: Sequence[str] | None) -> int:
             options.alone.print_help()
             return USER_MISTAKE
         _refuse_unusable(arguments, options)
-        _leave_asdf_out()
+        leave_asdf_out()
         return carry_out(options)
     except InputError as error:
         sys.stderr.write(f"mirical: {error}\n")
         return USER_MISTAKE
-
-
-def _leave_asdf_out() -> None:
-    """Keep Astropy's tables from loading ASDF, a format that no command reads tables in.
-
-    It takes a tenth of a second, a tenth of the time in which a stored run answers.
-    """
-    from astropy.utils.compat import optional_deps
-
-    optional_deps.HAS_ASDF_ASTROPY = False
 
 
 def _answered(out: Stream) -> bool:
