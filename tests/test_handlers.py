@@ -16,6 +16,7 @@ _EVERYTHING = {"Exception", "BaseException"}
 ALLOWED: dict[str, str] = {
     "chains/checkpoint.py _opened": "raises again, once the file is closed",
     "many/parcels.py of": "hands what was raised to everyone who waits for the same thing",
+    "table_files/fits_tables.py holds_image": "who reads the damaged file next says what is wrong",
     "imaging/image_files.py reading": "raises again what was raised in a module of mirical",
 }
 """Handlers of everything, by file and function, and why they hide nothing."""

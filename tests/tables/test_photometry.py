@@ -60,7 +60,8 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "unknown star type": (
         setting("srctype", 1, "SolarAnalogues"),
-        "rows.ecsv row 1: star type 'SolarAnalogues' is unknown; did you mean 'SolarAnalogs'?",
+        "rows.ecsv row 1: star type 'SolarAnalogues' is unknown; did you mean 'SolarAnalogs'? "
+        "(MIRI has HotStars, ADwarfs, SolarAnalogs)",
     ),
     "two types for a star": (
         setting("srctype", 3, "ADwarfs"),

@@ -74,7 +74,7 @@
       percent: byId("scale").value === "percent",
       aligned: byId("aligned").checked,
       outliers: byId("outliers").checked,
-      published: byId("published").checked,
+      published: byId("published")?.checked,
     };
   }
 
@@ -314,9 +314,11 @@
   chart.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") show(-1); });
 
   data.bands.forEach((band, i) => element(byId("band"), "option", `${band.name}, ${band.pivot} µm`, { value: i }));
-  byId("published-label").hidden = !data.bands.some((band) => band.curve.published);
+  const theirs = byId("published-label"); // none where the instrument has no published coefficients
+  if (theirs) theirs.hidden = !data.bands.some((band) => band.curve.published);
   byId("band").onchange = offerStars;
-  for (const id of ["scale", "aligned", "outliers", "published"]) byId(id).onchange = draw;
+  for (const id of ["scale", "aligned", "outliers"]) byId(id).onchange = draw;
+  if (theirs) byId("published").onchange = draw;
   byId("details").ontoggle = draw;
   document.getElementById("explore").hidden = false;
   offerStars();
