@@ -107,6 +107,17 @@ def test_rows_stand_at_their_factor_in_full_in_the_mark_of_their_type(run):
         np.testing.assert_array_equal(line.get_xdata(), mine["mjd"].value)
 
 
+def test_rows_of_an_earlier_version_are_drawn_as_they_are(run):
+    predictive = QTable(run.tables["predictive"], copy=True)
+    predictive.remove_columns(["factor_aligned", "factor_curve"])
+    figure = figures.factor_curves(run.tables["curves"], predictive, MIRI, False)
+    drawn = [y for mark in marks(MIRI).values()
+             for line in lines(panel(figure, "F770W"), mark.marker, mark.colour)
+             for y in line.get_ydata()]  # fmt: skip
+    mine = predictive[predictive["filter"] == "F770W"]
+    np.testing.assert_array_equal(sorted(drawn), sorted(mine["factor_full"].value))
+
+
 @pytest.mark.parametrize("name", ["curves", "predictive"])
 def test_a_deviant_row_is_ringed_and_named_where_it_is_beyond_the_panel(run, name):
     figure = draw(run.tables, MIRI, False)[name]

@@ -94,12 +94,14 @@ def factor_curves(
         Whether the figure must say that its data are simulated.
     """
     bands = list(dict.fromkeys(words(curves["filter"])))
+    # Tables of runs of before rows were aligned have the plain factor alone.
+    factor = "factor_aligned" if "factor_aligned" in predictive.colnames else "factor_full"
     figure, grid = panels(len(bands), 2.25, simulated)
     for axes, band in zip(grid, bands, strict=True):
         curve = rows_with(curves, "filter", band)
         rows = rows_with(predictive, "filter", band)
         draw_curve(axes, curve)
-        values, errors = (floats(rows[name]) for name in ("factor_aligned", "factor_full_std"))
+        values, errors = (floats(rows[name]) for name in (factor, "factor_full_std"))
         telling = _telling(rows, errors)
         shown = [floats(curve[f"c_{q}"]) for q in ("q025", "q975")]
         sound = values[telling], errors[telling]
