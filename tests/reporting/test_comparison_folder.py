@@ -78,7 +78,7 @@ def test_a_run_against_published_writes_tables_and_figures(run, tmp_path, capsys
     assert main(["compare", str(run), "--mjd", "59760", "--out", str(out)]) == 0
     assert {p.name for p in out.iterdir()} == {
         *(f"{name}.ecsv" for name in TABLES),
-        *("comparison.png", "differences.png"),
+        *("comparison.png", "differences.png", "comparison.html"),
     }
     found = {name: Table.read(out / f"{name}.ecsv", format="ascii.ecsv") for name in TABLES}
     assert len(found["factors"]) == len(IMAGING_BANDS)
@@ -87,6 +87,9 @@ def test_a_run_against_published_writes_tables_and_figures(run, tmp_path, capsys
     np.testing.assert_allclose(found["subarrays"]["diff_pct"], 0, atol=1e-9)
     assert list(np.ma.getmaskarray(found["subarrays"]["diff_sigma"])) == [True] + [False] * 4
     printed = capsys.readouterr().out
+    page = (out / "comparison.html").read_text(encoding="utf-8")
+    for sentence in (printed.splitlines()[0], "Only published has FND, F1065C, F1140C, F1550C"):
+        assert sentence in page
     assert "coefficients of made against published" in printed and "SIMULATED" not in printed
     assert "Only published has FND, F1065C, F1140C, F1550C, F2300C." in printed
 

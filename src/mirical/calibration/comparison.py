@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from astropy import units as u
-from astropy.table import MaskedColumn, QTable
+from astropy.table import MaskedColumn, QTable, Row, Table
 from numpy.typing import NDArray
 
 from mirical.calibration.calibration import Calibration, Floats
@@ -15,7 +15,7 @@ from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
 from mirical.instruments.instrument import Instrument
-from mirical.number_text import floats, words
+from mirical.number_text import floats, value, words
 
 Side = tuple[Floats, Floats]
 """Values and errors of one calibration, NaN where it states none."""
@@ -256,3 +256,29 @@ def _long_table(records: list[dict[str, object]]) -> QTable:
         table[name] = MaskedColumn(table[name], mask=~np.isfinite(table[name]))
     table["diff_pct"].unit = u.percent
     return table
+
+
+def glance(factors: Table) -> list[str]:
+    """Say in a sentence how far the factors of a comparison differ, and where most."""
+    ours, theirs = factors.meta["ours"], factors.meta["theirs"]
+    percent = np.array([value(one) for one in factors["diff_pct"]], dtype=float)
+    sigma = np.array([value(one) for one in factors["diff_sigma"]], dtype=float)
+    known = np.flatnonzero(np.isfinite(sigma))
+    widest = int(np.nanargmax(np.abs(percent)))
+    said = (
+        f"{ours} against {theirs}: {len(factors)} factors differ by {np.nanmean(percent):+.2f} % "
+        f"in the mean, rms {np.sqrt(np.nanmean(percent**2)):.2f} %, most in "
+        f"{_point(factors[widest])} ({percent[widest]:+.2f} %)"
+    )
+    if not len(known):
+        return [f"{said}; no errors are stated to judge that by."]
+    within = int(np.sum(np.abs(sigma[known]) <= 1))
+    most = known[int(np.argmax(np.abs(sigma[known])))]
+    return [
+        f"{said}. Of {len(known)} with errors {within} lie within one sigma; the largest is "
+        f"{sigma[most]:+.1f} sigma, {_point(factors[most])}."
+    ]
+
+
+def _point(row: Row) -> str:
+    return f"{row['filter']} at MJD {value(row['mjd']):.0f}"

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mirical.calibration.calibration import ABSOLUTE
+from mirical.calibration.comparison import glance
 from mirical.instruments.miri import miri
 from mirical.json_answer import JsonAnswer
 from mirical.number_text import (
@@ -243,32 +244,6 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Text(sentence))
     _print_factors(comparison, console)
     _print_coefficients(comparison, console)
-
-
-def glance(factors: Table) -> list[str]:
-    """Say in a sentence how far the factors of a comparison differ, and where most."""
-    ours, theirs = factors.meta["ours"], factors.meta["theirs"]
-    percent = np.array([value(one) for one in factors["diff_pct"]], dtype=float)
-    sigma = np.array([value(one) for one in factors["diff_sigma"]], dtype=float)
-    known = np.flatnonzero(np.isfinite(sigma))
-    widest = int(np.nanargmax(np.abs(percent)))
-    said = (
-        f"{ours} against {theirs}: {len(factors)} factors differ by {np.nanmean(percent):+.2f} % "
-        f"in the mean, rms {np.sqrt(np.nanmean(percent**2)):.2f} %, most in "
-        f"{_point(factors[widest])} ({percent[widest]:+.2f} %)"
-    )
-    if not len(known):
-        return [f"{said}; no errors are stated to judge that by."]
-    within = int(np.sum(np.abs(sigma[known]) <= 1))
-    most = known[int(np.argmax(np.abs(sigma[known])))]
-    return [
-        f"{said}. Of {len(known)} with errors {within} lie within one sigma; the largest is "
-        f"{sigma[most]:+.1f} sigma, {_point(factors[most])}."
-    ]
-
-
-def _point(row: Table.Row) -> str:
-    return f"{row['filter']} at MJD {value(row['mjd']):.0f}"
 
 
 def _print_factors(comparison: Comparison, console: Console) -> None:

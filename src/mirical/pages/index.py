@@ -20,6 +20,7 @@ PAGES = {
     "report.html": "Report",
     "check/check.html": "Check",
     "rivals/rivals.html": "Rival models",
+    "comparison/comparison.html": "Comparison",
     "monitor/monitor.html": "Monitor",
     "plan/plan.html": "Plan",
 }

@@ -21,7 +21,6 @@ from matplotlib.ticker import (
     FuncFormatter,
     LogLocator,
     MaxNLocator,
-    NullFormatter,
     NullLocator,
 )
 
@@ -122,7 +121,6 @@ def log_x(axes: Axes, values: Any) -> None:
     room = max((high / low) ** 0.05, 1.02)
     low, high = low / room, high * room
     axes.set_xlim(low, high)
-    axes.xaxis.set_minor_formatter(NullFormatter())
     if high / low >= 10**_FEW_DECADES:
         axes.xaxis.set_major_locator(LogLocator(numticks=4))
         return

@@ -194,15 +194,18 @@ def check_target(out: Path) -> None:
 
 
 def write_comparison(comparison: Comparison, folder: Path, audit: Table | None = None) -> None:
-    """Write the four tables and two figures, and the audit if there is one, all or none.
+    """Write the page, four tables and two figures, and the audit if there is one, all or none.
 
     Raises
     ------
     InputError
         If the folder cannot be written.
     """
-    from mirical.plotting.canvas import labelled, png
+    from mirical.pages.links import link_page
+    from mirical.pages.pictures import pictures_of
+    from mirical.plotting.canvas import labelled
     from mirical.reporting.comparison_figures import curve_differences, reference_figure
+    from mirical.reporting.comparison_page import PAGE, render
 
     simulated, instrument = comparison.simulated, comparison.pair[0].instrument
     at_reference = reference_differences(comparison.coefficients)
@@ -210,14 +213,19 @@ def write_comparison(comparison: Comparison, folder: Path, audit: Table | None =
         "comparison": curve_differences(comparison.curves, instrument, simulated),
         "differences": reference_figure(at_reference, simulated),
     }
+    pictures = pictures_of(figures)
+    tables = {name: getattr(comparison, name) for name in _TITLES}
+    tables |= {} if audit is None else {"audit": audit}
+    files = [f"{name}.ecsv" for name in tables]
+    page = render(comparison.factors, comparison.sentences, instrument, pictures, files)
     with whole_folder(folder, former=("audit.ecsv",)) as beside:
-        if audit is not None:
-            write_ecsv(audit, beside / "audit.ecsv")
-        for name in ("factors", "coefficients", "subarrays", "curves"):
-            write_ecsv(getattr(comparison, name), beside / f"{name}.ecsv")
-        for name, figure in figures.items():
-            picture = labelled(png(figure), comparison.factors.meta)
-            (beside / f"{name}.png").write_bytes(picture)
+        for name, table in tables.items():
+            write_ecsv(table, beside / f"{name}.ecsv")
+        for name, picture in pictures.items():
+            about = comparison.factors.meta
+            (beside / f"{name}.png").write_bytes(labelled(picture.png, about))
+        (beside / PAGE).write_text(page, encoding="utf-8")
+    link_page(folder, PAGE)
 
 
 def _grid(ours: Calibration, theirs: Calibration) -> Floats:
