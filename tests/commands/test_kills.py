@@ -1,4 +1,8 @@
-"""Every command that writes leaves whole outputs, killed at any moment or refused room."""
+"""Every command that writes leaves whole outputs, killed at any moment or refused room.
+
+All commands together take a minute, so they are tried by `make check-slow`; `test_resuming` kills
+a run, and `tests/storage` the writing of files.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +53,7 @@ def written(files: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in files.items() if not name.endswith(SAME)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KILLED)
 def test_outputs_are_the_earlier_or_the_new_ones_wherever_a_command_is_killed(
     name: str, found: dict[str, Any]
@@ -75,6 +80,7 @@ def test_outputs_are_the_earlier_or_the_new_ones_wherever_a_command_is_killed(
     assert any("again" in trial for trial in trials)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_is_opened_as_the_earlier_or_the_new_one(found: dict[str, Any]):
     trials = found["run"]["kills"]
     assert {trial["opened"] for trial in trials} == {str(seed) for seed in SEEDS}
@@ -84,12 +90,14 @@ def test_a_run_that_was_killed_is_opened_as_the_earlier_or_the_new_one(found: di
             assert trial["after"] == found["run"][place], trial
 
 
+@pytest.mark.slow
 def test_at_least_thirty_kills_of_four_commands(found: dict[str, Any]):
     commands = {CASES[name].line[0] for name in KILLED}
     assert commands == {"run", "photometry", "apply", "export"}
     assert sum(len(found[name]["kills"]) for name in KILLED) >= 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_full_disk_is_one_sentence_and_leaves_what_stood_there(name: str, found: dict[str, Any]):
     assert len(found[name]["full"]) == len(kills.LIMITS)

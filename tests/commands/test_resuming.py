@@ -80,6 +80,7 @@ def after_blocks(monkeypatch: pytest.MonkeyPatch, number: int, then: Callable[[]
     monkeypatch.setattr(ChainWatch, "advance", counted)
 
 
+@pytest.mark.slow
 def test_interrupts_and_time_limits_lose_nothing(
     short_run: Path, tmp_path: Path, capfd, monkeypatch: pytest.MonkeyPatch
 ):

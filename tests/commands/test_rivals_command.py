@@ -53,11 +53,11 @@ def test_factors_follow_the_time_law_of_the_run(run: Path):
     assert found.mean[0] == pytest.approx(expected.mean(), rel=1e-12)
 
 
-def test_rivals_are_compared_and_stacked_and_a_killed_command_goes_on(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    command = ["rivals", str(run), "--models", "hierarchical", "pipeline", "--cuts", "1"]
-    assert main(command) == 1  # so few draws must not be believed
+OPTIONS = "--models", "hierarchical", "pipeline", "--cuts", "1"
+
+
+def test_rivals_are_compared_and_stacked(run: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["rivals", str(run), *OPTIONS]) == 1  # so few draws must not be believed
     said = capsys.readouterr().out
     assert "predicts left-out rows best" in said and "The stack" in said
     models = QTable.read(run / "rivals" / "models.ecsv", format="ascii.ecsv")
@@ -74,7 +74,14 @@ def test_rivals_are_compared_and_stacked_and_a_killed_command_goes_on(
     for name in ("models", "forecast", "hindcasts"):
         assert (run / "rivals" / "figures" / f"{name}.png").stat().st_size > 5000
     assert list(run.glob("*.unfinished")) == []
-    assert resumed(command, tmp_path) == content(run / "rivals")
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on_to_the_same_bytes(run: Path, tmp_path: Path):
+    command = ["rivals", str(run), *OPTIONS]
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 1
+    (tmp_path / "killed").mkdir()
+    assert resumed(command, tmp_path / "killed") == content(tmp_path / "whole")
 
 
 def resumed(command: list[str], folder: Path) -> dict[str, bytes]:

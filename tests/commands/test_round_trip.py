@@ -1,4 +1,7 @@
-"""From the truth to images, to rows, to a posterior, and back to the truth."""
+"""From the truth to images, to rows, to a posterior, and back to the truth.
+
+A minute, so run by `make check-slow`; `tests/simulation/test_scenes.py` recovers a smaller program.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ from mirical.cli import main
 from mirical.simulation.scene_program import scene_program, write_mosaics
 from mirical.simulation.simulated_program import SimulatedProgram
 from simulated_outputs import says_simulated, silent, undescribed
+
+pytestmark = pytest.mark.slow
 
 BANDS = "F770W", "F1000W", "F1500W"
 N_STARS = 10

@@ -76,6 +76,7 @@ def test_shares_two_of_which_are_killed_make_the_same_bytes(
     assert content(out) == whole
 
 
+@pytest.mark.slow
 def test_a_cluster_one_of_whose_workers_is_killed_makes_the_same_bytes(
     command: list[str], whole: dict[str, bytes], tmp_path: Path
 ):
