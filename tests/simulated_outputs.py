@@ -13,7 +13,7 @@ from PIL import Image
 
 from mirical.storage.atomic_writes import LIST
 
-TEXT = (".html", ".tex", ".txt", ".ecsv")
+TEXT = (".html", ".tex", ".txt", ".ecsv", ".svg", ".pdf")
 CARD = "hierarchical.toml"
 """A run's copy of its card says nothing of rows, nor does the list of what was written."""
 
@@ -45,7 +45,7 @@ def says_simulated(path: Path) -> bool:
     if path.suffix == ".nc":
         with xr.open_datatree(path, engine="h5netcdf") as tree:
             return bool(tree.attrs["simulated"])
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="latin-1" if path.suffix == ".pdf" else "utf-8")
     return "SIMULATED" in text if path.suffix in TEXT else '"simulated"' in text
 
 

@@ -16,6 +16,7 @@ from mirical.calibration.basis import BORROWED, DATA, DEFINED, NO_DATA, NOT_JUDG
 from mirical.cards.card import TERMS
 from mirical.checking.verdict import QUESTIONS
 from mirical.commands.exporting import EXPORTS
+from mirical.figures.kinds import KINDS
 from mirical.laws.timelaw import LAWS
 from mirical.tables.flags import FLAGS
 
@@ -148,6 +149,7 @@ def test_the_checks_find_what_is_wrong():
         ("model.md", [*TERMS, *LAWS, *(card.stem for card in (ROOT / "models").glob("*.toml"))]),
         ("results.md", [DATA, PARTLY, PRIOR, BORROWED, NO_DATA, DEFINED, NOT_JUDGED]),
         ("using.md", list(EXPORTS)),
+        ("python.md", list(KINDS)),
         ("checks.md", list(QUESTIONS)),
     ],
 )

@@ -117,6 +117,7 @@ def _parser() -> CommandParser:
         instruments,
         monitoring,
         planning,
+        plotting,
         querying,
         running,
         shipped,
@@ -130,7 +131,7 @@ def _parser() -> CommandParser:
     about = {
         "Fit": (running, updating, comparing),
         "Use a calibration": (querying, applying, exporting),
-        "Judge and plan": (checking, monitoring, planning, simulating),
+        "Judge and plan": (checking, plotting, monitoring, planning, simulating),
         "Prepare inputs": (fetching, imaging, fluxes, instruments, shipped),
         "This installation": (installation,),
     }

@@ -6,12 +6,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 from astropy.table import Table
 
 import mirical as ml
 from api.conftest import ASKED
 from mirical.api.fits import NUMBERS, TEXTS, chosen_job
+from mirical.api.given_tables import observed
 from mirical.cli import main
 from mirical.inference.jobs import resolve_job
 from samples import photometry, write_ecsv
@@ -69,7 +71,7 @@ def test_a_table_that_changed_since_is_refused(folder: Path, tmp_path: Path):
     ("given", "match"),
     [
         ({"table": "nowhere.ecsv"}, "photometry file 'nowhere.ecsv' does not exist"),
-        ({"table": 3}, "the table is a int; expected a path, or a table"),
+        ({"table": 3}, "is a int; expected a path, or a table"),
         ({"card": "hierarchicl"}, "did you mean 'hierarchical'"),
         ({"instrument": "mirri"}, "mirri"),
         ({"warmups": 3}, "option 'warmups' is unknown; did you mean 'warmup'"),
@@ -102,9 +104,19 @@ def test_a_simulated_program_is_that_of_the_command_line(tmp_path: Path):
         ml.simulate(4, effects={"stepp": 0.1})
 
 
-def test_simulated_rows_in_memory_stay_simulated(tmp_path: Path):
-    from mirical.api.given_tables import as_file
-    from mirical.tables.photometry import load_photometry
+def test_simulated_rows_in_memory_stay_simulated():
+    found, content = observed(ml.simulate(4).photometry, ml.published().instrument)
+    assert found.simulated and b"simulated: true" in content
 
-    with as_file(ml.simulate(4).photometry, "fit") as path:
-        assert load_photometry(str(path), ml.published().instrument, "fit").simulated
+
+def test_units_that_are_meant_stand_in_the_file_of_a_table_in_memory():
+    bare = photometry()
+    for name in ("iflux", "ifluxunc", "time", "flux"):
+        bare[name].unit = None
+    found, content = observed(bare, ml.published().instrument)
+    assert b"unit: DN / s" in content and "without a unit" in found.notes[0]
+    frame = pandas.DataFrame({name: list(bare[name]) for name in bare.colnames})
+    of_pandas, _ = observed(frame, ml.published().instrument)
+    stated, _ = observed(photometry(), ml.published().instrument)
+    for one in (found, of_pandas):
+        np.testing.assert_array_equal(one.table["iflux"], stated.table["iflux"])

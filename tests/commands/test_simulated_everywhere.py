@@ -120,6 +120,7 @@ WALKS = {
     "index": "../pages/test_links.py",
     "apertures": "../imaging/test_measured_apertures.py",
     "sbc": "../validation/test_sbc.py",
+    "plot": "../api/test_figures.py",
     **dict.fromkeys(("factors", "error", "stars", "compare", "apply"), ""),
     **dict.fromkeys(("export", "fetch", "simulate", "staged"), ""),
 }

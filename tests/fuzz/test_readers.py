@@ -169,6 +169,7 @@ _NOT_A_USERS_FILE: dict[str, str] = {
     "commands.running": "opens the checkpoint, which tells of damage and begins anew",
     "console.csv_tables": "reads the table it has just written",
     "console.streams": "opens the null device",
+    "figures.check_figures": "reads tables that a check wrote, and refuses those of other rows",
     "figures.stored_tables": "reads tables whose checksums are those that the run recorded",
     "monitoring.history": "reads rows that it wrote itself, whole or not at all",
     "pages.index": "looks for its own mark in a page; the JSON reader tells of damage",

@@ -215,7 +215,7 @@ class Calibration:
 
     def apply(
         self,
-        table: str | Path,
+        table: Any,
         *,
         before: Calibration | str | None = None,
         apertures: str | None = None,
@@ -226,7 +226,7 @@ class Calibration:
 
         Parameters
         ----------
-        table : str, Path or astropy Table
+        table : str, Path, astropy Table or pandas DataFrame
             Columns filter, subarray, mjd; ``iflux`` [DN/s] with ``ifluxunc``, or ``flux`` with
             ``fluxunc`` and ``photmjsr``, the factor it was calibrated with (docs/using.md).
         before : Calibration or str, optional
@@ -250,22 +250,20 @@ class Calibration:
         InputError
             If the table lacks a column or a number, or cannot be calibrated.
         """
-        from mirical.api.given_tables import as_file
         from mirical.exports.calibrated_table import calibrate_table
         from mirical.tables.apertures import PUBLISHED_APERTURES, load_apertures
 
         known = load_apertures(apertures or PUBLISHED_APERTURES, self.instrument, "apply")
         if isinstance(before, str):
             before = open_calibration(before, self.instrument)
-        with as_file(table, "apply") as path:
-            return calibrate_table(
-                path,
-                self._answers,
-                known,
-                None if before is None else before._answers,
-                extended=_extended(source),
-                visits=visits,
-            )
+        return calibrate_table(
+            Path(table) if isinstance(table, str) else table,
+            self._answers,
+            known,
+            None if before is None else before._answers,
+            extended=_extended(source),
+            visits=visits,
+        )
 
     def stars(self) -> StarFluxes:
         """Return fluxes of the run's stars under this calibration: new secondary standards.

@@ -98,9 +98,10 @@ def fit(
     runtime.configure()  # before anything loads JAX
 
     from mirical.api.consoles import progress_console
-    from mirical.api.given_tables import bytes_of
+    from mirical.api.given_tables import observed
     from mirical.api.runs import Run
     from mirical.inference.jobs import resolve_job
+    from mirical.tables.formats import IN_MEMORY
 
     known = FitOptions.__annotations__
     for name in options:
@@ -120,8 +121,9 @@ def fit(
     if table is None or texts["photometry"] is not None:
         inputs = resolve_job(job)
     else:
-        content = bytes_of(table, "fit")
-        job, inputs = _of_memory(job, table)
+        observations, content = observed(table, job.read_instrument())
+        job = replace(job, name=IN_MEMORY, photometry="")
+        inputs = resolve_job(job, observations=observations)
     deadline = begun + 60 * (math.inf if job.time_limit is None else job.time_limit)
     fitted = fit_job(job, inputs, console, fast=fast, deadline=deadline)
     return Run.of(fitted if content is None else replace(fitted, photometry=content))
@@ -199,15 +201,3 @@ def fit_job(
             return run_fast(job, inputs, tell, watch.turn_to)
     with ChainWatch(job.sampler, console) as watch:
         return run_job(job, inputs, Course(watch, kept, deadline), tell)
-
-
-def _of_memory(job: Job, table: Any) -> tuple[Job, Inputs]:
-    """Return a job of a table in memory, and what it resolves to."""
-    from mirical.api.given_tables import NAME, as_file
-    from mirical.inference.jobs import resolve_job
-    from mirical.tables.photometry import load_photometry
-
-    job = replace(job, name=NAME, photometry="")
-    with as_file(table, "fit") as path:
-        observations = load_photometry(str(path), job.read_instrument(), "fit")
-    return job, resolve_job(job, observations=observations)

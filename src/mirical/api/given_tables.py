@@ -1,63 +1,45 @@
-"""Tables that are given in memory, as files that readers of tables take."""
+"""Photometry given in memory, as the file that its run's folder will hold."""
 
 from __future__ import annotations
 
-import io
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mirical.errors import InputError
+from mirical.instruments.instrument import Instrument
+from mirical.table_files.in_memory import bytes_of
+from mirical.tables.column_units import settle_units
+from mirical.tables.columns import columns
+from mirical.tables.formats import IN_MEMORY, read_tables
+from mirical.tables.photometry import Observations, load_photometry
 
-NAME = "table"
-"""How messages call a table in memory."""
 
+def observed(table: Any, instrument: Instrument) -> tuple[Observations, bytes]:
+    """Return the rows of a table in memory, and the ECSV file they are read from.
 
-@contextmanager
-def as_file(table: Any, where: str) -> Iterator[Path]:
-    """Give the path of a table: its own, or that of a file it is written to meanwhile.
+    The units that are meant stand in the file, so that it says the same to whoever reads it.
 
     Parameters
     ----------
-    table : str, Path, astropy Table or pandas DataFrame
-        The table.
-    where : str
-        Begins the sentence.
+    table : astropy Table or pandas DataFrame
+        Photometry.
+    instrument : Instrument
+        Whose.
 
     Raises
     ------
     InputError
-        If it is no table.
+        If it is no table, or cannot be used.
     """
-    if isinstance(table, str | Path):
-        yield Path(table)
-        return
-    content = bytes_of(table, where)
+    file = read_tables(table, (), IN_MEMORY)
+    notes = [*file.notes]
+    units = {name: one.unit for name, one in columns(instrument).items() if name != "time"}
+    settle_units(file.tables.values(), units, file.kind, IN_MEMORY, notes)
+    (only,) = file.tables.values()
+    content = bytes_of(only)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"{NAME}.ecsv")
+        path = Path(folder, f"{IN_MEMORY}.ecsv")
         path.write_bytes(content)
-        yield path
-
-
-def bytes_of(table: Any, where: str) -> bytes:
-    """Return a table in memory as an ECSV file.
-
-    Raises
-    ------
-    InputError
-        If it is no table.
-    """
-    from astropy.table import Table
-
-    if type(table).__module__.startswith("pandas."):  # which need not be there
-        table = Table.from_pandas(table)
-    if not isinstance(table, Table):
-        raise InputError(
-            f"{where}: the table is a {type(table).__name__}; expected a path, or a table of "
-            "astropy or pandas."
-        )
-    text = io.StringIO()
-    table.write(text, format="ascii.ecsv")
-    return text.getvalue().encode()
+        found = load_photometry(str(path), instrument, "fit")
+    return replace(found, notes=(*notes, *found.notes)), content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +14,7 @@ from mirical.html_text import paragraph
 if TYPE_CHECKING:
     import xarray as xr
     from astropy.table import QTable
+    from matplotlib.figure import Figure
 
     from mirical.api.calibrations import Calibration
     from mirical.api.checks import Check
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mirical.cards.card import Card
     from mirical.chains.verdict import Verdict
     from mirical.inference.jobs import Inputs
+    from mirical.instruments.instrument import Instrument
     from mirical.reporting.run import Run as Fitted
 
 
@@ -114,6 +116,16 @@ class Run:
         """Tables of the run by file name without ``.ecsv``: coefficients, stars, rows, ..."""
         return self._source.tables
 
+    @property
+    def instrument(self) -> Instrument:
+        """Whose rows were fitted: its bands, readouts and units."""
+        return self.calibration.instrument
+
+    @property
+    def provenance(self) -> Mapping[str, object]:
+        """What the run recorded of its rows and their hash, its card, seed and software."""
+        return self.calibration.provenance
+
     @cached_property
     def _inputs(self) -> Inputs:
         return self._source.inputs()
@@ -148,6 +160,40 @@ class Run:
         from mirical.api.checks import check_rows
 
         return check_rows(self.name, self.posterior, self._inputs, draws, refit, progress)
+
+    def figure(
+        self,
+        kind: str,
+        bands: Sequence[str] | None = None,
+        quantities: Sequence[str] | None = None,
+    ) -> Figure:
+        """Return one figure as ``mirical plot`` draws it.
+
+        Parameters
+        ----------
+        kind : str
+            Of the report (``"curves"``), of the check that was saved into the run's folder
+            (``"influence"``), or ArviZ's (``"rank"``, ``"energy"``, ``"forest"``, ``"pair"``,
+            ``"ppc"``, ``"loo_pit"``, ``"sbc"``); docs/python.md lists all.
+        bands : sequence of str, optional
+            Bands to draw, of a figure that is of bands; by default all.
+        quantities : sequence of str, optional
+            Variables of the posterior or single quantities, as ``"A[F770W]"``, of a figure that
+            is of quantities.
+
+        Raises
+        ------
+        InputError
+            If there is no such figure, band or quantity, or what it is drawn of is not there.
+        """
+        from mirical.figures.kinds import OfRun, draw_kind
+
+        made = OfRun(
+            self.folder, self.instrument, self.provenance, self.tables, lambda: self.posterior
+        )
+        one = [bands] if isinstance(bands, str) else bands
+        of = [quantities] if isinstance(quantities, str) else quantities
+        return draw_kind(kind, made, one, of)
 
     def save(self, folder: str | Path) -> Run:
         """Write the folder that ``mirical run`` writes, and return the run as stored there.

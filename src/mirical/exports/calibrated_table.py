@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units as u
@@ -25,7 +25,7 @@ from mirical.errors import InputError
 from mirical.exports.covariance_file import Covariance
 from mirical.instruments.instrument import Instrument
 from mirical.tables.apertures import Aperture, refuse_other_apertures, stated_apertures
-from mirical.tables.formats import numbers, read_columns, texts
+from mirical.tables.formats import called, numbers, read_columns, texts
 from mirical.tables.quantities import epochs, errors
 
 Floats = NDArray[np.float64]
@@ -108,7 +108,7 @@ class CalibratedFluxes:
 
 
 def calibrate_table(
-    path: Path,
+    given: Any,
     calibration: Calibration,
     apertures: Mapping[str, Aperture],
     before: Calibration | None = None,
@@ -119,10 +119,11 @@ def calibrate_table(
 
     Parameters
     ----------
-    path : Path
-        Table: filter, subarray, mjd; ``iflux`` [DN/s] or ``flux`` [a flux density or surface
-        brightness], each optionally with ``ifluxunc`` or ``fluxunc``; optionally ``name`` of the
-        object, and ``photmjsr`` [(MJy/sr)/(DN/s)], the factor of ``flux``.
+    given : Path or table
+        File, or a table in memory: filter, subarray, mjd; ``iflux`` [DN/s] or ``flux`` [a flux
+        density or surface brightness], each optionally with ``ifluxunc`` or ``fluxunc``;
+        optionally ``name`` of the object, and ``photmjsr`` [(MJy/sr)/(DN/s)], the factor of
+        ``flux``.
     calibration : Calibration
         The new one.
     apertures : mapping of {str : Aperture}
@@ -140,30 +141,31 @@ def calibrate_table(
         If the table lacks a column or a number, was calibrated here before, or is too long.
     """
     notes: list[str] = []
+    source = called(given)
     instrument = calibration.instrument
-    table = read_columns(path, NEEDED, notes, _units(instrument), instrument)
-    _refuse(table, path.name, instrument.count_unit)
-    mjd = epochs(table["mjd"], path.name, notes)
-    query = Query.of(instrument, texts(table["filter"]), texts(table["subarray"]), mjd, path.name)
+    table = read_columns(given, NEEDED, notes, _units(instrument), instrument)
+    _refuse(table, source, instrument.count_unit)
+    mjd = epochs(table["mjd"], source, notes)
+    query = Query.of(instrument, texts(table["filter"]), texts(table["subarray"]), mjd, source)
     objects = tuple(texts(table["name"])) if "name" in table.colnames else ()
     factors = calibration.at(query)
     if "iflux" in table.colnames:
         if extended:
             raise InputError(
-                f"{path.name}: column 'iflux' is the count rate of a point source in its aperture; "
+                f"{source}: column 'iflux' is the count rate of a point source in its aperture; "
                 "for extended sources give 'flux' [MJy / sr] and 'photmjsr'."
             )
-        refuse_other_apertures(path.name, stated_apertures([table], path.name), apertures)
+        refuse_other_apertures(source, stated_apertures([table], source), apertures)
         known = [apertures[band].correction for band in query.filters]
         new = instrument.fluxes_per_rate(factors.mean, np.array(known), query.filters)
-        flux, error = _measured(table, "iflux", instrument.count_rate, path.name)
+        flux, error = _measured(table, "iflux", instrument.count_rate, source)
     else:
-        unit = _flux_unit(table, path.name)
+        unit = _flux_unit(table, source)
         if unit == _SURFACE_BRIGHTNESS and not extended:
             extended = True
-            notes.append(_EXTENDED.format(path.name))
-        flux, error = _measured(table, "flux", unit, path.name)
-        new = factors.mean / _old_factors(table, query, before, path.name)
+            notes.append(_EXTENDED.format(source))
+        flux, error = _measured(table, "flux", unit, source)
+        new = factors.mean / _old_factors(table, query, before, source)
     flux, error = flux * new, error * new
     budget = error_budget(calibration, Observation(query, extended, visits, objects))
     size = flux.value
@@ -172,7 +174,7 @@ def calibrate_table(
     if np.any(np.isfinite(error)):
         parts = {"statistical": np.diag(error.value**2), **parts}
     else:
-        notes.append(_NO_ERRORS.format(path.name))
+        notes.append(_NO_ERRORS.format(source))
     covariance = Covariance(
         query,
         size,

@@ -142,9 +142,10 @@ def png(figure: Figure) -> bytes:
     return _saved(figure, format="png", dpi=_DPI, metadata={"Software": None})
 
 
-def svg(figure: Figure) -> bytes:
+def svg(figure: Figure, title: str | None = None) -> bytes:
     """Return the figure as SVG, its letters as outlines: the same bytes whenever it is drawn."""
-    unnamed = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    unnamed: dict[str, str | None] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    unnamed |= {} if title is None else {"Title": title}
     with rc_context({"svg.hashsalt": "mirical", "svg.fonttype": "path"}):
         return _saved(figure, format="svg", metadata=unnamed)
 

@@ -14,7 +14,7 @@ from astropy.table import Column, Table
 from mirical.errors import InputError
 from mirical.instruments.instrument import Instrument
 from mirical.table_files.choosing import only_table, tables_with
-from mirical.table_files.in_memory import plain_columns
+from mirical.table_files.in_memory import is_table, plain_columns
 from mirical.table_files.parts import split_part
 from mirical.table_files.table_file import TableFile, read_table_file
 from mirical.tables.column_units import Units, settle_units
@@ -38,6 +38,9 @@ _OTHER_NAMES = {
     "tint": "inttime",
     "e_model_flux": "model_flux_unc",
 }
+IN_MEMORY = "table"
+"""What messages and the report call a table that was given in memory."""
+
 SPELLINGS = {name.casefold(): name for name in COLUMNS} | _OTHER_NAMES
 """Column of the photometry contract by its known spellings, in small letters."""
 
@@ -92,7 +95,7 @@ def read_tables(
 
 
 def read_columns(
-    path: Path,
+    given: Any,
     needed: Sequence[str],
     notes: list[str] | None = None,
     units: Units | None = None,
@@ -102,8 +105,9 @@ def read_columns(
 
     Parameters
     ----------
-    path : Path
-        The file; may be packed with gzip, and name a table in it (``rows.fits[2]``).
+    given : Path or table
+        The file; may be packed with gzip, and name a table in it (``rows.fits[2]``). Or a table in
+        memory.
     needed : sequence of str
         The columns.
     notes : list of str, optional
@@ -121,18 +125,24 @@ def read_columns(
     """
     heard: list[str] = [] if notes is None else notes
     expected = f"expected a table with columns {', '.join(needed)}"
-    if not split_part(path)[0].exists():
-        raise InputError(f"{path}: no such file; {expected}.")
-    file = read_table_file(path)
+    if not is_table(given) and not split_part(given)[0].exists():
+        raise InputError(f"{given}: no such file; {expected}.")
+    source = called(given)
+    file = read_table_file(given, source)
     heard += file.notes
     units = units or {}
     for table in file.tables.values():
         _rename_known(table, (*needed, *units))
-    table = only_table(file.tables, needed, path.name, expected, heard)
-    settle_units([table], units, file.kind, path.name, heard)
+    table = only_table(file.tables, needed, source, expected, heard)
+    settle_units([table], units, file.kind, source, heard)
     if instrument is not None:
         spell_names(table, instrument)
     return table
+
+
+def called(given: Any) -> str:
+    """Return what messages call a file or a table in memory."""
+    return IN_MEMORY if is_table(given) else Path(given).name
 
 
 def spell_names(table: Table, instrument: Instrument) -> None:

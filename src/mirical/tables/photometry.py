@@ -28,7 +28,7 @@ from mirical.tables.column_units import settle_units
 from mirical.tables.columns import COLUMNS, columns
 from mirical.tables.duplicates import repeat_reason, repeated_rows
 from mirical.tables.flags import FLAGS
-from mirical.tables.formats import numbers, read_tables, spell_names, texts
+from mirical.tables.formats import IN_MEMORY, numbers, read_tables, spell_names, texts
 from mirical.tables.quantities import epochs, errors
 from mirical.tables.visits import visit_starts
 from mirical.text import one_line
@@ -58,9 +58,6 @@ _CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) toget
 
 NAMED = (*COLUMNS, *RADII, "flag", "reason")
 """Columns that a job may name otherwise."""
-
-IN_MEMORY = "table"
-"""What messages and the report call a table that was given in memory."""
 
 EMBEDDED: tuple[str, ...] = ("table5", "program", "sbc_design")
 """Photometry tables that come with mirical, by name."""

@@ -18,6 +18,7 @@ from mirical.validation.posterior_truths import truths_hash
 from mirical.validation.replicates import Replicate, Study
 
 RANKS = "ranks.jsonl"
+_REMEDY = "remove it or choose another --out"
 
 
 class RankFile:
@@ -44,21 +45,35 @@ class RankFile:
             beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _read(self) -> None:
-        remedy = "remove it or choose another --out"
-        with reading(str(self.path), "ranks of an earlier run", remedy):
-            text = self.path.read_text("utf-8")
-            found, *records = [json.loads(line) for line in text.splitlines()] or [None]
+        found, read = _parsed(self.path, _REMEDY)
         for key, value in self._header.items():
             if not isinstance(found, dict) or found.get(key) != value:
-                raise InputError(f"{self.path}: holds ranks of another {key}; {remedy}.")
-        for number, record in enumerate(records, start=2):
-            if not _is_replicate(record):
-                raise InputError(
-                    f"{self.path} line {number}: cannot be read as ranks of an earlier run; "
-                    f"{remedy}."
-                )
-        read = [Replicate(**record) for record in records]
+                raise InputError(f"{self.path}: holds ranks of another {key}; {_REMEDY}.")
         self.replicates = {replicate.replicate: replicate for replicate in read}
+
+
+def read_ranks(path: Path) -> list[Replicate]:
+    """Return the replicates of a file of ranks, whatever study they are of.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read as ranks.
+    """
+    return _parsed(path, "run 'mirical sbc' again")[1]
+
+
+def _parsed(path: Path, remedy: str) -> tuple[object, list[Replicate]]:
+    """Return the first line of a file of ranks, and its replicates."""
+    with reading(str(path), "ranks of an earlier run", remedy):
+        text = path.read_text("utf-8")
+        found, *records = [json.loads(line) for line in text.splitlines()] or [None]
+    for number, record in enumerate(records, start=2):
+        if not _is_replicate(record):
+            raise InputError(
+                f"{path} line {number}: cannot be read as ranks of an earlier run; {remedy}."
+            )
+    return found, [Replicate(**record) for record in records]
 
 
 def _is_replicate(record: object) -> bool:

@@ -1,0 +1,185 @@
+"""All figures that can be drawn of a run alone, by name, and as files for a paper."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from astropy.table import QTable
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from mirical.calibration.provenance import run_record
+from mirical.conventions import SIMULATED
+from mirical.errors import InputError, did_you_mean
+from mirical.figures import arviz_figures
+from mirical.figures.check_figures import CHECK_FIGURES, draw_check_figure
+from mirical.figures.rank_figures import RANK_FIGURE, draw_ranks
+from mirical.figures.report_figures import REPORT_FIGURES, draw_report_figure
+from mirical.instruments.instrument import Instrument
+from mirical.plotting.canvas import labelled, png, svg
+from mirical.storage.files import whole_file
+
+ARVIZ_FIGURES = {
+    "rank": "ranks of each chain's draws among all, with a band that agreeing chains keep to",
+    "trace": "draws of each chain in order",
+    "energy": "energies of the chains and their changes, with E-BFMI",
+    "forest": "intervals of quantities on one axis",
+    "pair": "quantities against each other",
+    "ppc": "distribution of the rows over that of replicated rows",
+}
+"""ArviZ's plots of a run's draws, and what each shows."""
+
+OF_QUANTITIES = ("rank", "trace", "forest", "pair")
+"""Those that can be of named quantities of the posterior."""
+
+KINDS: dict[str, str] = {
+    **{kind: about for kind, (about, _) in REPORT_FIGURES.items()},
+    **{kind: f"{about} (of a check)" for kind, (about, _) in CHECK_FIGURES.items()},
+    **{kind: f"{about} (ArviZ)" for kind, about in ARVIZ_FIGURES.items()},
+    RANK_FIGURE: "ECDF-PIT of the ranks of 'mirical sbc' (ArviZ)",
+}
+"""Every kind of figure, and what it shows."""
+
+SUFFIXES = (".pdf", ".svg", ".png")
+"""Kinds of file: vectors, vectors for the web, pixels."""
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """What figures are drawn of.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Where the run is stored, if it is.
+    instrument : Instrument
+        Whose rows they are.
+    provenance : mapping
+        What the run recorded of its rows, card, seed and software.
+    tables : mapping of {str : QTable}
+        Its tables.
+    posterior : callable
+        Returns its draws, a DataTree, which few figures need.
+    """
+
+    folder: Path | None
+    instrument: Instrument
+    provenance: Mapping[str, object]
+    tables: Mapping[str, QTable]
+    posterior: Callable[[], xr.DataTree]
+
+
+def draw_kind(
+    kind: str,
+    run: OfRun,
+    bands: Sequence[str] | None = None,
+    quantities: Sequence[str] | None = None,
+) -> Figure:
+    """Return a figure of a run.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    run : OfRun
+        The run.
+    bands : sequence of str, optional
+        Bands to draw; by default all.
+    quantities : sequence of str, optional
+        Variables of the posterior or single quantities, as ``A[F770W]``; by default those that
+        the figure is usually of.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind, the figure cannot be of bands or quantities, or what it is
+        drawn of is not there.
+    """
+    require_kind(kind)
+    if quantities is not None and kind not in (*OF_QUANTITIES, RANK_FIGURE):
+        raise InputError(f"{kind}: this figure is of no quantities; leave them out.")
+    if bands is not None and (kind in (*OF_QUANTITIES, RANK_FIGURE, "energy")):
+        raise InputError(f"{kind}: this figure is of no bands; leave them out.")
+    attrs = run.provenance
+    simulated = bool(attrs.get("simulated"))
+    if kind in REPORT_FIGURES:
+        return draw_report_figure(kind, run.tables, run.instrument, simulated, bands)
+    if kind in ARVIZ_FIGURES:
+        return arviz_figures.draw_arviz_figure(kind, run.posterior(), bands, quantities)
+    if run.folder is None:
+        raise InputError(f"{kind}: is drawn of what stands in a run's folder; save the run first.")
+    if kind == RANK_FIGURE:
+        return draw_ranks(run.folder, quantities)
+    return draw_check_figure(kind, run.folder, attrs, run.instrument, bands)
+
+
+def require_kind(kind: str) -> None:
+    """Refuse what is no kind of figure.
+
+    Raises
+    ------
+    InputError
+        If it is none of `KINDS`.
+    """
+    if kind not in KINDS:
+        raise InputError(f"plot: there is no figure {kind!r}{did_you_mean(kind, KINDS)}")
+
+
+def require_suffix(path: Path) -> None:
+    """Refuse a file whose name does not say which kind of picture it is to be.
+
+    Raises
+    ------
+    InputError
+        If its suffix is none of `SUFFIXES`.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(
+            f"{path}: expected a name that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
+        )
+
+
+def write_figure(figure: Figure, path: Path, attrs: Mapping[str, Any]) -> None:
+    """Write a figure, whole or not at all; PDF and PNG hold what it is of.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure.
+    path : Path
+        File whose suffix is one of `SUFFIXES`.
+    attrs : mapping
+        Provenance of its run.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    require_suffix(path)
+    with whole_file(path, path.suffix) as beside:
+        beside.write_bytes(_bytes_of(figure, path.suffix.lower(), run_record(attrs)))
+
+
+def _bytes_of(figure: Figure, suffix: str, about: Mapping[str, Any]) -> bytes:
+    title = f"{SIMULATED} data" if about.get("simulated") else None
+    if suffix == ".png":
+        return labelled(png(figure), about)
+    return svg(figure, title) if suffix == ".svg" else _pdf(figure, about, title)
+
+
+def _pdf(figure: Figure, about: Mapping[str, Any], title: str | None) -> bytes:
+    """Return a figure as PDF: letters that stay letters, the same bytes whenever it is drawn."""
+    said = json.dumps(about, ensure_ascii=True)
+    known = {"Creator": "mirical", "Producer": "mirical", "CreationDate": None}
+    known |= {"Title": title, "Subject": said}
+    buffer = io.BytesIO()
+    with rc_context({"pdf.fonttype": 42}):
+        figure.savefig(buffer, format="pdf", metadata=known)
+    return buffer.getvalue()
