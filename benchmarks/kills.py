@@ -129,7 +129,7 @@ def trial(command: list[str], place: Path, moment: float, number: int) -> tuple[
 def start(command: list[str], out: Path) -> subprocess.Popen[bytes]:
     """Start a command, as the first process of a group of its own."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    line = [sys.executable, "-m", "mirical", *command, "--out", str(out)]
+    line = [sys.executable, "-m", "mirical", *command, "--out", str(out), "--overwrite"]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(line, stdout=quiet, stderr=quiet, start_new_session=True)
 

@@ -207,6 +207,7 @@ class Study:
                 table.meta["simulated"] = True
                 write_ecsv(table, Path(folder) / "rows.ecsv")
                 few = ["--streams", "40", "--delay-streams", "0", "--out", f"{folder}/out"]
+                few.append("--overwrite")
                 mirical(["monitor", str(self.run), f"{folder}/rows.ecsv", *few])
                 told = json.loads(Path(folder, "out", "monitor.json").read_text())
                 highest = float(self.of_truth[:, stream].max())

@@ -38,7 +38,7 @@ def main() -> None:
     run([str(recovery), "--programs", str(PROGRAMS), "--out", folder])
     for name, (arguments, refits, _) in STUDIES.items():
         command = ["-c", COMMAND, "sbc", *arguments, "--replicates", str(refits)]
-        run([*command, "--out", str(options.out / name)])
+        run([*command, "--out", str(options.out / name), "--overwrite"])
     sys.exit(0 if summarise(options.out) else 1)
 
 

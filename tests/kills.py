@@ -77,7 +77,7 @@ CASES = {
         step=1,
     ),
     "apply": Case(
-        ("apply", RUN, ROWS, "--out", "out/f.ecsv", "--overwrite"),
+        ("apply", RUN, ROWS, "--out", "out/f.ecsv"),
         ("out/f.ecsv", "out/f.cov.fits"),
         step=1,
     ),
@@ -203,7 +203,7 @@ def command(line: tuple[str, ...], folder: Path, way: Deadly | Limited) -> dict[
         tempfile.tempdir = None  # looked for anew, under the limit
         way.arm()
         with redirect_stdout(out), redirect_stderr(err):
-            status = main(line)
+            status = main([*line, "--overwrite"])
     except BaseException:  # the process ends here, whatever happens
         err.write(traceback.format_exc())
     ended = {"status": status, "err": err.getvalue()[-4000:], "calls": way.calls}

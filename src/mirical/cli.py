@@ -124,7 +124,12 @@ def _parser() -> CommandParser:
         simulating,
         updating,
     )
-    from mirical.console.command_parsers import CommandParser, add_to_each, overview_text
+    from mirical.console.command_parsers import (
+        CommandParser,
+        add_overwrite,
+        add_to_each,
+        overview_text,
+    )
     from mirical.console.manner import add_manner
     from mirical.version import __version__
 
@@ -149,6 +154,7 @@ def _parser() -> CommandParser:
         names = list(parsers.choices)[listed:]
         overview.append((purpose, [(name, parsers.choices[name].brief) for name in names]))
         listed += len(names)
+    add_to_each(parsers, add_overwrite)
     add_to_each(parsers, add_manner)
     parser.epilog = overview_text(overview, STATUSES)
     return parser

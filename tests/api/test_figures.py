@@ -131,7 +131,7 @@ def test_the_command_writes_vectors_and_lists_all_kinds(
     assert main(["plot", str(folder), "curves", "--band", "F770W"]) == 1  # a short run
     first = Path("tiny-curves.pdf").read_bytes()
     assert first.startswith(b"%PDF") and b"photometry_sha256" in first
-    assert main(["plot", str(folder), "curves", "--band", "F770W"]) == 1
+    assert main(["plot", str(folder), "curves", "--band", "F770W", "--overwrite"]) == 1
     assert Path("tiny-curves.pdf").read_bytes() == first
     assert main(["plot", "--list"]) == 0
     printed = capsys.readouterr().out

@@ -158,7 +158,7 @@ def write_few_draws(run: Path, folder: Path) -> None:
 
 MISTAKES = {
     "check nowhere": "mirical: run 'nowhere' does not exist",
-    "check {run} --draws 10": "mirical: check: --draws is 10; expected at least 50.",
+    "check {run} --draws 10": "mirical: check: 10 draws were asked for; expected at least 50.",
     "check {few} --draws 60": "has 16 draws; at least 50 are needed: run the job with more.",
     "check {run} --out {run}/job.toml": "is a file; --out needs a folder.",
 }

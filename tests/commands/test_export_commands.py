@@ -37,7 +37,7 @@ def test_factors_gives_covariance_and_draws_of_any_points(run: Path, tmp_path: P
     command = ["factors", str(run), *asked, "--out", str(files["c.ecsv"])]
     command += ["--draws", str(files["d.npy"])]
     assert main([*command, "--covariance", str(files["c.fits"])]) == 0
-    assert main([*command, "--covariance", str(files["c.npy"])]) == 0
+    assert main([*command, "--covariance", str(files["c.npy"]), "--overwrite"]) == 0
     query = Query.of(MIRI, ["F770W", "F2550W"], ["SUB64", "SUB128_IP"], 60000.5)
     answer = drawn_calibration().at(query)
     table, draws = Table.read(files["c.ecsv"]), np.load(files["d.npy"])
@@ -64,17 +64,18 @@ def test_flux_scale_and_types_are_left_out_by_name(tmp_path: Path):
     found = read_covariance(matrix)
     assert set(found.parts) == {"flux_scale", "types", "relative"}
     np.testing.assert_allclose(found.relative.std, answer.relative_std, rtol=1e-12)
-    assert main([*command, "--without", "flux_scale,types"]) == 0
+    assert main([*command, "--without", "flux_scale,types", "--overwrite"]) == 0
     back = Table.read(table)
     np.testing.assert_allclose(back["c_std"], answer.relative_std, rtol=1e-12)
     assert back.meta["without"] == ["flux_scale", "types"]
     assert read_covariance(matrix).parts == {}
     assert '"without": [' in draws.with_name("d.npy.json").read_text()
+    table.unlink()
     assert main(["error", str(folder), *asked, "--out", str(table), "--without", "flux_scale"]) == 0
     back = QTable.read(table)
     assert np.all(back["flux_scale_pct"] == 0) and np.all(back["types_pct"] > 0)
     command = ["export", str(folder), "--to", "covariance", str(matrix), "--without", "types"]
-    assert main(command) == 0
+    assert main([*command, "--overwrite"]) == 0
     assert set(read_covariance(matrix).parts) == {"flux_scale", "relative"}
 
 
@@ -144,7 +145,7 @@ def test_apply_calibrates_a_table_and_does_not_overwrite(
     assert beside.draws is not None and beside.draws.shape == (50, 2)
     before = out.read_bytes()
     assert main(command) == 2 and out.read_bytes() == before
-    assert "exists; give another --out, or --overwrite" in capsys.readouterr().err
+    assert "exists; choose another path, or --overwrite" in capsys.readouterr().err
     assert main([*command, "--overwrite"]) == 0 and out.read_bytes() == before
     assert main(["apply", str(run), str(out), "--out", str(tmp_path / "twice.ecsv")]) == 2
     assert "was calibrated here before" in capsys.readouterr().err
@@ -268,5 +269,6 @@ def test_a_run_that_must_not_be_believed_says_so_wherever_it_goes(
     assert main(["export", str(folder), "--to", "latex", str(table)]) == 1 and table.exists()
     assert "this run must not be believed" in capsys.readouterr().err
     write_drawn(folder)
+    table.unlink()
     assert main(["export", str(folder), "--to", "latex", str(table)]) == 0
     assert "must not be believed" not in capsys.readouterr().err

@@ -55,7 +55,7 @@ def test_the_fetched_table_is_read_as_the_printed_rows_are_and_recorded(vizier):
     assert host not in RECORD.read_text() + TABLE.read_text()
 
 
-def test_fetching_again_leaves_the_same_table_and_refuses_to_replace_another(vizier, capsys):
+def test_fetching_again_leaves_the_same_table_and_replaces_another_if_told_to(vizier, capsys):
     answers, host = vizier
     command = ["fetch", "table5", "--server", host]
     assert main(command) == 0
@@ -66,10 +66,12 @@ def test_fetching_again_leaves_the_same_table_and_refuses_to_replace_another(viz
     answers.body = votable({"t": shipped_table("table5")[:30]}).encode()
     assert main(command) == 2
     assert capsys.readouterr().err.endswith(
-        "table5-full.ecsv: is another table than the one that was fetched, and stays as it is; "
-        "give another --out, or remove it.\n"
+        "table5-full.ecsv: exists and is another table than the one that was fetched; choose "
+        "another path, or --overwrite to replace it.\n"
     )
     assert (TABLE.read_bytes(), RECORD.read_bytes()) == kept
+    assert main([*command, "--overwrite"]) == 0
+    assert json.loads(RECORD.read_text())["rows"] == 30 and TABLE.read_bytes() != kept[0]
 
 
 ANSWER = table5_answer()

@@ -117,6 +117,7 @@ def test_a_damaged_journal_is_one_sentence(
 ):
     monkeypatch.chdir(tmp_path)
     line = ["factors", "published", "--filter", "F770W", "--mjd", "60000", "--out", "c.ecsv"]
+    line.append("--overwrite")
     assert main(line) == 0
     before = Path("c.ecsv").read_bytes()
     held = Hidden(tmp_path)

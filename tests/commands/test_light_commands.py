@@ -34,7 +34,7 @@ COMMANDS = {
     "apply": "apply RUN rates.ecsv --out fluxes.ecsv --draws 5",
     "latex": "export RUN --to latex tables.tex",
     "mrt": "export RUN --to mrt table8.mrt",
-    "covariance": "export RUN --to covariance c.fits",
+    "covariance": "export RUN --to covariance cov.fits",
     "jwst-photom": "export RUN --to jwst-photom photom.fits",
     "compare": "compare RUN --no-audit",
     "compare with figures": "compare RUN --no-audit --out compared",

@@ -54,7 +54,7 @@ def test_what_is_not_shipped_or_would_be_replaced_is_refused(capsys: pytest.Capt
     sentences = {
         "cards show poold": "cards show: no model card 'poold' is shipped; did you mean 'pooled'?",
         "jobs copy table6": "jobs copy: no job 'table6' is shipped; did you mean 'table5'?",
-        "cards copy pooled": "pooled.toml: exists; give another --out.",
+        "cards copy pooled": "pooled.toml: exists; choose another path, or --overwrite",
         "cards copy pooled --out a.txt": "cards copy: a.txt; expected a file name that ends with",
         "sample fluxes --instrument nircam": "sample fluxes: no predicted fluxes of NIRCam",
     }

@@ -272,7 +272,7 @@ def test_a_removed_background_and_foreign_parts_go_along(tmp_path: Path):
 
 def test_a_missing_flat_field_is_said(tmp_path: Path):
     assert not any("flat field" in sentence for sentence in calibrated(tmp_path).cautions)
-    made = calibrated(tmp_path, setting(cal_step__flat_field=None), overwrite=True)
+    made = calibrated(tmp_path, setting(cal_step__flat_field=None))
     assert made.cautions[-1] == (
         "the flat field was not divided out before: the factor holds for flat-fielded rates, so "
         "each pixel is off by its flat."
@@ -381,18 +381,17 @@ def test_a_file_without_its_arrays_is_refused(tmp_path: Path):
     refused(sentence, tmp_path / "ramp.fits", out)
 
 
-def test_only_what_may_be_replaced_is(tmp_path: Path):
+def test_an_image_is_not_replaced_by_itself(tmp_path: Path):
     path, out = rate_file(tmp_path), tmp_path / "star_cal.fits"
     original = path.read_bytes()
     itself = f"{path}: is the image to be calibrated itself; choose another --out."
-    refused(itself, path, path, overwrite=True)
+    refused(itself, path, path)
     (tmp_path / "link.fits").symlink_to(path)
-    refused(itself.replace("star_rate", "link"), path, tmp_path / "link.fits", overwrite=True)
+    refused(itself.replace("star_rate", "link"), path, tmp_path / "link.fits")
     name = f"{tmp_path / 'star.asdf'}: not a name of a FITS file; expected FILE_cal.fits."
     refused(name, path, tmp_path / "star.asdf")
     out.write_text("old")
-    refused(f"{out}: exists already; choose another --out, or say --overwrite.", path, out)
-    calibrate_image(PUBLISHED, path, out, overwrite=True)
+    calibrate_image(PUBLISHED, path, out)
     assert fits.getheader(out)["CALNAME"] == "published"
     assert path.read_bytes() == original
     assert {file.name for file in tmp_path.iterdir()} == {path.name, out.name, "link.fits"}

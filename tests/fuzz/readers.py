@@ -203,7 +203,7 @@ def judge_row(row: dict[str, Any]) -> Iterator[str]:
 
 
 def apply_to_image(path: Path) -> CalibratedImage:
-    return calibrate_image(PUBLISHED, path, path.parent / "out.fits", overwrite=True)
+    return calibrate_image(PUBLISHED, path, path.parent / "out.fits")
 
 
 def judge_image(found: CalibratedImage) -> Iterator[str]:

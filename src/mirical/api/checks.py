@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from astropy.table import QTable
     from matplotlib.figure import Figure
+    from rich.console import Console
 
-    from mirical.checking.check import CheckedRun
+    from mirical.checking.check import CheckedRun, CheckPlan
     from mirical.inference.jobs import Inputs
 
 
@@ -80,23 +81,42 @@ class Check:
 
 def check_rows(
     name: str,
+    folder: Path,
     posterior: xr.DataTree,
     inputs: Inputs,
-    draws: int,
-    refit: bool,
-    progress: bool | None,
-) -> Check:
-    """Check a posterior against its rows; see `mirical.Run.check`."""
-    from mirical.api.consoles import progress_console
+    plan: CheckPlan,
+    console: Console,
+) -> CheckedRun:
+    """Check a posterior against its rows, progress shown on a console; writes nothing.
+
+    Parameters
+    ----------
+    name : str
+        The run's.
+    folder : Path
+        What sentences call the run; nothing is read there.
+    posterior, inputs : DataTree, Inputs
+        As `mirical.reporting.stored_inputs.open_run` returns them.
+    plan : CheckPlan
+        What is asked.
+    console : Console
+        Where progress is shown.
+
+    Raises
+    ------
+    InputError
+        If too few draws are asked for or there, or there are too many rows.
+    """
     from mirical.calibration.store import require_draws
-    from mirical.checking.check import FEWEST_DRAWS, CheckPlan, check_run
+    from mirical.checking.check import FEWEST_DRAWS, check_run
     from mirical.console.progress import DrawWatch
     from mirical.errors import InputError
     from mirical.inference.gaussian import require_few_rows
 
-    if draws < FEWEST_DRAWS:
-        raise InputError(f"check: {draws} draws were asked for; expected at least {FEWEST_DRAWS}.")
-    require_draws(posterior, Path(name), FEWEST_DRAWS)
-    require_few_rows("check", len(inputs.design.rows), Path(name))
-    with DrawWatch(draws, progress_console(progress)) as watch:
-        return Check(check_run(name, posterior, inputs, CheckPlan(draws, refit), watch))
+    if plan.draws < FEWEST_DRAWS:
+        said = f"check: {plan.draws} draws were asked for; expected at least {FEWEST_DRAWS}."
+        raise InputError(said)
+    require_draws(posterior, folder, FEWEST_DRAWS)
+    require_few_rows("check", len(inputs.design.rows), folder)
+    with DrawWatch(plan.draws, console) as watch:
+        return check_run(name, posterior, inputs, plan, watch)

@@ -157,9 +157,13 @@ class Run:
         InputError
             If the run has too few draws, too many rows, or its rows have changed.
         """
-        from mirical.api.checks import check_rows
+        from mirical.api.checks import Check, check_rows
+        from mirical.api.consoles import progress_console
+        from mirical.checking.check import CheckPlan
 
-        return check_rows(self.name, self.posterior, self._inputs, draws, refit, progress)
+        plan, console = CheckPlan(draws, refit), progress_console(progress)
+        named = self.name, Path(self.name)
+        return Check(check_rows(*named, self.posterior, self._inputs, plan, console))
 
     def figure(
         self,

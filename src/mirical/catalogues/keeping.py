@@ -46,7 +46,13 @@ def record_of(path: Path) -> Path:
 
 
 def keep(
-    table: Table, origin: str, contents: Mapping[str, bytes], path: Path, instrument: Instrument
+    table: Table,
+    origin: str,
+    contents: Mapping[str, bytes],
+    path: Path,
+    instrument: Instrument,
+    *,
+    overwrite: bool = False,
 ) -> Kept:
     """Check a photometry table and write it with its record, or neither.
 
@@ -64,11 +70,14 @@ def keep(
         Where to write the table.
     instrument : Instrument
         By whose card the rows are checked.
+    overwrite : bool, optional
+        Whether another table that stands there is replaced.
 
     Raises
     ------
     InputError
-        If a row cannot be used, the file cannot be written, or another table stands there.
+        If a row cannot be used, the file cannot be written, or another table stands there and is
+        to stay.
     """
     title = f"{SIMULATED} photometry" if table.meta.get("simulated") else "Published photometry"
     table.meta = {"title": title, "origin": origin, **table.meta}
@@ -77,12 +86,12 @@ def keep(
             write_ecsv(table, beside)
             observations = load_photometry(str(beside), instrument, "fetch")
             found = observations.data_hash
-            if path.is_file() and _hash(path.read_bytes()) != found:
+            new = not path.is_file() or _hash(path.read_bytes()) != found
+            if new and path.is_file() and not overwrite:
                 raise InputError(
-                    f"{path}: is another table than the one that was fetched, and stays as it is; "
-                    "give another --out, or remove it."
+                    f"{path}: exists and is another table than the one that was fetched; choose "
+                    "another path, or --overwrite to replace it."
                 )
-        new = not path.is_file()
         if new or not record_of(path).is_file():
             with whole_file(record_of(path)) as beside:
                 text = json.dumps(_record(path, origin, contents, observations), indent=2)

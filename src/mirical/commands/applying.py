@@ -65,10 +65,6 @@ def apply(options: argparse.Namespace) -> int:
     file, part = split_part(path)
     if not file.is_file():
         raise InputError(f"{path}: no such file; expected a table or a JWST image.")
-    if options.out.exists() and not options.overwrite:
-        raise InputError(
-            f"{options.out}: exists; give another --out, or --overwrite to replace it."
-        )
     is_image = not part and holds_image(file)
     return _apply_to_image(options) if is_image else _apply_to_table(options)
 
@@ -130,7 +126,7 @@ def _apply_to_image(options: argparse.Namespace) -> int:
         if getattr(options, name) is not None:
             option = {"before": "calibrated-with"}.get(name, name)
             raise InputError(f"apply: --{option} is for tables; {options.file.name} is an image.")
-    check_outputs([options.out], parents=True)
+    check_outputs([options.out], inputs=[options.file], parents=True)
     calibration = asked_calibration(options)
     require_pipeline(calibration.instrument, "apply to an image")
     known = {str(key): str(value) for key, value in calibration.provenance.items()}
@@ -140,7 +136,6 @@ def _apply_to_image(options: argparse.Namespace) -> int:
         options.out,
         band=options.filter,
         provenance=known,
-        overwrite=options.overwrite,
     )
     results, cautions = consoles()
     of = "SIMULATED calibration: " if calibration.simulated else ""
@@ -178,7 +173,7 @@ def _add_error(parsers: argparse._SubParsersAction) -> None:
     add_points(asked)
     add_source(asked)
     add_without(asked)
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="E.ecsv", type=Path, help="write the parts as a table")
     written.add_argument(
         "--covariance",
@@ -221,9 +216,8 @@ def _add_apply(parsers: argparse._SubParsersAction) -> None:
     what.add_argument("--filter", metavar="F", help="an image's true band [the header's]")
     add_source(what)
     add_without(what)
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="OUT", type=Path, required=True, help="file to write")
-    written.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     written.add_argument(
         "--covariance",
         metavar="FILE",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mirical.console.command_parsers import add_command
 from mirical.console.many_fits import add_options, how_of, kept_beside
@@ -12,9 +11,6 @@ from mirical.console.shared import SUCCESS, consoles, epoch, study_status
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 from mirical.text import one_line
-
-if TYPE_CHECKING:
-    pass
 
 MOST_CUTS = 100  # each is a fit of its own
 LAST_MJD = 100_000.0  # beyond it no factor means anything
@@ -26,29 +22,23 @@ def check(options: argparse.Namespace) -> int:
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
-    from mirical.calibration.store import require_draws, run_folder
-    from mirical.checking.check import FEWEST_DRAWS, CheckPlan, check_run
+    from mirical.api.checks import check_rows
+    from mirical.calibration.store import run_folder
+    from mirical.checking.check import CheckPlan
     from mirical.checking.page import write_check
     from mirical.console.printing import print_check
-    from mirical.console.progress import DrawWatch
-    from mirical.inference.gaussian import require_few_rows
     from mirical.reporting.stored_inputs import open_run
 
     how = how_of(options)
-    if options.draws < FEWEST_DRAWS:
-        raise InputError(f"check: --draws is {options.draws}; expected at least {FEWEST_DRAWS}.")
     folder = run_folder(options.run)
     out = options.out or folder / "check"
-    check_outputs(folders=[out])
+    check_outputs(folders=[out], renewed=options.out is None)
     posterior, inputs = open_run(folder)
-    require_draws(posterior, folder, FEWEST_DRAWS)
-    require_few_rows("check", len(inputs.design.rows), folder)
     consoled = results, progress = consoles()
     with kept_beside(out, how, consoled) as kept:
         plan = CheckPlan(options.draws, options.refit, kept.run)
         name = one_line(folder.resolve().name)
-        with DrawWatch(options.draws, progress) as watch:
-            checked = check_run(name, posterior, inputs, plan, watch)
+        checked = check_rows(name, folder, posterior, inputs, plan, progress)
         kept.end_share()
         write_check(checked, out)
         print_check(checked, out, results)
@@ -81,7 +71,7 @@ def rivals(options: argparse.Namespace) -> int:
         raise InputError(f"rivals: --until is {until:g}; expected an epoch up to MJD {LAST_MJD:g}.")
     folder = run_folder(options.run)
     out = options.out or folder / "rivals"
-    check_outputs(folders=[out])
+    check_outputs(folders=[out], renewed=options.out is None)
     posterior, inputs = open_run(folder)
     require_few_rows("rivals", len(inputs.design.rows), folder)
     attrs = {str(key): value for key, value in posterior.attrs.items()}
@@ -135,7 +125,7 @@ def _add_check(parsers: argparse._SubParsersAction) -> None:
         help="do not fit again without each star whose effect the draws cannot tell",
     )
     add_options(parser, "blocks of draws, then fits,")
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/check]")
 
 
@@ -167,5 +157,5 @@ def _add_rivals(parsers: argparse._SubParsersAction) -> None:
         "--until", metavar="T", type=epoch, help="end of the forecast [62502, 2030-01-01]"
     )
     add_options(parser, "fits")
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/rivals]")

@@ -175,7 +175,7 @@ def _add_compare(parsers: argparse._SubParsersAction) -> None:
         action="store_false",
         help="do not read the run's rows to say why it differs from the published factors",
     )
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument(
         "--out",
         metavar="DIR",
@@ -211,5 +211,5 @@ def _add_staged(parsers: argparse._SubParsersAction) -> None:
         action="store_true",
         help="fit the time law without dividing out D, as the 2024 code did",
     )
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")

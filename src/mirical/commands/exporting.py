@@ -235,7 +235,7 @@ def _add_export(parsers: argparse._SubParsersAction) -> None:
     )
     what.add_argument("--seed", metavar="N", type=int, default=0, help="fixes which [0]")
     add_without(what)
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument(
         "--to",
         metavar="FORMAT",

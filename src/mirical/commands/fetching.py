@@ -53,7 +53,8 @@ def fetch(options: argparse.Namespace) -> int:
     out = options.out or Path(f"{first if catalogue else paths[0].stem}-full.ecsv")
     if out.suffix != ".ecsv":
         raise InputError(f"{out}: expected a file name that ends with .ecsv.")
-    check_outputs([out, record_of(out)], inputs=paths, parents=True)
+    # The same table may stand there already, which is told once it is fetched.
+    check_outputs([out, record_of(out)], inputs=paths, parents=True, renewed=True)
     card = options.instrument or (DEFAULT if catalogue is None else catalogue.instrument)
     # Which units counts are in; the card of MIRI stands for one that nobody has written yet.
     instrument = load_instrument(card or DEFAULT, "fetch")
@@ -68,7 +69,7 @@ def fetch(options: argparse.Namespace) -> int:
             f"{first}: no instrument card of its camera comes with mirical; write one (mirical "
             "instrument new) and give it: --instrument CARD."
         )
-    kept = keep(table, got.origin, got.contents, out, instrument)
+    kept = keep(table, got.origin, got.contents, out, instrument, overwrite=options.overwrite)
     results, cautions = consoles()
     print_notes(dict.fromkeys([*notes, *kept.observations.notes]), cautions)
     rows = len(kept.observations.table)
@@ -144,7 +145,7 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
         default=60.0,
         help="seconds without an answer after which it is given up [60]",
     )
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument(
         "--out",
         metavar="FILE.ecsv",

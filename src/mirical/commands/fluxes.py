@@ -65,5 +65,5 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
         help="folder of the files of bandpasses that the card names [the card's]",
     )
     add_instrument(what)
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="FILE.ecsv", type=Path, help="write the table")

@@ -178,7 +178,6 @@ def simulate_mosaics(options: argparse.Namespace) -> int:
     from mirical.simulation.scene_program import scene_program, write_mosaics
     from mirical.tables.formats import write_ecsv
 
-    check_outputs(folders=[options.out])
     bands = [miri().find_band(name, "simulate").name for name in options.mosaics if name != "all"]
     bands = list(miri().bands) if "all" in options.mosaics else bands
     program = scene_program(options.seed, options.truth, options.law)
@@ -299,7 +298,7 @@ def _add_apertures(parsers: argparse._SubParsersAction) -> None:
         help="encircled energies whose radii are listed and marked [those of the paper's Fig. 2]",
     )
     add_options(parser, "images")
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
 
 
@@ -335,7 +334,7 @@ def _add_mosaic(parsers: argparse._SubParsersAction) -> None:
         type=float,
         help="radius of the star's mask, FWHM of the band [a pixel beyond the annulus]",
     )
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument(
         "--out", metavar="FILE_i2d.fits", type=Path, required=True, help="mosaic to write"
     )
@@ -374,7 +373,7 @@ def _add_photometry(parsers: argparse._SubParsersAction) -> None:
         help="type of a star of your own: HotStars, ADwarfs or SolarAnalogs",
     )
     add_options(parser, "images")
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument(
         "--out", metavar="ROWS.ecsv", type=Path, required=True, help="photometry table to write"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mirical.console.command_parsers import add_actions, add_command
 from mirical.console.shared import SUCCESS, consoles
+from mirical.storage.files import check_outputs
 
 
 def check(options: argparse.Namespace) -> int:
@@ -33,6 +34,7 @@ def new(options: argparse.Namespace) -> int:
     from mirical.instruments.skeleton import write_skeleton
 
     folder = options.out or Path(options.name)
+    check_outputs(folders=[folder])
     write_skeleton(options.name, folder)
     consoles()[0].print(f"a card to begin with is in {folder}", soft_wrap=True, markup=False)
     return SUCCESS
@@ -69,4 +71,5 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
         "mirical instrument new ACS --out cards/acs",
     )
     other.add_argument("name", metavar="NAME", help="of the instrument, such as ACS")
-    other.add_argument("--out", metavar="DIR", type=Path, help="folder to write [NAME]")
+    written = other.add_written()
+    written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [NAME]")

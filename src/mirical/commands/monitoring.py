@@ -39,7 +39,9 @@ def monitor(options: argparse.Namespace) -> int:
     _refuse_numbers(asked)
     folder = run_folder(options.run)
     out, history = options.out or folder / "monitor", options.history
-    check_outputs(folders=[out, history], inputs=[Path(options.rows)])
+    read = Path(options.rows)
+    check_outputs(folders=[history], inputs=[read], renewed=True)
+    check_outputs(folders=[out], inputs=[read, history], renewed=options.out is None)
     if history is not None:
         require_history(history)
     posterior, inputs = open_run(folder)
@@ -129,5 +131,5 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
         "--delay-streams", metavar="N", type=int, default=60,
         help="simulated streams of each delay, 0 for none [60]",
     )  # fmt: skip
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/monitor]")

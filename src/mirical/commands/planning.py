@@ -35,7 +35,7 @@ def plan(options: argparse.Namespace) -> int:
         raise InputError(f"plan: --hours is {options.hours:g}; expected hours above 0.")
     folder = run_folder(options.run)
     out = options.out or folder / "plan"
-    check_outputs(folders=[out], inputs=[options.candidates])
+    check_outputs(folders=[out], inputs=[options.candidates], renewed=options.out is None)
     posterior, inputs = open_run(folder)
     require_draws(posterior, folder, FEWEST_DRAWS)
     instrument, bands = inputs.instrument, inputs.design.bands
@@ -90,5 +90,5 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
     what.add_argument(
         "--draws", metavar="N", type=int, default=1000, help="posterior draws averaged over [1000]"
     )
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [RUN/plan]")

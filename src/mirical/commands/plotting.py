@@ -86,10 +86,10 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
         help="variables of the posterior or single quantities, as 'A[F770W]' [those with the "
         "fewest effective draws; of a forest, the star offsets]",
     )
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument(
         "--out",
-        metavar="FILE",
+        metavar="FILE.pdf",
         type=Path,
         help="file to write, .pdf, .svg or .png [RUN-KIND.pdf in this folder]",
     )

@@ -107,7 +107,7 @@ def _add_factors(parsers: argparse._SubParsersAction) -> None:
     asked.add_argument("run", metavar="RUN", help="a run's folder, or 'published'")
     add_points(asked)
     add_without(asked)
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument(
         "--out", metavar="C.ecsv", type=Path, help="write the answer as a table, not print it"
     )
@@ -141,7 +141,7 @@ def _add_stars(parsers: argparse._SubParsersAction) -> None:
     asked = parser.add_argument_group("what is asked")
     asked.add_argument("run", metavar="RUN", help="a run's folder")
     add_without(asked)
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="S.ecsv", type=Path, help="write the answer as a table")
     written.add_argument(
         "--covariance",

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from mirical.chains.checkpoint import Checkpoint
     from mirical.inference.jobs import Inputs, Job
 
+_OUT = (
+    "folder to write [reports/JOB, or the name of the table that is given; a run of the same "
+    "table and cards there is renewed]"
+)
+
 _SETTINGS = {
     "seed": "fixes every random number [the job's]",
     "chains": "number of chains [the job's]",
@@ -49,19 +54,21 @@ def run(options: argparse.Namespace) -> int:
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
     from mirical.api.fits import NUMBERS, TEXTS, chosen_job
+    from mirical.chains.checkpoint import Checkpoint, checkpoint_of
     from mirical.inference.jobs import resolve_job
+    from mirical.reporting.stored_inputs import is_run_of
 
     texts, numbers = (
         {name: getattr(options, name) for name in names} for names in (TEXTS, NUMBERS)
     )
     job = chosen_job(options.job, texts, numbers, options.mjd, options.time_limit)
     folder = options.out or Path("reports") / job.name
-    check_outputs(folders=[folder])
+    is_own = options.out is None or checkpoint_of(folder).exists()
+    check_outputs(folders=[folder], renewed=is_own and is_run_of(job, folder))
     inputs = resolve_job(job)
     if options.fast:
         return _fit_fast(job, inputs, folder)
 
-    from mirical.chains.checkpoint import Checkpoint, checkpoint_of
     from mirical.chains.identity import identity
 
     _, progress = consoles()
@@ -148,7 +155,7 @@ def index(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     if not folder.is_dir():
         raise InputError(f"index: {folder} is no folder; give one that holds folders of runs.")
-    check_outputs([folder / INDEX])
+    check_outputs([folder / INDEX], renewed=True)
     number = list_runs(folder)
     said = f"{folder / INDEX} lists {number} run{'' if number == 1 else 's'}"
     consoles()[0].print(said, soft_wrap=True, markup=False)
@@ -216,8 +223,8 @@ def _add_run(parsers: argparse._SubParsersAction) -> None:
         action="store_true",
         help="an approximation in seconds, which says itself when it must not be trusted",
     )
-    written = parser.add_argument_group("what is written")
-    written.add_argument("--out", metavar="DIR", type=Path, help="folder to write [reports/JOB]")
+    written = parser.add_written()
+    written.add_argument("--out", metavar="DIR", type=Path, help=_OUT)
     written.add_argument(
         "--mjd",
         metavar="T",

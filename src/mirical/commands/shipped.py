@@ -62,7 +62,6 @@ def copy_shipped(kind: _Kind, options: argparse.Namespace) -> int:
     out: Path = options.out or Path(path.name)
     if out.suffix != ".toml":
         raise InputError(f"{where}: {out}; expected a file name that ends with .toml.")
-    _refuse_existing(out)
     check_outputs([out], parents=True)
     with whole_file(out) as beside:
         beside.write_bytes(path.read_bytes())
@@ -92,7 +91,6 @@ def sample(options: argparse.Namespace) -> int:
 
     made = SAMPLES[options.kind]
     out: Path = options.out or Path(f"{options.kind}.ecsv")
-    _refuse_existing(out)
     check_outputs([out], parents=True)
     instrument = load_instrument(options.instrument, "sample")
     table = made.table(instrument)
@@ -104,11 +102,6 @@ def sample(options: argparse.Namespace) -> int:
     use = made.use.format(file=out, card=of_card)
     cautions.print(f"note: {use}", soft_wrap=True, markup=False)
     return SUCCESS
-
-
-def _refuse_existing(out: Path) -> None:
-    if out.exists():
-        raise InputError(f"{out}: exists; give another --out.")
 
 
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
@@ -135,7 +128,8 @@ def _add_kind(parsers: argparse._SubParsersAction, kind: _Kind, name: str, about
     example = f"mirical {word} copy {name} --out mine.toml"
     one = add_command(actions, "copy", partial(copy_shipped, kind), copied, example)
     one.add_argument("name", metavar="NAME", help=f"of a shipped {noun}")
-    one.add_argument("--out", metavar="FILE.toml", type=Path, help="file to write [NAME.toml]")
+    written = one.add_written()
+    written.add_argument("--out", metavar="FILE.toml", type=Path, help="file to write [NAME.toml]")
 
 
 def _add_sample(parsers: argparse._SubParsersAction) -> None:
@@ -154,4 +148,5 @@ def _add_sample(parsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("kind", choices=("photometry", "grid", "fluxes"), help="what is written")
     add_instrument(parser)
-    parser.add_argument("--out", metavar="FILE.ecsv", type=Path, help="file to write [KIND.ecsv]")
+    written = parser.add_written()
+    written.add_argument("--out", metavar="FILE.ecsv", type=Path, help="file to write [KIND.ecsv]")

@@ -24,6 +24,7 @@ def simulate(options: argparse.Namespace) -> int:
     from mirical.api.simulations import simulated_program
     from mirical.instruments.cards import DEFAULT
 
+    check_outputs(folders=[options.out])
     if options.mosaics and options.instrument == DEFAULT:
         return _mosaics(options)
     if options.mosaics:
@@ -67,6 +68,7 @@ def sbc(options: argparse.Namespace) -> int:
     from mirical.inference.jobs import load_job, resolve_job, with_options
     from mirical.reporting.stored_inputs import open_run
     from mirical.validation.posterior_truths import truths_of
+    from mirical.validation.rank_file import RANKS, RankFile
 
     how = how_of(options)
     of_run = Path(options.job, "job.toml").is_file()
@@ -82,7 +84,9 @@ def sbc(options: argparse.Namespace) -> int:
     suffix = ("-fast" if options.fast else "") + (f"-{options.distort}" if options.distort else "")
     beside = Path(options.job, f"sbc{suffix}") if of_run else Path("reports", f"{job.name}{suffix}")
     folder = options.out or beside
-    check_outputs(folders=[folder])
+    # Ranks of another study are refused when they are read.
+    goes_on = options.out is None or (folder / RANKS).exists()
+    check_outputs(folders=[folder], renewed=goes_on)
     truths = None
     if of_run:
         posterior, inputs = open_run(Path(options.job))
@@ -91,7 +95,6 @@ def sbc(options: argparse.Namespace) -> int:
         inputs = resolve_job(job)
 
     from mirical.console.progress import ReplicateWatch
-    from mirical.validation.rank_file import RankFile
     from mirical.validation.replicates import DISTORTIONS, Study
     from mirical.validation.sbc import assess, calibrate, check_study
     from mirical.validation.sbc_report import print_outcome, write_outcome
@@ -160,7 +163,7 @@ def _add_simulate(parsers: argparse._SubParsersAction) -> None:
         "flux_scale, type_band, reduction, fnd_rate_slope, ... (docs/checks.md); the sizes are "
         "fractions, zero switches one off",
     )
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder to write")
     written.add_argument(
         "--mosaics",
@@ -213,7 +216,7 @@ def _add_sbc(parsers: argparse._SubParsersAction) -> None:
         "--fast", action="store_true", help="fit as 'mirical run --fast' does, not with chains"
     )
     add_options(parser, "refits")
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument(
         "--out",
         metavar="DIR",

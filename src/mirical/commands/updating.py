@@ -35,9 +35,9 @@ def update(options: argparse.Namespace) -> int:
     from mirical.tables.photometry import load_photometry
 
     folder = run_folder(options.run)
-    check_outputs(folders=[options.out])
     if options.out.resolve() == folder.resolve():
         raise InputError(f"--out {options.out} is the run itself; give another folder.")
+    check_outputs(folders=[options.out])
     results, progress = consoles()
     with WorkWatch("the run and the new rows are being read", progress):
         run, job, before = open_job(folder)
@@ -139,7 +139,7 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
         action="store_true",
         help="stop with status 1 where weights and a fast fit fail, instead of a full fit",
     )
-    written = parser.add_argument_group("what is written")
+    written = parser.add_written()
     written.add_argument(
         "--out", metavar="RUN2", type=Path, required=True, help="folder of the updated run"
     )

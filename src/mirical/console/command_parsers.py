@@ -28,12 +28,19 @@ class CommandParser(argparse.ArgumentParser):
     """Whether it prints a text as it is, or nothing but its help."""
     inner: argparse._SubParsersAction | None
     """Its actions, where it has any."""
+    written: argparse._ArgumentGroup | None
+    """The options that name what it writes, where it writes."""
 
     def __init__(self, *args: Any, brief: str = "", examples: Sequence[str] = (), **more: Any):
         more.setdefault("formatter_class", _Help)
         super().__init__(*args, **more)
         self.brief, self.examples = brief, tuple(examples)
-        self.raw, self.inner = False, None
+        self.raw, self.inner, self.written = False, None, None
+
+    def add_written(self) -> argparse._ArgumentGroup:
+        """Return a group for the options that name what is written; ``--overwrite`` ends it."""
+        self.written = self.add_argument_group("what is written")
+        return self.written
 
     def format_help(self) -> str:
         """Return the help with the examples beneath it."""
@@ -132,9 +139,17 @@ def add_actions(
     return parser.inner
 
 
-def add_to_each(
-    parsers: argparse._SubParsersAction, add: Callable[[argparse.ArgumentParser], None]
-) -> None:
+def add_overwrite(parser: CommandParser) -> None:
+    """Add the option without which nothing that a user named is replaced, if a command writes."""
+    if parser.written is not None:
+        parser.written.add_argument(
+            "--overwrite",
+            action="store_true",
+            help="replace what stands there already, which is refused otherwise",
+        )
+
+
+def add_to_each(parsers: argparse._SubParsersAction, add: Callable[[CommandParser], None]) -> None:
     """Add options to every command and action, but to those that print a text as it is."""
     for parser in parsers.choices.values():
         if not parser.raw:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirical.errors import InputError
+from mirical.storage.files import keeping
 from mirical.version import __version__
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def carry_out(options: argparse.Namespace) -> int:
     try:
         if loud:
             _tell_begin()
-        status = options.command(options)
+        with keeping(_keeps(options)):
+            status = options.command(options)
     except InputError:
         if loud:
             traceback.print_exc()
@@ -87,6 +89,12 @@ def carry_out(options: argparse.Namespace) -> int:
         about = {"mirical": __version__, "command": options.name_of_command, "status": status}
         sys.stdout.write(manner.answer.text(**about, notes=manner.notes))
     return status
+
+
+def _keeps(options: argparse.Namespace) -> bool:
+    """Return whether what stands where a command writes is to stay."""
+    # A share of many fits writes nothing there, and may come after the output is written.
+    return not getattr(options, "overwrite", False) and getattr(options, "shard", None) is None
 
 
 def _tell_begin() -> None:

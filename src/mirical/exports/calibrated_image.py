@@ -98,7 +98,6 @@ def calibrate_image(
     *,
     band: str | None = None,
     provenance: Mapping[str, str] = {},
-    overwrite: bool = False,
 ) -> CalibratedImage:
     """Write an image in DN/s as one in MJy/sr; the file it comes from is left as it is.
 
@@ -118,8 +117,6 @@ def calibrate_image(
         The band, where the header's cannot be trusted.
     provenance : mapping of {str : str}
         What else the header's history should tell, such as card, seed and data of a run.
-    overwrite : bool
-        Whether `out` may exist.
 
     Raises
     ------
@@ -127,7 +124,7 @@ def calibrate_image(
         If the file is no rate image of the imager or was calibrated already,
         the calibration has no factor for it, or `out` cannot be written.
     """
-    _check_names(path, out, overwrite)
+    _check_names(path, out)
     with _refusing(path), open_model(path) as model:
         _check_rates(model, path)
         # No PHOTMJSR to ask: rates have none, and FILTER is still the instrument's own.
@@ -160,16 +157,13 @@ def calibrate_image(
     return made
 
 
-def _check_names(path: Path, out: Path, overwrite: bool) -> None:
+def _check_names(path: Path, out: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path}: no such file; {_REMEDY}.")
     if out.suffix != ".fits":
         raise InputError(f"{out}: not a name of a FITS file; expected FILE_cal.fits.")
-    if out.exists():
-        if out.samefile(path):
-            raise InputError(f"{out}: is the image to be calibrated itself; choose another --out.")
-        if not overwrite:
-            raise InputError(f"{out}: exists already; choose another --out, or say --overwrite.")
+    if out.exists() and out.samefile(path):
+        raise InputError(f"{out}: is the image to be calibrated itself; choose another --out.")
 
 
 @contextmanager

@@ -82,20 +82,18 @@ throughput = "fitted"
 
 
 def write_skeleton(name: str, folder: Path) -> None:
-    """Write a card to begin with into a new folder, and the schema beside it.
+    """Write a card to begin with into a folder, and the schema beside it.
 
     Raises
     ------
     InputError
-        If the folder exists, or the name is none.
+        If the folder cannot be written, or the name is none.
     """
     if not name.isidentifier() or not name.isascii():
         raise InputError(
             f"instrument new: {name!r} is no name of an instrument; expected letters, digits and "
             "underscores, such as ACS."
         )
-    if folder.exists():
-        raise InputError(f"instrument new: {folder} exists; choose another name or --out.")
     with whole_folder(folder) as beside:
         (beside / CARD).write_text(skeleton_text(name), encoding="utf-8")
         (beside / SCHEMA).write_text(schema_text(), encoding="utf-8")

@@ -16,11 +16,10 @@ from mirical.instruments.instrument import Instrument
 from mirical.pages.links import link_pages
 from mirical.reporting.page import write_report
 from mirical.reporting.run import Run
+from mirical.reporting.stored_inputs import full_name
 from mirical.storage.files import whole_folder
-from mirical.table_files.parts import find_table
 from mirical.tables.apertures import PUBLISHED_APERTURES
 from mirical.tables.formats import write_ecsv
-from mirical.tables.photometry import EMBEDDED
 
 PHOTOMETRY = "photometry.ecsv"
 """Rows of a run that no other file holds."""
@@ -87,14 +86,14 @@ def _resolved_job(run: Run) -> str:
     job, sampler = run.job, run.job.sampler
     own = None if run.photometry is None else PHOTOMETRY
     lines = [
-        f"photometry = {_quoted(own or _resolved(job.photometry, job.folder))}",
+        f"photometry = {_quoted(own or full_name(job.photometry, job.folder))}",
         f"model = {_quoted(run.inputs.card.name + '.toml')}",
     ]
     if job.predicted_fluxes != SHIPPED_FLUXES:
-        fluxes = _resolved(job.predicted_fluxes, job.folder)
+        fluxes = full_name(job.predicted_fluxes, job.folder)
         lines.append(f"predicted_fluxes = {_quoted(fluxes)}")
     if job.apertures != PUBLISHED_APERTURES:
-        lines.append(f"apertures = {_quoted(_resolved(job.apertures, job.folder))}")
+        lines.append(f"apertures = {_quoted(full_name(job.apertures, job.folder))}")
     if job.instrument != DEFAULT:
         lines.append(f"instrument = {_quoted(kept_as(run.instrument))}")
     lines.append(f"reference_mjd = {_quoted(run.posterior.attrs['reference_mjd'])}")
@@ -112,9 +111,3 @@ def _resolved_job(run: Run) -> str:
 def _quoted(value: object) -> str:
     """Return a value as TOML writes it, which for text and numbers is as JSON does."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def _resolved(name: str, folder: Path | None) -> str:
-    """Return the full path of a user's file, or an embedded table's name as it is."""
-    path = find_table(name, folder)
-    return name if name in EMBEDDED or path is None else str(path.resolve())

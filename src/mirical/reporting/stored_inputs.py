@@ -13,6 +13,8 @@ from mirical.calibration.store import StoredRun, open_calibration, read_run, run
 from mirical.calibration.stored_constants import stored_fluxes
 from mirical.errors import InputError
 from mirical.instruments.uses import require_staged
+from mirical.table_files.parts import find_table
+from mirical.tables.photometry import EMBEDDED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -101,6 +103,28 @@ def stored_job(folder: Path) -> Job:
             f"{folder}: no job.toml there, so the run's rows are not known; run the job again."
         )
     return load_job(str(path))
+
+
+def is_run_of(job: Job, folder: Path) -> bool:
+    """Return whether a folder holds a run of the same table and cards as a job; False if none."""
+    try:
+        stored = stored_job(folder)
+        return _names(stored) == _names(job)
+    except InputError:
+        return False
+
+
+def _names(job: Job) -> tuple[str, ...]:
+    tables = job.photometry, job.predicted_fluxes, job.apertures
+    # A run's folder has a copy of its cards.
+    cards = Path(job.model).stem, job.read_instrument().name
+    return *(full_name(table, job.folder) for table in tables), *cards
+
+
+def full_name(table: str, folder: Path | None) -> str:
+    """Return the full path of a user's table, or an embedded table's name as it is."""
+    path = find_table(table, folder)
+    return table if table in EMBEDDED or path is None else str(path.resolve())
 
 
 def _refuse_other_rows(factors: CalibrationFactors, attrs: Mapping[Any, Any], folder: Path) -> None:

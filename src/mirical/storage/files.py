@@ -20,6 +20,7 @@ __all__ = [
     "Unwritable",
     "beside",
     "check_outputs",
+    "keeping",
     "settle",
     "together",
     "whole_file",
@@ -224,13 +225,29 @@ def whole_file(path: Path, suffix: str = "") -> Iterator[Path]:
         outputs.file(staged, target)
 
 
+_keeping: ContextVar[bool] = ContextVar("keeping", default=False)
+
+
+@contextmanager
+def keeping(stays: bool = True) -> Iterator[None]:
+    """Let `check_outputs` refuse inside, or not, what would replace something that stands there."""
+    token = _keeping.set(stays)
+    try:
+        yield
+    finally:
+        _keeping.reset(token)
+
+
 def check_outputs(
     files: Iterable[Path | None] = (),
     folders: Iterable[Path | None] = (),
     inputs: Iterable[Path | None] = (),
     parents: bool = False,
+    renewed: bool = False,
 ) -> None:
-    """Refuse outputs that could not be written, before the work; makes nothing.
+    """Refuse outputs that could not be written, or not without loss, before the work.
+
+    It makes nothing.
 
     Parameters
     ----------
@@ -240,11 +257,14 @@ def check_outputs(
         What it reads, and therefore may not write.
     parents : bool, optional
         Whether the folders of files are made, as those of folders are, or must exist.
+    renewed : bool, optional
+        Whether what stands there is a command's own, which it renews or goes on with unasked.
 
     Raises
     ------
     InputError
-        If one of them cannot be written, is an input, or is asked for twice.
+        If one of them cannot be written, is an input, is asked for twice, or stands there already
+        and is to stay (`keeping`): a file, or a folder that is not empty.
     """
     read = {os.path.realpath(path) for path in inputs if path is not None}
     seen: set[str] = set()
@@ -259,6 +279,17 @@ def check_outputs(
         if place in seen:
             raise InputError(f"{path}: is asked for twice; choose another path for one of them.")
         seen.add(place)
+        if _keeping.get() and not renewed and _stands(Path(place)):
+            what = "exists and is not empty" if is_folder else "exists"
+            raise InputError(f"{path}: {what}; choose another path, or --overwrite to replace it.")
+
+
+def _stands(path: Path) -> bool:
+    """Return whether something of a user's stands at a path: no device, pipe or empty folder."""
+    settle(path)  # what a command was killed over is finished first
+    if path.is_dir():
+        return any(not one.name.startswith(".") for one in path.iterdir())
+    return path.is_file()
 
 
 def _check_output(path: Path, is_folder: bool, parents: bool) -> None:
