@@ -50,6 +50,9 @@ def test_it_is_told_at_least_every_ten_seconds():
 
 def test_chains_are_told_of_by_steps_divergences_and_time_left(pipe: Console):
     with ChainWatch(SAMPLER, pipe) as watch:
+        assert said(pipe, r"the model is being compiled, \d+ s so far")
+        assert "chain" not in pipe.file.getvalue()
+        watch.begin([0, 0])
         assert said(pipe, r"chain 1: 0 of 1500 steps, 0 divergences, \d+ s so far")
         watch.advance(1, 450, 3)
         assert said(pipe, r"chain 2: 450 of 1500 steps, 3 divergences, about \d+ s left")

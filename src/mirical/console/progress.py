@@ -122,6 +122,7 @@ class ChainWatch(_Shown):
         self._lock = threading.Lock()
         self._divergences = [0] * sampler.chains
         self._done = [0] * sampler.chains
+        self._compiling = True
         self._display: _Chains = _Chains(
             TextColumn("chain {task.fields[chain]}"),
             TextColumn("{task.fields[stage]:<8}"),
@@ -133,7 +134,7 @@ class ChainWatch(_Shown):
         )
         self._tasks: list[TaskID] = [
             self._display.add_task(
-                "", total=self._warmup + draws, chain=i + 1, stage="start", divergences=0
+                "", total=self._warmup + draws, chain=i + 1, stage="compiles", divergences=0
             )
             for i in range(sampler.chains)
         ]
@@ -144,9 +145,10 @@ class ChainWatch(_Shown):
             for i, (task, done) in enumerate(zip(self._tasks, steps, strict=True)):
                 self._done[i] = self._at_first[task] = done
                 self._divergences[i] = 0
+                self._compiling = False
                 shown = self._display.tasks[i]
                 total = max(shown.total or 0, done)
-                fields: dict[str, Any] = shown.fields | {"divergences": 0}
+                fields: dict[str, Any] = shown.fields | {"divergences": 0, "stage": "warm-up"}
                 self._display.reset(task, completed=done, total=total, **fields)
 
     def advance(self, chain: int, steps: int, divergences: int) -> None:
@@ -170,6 +172,8 @@ class ChainWatch(_Shown):
 
     def _lines(self) -> list[str]:
         """Return a line a chain, and what the last look has found while they go on."""
+        if self._compiling:
+            return [f"the model is being compiled, {time.monotonic() - self._begun:.0f} s so far"]
         said = "" if self._display.finished else self._display.said
         return [*super()._lines(), *([said] if said else [])]
 
