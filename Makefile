@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test lint docs check-slow clean
+.PHONY: run test lint docs check-slow check-install clean
 
 run: $(VENV)/installed
 	$(BIN)/mirical run
@@ -31,6 +31,18 @@ check-slow: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/covariance.py
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/validation.py
+
+# Wheel and source distribution as users get them: the newest dependencies, no constraints, no extras.
+# For another Python: make check-install PYTHON=python3.13
+check-install:
+	rm -rf build/install
+	$(PYTHON) -m venv build/install
+	build/install/bin/python -m pip install --quiet --disable-pip-version-check build
+	build/install/bin/python -m build --outdir build/install/archives .
+	build/install/bin/python -m pip install --quiet --disable-pip-version-check build/install/archives/*.whl
+	build/install/bin/python -m pip check
+	du -sm build/install
+	build/install/bin/python tests/installed.py build/install/archives
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
