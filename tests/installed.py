@@ -29,8 +29,8 @@ TRIED = (
     # So few draws must not be believed: status 1.
     ((*RUN, "--out", "run"), {1}, "Report: run/report.html"),
     (("factors", "run", "--filter", "F770W", "--mjd", "60370"), {0, 1}, "F770W"),
-    (("check", "run", "--no-refit", "--draws", "50"), {0, 1}, "Check: run/check/check.html"),
-    (("plot", "run", "forest", "--out", "forest.pdf"), {0}, "forest.pdf"),
+    (("check", "run", "--no-refit", "--draws", "50"), {0, 1}, "run/check/check.html"),
+    (("plot", "run", "forest", "--out", "forest.pdf"), {0, 1}, "forest.pdf"),
 )
 """Commands, the statuses that are expected of them, and a word that they say."""
 
