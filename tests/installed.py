@@ -44,7 +44,7 @@ def main() -> None:
     archives = Path(sys.argv[1]).resolve()
     (wheel,), (sources,) = archives.glob("*.whl"), archives.glob("*.tar.gz")
     for archive in (wheel, sources):
-        print(f"{archive.name}: {archive.stat().st_size / 1e6:.1f} MB")
+        said(f"{archive.name}: {archive.stat().st_size / 1e6:.1f} MB")
     assert set(IN_WHEEL) <= set(zipfile.ZipFile(wheel).namelist())
     with tarfile.open(sources) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
@@ -62,14 +62,15 @@ def tried(folder: str) -> None:
         began = time.monotonic()
         command = [*MIRICAL, *line]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        said = done.stdout + done.stderr
-        assert done.returncode in expected and word in said, (line, done.returncode, said)
-        print(f"{time.monotonic() - began:6.1f} s  mirical {' '.join(line)}", flush=True)
+        text = done.stdout + done.stderr
+        assert done.returncode in expected and word in text, (line, done.returncode, text)
+        said(f"{time.monotonic() - began:6.1f} s  mirical {' '.join(line)}")
 
 
 def imported(folder: str) -> None:
     """Measure the import, and see that it is that of the wheel."""
-    code = "import time; b = time.monotonic(); import mirical; print(time.monotonic() - b, mirical.__file__)"
+    code = "import time; b = time.monotonic(); import mirical as m; "
+    code += "print(time.monotonic() - b, m.__file__)"
     took = []
     for _ in range(3):
         done = subprocess.run(
@@ -79,7 +80,13 @@ def imported(folder: str) -> None:
         took.append(float(seconds))
         assert "site-packages" in where, where
     assert min(took) < IMPORTED_IN, took
-    print(f"{min(took):.3f} s  import mirical")
+    said(f"{min(took):.3f} s  import mirical")
+
+
+def said(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
