@@ -250,7 +250,7 @@ class Study:
                     at = np.where(first >= 0, ends[first], np.inf)
                     days = (at - begun)[at > begun]
                     days = np.where(days > SEEN * YEAR, np.inf, days)
-                    one = Delay(band, shape, size, days)
+                    one = Delay(band, shape, size, days, SEEN)
                     found.append(
                         {
                             "filter": band,

@@ -119,15 +119,16 @@ def test_a_step_raises_the_statistic_and_no_change_does_not():
 
 
 def test_delays_count_what_was_not_found():
-    delay = Delay("F770W", STEP, 0.01, np.array([30.0, 60.0, np.inf, 90.0]))
+    delay = Delay("F770W", STEP, 0.01, np.array([30.0, 60.0, np.inf, 90.0]), 3.0)
     assert delay.missed == 0.25 and delay.quantile(0.5) == 90.0 and np.isinf(delay.quantile(0.9))
 
 
-def test_delays_are_of_alarms_after_the_change_and_within_three_years(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("last", "years"), [(61700.0, 3.0), (60900.0, 400 / YEAR)])
+def test_delays_are_of_alarms_after_the_change_and_within_the_time_watched(
+    last: float, years: float, monkeypatch: pytest.MonkeyPatch
 ):
-    """Alarms before the change, 100 d after it, 1200 d after it, and never."""
-    mjd = np.array([60200.0, 60600.0, 61700.0])
+    """Alarms before the change, 100 d after it, as the rows end, and never."""
+    mjd = np.array([60200.0, 60600.0, last])
     one = np.zeros(3, dtype=int)
     w = Watched(mjd, epochs_of(mjd), one, one, ("F770W",), ("FULL",), SINCE)
     statistic = np.array([[9, 0, 0, 0], [9, 9, 0, 0], [0, 0, 9, 0]], dtype=float)
@@ -138,7 +139,9 @@ def test_delays_are_of_alarms_after_the_change_and_within_three_years(
     monkeypatch.setattr(f"{of}SPREAD", 0.0)
     ahead = cast(Any, SimpleNamespace(streams=lambda n, random: np.zeros((3, n)), groups=()))
     for found in delays(ahead, w, 5.0, 4, [1], lambda streams: None):
-        np.testing.assert_allclose(found.days, [100.0, np.inf, np.inf])
+        at_end = np.inf if years == 3 else 400.0
+        np.testing.assert_allclose(found.days, [100.0, at_end, np.inf])
+        assert found.watched == pytest.approx(years)
 
 
 def test_a_planted_slope_grows_from_its_date():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.table import Row
 
 from mirical.instruments.instrument import Instrument
@@ -148,7 +149,9 @@ def delay_sheet(page: MonitorPage) -> Sheet:
         )
         for row in page.tables["delays"]
     )
-    heads = ("Band", "Change", "Half found in (d)", "Nine tenths in (d)", "Not in three years")
+    seen = np.max(page.tables["delays"]["years_watched"].value, initial=0.0)
+    missed = f"Not in {seen:.1f} years"
+    heads = ("Band", "Change", "Half found in (d)", "Nine tenths in (d)", missed)
     return Sheet("Delays until an alarm", heads, lines)
 
 

@@ -19,7 +19,8 @@ PLANTED = ((STEP, 0.005), (STEP, 0.01), (STEP, 0.02), (SLOPE, 0.003))
 """Changes whose delays are told: shape, and change of ln C (a year)."""
 
 LEAD, SPREAD, SEEN = 1.0, 0.25, 3.0
-"""Years from the fit to a planted change, over which its date is spread, and watched after it."""
+"""Years from the fit to a planted change, over which its date is spread, and at most watched after
+it: streams of many rows are shorter."""
 
 _TOGETHER = 64  # streams between reports
 
@@ -57,12 +58,15 @@ class Delay:
         Change of ln C (a year).
     days : (stream,) array
         From the change to the alarm, infinite where there was none in the time watched.
+    watched : float
+        Years that all streams were watched after the change.
     """
 
     band: str
     shape: str
     size: float
     days: Floats
+    watched: float
 
     @property
     def missed(self) -> float:
@@ -123,6 +127,7 @@ def delays(
     rows = ahead.streams(streams, random)
     begun = watched.since + YEAR * random.uniform(LEAD, LEAD + SPREAD, streams)
     ends = watched.ends
+    seen = min(SEEN, max(0.0, float(np.max(ends) - np.max(begun)) / YEAR))
     found = []
     for b in np.unique(watched.band):
         inside = (watched.band == b)[:, None]
@@ -132,6 +137,6 @@ def delays(
             first = first_alarms(statistic, level)
             at = np.where(first >= 0, ends[first], np.inf)
             days = (at - begun)[at > begun]
-            days = np.where(days > SEEN * YEAR, np.inf, days)
-            found.append(Delay(watched.bands[int(b)], shape, size, days))
+            days = np.where(days > seen * YEAR, np.inf, days)
+            found.append(Delay(watched.bands[int(b)], shape, size, days, seen))
     return found

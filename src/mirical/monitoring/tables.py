@@ -102,12 +102,14 @@ def delay_table(found: Monitored) -> QTable:
     for name, share in (("delay_median", 0.5), ("delay_90", 0.9)):
         table[name] = np.array([one.quantile(share) for one in found.delays]) * u.d
     table["not_found"] = [one.missed for one in found.delays]
+    table["years_watched"] = np.array([one.watched for one in found.delays]) * u.yr
     table["streams"] = [len(one.days) for one in found.delays]
     table["change"].info.description = "What is planted: step or slope"
     table["size"].info.description = "Change of ln C; a year for a slope"
     table["delay_median"].info.description = "Days until half of the streams raise the alarm"
     table["delay_90"].info.description = "Days until nine tenths do"
-    table["not_found"].info.description = "Share of streams without an alarm in three years"
+    table["not_found"].info.description = "Share of streams without an alarm in the years watched"
+    table["years_watched"].info.description = "Time that streams are watched after the change"
     table["streams"].info.description = "Streams without an alarm before the change"
     table.meta["title"] = "Delays until an alarm of changes of one band, simulated"
     return table

@@ -128,7 +128,7 @@ def _delay_sentence(found: Monitored) -> list[str]:
     told = []
     for one in (steps[0], *steps[1:][-1:]):
         days = one.quantile(0.5)
-        when = f"after {days:.0f} d" if np.isfinite(days) else "not within three years"
+        when = f"after {days:.0f} d" if np.isfinite(days) else f"not within {one.watched:.1f} years"
         told.append(f"in {one.band} {when}")
     return [
         f"A step of 1 % raises the alarm, in half of the simulated cases, {' and '.join(told)}."
