@@ -81,6 +81,7 @@ def test_what_a_user_named_stays_unless_overwriting_is_asked_for(
     Path("run").mkdir()
     Path("run", "posterior.nc").touch()
     line = [*name.split(), *LINES[name].split()]
+    named, is_folder = Path(), False
     for action in outputs()[name]:
         path = Path(action.dest + Path(str(action.metavar)).suffix)
         line += [*action.option_strings[:1], str(path)]
