@@ -36,6 +36,7 @@ AXES = {
 """What stands below a parameter's axis."""
 
 _BINS = 10
+_ONE_ROW = 3  # panels
 _LARGEST_SHIFT = 2.0  # sigma, at the ends of the colours
 
 
@@ -87,7 +88,8 @@ def dependence_figure(
         draw_rows(axes, (x, y), floats(rows["off_unc"]), rows, instrument)
         name_band(axes, band, instrument)
     label_below(grid, AXES[parameter])
-    figure.supylabel("ln C beyond time law, subarray, star and visit (%)")
+    apart = "\n" if len(bands) <= _ONE_ROW else " "  # it is longer than one panel is tall
+    figure.supylabel(f"ln C beyond time law,{apart}subarray, star and visit (%)")
     legend_below(figure, type_handles(words(points["srctype"]), instrument), 3)
     return figure
 

@@ -46,8 +46,8 @@ def _draw(options: argparse.Namespace, out: Path) -> int:
         return _told(out, True, SUCCESS)
     run = open_run(options.run)
     figure = run.figure(options.kind, options.band, options.quantity)
-    write_figure(figure, out, run.provenance)
-    simulated = run.simulated or options.kind == RANK_FIGURE
+    simulated = run.simulated or options.kind == RANK_FIGURE  # whose rows are always simulated
+    write_figure(figure, out, {**run.provenance, "simulated": int(simulated)})
     return _told(out, simulated, SUCCESS if run.believable else NOT_BELIEVABLE)
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from mirical.checking import figures
 from mirical.errors import InputError, did_you_mean, reading
-from mirical.figures import arviz_figures
+from mirical.figures.row_figures import uniform_shares
 from mirical.instruments.instrument import Instrument
 from mirical.number_text import floats, words
 
@@ -84,7 +84,12 @@ def _drawers(simulated: bool) -> dict[str, Callable[..., Figure]]:
         "excess": lambda anomalies: figures.excess_figure(anomalies, simulated),
         "pit": lambda loo, pit: figures.pit_figure(loo, pit, simulated),
         "slopes": lambda slopes: figures.slope_figure(slopes, simulated),
-        "loo_pit": lambda loo: arviz_figures.ecdf_pit({"rows": floats(loo["pit"])}, simulated),
+        "loo_pit": lambda loo: uniform_shares(
+            {f"{len(loo)} rows, each predicted of all others": floats(loo["pit"])},
+            "Share of the prediction below the row",
+            "rows",
+            simulated,
+        ),
     }
 
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from mirical.calibration.provenance import run_record
 from mirical.conventions import SIMULATED
 from mirical.errors import InputError, did_you_mean
-from mirical.figures import arviz_figures
+from mirical.figures.arviz_figures import draw_arviz_figure
 from mirical.figures.check_figures import CHECK_FIGURES, draw_check_figure
 from mirical.figures.rank_figures import RANK_FIGURE, draw_ranks
 from mirical.figures.report_figures import REPORT_FIGURES, draw_report_figure
@@ -111,7 +111,7 @@ def draw_kind(
     if kind in REPORT_FIGURES:
         return draw_report_figure(kind, run.tables, run.instrument, simulated, bands)
     if kind in ARVIZ_FIGURES:
-        return arviz_figures.draw_arviz_figure(kind, run.posterior(), bands, quantities)
+        return draw_arviz_figure(kind, run.posterior(), run.instrument, bands, quantities)
     if run.folder is None:
         raise InputError(f"{kind}: is drawn of what stands in a run's folder; save the run first.")
     if kind == RANK_FIGURE:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mirical.errors import InputError, did_you_mean
-from mirical.figures.arviz_figures import ecdf_pit
+from mirical.figures.row_figures import uniform_shares
 from mirical.validation.rank_file import RANKS, read_ranks
 from mirical.validation.ranks import p_values, spread_ranks
 
@@ -51,7 +51,12 @@ def draw_ranks(folder: Path, quantities: Sequence[str] | None = None) -> Figure:
         ranks, counts = np.array([one.ranks[name] for one in sound], dtype=float).T
         positions[name] = spread_ranks(ranks, counts, np.random.default_rng(place))
     chosen = list(quantities or ()) or _least_uniform(positions)
-    return ecdf_pit({name: positions[name] for name in chosen}, simulated=True)
+    return uniform_shares(
+        {name: positions[name] for name in chosen},
+        "Share of draws below the true value",
+        f"{len(sound)} fits",
+        simulated=True,
+    )
 
 
 def _least_uniform(positions: dict[str, NDArray[np.float64]]) -> list[str]:
