@@ -12,10 +12,12 @@ import pytest
 
 from miri_facts import MIRI
 from mirical.cards.card import load_card
+from mirical.inference.gaussian_draws import Packing
 from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.refits import BURN_IN, Fit, Refits
 from mirical.inference.sampling import BLOCK
 from mirical.model.design import with_rows
+from small_card import CARD
 
 SAMPLER = Sampler(chains=1, warmup=100, draws=400, seed=3)
 
@@ -99,3 +101,12 @@ def test_rows_of_another_design_are_refused(refits, design):
     other = replace(design, star=design.star[::-1].copy())
     with pytest.raises(ValueError, match="not those of the design"):
         refits.fit(jax.random.key(7), other, threading.Event())
+
+
+def test_a_card_without_scalars_is_judged_by_its_repeatabilities(design, tmp_path):
+    path = tmp_path / "small.toml"
+    path.write_text(CARD, encoding="utf-8")
+    packing = Packing(design, load_card(str(path), "test", MIRI))
+    of_bands = np.arange(len(design.bands)) + 1.0
+    values = dict.fromkeys(packing._shapes, np.zeros(3)) | {"repeatability": of_bands}
+    np.testing.assert_array_equal(packing.values(values, design)[: packing.judged], of_bands)

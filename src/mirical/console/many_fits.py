@@ -138,7 +138,12 @@ def kept_beside(out: Path, how: How, consoled: tuple[Console, Console]) -> Itera
         except ShareDone:
             said = f"{share} is done; {_of(kept)} are in {folder.path}: the same command without "
             consoled[0].print(f"{said}--shard collects them", soft_wrap=True)
-        except Collected:
+        except Collected as error:
+            if how.shard is None or not out.exists():
+                raise InputError(
+                    f"{folder.path}: was removed while the command ran, and its results are lost; "
+                    "give the same command again."
+                ) from error
             said = f"{share}: the output has been written meanwhile, nothing is left to do"
             consoled[0].print(said, soft_wrap=True)
         except InputError as error:

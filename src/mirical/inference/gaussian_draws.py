@@ -46,7 +46,7 @@ class Packing:
     ----------
     judged : int
         The first so many numbers are those whose R-hat tells whether to believe a chain: free
-        scalars of the card.
+        scalars of the card, or the repeatabilities where it has none.
     """
 
     def __init__(self, design: Design, card: Card) -> None:
@@ -64,9 +64,11 @@ class Packing:
         }
         known: dict[str, tuple[int, ...]] = in_bands | of_rows | colours | detector
         self._shapes = {name: known.get(name, ()) for name in needed(card)}
-        self._shapes["repeatability"] = (n_bands,)
         scalars = [n for n, shape in self._shapes.items() if not shape and n not in BAND_SCALES]
-        self.judged = sum(not card.priors[name].is_fixed for name in scalars)
+        free = sum(not card.priors[name].is_fixed for name in scalars)
+        repeatability = {"repeatability": (n_bands,)}
+        self._shapes = self._shapes | repeatability if free else repeatability | self._shapes
+        self.judged = free or n_bands
 
     def values(self, sites: dict[str, Any], design: Design) -> jax.Array:
         """Return the sites of a draw as one array; `design` is not looked at."""
