@@ -1,6 +1,7 @@
 """Monthly updates in succession against fits of all rows, and a planted change of the law.
 
     python benchmarks/updates.py [--months 24] [--fits 6,12,18,24] [--bands ...] [--out FOLDER]
+    python benchmarks/updates.py --job wfc3 --photometry FILE --after 57160 --draws 0 --fits 13
 
 The simulated program is cut by date: all rows before the last MONTHS months are fitted, then every
 month's rows are assimilated by an update; by a fast fit where an update says that it must not be
@@ -9,6 +10,10 @@ fitted besides, with another seed, and every factor is compared (C_ref, A and D)
 one month have 3 % less counts than they should: the update must not be made. Times are of the parts
 of an update, that of "make" with all tables; what else runs on the machine counts in them. Fast
 fits are not among the seconds' median.
+
+Of real rows (--photometry) those up to MJD --after are fitted, and the later ones come visit by
+visit, nights that follow one another together; nothing is planted. --draws 0 lets chains run until
+they are believed.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ import numpy as np  # noqa: E402
 import xarray as xr  # noqa: E402
 from astropy.table import Table  # noqa: E402
 from machine import machine  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
 
 from mirical.calibration.manifest import MANIFEST  # noqa: E402
 from mirical.calibration.store import StoredRun  # noqa: E402
@@ -62,42 +68,64 @@ def main() -> None:
     parser.add_argument("--fits", default="6,12,18,24")
     parser.add_argument("--bands", default="")
     parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--job", default="program")
+    parser.add_argument("--photometry", type=Path, help="real rows of the job")
+    parser.add_argument("--after", type=float, default=0.0, help="MJD up to which they are fitted")
     parser.add_argument("--planted", type=int, default=12, help="month of the change")
     parser.add_argument("--out", type=Path, default=Path("reports/benchmarks"))
     options = parser.parse_args()
     fits = {int(month) for month in options.fits.split(",") if month}
     with TemporaryDirectory() as name:
-        rows = Rows(Path(name), options.months, options.bands)
+        rows = Rows(Path(name), *(visits(options) if options.photometry else months(options)))
         lines = follow(rows, options, fits)
+    simulated = options.photometry is None
     table = Table(rows=lines)
     load = os.getloadavg()[0]
     took = np.array([line["seconds"] for line in lines if line["how"] in WAYS[:2]], dtype=float)
     table.meta = machine() | {
-        "title": "simulated: monthly updates in succession against fits of all rows",
-        "simulated": True,
+        "title": "simulated: monthly updates in succession against fits of all rows"
+        if simulated
+        else f"updates of real rows of job {options.job}, visit by visit",
+        "simulated": simulated,
         "rows": len(rows.table),
         "bands": options.bands or "all",
-        "draws": f"4 chains of {options.draws}",
+        "draws": f"4 chains of {options.draws}" if options.draws else "until believed",
         "load": round(load, 1),
         "median_seconds": round(float(np.median(took)), 2) if len(took) else None,
         "ways": ", ".join(f"{sum(line['how'] == how for line in lines)} {how}" for how in WAYS),
     }
     options.out.mkdir(parents=True, exist_ok=True)
-    table.write(options.out / "updates.ecsv", format="ascii.ecsv", overwrite=True)
+    file = "updates.ecsv" if simulated else f"updates-{options.job}.ecsv"
+    table.write(options.out / file, format="ascii.ecsv", overwrite=True)
     sys.stdout.write(f"{table.meta}\n")
 
 
-class Rows:
-    """The program's rows by month."""
+def months(options: argparse.Namespace) -> tuple[Table, NDArray[np.int_]]:
+    """Return the rows of the program, and of each the month in which it comes, 1 the first."""
+    table = Table.read(data_file("program"), format="ascii.ecsv")
+    table.sort("time")
+    if options.bands:
+        table = table[np.isin(table["filter"], options.bands.split(","))]
+    last = float(np.max(table["time"])) + 0.1
+    return table, np.ceil((table["time"] - last) / MONTH).astype(int) + options.months
 
-    def __init__(self, folder: Path, months: int, bands: str) -> None:
-        self.folder = folder
-        self.table = Table.read(data_file("program"), format="ascii.ecsv")
-        self.table.sort("time")
-        if bands:
-            self.table = self.table[np.isin(self.table["filter"], bands.split(","))]
-        last = float(np.max(self.table["time"])) + 0.1
-        self.month = np.ceil((self.table["time"] - last) / MONTH).astype(int) + months
+
+def visits(options: argparse.Namespace) -> tuple[Table, NDArray[np.int_]]:
+    """Return real rows, and of each the visit in which it comes, 1 the first."""
+    table = Table.read(options.photometry, format="ascii.ecsv")
+    table.sort("time")
+    later = table["time"] > options.after
+    night = np.floor(table["time"][later]).astype(int)
+    visit = np.zeros(len(table), dtype=int)
+    visit[later] = 1 + np.cumsum(np.diff(night, prepend=night[0]) > 1)
+    return table, visit
+
+
+class Rows:
+    """Rows, and the month or visit in which each comes; up to 0 before all."""
+
+    def __init__(self, folder: Path, table: Table, month: NDArray[np.int_]) -> None:
+        self.folder, self.table, self.month = folder, table, month
 
     def file(self, first: int, last: int, change: float = 1.0) -> Path:
         """Write the rows of some months, whose counts are changed, and return the file."""
@@ -111,20 +139,22 @@ class Rows:
 
 def follow(rows: Rows, options: argparse.Namespace, fits: set[int]) -> list[dict[str, object]]:
     """Update month by month; return a line each."""
-    job = load_job("program")
-    job = replace(job, sampler=replace(job.sampler, draws=options.draws))
+    job = load_job(options.job)
+    if options.draws:
+        job = replace(job, sampler=replace(job.sampler, draws=options.draws))
     run, inputs = fitted(job, rows.file(-999, 0), seed=1)
     said(f"parent: {len(inputs.design.rows)} rows, {run.verdict.sentences}")
     lines: list[dict[str, object]] = []
-    for month in range(1, options.months + 1):
+    for month in range(1, int(np.max(rows.month)) + 1):
         if not np.any(rows.month == month):
             continue
-        if month == options.planted:
+        planted = month == options.planted and options.photometry is None
+        if planted:
             changed = prepared(run, inputs, rows, month, CHANGE)
             say = obstacle(changed) or weigh(changed).failure or "not caught"
             said(f"month {month} with {CHANGE:g} of the counts: {say}")
         line, run, inputs = step(run, inputs, rows, month)
-        line["planted"] = say if month == options.planted else ""
+        line["planted"] = say if planted else ""
         if month in fits:
             full, _ = fitted(run.job, rows.file(-999, month), seed=1000 + month)
             line |= difference(run.posterior, full.posterior)
