@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     job = chosen_job(options.job, texts, numbers, options.mjd, options.time_limit)
     folder = options.out or Path("reports") / job.name
     is_own = options.out is None or checkpoint_of(folder).exists()
-    check_outputs(folders=[folder], renewed=is_own and is_run_of(job, folder))
+    check_outputs(folders=[folder], renewed=is_own and is_run_of(job, folder, fast=options.fast))
     inputs = resolve_job(job)
     if options.fast:
         return _fit_fast(job, inputs, folder)

@@ -13,6 +13,7 @@ from mirical.calibration.store import StoredRun, open_calibration, read_run, run
 from mirical.calibration.stored_constants import stored_fluxes
 from mirical.errors import InputError
 from mirical.instruments.uses import require_staged
+from mirical.storage.toml_files import parse_toml, read_toml_text
 from mirical.table_files.parts import find_table
 from mirical.tables.photometry import EMBEDDED
 
@@ -105,13 +106,21 @@ def stored_job(folder: Path) -> Job:
     return load_job(str(path))
 
 
-def is_run_of(job: Job, folder: Path) -> bool:
-    """Return whether a folder holds a run of the same table and cards as a job; False if none."""
+def is_run_of(job: Job, folder: Path, *, fast: bool) -> bool:
+    """Return whether a run of a job may take the place of what a folder holds.
+
+    That is a run of the same table and cards; a fast run (`fast`) takes the place of another fast
+    one alone, for chains take minutes to hours. False if there is no run.
+    """
+    from mirical.fast.fit import FAST
+
     try:
         stored = stored_job(folder)
-        return _names(stored) == _names(job)
+        same = _names(stored) == _names(job)
+        told = parse_toml(read_toml_text(folder / "job.toml"), str(folder)).get("provenance")
     except InputError:
         return False
+    return same and (not fast or (isinstance(told, dict) and told.get("method") == FAST))
 
 
 def _names(job: Job) -> tuple[str, ...]:
