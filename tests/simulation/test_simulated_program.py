@@ -333,7 +333,7 @@ def test_the_command_writes_nothing_after_a_mistake(
     assert not folder.exists()
     folder.write_text("a file")
     assert main(["simulate", "--seed", "3", "--out", str(folder)]) == USER_MISTAKE
-    assert "choose another --out" in capsys.readouterr().err
+    assert "is a file; --out needs a folder." in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["program"]
     assert folder.read_text() == "a file"
 
