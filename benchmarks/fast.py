@@ -3,8 +3,9 @@
     python benchmarks/fast.py [--programs 20] [--out reports/benchmarks]
 
 SIMULATED programs with perturbed truths. One long chain fits each, and a fast fit of the effort of
-`mirical run --fast`. Differences of means are in errors of the chain; both hold the Monte-Carlo
-errors of both sides, which stand beside them.
+`mirical run --fast`, which must have as many effective draws as that command asks for. Differences
+of means are in errors of the chain; both hold the Monte-Carlo errors of both sides, which stand
+beside them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from mirical.inference import runtime
 if TYPE_CHECKING:
     from astropy.table import Table
     from numpy.typing import NDArray
+
+    from mirical.inference.refits import Fit
 
 WARMUP, DRAWS = 200, 4000
 
@@ -60,9 +63,9 @@ def main() -> None:
     began = time.monotonic()
     fast = FastRefits(pilot, card, values, Effort())
     compiled = time.monotonic() - began
-    names = ("program", "k", "k_limit", "problem", "s", "c_mean", "c_std", "mean", "mean_of",
+    names = ("program", "k", "k_limit", "ess", "problem", "s", "c_mean", "c_std", "mean", "mean_of",
              "std", "std_of", "noise")  # fmt: skip
-    kinds = (int, float, float, "U40", float, float, float, float, "U40", float, "U40", float)
+    kinds = (int, *[float] * 3, "U40", *[float] * 4, "U40", float, "U40", float)
     table = Table(names=names, dtype=kinds)
     for seed, design in zip(seeds[1:], designs[1:], strict=True):
         one = chains.fit(jax.random.fold_in(key, seed), design, stop)
@@ -74,15 +77,16 @@ def main() -> None:
         mean = np.abs(two.values.mean(0) - one.values.mean(0)) / widths[0]
         std = np.abs(widths[1] / widths[0] - 1)
         noise = float(np.median(np.sqrt(1 / one.ess + 1 / two.ess)))
+        fewest, problem = float(np.min(two.ess)), _problem(one, two)
         worst, widest = int(np.argmax(mean)), int(np.argmax(std))
         table.add_row(
-            (seed, two.k, two.limit, two.problem or one.problem, took, mean[of_c].max(),
+            (seed, two.k, two.limit, fewest, problem, took, mean[of_c].max(),
              std[of_c].max(), mean[worst],
              list(places)[worst], std[widest], list(places)[widest], noise)
         )  # fmt: skip
         sys.stderr.write(
             f"program {seed}: k {two.k:.2f}, C {table['c_mean'][-1]:.3f} {table['c_std'][-1]:.3f}, "
-            f"all {table['mean'][-1]:.3f} {table['std'][-1]:.3f}, {took:.1f} s {two.problem}\n"
+            f"all {table['mean'][-1]:.3f} {table['std'][-1]:.3f}, {took:.1f} s {problem}\n"
         )
     table.meta = {
         "title": "SIMULATED: fast fits of whole programs against chains",
@@ -90,14 +94,24 @@ def main() -> None:
         "compile_s": round(compiled, 1),
         "columns": "c_mean, c_std: largest difference of the mean of C_ref over the bands in its "
         "error, and of its error, relative; mean, std: the same over all ranked quantities; "
-        "noise: median Monte-Carlo error of a difference of means; s: time of the fast fit",
+        "ess: fewest effective draws of the fast fit; noise: median Monte-Carlo error of a "
+        "difference of means; s: time of the fast fit",
         **machine(),
     }
-    for name in ("k", "k_limit", "s", "c_mean", "c_std", "mean", "std", "noise"):
+    for name in ("k", "k_limit", "ess", "s", "c_mean", "c_std", "mean", "std", "noise"):
         table[name].info.format = ".3f"
     options.out.mkdir(parents=True, exist_ok=True)
     write_ecsv(table, options.out / "fast.ecsv")
     _conclude(table, compiled)
+
+
+def _problem(chain: Fit, fast: Fit) -> str:
+    """Return why a fit must not be trusted; empty if both may be."""
+    from mirical.fast.fit import FAST_ESS
+
+    fewest = float(fast.ess.min())
+    few = f"only {fewest:.0f} effective draws" if fewest < FAST_ESS else ""
+    return fast.problem or few or chain.problem
 
 
 def _conclude(table: Table, compiled: float) -> None:
