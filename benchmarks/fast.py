@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from mirical.inference.refits import Fit
 
 WARMUP, DRAWS = 200, 4000
+NAMES = ("program", "k", "k_limit", "ess", "problem", "s", "c_mean", "c_std", "mean", "mean_of",
+         "std", "std_of", "noise")  # fmt: skip
+KINDS = (int, *[float] * 3, "U40", *[float] * 4, "U40", float, "U40", float)
 
 
 def main() -> None:
@@ -63,10 +66,7 @@ def main() -> None:
     began = time.monotonic()
     fast = FastRefits(pilot, card, values, Effort())
     compiled = time.monotonic() - began
-    names = ("program", "k", "k_limit", "ess", "problem", "s", "c_mean", "c_std", "mean", "mean_of",
-             "std", "std_of", "noise")  # fmt: skip
-    kinds = (int, *[float] * 3, "U40", *[float] * 4, "U40", float, "U40", float)
-    table = Table(names=names, dtype=kinds)
+    table = Table(names=NAMES, dtype=KINDS)
     for seed, design in zip(seeds[1:], designs[1:], strict=True):
         one = chains.fit(jax.random.fold_in(key, seed), design, stop)
         began = time.monotonic()
