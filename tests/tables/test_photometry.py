@@ -46,7 +46,10 @@ def replacing(column: str, entries: object) -> Change:
     return lambda table: with_units(table.__setitem__(column, entries) or table)
 
 
-EXPECTED = "expected the columns name, srctype, filter, subarray, time, iflux, ifluxunc."
+OWN_NAMES = "If yours has another name, rename it, or state it under [columns] of a job."
+EXPECTED = (
+    f"expected the columns name, srctype, filter, subarray, time, iflux, ifluxunc. {OWN_NAMES}"
+)
 CORRECT = "Correct the entry, or blank it to have the row flagged."
 
 REFUSED: dict[str, tuple[Change, str]] = {
@@ -94,7 +97,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "missing number": (
         removing("ifluxunc"),
-        "rows.ecsv: column 'ifluxunc' is missing; expected it in DN / s.",
+        f"rows.ecsv: column 'ifluxunc' is missing; expected it in DN / s. {OWN_NAMES}",
     ),
     "two columns of one meaning": (
         lambda table: table.add_column(table["iflux"], name="IFlux"),

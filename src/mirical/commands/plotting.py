@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mirical.console.command_parsers import add_command
-from mirical.console.shared import NOT_BELIEVABLE, SUCCESS, consoles
+from mirical.console.shared import NOT_BELIEVABLE, SUCCESS, consoles, print_notes
 from mirical.errors import InputError
 from mirical.storage.files import check_outputs
 
@@ -48,6 +48,7 @@ def _draw(options: argparse.Namespace, out: Path) -> int:
     figure = run.figure(options.kind, options.band, options.quantity)
     simulated = run.simulated or options.kind == RANK_FIGURE  # whose rows are always simulated
     write_figure(figure, out, {**run.provenance, "simulated": int(simulated)})
+    print_notes(run.calibration.doubts, consoles()[1])
     return _told(out, simulated, SUCCESS if run.believable else NOT_BELIEVABLE)
 
 

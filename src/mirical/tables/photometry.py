@@ -51,6 +51,7 @@ _NO_APERTURES = (
     "taken for it; ECSV alone keeps apertures_pix in its header, and every format keeps columns "
     "r_a, r_b1, r_b2."
 )
+_OWN_NAMES = "If yours has another name, rename it, or state it under [columns] of a job."
 _HAVE_HEADERS = (ECSV, MRT, ASTROPY)
 _VERSIONS = "cal_ver", "crds_ctx"  # keywords of JWST headers that say how rows were reduced
 _CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
@@ -244,7 +245,7 @@ def _text(raw: Table, column: str, source: str, flags: list[str]) -> list[str]:
     if column not in raw.colnames:
         raise InputError(
             f"{source}: column {column!r} is missing; "
-            f"expected the columns {', '.join((*_TEXT, *_REQUIRED))}."
+            f"expected the columns {', '.join((*_TEXT, *_REQUIRED))}. {_OWN_NAMES}"
         )
     entries = texts(raw[column])
     for row, (entry, flag) in enumerate(zip(entries, flags, strict=True), start=1):
@@ -258,7 +259,9 @@ def _number(
     raw: Table, table: QTable, column: str, where: str, unit: u.UnitBase, notes: list[str]
 ) -> u.Quantity | NDArray[np.float64]:
     if column not in raw.colnames:
-        raise InputError(f"{where}: column {column!r} is missing; expected it in {unit}.")
+        raise InputError(
+            f"{where}: column {column!r} is missing; expected it in {unit}. {_OWN_NAMES}"
+        )
     if column == "time":
         return epochs(raw[column], where, notes) * u.d
     bare = unit if column in _UNIT_MAY_BE_MISSING else None
