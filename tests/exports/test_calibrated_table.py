@@ -180,6 +180,16 @@ def test_times_and_places_of_a_table_stay_what_they_are(tmp_path: Path):
     assert isinstance(again["mjd"], Time) and isinstance(again["place"], SkyCoord)
 
 
+@pytest.mark.parametrize("times", (["2023-02-25", "2023-02-25T12:00"], [2460000.5, 2460001.0]))
+def test_dates_and_julian_dates_are_written_as_the_mjd_that_the_column_says(
+    tmp_path: Path, times: list[object]
+):
+    made = calibrated(tmp_path, rows(mjd=times, iflux=[1000.0, 500.0] * u.DN / u.s))
+    write_ecsv(made.table, tmp_path / "made.ecsv")
+    again = Table.read(tmp_path / "made.ecsv")["mjd"]
+    assert list(again) == [60000.0, 60000.5] and again.unit == u.d
+
+
 REFUSED = {
     "no flux": (rows(), {}, "has neither 'iflux'"),
     "both": (rows(iflux=[1.0, 1.0], flux=[1.0, 1.0] * u.mJy), {}, "has both 'iflux' and 'flux'"),

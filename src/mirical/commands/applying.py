@@ -204,7 +204,8 @@ def _add_apply(parsers: argparse._SubParsersAction) -> None:
         "file",
         metavar="FILE",
         type=Path,
-        help="ECSV table with filter, subarray, mjd and 'iflux' [DN/s] or 'flux'; or a rate image",
+        help="table (CSV, ECSV, FITS, ...) with filter, subarray, mjd and 'iflux' [DN/s] or "
+        "'flux'; or a rate image",
     )
     what.add_argument(
         "--calibrated-with",

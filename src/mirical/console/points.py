@@ -58,13 +58,13 @@ def asked_points(
 def _read_grid(path: Path, instrument: Instrument) -> tuple[Table, Query]:
     from mirical.calibration.factors import Query
     from mirical.tables.formats import read_columns, texts
-    from mirical.tables.quantities import epochs
+    from mirical.tables.quantities import numbered_epochs
 
     notes: list[str] = []
     needed = ("filter", "subarray", "mjd")
     grid = read_columns(path, needed, notes, {"name": None}, instrument)
     bands, subarrays = texts(grid["filter"]), texts(grid["subarray"])
-    mjd = epochs(grid["mjd"], path.name, notes)
+    mjd = numbered_epochs(grid, path.name, notes)
     print_notes(notes, consoles()[1])
     return grid, Query.of(instrument, bands, subarrays, mjd, path.name)
 

@@ -26,7 +26,7 @@ from mirical.exports.covariance_file import Covariance
 from mirical.instruments.instrument import Instrument
 from mirical.tables.apertures import Aperture, refuse_other_apertures, stated_apertures
 from mirical.tables.formats import called, numbers, read_columns, texts
-from mirical.tables.quantities import epochs, errors
+from mirical.tables.quantities import errors, numbered_epochs
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class CalibratedFluxes:
     Attributes
     ----------
     table : Table
-        The rows as they came, and `MADE`: the flux, its error without the calibration's, the
+        The rows as they came, dates as MJD, and `MADE`: the flux, its error without the calibration's, the
         calibration's absolute and relative error, and the factor; and its zero point [mag],
         where the instrument has them.
     joint : Covariance
@@ -145,7 +145,7 @@ def calibrate_table(
     instrument = calibration.instrument
     table = read_columns(given, NEEDED, notes, _units(instrument), instrument)
     _refuse(table, source, instrument.count_unit)
-    mjd = epochs(table["mjd"], source, notes)
+    mjd = numbered_epochs(table, source, notes)
     query = Query.of(instrument, texts(table["filter"]), texts(table["subarray"]), mjd, source)
     objects = tuple(texts(table["name"])) if "name" in table.colnames else ()
     factors = calibration.at(query)

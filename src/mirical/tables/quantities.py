@@ -127,6 +127,32 @@ def epochs(column: Any, where: str, notes: list[str]) -> Floats:
     return mjd
 
 
+def numbered_epochs(table: Table, where: str, notes: list[str]) -> Floats:
+    """Return a table's column ``mjd`` as MJD (UTC), and put it in place of what was written.
+
+    The table is written again, and its column then holds what its name and unit say, not dates
+    or Julian dates. A column of `astropy.time.Time` says itself what it is, and stays.
+
+    Parameters
+    ----------
+    table : Table
+        With ``mjd``, as `epochs` reads it; changed in place.
+    where : str
+        Beginning of the error sentence.
+    notes : list of str
+        What was assumed is added to it.
+
+    Raises
+    ------
+    InputError
+        If an entry is no epoch.
+    """
+    mjd = epochs(table["mjd"], where, notes)
+    if not isinstance(table["mjd"], Time):
+        table["mjd"] = mjd * u.d
+    return mjd
+
+
 def _of_time(column: Time, where: str, notes: list[str]) -> Floats:
     name = column.info.name
     if column.ndim != 1:
