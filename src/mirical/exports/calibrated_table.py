@@ -59,9 +59,9 @@ class CalibratedFluxes:
     Attributes
     ----------
     table : Table
-        The rows as they came, dates as MJD, and `MADE`: the flux, its error without the calibration's, the
-        calibration's absolute and relative error, and the factor; and its zero point [mag],
-        where the instrument has them.
+        The rows as they came, dates as MJD, and `MADE`: the flux, its error without the
+        calibration's, the calibration's absolute and relative error, and the factor; and its
+        zero point [mag], where the instrument has them.
     joint : Covariance
         The fluxes with their covariance: ``statistical``, where the table states errors, and the
         calibration's parts; draws hold the calibration's alone.
