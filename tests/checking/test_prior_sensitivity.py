@@ -151,7 +151,7 @@ def test_what_moves_is_told_and_whether_the_report_calls_it_data():
     assert prior_sentences(found, word_table(said, found)) == [
         "Reported numbers move with 1 of the card's 2 priors: tau_median (tau of F560W, F770W).",
         factor,
-        "The report calls tau of F560W data all the same.",
+        "The report gives tau of F560W as resting on data all the same.",
     ]
     still = sensitivities("C_ref", F770W=0.01)
     assert prior_sentences(still, word_table(said, still)) == [

@@ -186,7 +186,7 @@ def prior_sentences(sensitivity: QTable, rests_on: QTable) -> list[str]:
     )
     wrong = rows_with(rests_on[~np.asarray(rests_on["agrees"])], "basis", DATA)
     if len(wrong):
-        said.append(f"The report calls {moved_by(wrong)} data all the same.")
+        said.append(f"The report gives {moved_by(wrong)} as resting on data all the same.")
     return said
 
 
