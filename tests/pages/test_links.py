@@ -80,6 +80,17 @@ def test_pages_link_to_those_that_are_there(runs: Path):
     assert links(runs / "elsewhere" / "check.html") == {}
 
 
+def test_pages_of_a_run_that_must_not_be_used_say_so(runs: Path):
+    run = runs / "one & only"
+    page = run / "check" / "check.html"
+    for believable in (False, True):
+        (run / "diagnostics.json").write_text(json.dumps({"believable": believable, "of": OF}))
+        link_pages(run)
+        said = '<a href="../report.html#diagnostics">its report</a>' in page.read_text("utf-8")
+        assert said is not believable
+        assert "its report</a>" not in (run / "report.html").read_text("utf-8")
+
+
 def test_the_list_tells_of_every_run_and_is_kept(runs: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["index", str(runs)]) == 0
     assert capsys.readouterr().out == f"{runs / 'index.html'} lists 2 runs\n"

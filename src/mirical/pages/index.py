@@ -83,13 +83,18 @@ def write_index(folder: Path) -> int:
     return len(listed)
 
 
+def verdict_of(run: Path) -> dict[str, Any]:
+    """Return what a run's folder says of its sampling; nothing where that cannot be read."""
+    try:
+        return read_json(run / "diagnostics.json")
+    except InputError:
+        return {}
+
+
 def _listed(run: Path) -> Listed:
     there = [(called, page) for page, called in PAGES.items() if (run / page).is_file()]
     pages = tuple((called, quote(f"{run.name}/{page}")) for called, page in there)
-    try:
-        found = read_json(run / "diagnostics.json")
-    except InputError:
-        found = {}
+    found = verdict_of(run)
     of = found.get("of")
     known: dict[str, Any] = of if isinstance(of, dict) else {}
     return Listed(
