@@ -17,7 +17,8 @@ import mirical as ml
 from mirical.cli import main
 from mirical.figures import chain_figures
 from mirical.figures.arviz_figures import draw_arviz_figure
-from mirical.figures.kinds import ARVIZ_FIGURES, KINDS, write_figure
+from mirical.figures.figure_files import write_figure
+from mirical.figures.kinds import ARVIZ_FIGURES, KINDS
 from mirical.figures.quantities import WORST, effective_draws, labelled_draws
 from mirical.figures.report_figures import REPORT_FIGURES
 from mirical.validation.replicates import Replicate

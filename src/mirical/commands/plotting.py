@@ -15,7 +15,8 @@ def plot(options: argparse.Namespace) -> int:
     """Draw one figure of a run, or of a study's ranks, into a file; or list all there are."""
     import matplotlib
 
-    from mirical.figures.kinds import KINDS, require_kind, require_suffix
+    from mirical.figures.figure_files import require_suffix
+    from mirical.figures.kinds import KINDS, require_kind
 
     results, _ = consoles()
     if options.list:
@@ -35,7 +36,8 @@ def plot(options: argparse.Namespace) -> int:
 
 def _draw(options: argparse.Namespace, out: Path) -> int:
     from mirical.api.runs import open_run
-    from mirical.figures.kinds import RANK_FIGURE, write_figure
+    from mirical.figures.figure_files import write_figure
+    from mirical.figures.kinds import RANK_FIGURE
     from mirical.figures.rank_figures import draw_ranks
 
     folder = Path(options.run)

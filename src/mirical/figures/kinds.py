@@ -1,29 +1,21 @@
-"""All figures that can be drawn of a run alone, by name, and as files for a paper."""
+"""All figures that can be drawn of a run alone, by name."""
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 from astropy.table import QTable
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from mirical.calibration.provenance import run_record
-from mirical.conventions import SIMULATED
 from mirical.errors import InputError, did_you_mean
 from mirical.figures.arviz_figures import draw_arviz_figure
 from mirical.figures.check_figures import CHECK_FIGURES, draw_check_figure
 from mirical.figures.rank_figures import RANK_FIGURE, draw_ranks
 from mirical.figures.report_figures import REPORT_FIGURES, draw_report_figure
 from mirical.instruments.instrument import Instrument
-from mirical.plotting.canvas import labelled, png, svg
-from mirical.storage.files import whole_file
 
 ARVIZ_FIGURES = {
     "rank": "ranks of each chain's draws among all, with a band that agreeing chains keep to",
@@ -45,9 +37,6 @@ KINDS: dict[str, str] = {
     RANK_FIGURE: "ECDF-PIT of the ranks of 'mirical sbc' (ArviZ)",
 }
 """Every kind of figure, and what it shows."""
-
-SUFFIXES = (".pdf", ".svg", ".png")
-"""Kinds of file: vectors, vectors for the web, pixels."""
 
 
 @dataclass(frozen=True)
@@ -129,57 +118,3 @@ def require_kind(kind: str) -> None:
     """
     if kind not in KINDS:
         raise InputError(f"plot: there is no figure {kind!r}{did_you_mean(kind, KINDS)}")
-
-
-def require_suffix(path: Path) -> None:
-    """Refuse a file whose name does not say which kind of picture it is to be.
-
-    Raises
-    ------
-    InputError
-        If its suffix is none of `SUFFIXES`.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            f"{path}: expected a name that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
-        )
-
-
-def write_figure(figure: Figure, path: Path, attrs: Mapping[str, Any]) -> None:
-    """Write a figure, whole or not at all; PDF and PNG hold what it is of.
-
-    Parameters
-    ----------
-    figure : Figure
-        The figure.
-    path : Path
-        File whose suffix is one of `SUFFIXES`.
-    attrs : mapping
-        Provenance of its run.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    """
-    require_suffix(path)
-    with whole_file(path, path.suffix) as beside:
-        beside.write_bytes(_bytes_of(figure, path.suffix.lower(), run_record(attrs)))
-
-
-def _bytes_of(figure: Figure, suffix: str, about: Mapping[str, Any]) -> bytes:
-    title = f"{SIMULATED} data" if about.get("simulated") else None
-    if suffix == ".png":
-        return labelled(png(figure), about)
-    return svg(figure, title) if suffix == ".svg" else _pdf(figure, about, title)
-
-
-def _pdf(figure: Figure, about: Mapping[str, Any], title: str | None) -> bytes:
-    """Return a figure as PDF: letters that stay letters, the same bytes whenever it is drawn."""
-    said = json.dumps(about, ensure_ascii=True)
-    known = {"Creator": "mirical", "Producer": "mirical", "CreationDate": None}
-    known |= {"Title": title, "Subject": said}
-    buffer = io.BytesIO()
-    with rc_context({"pdf.fonttype": 42}):
-        figure.savefig(buffer, format="pdf", metadata=known)
-    return buffer.getvalue()
