@@ -37,5 +37,7 @@ def test_a_point_s_time_may_be_in_any_unambiguous_form(
     answer = asked(tmp_path, mjd)
     (wanted,) = PublishedCalibration(MIRI).factor(["F770W"], ["FULL"], [MJD]).mean
     assert answer["c_mean"][0] == pytest.approx(wanted, rel=1e-12)
+    written = answer["mjd"]  # the number that its name says, or the Time that says so itself
+    assert (written.mjd if isinstance(written, Time) else written)[0] == pytest.approx(MJD)
     said = "note: grid.ecsv: column 'mjd' holds Julian dates; 2400000.5 is subtracted."
     assert (said in capsys.readouterr().err) == (mjd == [MJD + 2400000.5])
