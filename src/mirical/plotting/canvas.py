@@ -7,7 +7,8 @@ import json
 import struct
 import warnings
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import (
     FixedLocator,
@@ -139,23 +141,37 @@ def log_x(axes: Axes, values: Any) -> None:
 
 def png(figure: Figure) -> bytes:
     """Return the figure as PNG: the same bytes whenever and wherever the same is drawn."""
-    return _saved(figure, format="png", dpi=_DPI, metadata={"Software": None})
+    with _kept(figure):
+        figure.set_dpi(_DPI)
+        return _printed(FigureCanvasAgg(figure).print_png, {"Software": None})
 
 
 def svg(figure: Figure, title: str | None = None) -> bytes:
     """Return the figure as SVG, its letters as outlines: the same bytes whenever it is drawn."""
     unnamed: dict[str, str | None] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     unnamed |= {} if title is None else {"Title": title}
-    with rc_context({"svg.hashsalt": "mirical", "svg.fonttype": "path"}):
-        return _saved(figure, format="svg", metadata=unnamed)
+    with _kept(figure), rc_context({"svg.hashsalt": "mirical", "svg.fonttype": "path"}):
+        return _printed(FigureCanvasSVG(figure).print_svg, unnamed)
 
 
-def _saved(figure: Figure, **how: Any) -> bytes:
+@contextmanager
+def _kept(figure: Figure) -> Iterator[None]:
+    """Give a figure its canvas and resolution back in the end."""
+    canvas, dpi = figure.canvas, figure.get_dpi()
+    try:
+        yield
+    finally:
+        figure.set_canvas(canvas)
+        figure.set_dpi(dpi)
+
+
+def _printed(draw: Callable[..., Any], metadata: Mapping[str, str | None]) -> bytes:
+    """Return what a canvas prints: of itself, for `Figure.savefig` draws it twice to lay it out."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # A star may be named in letters no shipped font has; the tables still spell it.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        figure.savefig(buffer, **how)
+        draw(buffer, metadata=metadata)
     return buffer.getvalue()
 
 

@@ -20,6 +20,7 @@ from mirical.text import drawn_text
 
 _LONGEST_NAME = 26  # characters
 _LABELLED = 3  # rows beyond a panel that are given their value: the farthest
+_PLAIN = 1e-4, 1e5  # numbers that no axis writes with a power of ten
 _CHARACTER, _GAP = 0.03, 0.05  # width of a character of such a label, and of what is before it
 
 OUTLIER = 0.5
@@ -61,10 +62,14 @@ def draw_curve(axes: Axes, curve: QTable) -> None:
 
 
 def name_band(axes: Axes, band: str, instrument: Instrument) -> None:
-    """Put a band's name and pivot wavelength above its panel."""
-    axes.set_title(band, loc="left", weight="bold", fontsize=12, pad=4)
+    """Put a band's name and pivot wavelength above its panel, whose limits are set."""
+    # Without a power of ten above the axis, which the name would stand on, nobody need look for a
+    # place: Matplotlib lays out every tick label of a panel twice to find one.
+    plain = _PLAIN[0] <= np.max(np.abs(axes.get_ylim())) < _PLAIN[1]
+    high = 1.0 if plain else None
+    axes.set_title(band, loc="left", weight="bold", fontsize=12, pad=4, y=high)
     pivot = instrument.bands[band].pivot
-    axes.set_title(rf"{pivot:.3f} $\mu$m", loc="right", fontsize=10, color=GREY, pad=4)
+    axes.set_title(rf"{pivot:.3f} $\mu$m", loc="right", fontsize=10, color=GREY, pad=4, y=high)
 
 
 def drawn_names(names: Iterable[object]) -> list[str]:
