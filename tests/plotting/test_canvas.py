@@ -7,7 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mirical.plotting.canvas import blank, log_x, svg
+from miri_facts import MIRI
+from mirical.plotting.canvas import blank, log_x, png, svg
+from mirical.plotting.marks import name_band
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,29 @@ def test_the_same_figure_gives_the_same_vectors_without_a_date():
 
     assert drawn() == drawn()
     assert b"<dc:date>" not in drawn() and b"<text" not in drawn()
+
+
+def test_a_figure_is_drawn_once_a_file_and_is_as_it_was_after():
+    figure = blank(2.0, False)
+    axes = figure.subplots()
+    drawn = []
+    axes.draw = lambda renderer: drawn.append(type(renderer).__name__)  # type: ignore[method-assign]
+    before = figure.canvas, figure.get_dpi()
+    png(figure)
+    svg(figure)
+    assert len(drawn) == 2
+    assert (figure.canvas, figure.get_dpi()) == before
+
+
+@pytest.mark.parametrize("top", [3e-19, 2.0, 4e7])
+def test_the_name_of_a_band_stands_clear_of_a_power_of_ten(top: float):
+    figure = blank(2.0, False)
+    axes = figure.subplots()
+    axes.plot([1, 2], [top / 2, top])
+    name_band(axes, "F770W", MIRI)
+    figure.canvas.draw()
+    power = axes.yaxis.get_offset_text()
+    name = next(one for one in axes.get_children() if getattr(one, "get_text", str)() == "F770W")
+    assert bool(power.get_text()) == (top != 2.0)
+    if power.get_text():
+        assert not name.get_window_extent().overlaps(power.get_window_extent())
