@@ -12,12 +12,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpyro.infer import Predictive
+from numpyro import handlers
 from scipy.stats import norm
 
 from mirical.cards.card import Card
 from mirical.inference.kernels import Kernel
-from mirical.inference.runtime import random_key, release_memory
+from mirical.inference.runtime import map_draws, plain_keys, random_key, release_memory
 from mirical.inference.schema import FLUX_SCALE, Arrays
 from mirical.model.design import Design
 from mirical.model.joint import joint
@@ -41,12 +41,21 @@ def compile_steps(
 
 def sample_prior(design: Design, card: Card, seed: int) -> Arrays:
     """Draw every site of the model from the prior: (draw, ...) arrays, `PRIOR_DRAWS` of them."""
-    model = partial(joint, card=card, observed=False)
-    draws = jax.jit(Predictive(model, num_samples=PRIOR_DRAWS))
-    drawn = draws(random_key(seed, "prior"), without_leverage(design))
-    prior = {k: np.asarray(v) for k, v in drawn.items()}
+    keys = plain_keys(seed, "prior", PRIOR_DRAWS)
+    prior = map_draws(partial(_prior_draw, card=card), keys, without_leverage(design))
     release_memory()
     return prior | flux_scale_draws(card, random_key(seed, "scale of the prior"), (PRIOR_DRAWS,))
+
+
+def _prior_draw(key: jax.Array, design: Design, *, card: Card) -> dict[str, Any]:
+    """Return one draw of every site."""
+    model = handlers.seed(joint, jax.random.wrap_key_data(key))
+    sites = handlers.trace(model).get_trace(design, card, observed=False)
+    return {
+        name: site["value"]
+        for name, site in sites.items()
+        if site["type"] == "deterministic" or (site["type"] == "sample" and not site["is_observed"])
+    }
 
 
 def flux_scale_draws(card: Card, key: jax.Array, shape: tuple[int, ...]) -> Arrays:
