@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpyro import handlers
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from mirical.cards.card import Card
 from mirical.inference.kernels import Kernel
@@ -68,7 +68,7 @@ def flux_scale_draws(card: Card, key: jax.Array, shape: tuple[int, ...]) -> Arra
         return {}
     # Quantiles in random order: the draws' spread is the card's number, not that of a sample.
     number = math.prod(shape)
-    quantiles = norm.ppf((np.arange(number) + 0.5) / number)
+    quantiles = ndtri((np.arange(number) + 0.5) / number)
     drawn = np.asarray(jax.random.permutation(key, quantiles)).reshape(shape)
     return {FLUX_SCALE: card.fixed("flux_scale_unc") * drawn}
 
