@@ -19,7 +19,7 @@ FLOORS = (
     ("storage",),
     ("instruments", "table_files"),
     ("many",),
-    ("laws",),
+    ("compiled", "laws"),
     ("cards", "plotting", "tables"),
     ("catalogues", "imaging", "model"),
     ("inference", "simulation"),

@@ -167,6 +167,8 @@ _NOT_A_USERS_FILE: dict[str, str] = {
     "chains.running": "reads draws that a run kept, from memory; the checkpoint tells of damage",
     "commands.shipped": "reads the cards and jobs that come with mirical",
     "commands.running": "opens the checkpoint, which tells of damage and begins anew",
+    "compiled.files": "reads this user's own entries, by checksum; its tests damage them",
+    "compiled.surroundings": "reads its own sources, and what the system tells of the processor",
     "console.csv_tables": "reads the table it has just written",
     "console.streams": "opens the null device",
     "figures.check_figures": "reads tables that a check wrote, and refuses those of other rows",

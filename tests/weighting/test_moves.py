@@ -11,7 +11,8 @@ import numpy as np
 from numpyro.infer.util import potential_energy
 from scipy.special import expit, logit
 
-from mirical.inference.runtime import map_draws, plain_keys
+from mirical.compiled.draws import map_draws
+from mirical.inference.runtime import plain_keys
 from mirical.model.collapsed import collapsed
 from mirical.model.nesting import Rows, make_blocks, roomy_rows
 from mirical.model.terms import colour_correlation, given_names

@@ -13,7 +13,8 @@ from designs import crowded_design
 from detector_card import detector_card_text
 from miri_facts import MIRI
 from mirical.cards.card import Card, load_card, parse_card
-from mirical.inference.runtime import map_draws, plain_keys
+from mirical.compiled.draws import map_draws
+from mirical.inference.runtime import plain_keys
 from mirical.model.joint import joint
 from mirical.model.nesting import Rows, make_blocks
 from mirical.model.terms import colour_correlation, given_names

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from mirical.inference.runtime import cache_folder, memory
+from mirical.compiled.files import cache_folder, store_folder
+from mirical.inference.runtime import memory
 from mirical.many.processes import cores
 from mirical.version import __version__
 
@@ -60,8 +61,10 @@ def _cache(folder: Path) -> Finding:
     if not (there.is_dir() and os.access(there, os.W_OK)):
         remedy = "every run compiles again, half a minute; set XDG_CACHE_HOME to a folder of yours"
         return Finding("cache", f"{folder}, cannot be written", "partly", remedy)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Finding("cache", f"{folder}, {size / 1e6:.0f} MB, may be removed at any time")
+    folders = folder, store_folder()
+    files = [path for each in folders for path in each.rglob("*") if path.is_file()]
+    size, names = sum(path.stat().st_size for path in files), " and ".join(map(str, folders))
+    return Finding("cache", f"{names}, {size / 1e6:.0f} MB, may be removed at any time")
 
 
 def _packages() -> Iterator[Finding]:

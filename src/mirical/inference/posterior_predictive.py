@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
-from mirical.inference.runtime import map_draws, plain_keys
+from mirical.compiled.draws import map_draws
+from mirical.inference.runtime import plain_keys
 from mirical.inference.schema import Arrays
 from mirical.model.design import Design
 from mirical.model.likelihood import outlier_probability, row_distribution

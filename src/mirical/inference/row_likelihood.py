@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from numpyro import handlers
 
 from mirical.cards.card import Card
-from mirical.inference.runtime import map_draws, plain_keys
+from mirical.compiled.draws import map_draws
+from mirical.inference.runtime import plain_keys
 from mirical.inference.schema import Arrays
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import Data, Design, unchecked_rows

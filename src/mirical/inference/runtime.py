@@ -1,21 +1,18 @@
-"""JAX settings: double precision, threads, compilation cache, random keys, draws in blocks."""
+"""JAX settings: double precision, threads, compilation cache, random keys."""
 
 from __future__ import annotations
 
 import ctypes
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mirical.compiled.files import cache_folder
 from mirical.many.processes import cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import jax
     import numpy as np
     from numpy.typing import NDArray
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 _PLAIN_KERNELS = "--xla_cpu_use_fusion_emitters=false"
 _KNOWN_TO = "0.10."  # releases of jaxlib that know the second flag; XLA aborts on an unknown one
-_DRAWS = 100  # that are computed by one call
 
 
 PACKAGES = "jax", "jaxlib", "numpyro", "numpy", "scipy", "arviz-stats"
@@ -63,12 +59,6 @@ def configure() -> None:
     jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
-def cache_folder() -> Path:
-    """Return the folder in which this user's programs keep what can be made again."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "mirical"
-
-
 def release_memory() -> None:
     """Give back to the system what compilation freed: the C library may keep half a gigabyte."""
     with suppress(OSError, AttributeError):  # another C library than glibc
@@ -87,41 +77,6 @@ def random_key(seed: int, purpose: str) -> jax.Array:
     import jax
 
     return jax.random.fold_in(jax.random.key(seed), int.from_bytes(purpose.encode()[:4], "big"))
-
-
-def map_draws(function: Callable[..., Any], draws: Any, *data: Any) -> Any:
-    """Return a function of each draw, in blocks of draws side by side on all cores.
-
-    All blocks are of one size, the last one filled up: the compiled function is then the same
-    however many draws there are, and a later run finds it in the cache. Within a block draw comes
-    after draw, for XLA may lock up on batches of thousands of factorisations, and all at once take
-    half a gigabyte for a program of 500 rows.
-
-    Parameters
-    ----------
-    function : callable
-        Given one draw, a tree of arrays, and `data`, returns a tree of arrays.
-    draws : tree of (draw, ...) arrays
-        At least one draw.
-    *data : tree of arrays
-        What all draws have in common; what is compiled serves other data of the same shapes.
-    """
-    import jax
-    import numpy as np
-
-    number = len(jax.tree.leaves(draws)[0])
-    each = jax.jit(lambda block, *data: jax.lax.map(lambda one: function(one, *data), block))
-
-    def block(start: int) -> Any:
-        at = np.minimum(np.arange(start, start + _DRAWS), number - 1)
-        made = each(jax.tree.map(lambda values: values[at], draws), *data)
-        return jax.tree.map(lambda values: np.asarray(values)[: number - start], made)
-
-    first, *others = range(0, number, _DRAWS)
-    done = [block(first)]  # compiles, before threads run what is compiled
-    with ThreadPoolExecutor(max_workers=cores()) as pool:
-        done += pool.map(block, others)
-    return jax.tree.map(lambda *blocks: np.concatenate(blocks), *done)
 
 
 def plain_keys(seed: int, purpose: str, number: int) -> NDArray[np.uint32]:

@@ -16,10 +16,11 @@ from numpyro import handlers
 from scipy.special import ndtri
 
 from mirical.cards.card import Card
+from mirical.compiled.draws import map_draws
 from mirical.inference.kernels import Kernel
-from mirical.inference.runtime import map_draws, plain_keys, random_key, release_memory
+from mirical.inference.runtime import plain_keys, random_key, release_memory
 from mirical.inference.schema import FLUX_SCALE, Arrays
-from mirical.model.design import Design
+from mirical.model.design import Design, unnamed
 from mirical.model.joint import joint
 from mirical.model.sampler_units import no_units
 
@@ -42,7 +43,7 @@ def compile_steps(
 def sample_prior(design: Design, card: Card, seed: int) -> Arrays:
     """Draw every site of the model from the prior: (draw, ...) arrays, `PRIOR_DRAWS` of them."""
     keys = plain_keys(seed, "prior", PRIOR_DRAWS)
-    prior = map_draws(partial(_prior_draw, card=card), keys, without_leverage(design))
+    prior = map_draws(partial(_prior_draw, card=card), keys, without_leverage(unnamed(design)))
     release_memory()
     return prior | flux_scale_draws(card, random_key(seed, "scale of the prior"), (PRIOR_DRAWS,))
 

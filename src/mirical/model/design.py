@@ -156,6 +156,19 @@ def filled_up(design: Design, rows: int, visits: int) -> Design:
     )
 
 
+def unnamed(design: Design) -> Design:
+    """Return the design without the names of its rows, visits and stars, only as many.
+
+    The densities ask for no more, and what is compiled for one design then serves others.
+    """
+    return replace(
+        design,
+        rows=(0,) * len(design.rows),
+        visits=("",) * len(design.visits),
+        stars=("",) * len(design.stars),
+    )
+
+
 def unchecked_rows(design: Design) -> NDArray[np.bool_]:
     """Return which rows no other row says anything of, (row,): alone in a band of a free star.
 

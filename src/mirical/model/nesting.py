@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from mirical.model.design import Data, Design, filled_up
+from mirical.model.design import Data, Design, filled_up, unnamed
 
 _WORTH_A_GROUP = 6000  # padded numbers that cost as much as one more group of stars
 
@@ -143,11 +143,12 @@ def roomy_rows(design: Design, colour_correlation: Float[Data, "band band"]) -> 
     """Return rows among others that say nothing, in blocks with room to spare.
 
     The rows themselves come first, as do their visits. Designs of about as many rows and visits
-    then have the same shapes, and what is compiled for one serves the others.
+    then have the same shapes, and what is compiled for one serves the others: they have no names
+    of rows, visits and stars (`mirical.model.design.unnamed`).
     """
     # Those that say nothing are a visit of their own.
     full = filled_up(design, room(len(design.rows)), room(len(design.visits) + 1))
-    return Rows(full, make_blocks(full, colour_correlation, roomy=True))
+    return Rows(unnamed(full), make_blocks(full, colour_correlation, roomy=True))
 
 
 def _group(

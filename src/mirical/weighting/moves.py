@@ -19,7 +19,8 @@ from numpyro import handlers
 from numpyro.infer.util import constrain_fn, potential_energy
 
 from mirical.cards.card import Card
-from mirical.inference.runtime import map_draws, plain_keys
+from mirical.compiled.draws import map_draws
+from mirical.inference.runtime import plain_keys
 from mirical.inference.schema import Arrays
 from mirical.model.collapsed import integrate, row_variance
 from mirical.model.design import UNBOUNDED, Data

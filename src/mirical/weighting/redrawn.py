@@ -12,8 +12,9 @@ from jaxtyping import Float
 from numpyro import handlers
 
 from mirical.cards.card import Card
+from mirical.compiled.draws import map_draws
 from mirical.inference.posterior import Reference, derived
-from mirical.inference.runtime import map_draws, plain_keys, random_key
+from mirical.inference.runtime import plain_keys, random_key
 from mirical.inference.sampling import flux_scale_draws
 from mirical.inference.schema import Arrays
 from mirical.model.collapsed import integrate, row_variance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mirical.inference.runtime import map_draws
+from mirical.compiled.draws import map_draws
 
 
 @pytest.mark.parametrize("number", [1, 100, 203])

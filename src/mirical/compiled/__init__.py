@@ -1,0 +1,1 @@
+"""Functions of arrays compiled once for all processes: another neither traces nor compiles them."""
