@@ -186,6 +186,17 @@ def test_code_of_the_same_operations_on_another_argument_is_not_shared(
         assert pick({"first": 1.0, "second": 2.0})[0] == {"first": 1.0, "second": 2.0}[name]
 
 
+def test_an_entry_is_whole_and_under_its_own_key(cache: Path):
+    files.write("a", b"content")
+    path = cache / "a.function"
+    assert files.read("a") == b"content"
+    path.rename(cache / "b.function")
+    assert files.read("b") is None
+    (cache / "b.function").rename(path)
+    path.write_bytes(path.read_bytes().replace(b"content", b"contend"))
+    assert files.read("a") is None
+
+
 def test_what_was_used_longest_ago_makes_room(cache: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(files, "LARGEST", 250)
     for name, used in (("a", 3.0), ("b", 1.0), ("c", 2.0)):
@@ -347,6 +358,13 @@ def test_random_keys_go_in_and_out(traced: list[str], monkeypatch: pytest.Monkey
         found, nothing = made.compile()(keys)
         assert nothing is None and found.dtype == keys.dtype
         np.testing.assert_array_equal(jax.random.key_data(found), jax.random.key_data(keys))
+
+
+@pytest.mark.parametrize("call", ["custom_call @lapack_dpotri_ffi(%0)", '"custom_call"(%0)'])
+def test_what_calls_an_unknown_routine_is_not_stored(call: str):
+    text = "stablehlo.custom_call @lapack_dpotrf_ffi(%0) "
+    assert lapack.routines(text) == ["lapack_dpotrf_ffi"]
+    assert lapack.routines(text + call) is None
 
 
 @pytest.mark.parametrize("routine", lapack._LOWERED_BY)
