@@ -45,7 +45,7 @@ def test_what_xarray_reads_is_what_was_written():
     xr.testing.assert_identical(read, _tree())
     for name, node in _tree().children.items():
         kinds = {key: value.dtype.kind for key, value in node.to_dataset().data_vars.items()}
-        assert kinds == {key: read[name][key].dtype.kind for key in kinds}
+        assert kinds == {key: read[name][str(key)].dtype.kind for key in kinds}
 
 
 def test_variables_are_attached_to_the_scales_of_their_dims():

@@ -63,7 +63,7 @@ def _nothing(values: Floats) -> Floats:
 
 
 def _odd(values: Floats) -> NDArray[np.bool_]:
-    return np.isnan(values).any(axis=(1, 2))
+    return np.any(np.isnan(values).reshape(len(values), -1), axis=1)
 
 
 def _split(values: Floats) -> Floats:
