@@ -30,7 +30,7 @@ def test_weights_tell_the_integral_and_the_moments():
     """Points are drawn from N(0, 1); limits are 4.5 standard errors: one run in 30 000 fails."""
     proposal = Proposal.normal(np.zeros(3), np.eye(3))
     others = Others(np.zeros(1), np.ones(1), np.zeros(()))
-    mode = Mode(proposal, np.zeros(1), others)
+    mode = Mode(proposal, np.zeros(1), others, np.zeros(1))
     target: Any = SimpleNamespace(at=Known().at, nothing=others)
     made = anneal(target, mode, proposal, np.random.default_rng(8), NUMBER, 6)
     # The proposal's and the target's constants (2 pi)^-3/2 are both left out.
@@ -40,8 +40,8 @@ def test_weights_tell_the_integral_and_the_moments():
     share = weight / weight.sum()
     effective = 1 / np.sum(share**2)
     assert effective > 0.5 * NUMBER  # of unannealed points .26
-    mean = share @ made.x
+    mean = share @ made.e
     assert np.all(np.abs(mean - SHIFT) < 4.5 * WIDTH / np.sqrt(effective))
-    square = share @ (made.x - SHIFT) ** 2 / WIDTH**2
+    square = share @ (made.e - SHIFT) ** 2 / WIDTH**2
     assert np.all(np.abs(square - 1) < 4.5 * np.sqrt(2 / effective))
     assert not made.outlier.any()

@@ -63,6 +63,11 @@ class Coordinates:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def of_sites(self) -> int:
+        """How many numbers are of sites; those of the stars' colour precisions come behind."""
+        return int(self._ends[-1])
+
     def sites(self, x: Float[Data, " number"]) -> Sites:
         """Return the sites in the sampler's units."""
         parts = jnp.split(jnp.asarray(x)[: self._ends[-1]], self._ends[:-1])
@@ -74,6 +79,15 @@ class Coordinates:
         if self._half_df is None:
             return jnp.ones(len(design.stars))
         return self._root(x) ** 3
+
+    def vector(self, sites: Sites, colour_precision: Float[Array, " star"]) -> Array:
+        """Return the vector of sites in the sampler's units and of the stars' colour precisions."""
+        parts = [jnp.ravel(sites[name]) for name in self._shapes]
+        if self._half_df is not None:
+            mean, width = self._cube_root()
+            bent = _BEND * jnp.cbrt(colour_precision)
+            parts.append((bent / _BEND + jnp.log(-jnp.expm1(-bent)) / _BEND - mean) / width)
+        return jnp.concatenate(parts)
 
     def log_density(
         self,
@@ -97,12 +111,10 @@ class Coordinates:
 
     def known(self, x: Float[Array, " number"], data: tuple[Design, Blocks]) -> Given:
         """Return what makes the rest of the model linear and Gaussian."""
-        design, blocks = data
-        precision = self.colour_precision(x, design)
-        nothing = jnp.zeros_like(jnp.asarray(design.log_factor))
-        model = partial(collapsed, card=self._card)
-        values = constrain_fn(model, (design, blocks, nothing, precision), {}, self.sites(x))
-        values = values | {"colour_precision": precision}
+        design, _ = data
+        of_stars = {"colour_precision": self.colour_precision(x, design)}
+        terms = handlers.condition(given, data=of_stars)
+        values = constrain_fn(terms, (design, self._card), {}, self.sites(x)) | of_stars
         return handlers.substitute(handlers.seed(given, 0), data=values)(design, self._card)
 
     def _sampled(self, design: Design, blocks: Blocks) -> Sites:

@@ -16,10 +16,11 @@ from mirical.errors import InputError
 from mirical.fast.annealing import anneal
 from mirical.fast.drift import Drift, drift_of
 from mirical.fast.mode import find_mode, fit_proposal
-from mirical.fast.particles import Moved, Mover, Named
-from mirical.fast.target import Target
+from mirical.fast.rounds import Named, Rounds
+from mirical.fast.target import Each, Target
+from mirical.fast.walk import Points, Walk, Walked
 from mirical.inference.posterior import Reference, derived
-from mirical.inference.runtime import random_key, release_memory
+from mirical.inference.runtime import cores, random_key, release_memory
 from mirical.inference.sampling import flux_scale_draws
 from mirical.inference.schema import Arrays
 from mirical.model.design import Design
@@ -67,9 +68,9 @@ class Effort:
     points: int = 256
     moved: int = 64
     fitting: int = 12
-    annealing: tuple[int, ...] = (12, 24, 48)
-    settling: int = 4
-    steps: int = 16
+    annealing: tuple[int, ...] = (8, 16, 32)
+    settling: int = 12
+    steps: int = 20
 
 
 @dataclass(frozen=True)
@@ -102,15 +103,19 @@ class FastFits:
         What is wanted of a draw.
     effort : Effort
         How much is done.
+    each : callable
+        As of `mirical.fast.target.Target`.
     """
 
-    def __init__(self, design: Design, card: Card, named: Named, effort: Effort) -> None:
+    def __init__(
+        self, design: Design, card: Card, named: Named, effort: Effort, each: Each = map
+    ) -> None:
         blocks = make_blocks(design, colour_correlation(design, card))
         self._card, self._effort = card, effort
-        self._target = Target(design, blocks, card)
-        self._mover = Mover(design, card, self._target.coordinates, named)
+        self._target = Target(design, blocks, card, each)
+        self._rounds = Rounds(design, card, self._target.coordinates, named, each)
         with ThreadPoolExecutor(max_workers=2) as pool:
-            for done in [pool.submit(each.compile) for each in (self._target, self._mover)]:
+            for done in [pool.submit(each.compile) for each in (self._target, self._rounds)]:
                 done.result()
         release_memory()
 
@@ -132,14 +137,14 @@ class FastFits:
             If the density is not finite anywhere near the data.
         """
         effort, random = self._effort, np.random.default_rng(seed)
-        target, mover = self._target.moved_to(design), self._mover.moved_to(design)
+        target, rounds = self._target.moved_to(design), self._rounds.moved_to(design)
         tell("looking for the mode")
         mode = find_mode(target)
         proposal = fit_proposal(target, mode, random, effort.fitting)
         for steps in effort.annealing:
             tell(f"annealing in {steps} steps")
             found = anneal(target, mode, proposal, random, effort.points, steps)
-            if not len(found.x):
+            if not len(found.e):
                 raise InputError(
                     "the fast fit cannot start: the model's density is not finite anywhere near "
                     f"the data; check the priors of card {self._card.name!r} and the table's "
@@ -149,16 +154,16 @@ class FastFits:
             if weights.usable:
                 break
         which = resample(weights.values, effort.moved, seed)
-        states = mover.states(found.x[which], found.outlier[which], proposal, seed)
-        moved: list[Moved] = []
+        points = Points(proposal.at(found.e[which]), found.outlier[which])
+        walk, walked = Walk(target, rounds, mode, proposal, random), list[Walked]()
         number = effort.settling + effort.steps
         for step in range(number):
             tell(f"exact step {step + 1} of {number}")
-            made = mover.step(states)
-            states = made.state
+            made = walk.step(points)
+            points = made.points
             if step >= effort.settling:
-                moved.append(made)
-        return FastFit([one.drawn for one in moved], [one.stats for one in moved], weights)
+                walked.append(made)
+        return FastFit([one.drawn for one in walked], [one.stats for one in walked], weights)
 
 
 @dataclass(frozen=True)
@@ -203,7 +208,8 @@ def fit_fast(
     reference = Reference(reference_mjd, design.t0)
     named = partial(_with_derived, law=card.law, reference=reference)
     tell("compiling")
-    fit = FastFits(design, card, named, effort).fit(design, seed, tell)
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
+        fit = FastFits(design, card, named, effort, pool.map).fit(design, seed, tell)
     drawn = jax.tree.map(lambda *steps: np.concatenate(steps, axis=1), *fit.drawn)
     each = next(iter(drawn.values())).shape[1] // effort.steps
     stats = {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from mirical.fast.proposal import Floats, Proposal
+from mirical.fast.proposal import Floats, Integers, Proposal
 from mirical.fast.target import Found, Others, Target
 
 _ROUNDS = 6  # of maximising and of telling outliers
@@ -39,11 +41,14 @@ class Mode:
         Rows that are outliers more likely than not.
     others : Others
         What all other rows say of each, at the mode.
+    odds : (row,) array
+        Log odds of each to be an outlier, there.
     """
 
     proposal: Proposal
     outlier: Floats
     others: Others
+    odds: Floats
 
 
 def find_mode(target: Target) -> Mode:
@@ -56,25 +61,51 @@ def find_mode(target: Target) -> Mode:
     """
     number = len(target.coordinates)
     plain = Proposal.normal(np.zeros(number), np.eye(number))
-    x = np.zeros(number)
-    outlier, others = np.zeros(len(target.data[0].rows)), target.nothing
     # Outliers are told first where the sampler's units, which are robust, put the scatter: climbed
     # with all rows sound, the scatter would grow until it explains them.
-    found = target.at(x[None], outlier, plain, others)
-    for turn in range(_ROUNDS):
-        outlier, found = _told(target, plain, x, outlier, found)
-        climbed = _climb(target, plain, x, outlier, others)
-        found = target.at(climbed[None], outlier, plain, others)
-        x = climbed
-        if turn and np.max(_wrong(outlier, found)) <= 0:
+    start = np.zeros(number)
+    outlier, _ = _told(target, plain, start, np.zeros(len(target.data[0].rows)))
+    best = _mode_from(target, plain, start, outlier)
+    # Several outliers of a visit may as well be its offset, and one flip at a time does not tell.
+    hanging = _with_others_of_its_visit(np.asarray(target.data[0].visit), best.mode.outlier)
+    if np.any(hanging):
+        sound = np.where(hanging, 0.0, best.mode.outlier)
+        best = max(best, _mode_from(target, plain, start, sound), key=lambda one: one.evidence)
+    return best.mode
+
+
+class _Found(NamedTuple):
+    """A mode, and ln of the integral over the normal at it, up to a constant."""
+
+    mode: Mode
+    evidence: float
+
+
+def _mode_from(target: Target, plain: Proposal, start: Floats, outlier: Floats) -> _Found:
+    """Return the mode that is climbed to from a place, with such outliers at first."""
+    x, others = start, target.nothing
+    for _ in range(_ROUNDS):
+        x = _climb(target, plain, x, outlier, others)
+        told, found = _told(target, plain, x, outlier)
+        if np.array_equal(told, outlier):
             break
+        outlier = told
     others = Others(found.residual[0], found.variance[0], np.ones(()))
     x = _climb(target, plain, x, outlier, others)
     found = target.at(x[None], outlier, plain, others)
     others = Others(found.residual[0], found.variance[0], np.ones(()))
-    outlier, _ = _told(target, plain, x, outlier, found)
+    outlier, found = _told(target, plain, x, outlier)
     root = _width(target, plain, x, outlier, others)
-    return Mode(Proposal.normal(x, root), outlier, others)
+    value = target.at(x[None], outlier, plain, others).target[0]
+    mode = Mode(Proposal.normal(x, root), outlier, others, np.asarray(found.odds[0]))
+    evidence = float(value) + float(np.sum(np.log(np.diag(root))))
+    return _Found(mode, evidence if np.isfinite(evidence) else -np.inf)
+
+
+def _with_others_of_its_visit(visit: Integers, outlier: Floats) -> NDArray[np.bool_]:
+    """Return which rows are outliers that are not the only one of their visit."""
+    number = np.bincount(visit, outlier)
+    return (outlier > 0) & (number[visit] > 1)
 
 
 def _wrong(outlier: Floats, found: Found) -> Floats:
@@ -82,10 +113,9 @@ def _wrong(outlier: Floats, found: Found) -> Floats:
     return np.where(outlier > 0, -found.odds[0], found.odds[0])
 
 
-def _told(
-    target: Target, plain: Proposal, x: Floats, outlier: Floats, found: Found
-) -> tuple[Floats, Found]:
+def _told(target: Target, plain: Proposal, x: Floats, outlier: Floats) -> tuple[Floats, Found]:
     """Return the indicators when none is wrong more likely than not at x, and the density."""
+    found = target.at(x[None], outlier, plain, target.nothing)
     for _ in range(_CHANGES):
         wrong = _wrong(outlier, found)
         if np.max(wrong) <= 0:

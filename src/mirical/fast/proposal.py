@@ -15,10 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from mirical.model.design import Data
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int32]
 
 
 class Proposal(NamedTuple):
@@ -29,7 +31,7 @@ class Proposal(NamedTuple):
     mean : (number,) array
         Where e is zero.
     root : (number, number) array
-        Root of the covariance before it is bent.
+        Root of the covariance before it is bent; lower triangular.
     skewness, tails : (number,) array
         s and ln t.
     """
@@ -38,6 +40,14 @@ class Proposal(NamedTuple):
     root: Float[Data, "number number"]
     skewness: Float[Data, " number"]
     tails: Float[Data, " number"]
+
+    def of_first(self, number: int) -> Proposal:
+        """Return the normal of the first numbers, all others given; each of these one wide."""
+        root = np.asarray(self.root)
+        precision = np.linalg.inv(root @ root.T)[:number, :number]
+        block = np.eye(len(root))
+        block[:number, :number] = np.linalg.cholesky(np.linalg.inv(precision))
+        return Proposal.normal(np.asarray(self.mean), block)
 
     @classmethod
     def normal(cls, mean: Floats, root: Floats) -> Proposal:
@@ -51,3 +61,17 @@ class Proposal(NamedTuple):
         bent = (jnp.sinh(u) - jnp.sinh(self.skewness)) / (weight * jnp.cosh(self.skewness))
         slope = jnp.cosh(u) / (jnp.cosh(self.skewness) * jnp.sqrt(1 + e**2))
         return jnp.asarray(self.mean) + jnp.asarray(self.root) @ bent, jnp.sum(jnp.log(slope))
+
+    def at(self, e: Floats) -> Floats:
+        """Return x of many points' standard numbers, (point, number)."""
+        weight = np.exp(self.tails)
+        u = weight * np.arcsinh(e) + self.skewness
+        bent = (np.sinh(u) - np.sinh(self.skewness)) / (weight * np.cosh(self.skewness))
+        return np.asarray(self.mean + bent @ np.asarray(self.root).T)
+
+    def standard(self, x: Floats) -> Floats:
+        """Return the standard numbers of many points' x, (point, number)."""
+        weight = np.exp(self.tails)
+        bent = solve_triangular(self.root, (x - self.mean).T, lower=True).T
+        u = np.arcsinh(bent * weight * np.cosh(self.skewness) + np.sinh(self.skewness))
+        return np.sinh((u - self.skewness) / weight)

@@ -13,7 +13,7 @@ from mirical.fast.fit import Effort, FastFits
 from mirical.inference.refits import Fit, Values, diagnose_short
 from mirical.model.design import Design
 
-SMALL = Effort(points=256, moved=16, fitting=8, annealing=(12, 24, 48), settling=4, steps=8)
+SMALL = Effort(points=128, moved=20, fitting=8, annealing=(8, 16, 32), settling=6, steps=8)
 """Of a fit whose draws are ranked, a hundred at most."""
 
 

@@ -13,8 +13,7 @@ tell the indicators that hang together, such as several rows of one star.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 from mirical.cards.card import Card
 from mirical.fast.coordinates import Coordinates
@@ -31,8 +31,11 @@ from mirical.model.design import Data, Design
 from mirical.model.nesting import Blocks
 from mirical.model.terms import Given
 
-_AT_ONCE = 32  # points of one call
+_AT_ONCE = 64  # points of one call, at most
 _UNCHECKED = 1e-9  # precision of a row given all others that says nothing
+
+
+Each = Callable[[Callable[..., Any], Iterable[Any]], Iterable[Any]]
 
 
 class Others(NamedTuple):
@@ -81,11 +84,13 @@ class Target:
     ----------
     design, blocks, card : Design, Blocks, Card
         What is fitted.
+    each : callable
+        Maps a function over parts of the points: `map`, or that of a pool of threads.
     """
 
-    def __init__(self, design: Design, blocks: Blocks, card: Card) -> None:
+    def __init__(self, design: Design, blocks: Blocks, card: Card, each: Each = map) -> None:
         self.coordinates = Coordinates(design, blocks, card)
-        self.data = (design, blocks)
+        self.data, self._each = (design, blocks), each
         numbers, rows = len(self.coordinates), len(design.rows)
         shaped: Any = jax.ShapeDtypeStruct
         points = shaped((_AT_ONCE, numbers), float), shaped((_AT_ONCE, rows), float)
@@ -113,7 +118,7 @@ class Target:
         return Others(rows, rows + 1, np.zeros(()))
 
     def at(self, e: Floats, outlier: Floats, proposal: Proposal, others: Others) -> Found:
-        """Return the density at standard numbers of a proposal, on all cores.
+        """Return the density at standard numbers of a proposal.
 
         Parameters
         ----------
@@ -123,7 +128,7 @@ class Target:
             One for an outlier.
         """
         outlier = np.broadcast_to(outlier, (len(e), outlier.shape[-1]))
-        parts = [np.array(part) for part in _parts(len(e))]
+        parts = parts_of(len(e), _AT_ONCE)
 
         def some(part: np.ndarray) -> Found:
             filled = np.resize(part, _AT_ONCE)
@@ -131,11 +136,8 @@ class Target:
             found = self._compiled(e[filled], outlier[filled], count, proposal, others, self.data)
             return Found(*(np.asarray(one)[: len(part)] for one in found))
 
-        if len(parts) == 1:
-            return some(parts[0])
-        with ThreadPoolExecutor(max_workers=cores()) as pool:
-            each = list(pool.map(some, parts))
-        return Found(*(np.concatenate(one) for one in zip(*each, strict=True)))
+        found = list(self._each(some, parts)) if len(parts) > 1 else [some(parts[0])]
+        return Found(*(np.concatenate(one) for one in zip(*found, strict=True)))
 
     def _many(
         self,
@@ -168,17 +170,18 @@ class Target:
     ) -> Found:
         nothing = jnp.zeros_like(outlier)
 
-        def total(e: Array, added: Array) -> tuple[Array, tuple[Array, ...]]:
+        def total(e: Array, added: Array) -> tuple[Array, tuple[Array, Array, Given]]:
             x, log_slope = proposal.place(e)
             density = self.coordinates.log_density(x, outlier, data, added) + log_slope
             known = self.coordinates.known(x, data)
             summed = _summed(known, outlier, others)
-            return density + others.weight * summed, (density, summed, *_share(known))
+            return density + others.weight * summed, (density, summed, known)
 
-        by, (density, summed, log_share, width) = jax.grad(total, (0, 1), has_aux=True)(
+        by, (density, summed, known) = jax.grad(total, (0, 1), has_aux=True)(
             e, jnp.stack([nothing, nothing])
         )
         slope, (by_row, by_variance) = by
+        log_share, width = _share(known)
         precision = by_row**2 - 2 * by_variance
         checked = precision > _UNCHECKED
         precision = jnp.where(checked, precision, _UNCHECKED)
@@ -186,7 +189,6 @@ class Target:
         change = direction * width**2
         wide = 1 + change * precision
         flip = -0.5 * jnp.log(wide) + 0.5 * change * by_row**2 / wide + direction * log_share
-        known = self.coordinates.known(proposal.place(e)[0], data)
         own = known.sigma**2 + outlier * width**2
         return Found(
             density=density,
@@ -217,8 +219,10 @@ def _summed(known: Given, outlier: Array, others: Others) -> Array:
     return jnp.sum(jax.nn.softplus((1 - 2 * outlier) * (log_share + ratio)))
 
 
-def _parts(number: int) -> Iterator[range]:
-    """Yield the points of each call: as many calls as cores at least, of few points each."""
-    each = min(_AT_ONCE, max(1, -(-number // cores())))
-    for first in range(0, number, each):
-        yield range(first, min(first + each, number))
+def parts_of(number: int, most: int) -> list[NDArray[np.intp]]:
+    """Return the points of each call: as many calls as cores at least, of so many points at most.
+
+    Where calls come one after another, more of them cost little.
+    """
+    each = min(most, max(1, -(-number // cores())))
+    return [np.arange(first, min(first + each, number)) for first in range(0, number, each)]

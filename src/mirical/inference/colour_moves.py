@@ -44,14 +44,14 @@ class State(NamedTuple):
 
 
 class _Sequence(NamedTuple):
-    """The rows of a group's stars in order of wavelength, and each one's place in its own bands.
+    """The rows of some stars in order of wavelength, and each one's place in its star's own bands.
 
     Rows are padded with -1; a busy star has none. `correlation` is that of
     the colours between a star's own bands, zero where padded; `stated` holds the
     fractional errors stated for the predicted fluxes in them.
     """
 
-    group: StarGroup
+    star: Int[Data, " member"]
     rows: Int[Data, "member slot"]
     place: Int[Data, "member slot"]
     correlation: Float[Data, "member own own"]
@@ -68,7 +68,8 @@ class _Filtered(NamedTuple):
 
 _RANGE = float(np.log(1e-5)), float(np.log(20.0))
 """Of ln colour precision proposed: 1e-5 is a star 300 times worse in colour than most."""
-_JUMPS = 6  # for every draw of the offsets; a tenth to a third are accepted where it matters
+JUMPS = 6
+"""For every draw of the offsets; a tenth to a third are accepted where it matters."""
 _MOST_ROWS = 48
 """Stars with more rows are left out: bands seen again and again cannot all have gone wrong."""
 _FREE = -1.0  # a row whose indicator is drawn and not given
@@ -97,7 +98,32 @@ def _sequence(design: Design, group: StarGroup, correlation: Float[Data, "band b
     place = np.argmax(group.own_band[:, None, :] == band[:, :, None], axis=2)
     padded = np.pad(np.asarray(correlation), (0, 1))
     among = padded[group.own_band[:, :, None], group.own_band[:, None, :]]
-    return _Sequence(group, rows, place, among, np.asarray(own_unc(design, group)))
+    return _Sequence(group.star, rows, place, among, np.asarray(own_unc(design, group)))
+
+
+def _together(sequences: list[_Sequence]) -> _Sequence:
+    """Return the stars of all groups in one, in the order of their numbers."""
+    n_rows = max(one.rows.shape[1] for one in sequences)
+    n_own = max(one.stated.shape[1] for one in sequences)
+    parts = [
+        (
+            one.star,
+            _filled(one.rows, (n_rows,), -1),
+            _filled(one.place, (n_rows,)),
+            _filled(one.correlation, (n_own, n_own)),
+            _filled(one.stated, (n_own,)),
+        )
+        for one in sequences
+    ]
+    every = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    order = np.argsort(every[0])
+    return _Sequence(*(part[order] for part in every))
+
+
+def _filled(values: Data, sizes: tuple[int, ...], filler: int = 0) -> Data:
+    """Return what is told of each star, filled up at the ends."""
+    space = [(0, size - had) for size, had in zip(sizes, np.shape(values)[1:], strict=True)]
+    return np.pad(np.asarray(values), [(0, 0), *space], constant_values=filler)
 
 
 class Colours:
@@ -111,11 +137,12 @@ class Colours:
         Proposals of each star for every draw of the offsets.
     """
 
-    def __init__(self, design: Design, card: Card, blocks: Blocks, n_jumps: int = _JUMPS) -> None:
+    def __init__(self, design: Design, card: Card, blocks: Blocks, n_jumps: int = JUMPS) -> None:
         self._n_jumps = n_jumps
         self._half_df = card.fixed("colour_tail") / 2
         self._correlation = blocks.colour_correlation
         self._sequences = [_sequence(design, group, self._correlation) for group in blocks.groups]
+        self._every = _together(self._sequences)
 
     def prior(self, key: jax.Array, design: Design) -> Float[Array, " star"]:
         """Draw each star's colour precision from its prior."""
@@ -152,15 +179,17 @@ class Colours:
         key: jax.Array,
         design: Design,
         known: Given,
-        common: Float[Array, ""],
         offsets: Offsets,
         state: State,
+        stars: Int[Array, " some"] | None = None,
     ) -> State:
         """Return the state after some proposals of colour precisions and indicators.
 
         Given ln A, D, types and visits, the stars are independent of each
-        other. `common` is colour_scale squared.
+        other. The colour scale of `known` is the one that all stars have in common. If `stars` are
+        given, distinct ones, they alone jump.
         """
+        common = jnp.square(known.scales.colour)
         without_star = offsets._replace(
             star=jnp.zeros_like(offsets.star),
             star_band=jnp.zeros_like(offsets.star_band),
@@ -168,7 +197,10 @@ class Colours:
         )
         expected = known.sampled_effect + without_star.at_rows(design)
         left = jnp.asarray(design.log_factor) - expected
-        for number, sequence in enumerate(self._sequences):
+        sequences = self._sequences
+        if stars is not None:
+            sequences = [_Sequence(*(jnp.asarray(part)[stars] for part in self._every))]
+        for number, sequence in enumerate(sequences):
             its_key = jax.random.fold_in(key, number)
             state = self._jump(its_key, known, common, left, sequence, state)
         return state
@@ -183,7 +215,7 @@ class Colours:
         state: State,
     ) -> State:
         """Let the stars of one group jump; `left` is what the stars' own offsets must explain."""
-        group, rows = sequence.group, jnp.asarray(sequence.rows)
+        star, rows = jnp.asarray(sequence.star), jnp.asarray(sequence.rows)
         low, high = _RANGE
         stated = jnp.asarray(sequence.stated)
         own = known.scales.star**2 + stated[:, :, None] ** 2 * jnp.eye(stated.shape[1])
@@ -211,10 +243,10 @@ class Colours:
 
         # A proposal does not depend on the state: they are weighed side by side, with the state.
         tight_key, rows_key, accept_key = jax.random.split(key, 3)
-        each = self._n_jumps, len(group.star)
+        each = self._n_jumps, len(star)
         proposed = jnp.exp(jax.random.uniform(tight_key, each, minval=low, maxval=high))
         colour_precision, wrong = (
-            state.colour_precision[group.star],
+            state.colour_precision[star],
             state.outlier[jnp.maximum(rows, 0)],
         )
         tight = jnp.concatenate([colour_precision[None], proposed])
@@ -229,7 +261,7 @@ class Colours:
         )
         place = jnp.where(rows >= 0, rows, len(left))
         return State(
-            state.colour_precision.at[group.star].set(colour_precision),
+            state.colour_precision.at[star].set(colour_precision),
             state.outlier.at[place].set(wrong, mode="drop"),
         )
 

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from numpyro import handlers
 from numpyro.infer import HMC, NUTS, init_to_value
 from numpyro.infer.hmc import HMCState
 from numpyro.infer.util import constrain_fn
 
 from mirical.cards.card import Card
-from mirical.inference.colour_moves import Colours, State
+from mirical.inference.colour_moves import JUMPS, Colours, State
 from mirical.inference.outlier_moves import FreeStars, flip_some
 from mirical.inference.scale_moves import ColourScale, move_repeatability
 from mirical.model.collapsed import band_means, collapsed, integrate, row_variance
@@ -129,11 +129,15 @@ class CollapsedKernel:
 
     draws_per_step = _ROUNDS // _EVERY
 
-    def __init__(self, design: Design, card: Card, target_accept: float) -> None:
+    def __init__(
+        self, design: Design, card: Card, target_accept: float, n_jumps: int = JUMPS
+    ) -> None:
         blocks = make_blocks(design, colour_correlation(design, card))
         self.data = (design, blocks)
         self._card = card
-        self._colours = Colours(design, card, blocks) if card.has("star_band_offset") else None
+        self._colours = (
+            Colours(design, card, blocks, n_jumps) if card.has("star_band_offset") else None
+        )
         self._colour_scale = None if self._colours is None else ColourScale(card)
         self._free = FreeStars(design) if design.has_free and card.has("outliers") else None
         self._model = partial(collapsed, card=card)
@@ -169,9 +173,7 @@ class CollapsedKernel:
         length = jax.random.uniform(length_key, minval=shortest, maxval=longest)
         hmc = self._hmc.refresh(state.hmc._replace(trajectory_length=length), arguments, {})
         hmc = self._hmc.sample(hmc, arguments, {})
-        values = constrain_fn(self._model, arguments, {}, hmc.z)
-        values = values | {"colour_precision": state.colour_precision}
-        known, sites = self._given(values, design)
+        known, sites = self._known(hmc.z, state.colour_precision, design)
         outlier = state.outlier
         if known.outlier_fraction is not None:
             outlier = flip_some(flip_key, design, blocks, known, outlier)
@@ -191,6 +193,44 @@ class CollapsedKernel:
             kept,
         )
 
+    def round(
+        self,
+        key: jax.Array,
+        data: tuple[Any, ...],
+        z: Draw,
+        state: State,
+        stars: Int[Array, " some"],
+    ) -> tuple[State, Draw, Draw]:
+        """Move by one round alone, none of HMC.
+
+        Parameters
+        ----------
+        key : key
+            Fixes what is drawn.
+        data : tuple
+            Design and blocks.
+        z : dict of {str : array}
+            The sites that HMC moves, in the sampler's units.
+        state : State
+            Outliers and colour precisions.
+        stars : (some,) int array
+            The stars that may jump from one explanation to another, distinct ones.
+
+        Returns
+        -------
+        State
+            The next outliers and colour precisions.
+        dict of {str : array}
+            The next sites.
+        dict
+            The draw, for `sites`.
+        """
+        known, sites = self._known(z, state.colour_precision, data[0])
+        before = _Round(state, self._moved_sites(z))
+        after, offsets = self._redraw(key, data, known, sites, before, stars)
+        draw = {"offsets": offsets, "colour_precision": state.colour_precision, "z": z}
+        return after.state, z | after.z, draw
+
     def _moved_sites(self, z: Draw) -> Draw:
         """Return the sites that are moved between the steps of HMC."""
         names = ["repeatability_unit", "loss_unit"]
@@ -199,7 +239,13 @@ class CollapsedKernel:
         return {name: z[name] for name in names if name in z}
 
     def _redraw(
-        self, key: jax.Array, data: tuple[Any, ...], known: Given, sites: Draw, now: _Round
+        self,
+        key: jax.Array,
+        data: tuple[Any, ...],
+        known: Given,
+        sites: Draw,
+        now: _Round,
+        stars: Int[Array, " some"] | None = None,
     ) -> tuple[_Round, Offsets]:
         """Draw the offsets, and given them the scatter, the outliers and the colours."""
         design, blocks = data
@@ -231,12 +277,19 @@ class CollapsedKernel:
         state = State(now.state.colour_precision, outlier)
         if self._colours is not None:
             known = known._replace(scales=known.scales._replace(colour=self._scale_of(z, sites)))
-            after = self._redraw_colours(colour_key, design, known, offsets, _Round(state, z))
+            now = _Round(state, z)
+            after = self._redraw_colours(colour_key, design, known, offsets, now, stars)
             return after, offsets
         return _Round(state, z), offsets
 
     def _redraw_colours(
-        self, key: jax.Array, design: Design, known: Given, offsets: Offsets, now: _Round
+        self,
+        key: jax.Array,
+        design: Design,
+        known: Given,
+        offsets: Offsets,
+        now: _Round,
+        stars: Int[Array, " some"] | None,
     ) -> _Round:
         """Draw the colours' scale and precisions given the offsets, then let the stars jump.
 
@@ -252,7 +305,9 @@ class CollapsedKernel:
             scale = self._colour_scale.value(name, z[name])
         precision = self._colours.redraw_precision(precision_key, scale**2, count, square)
         moved = State(precision, now.state.outlier)
-        return _Round(self._colours.jump(jump_key, design, known, scale**2, offsets, moved), z)
+        known = known._replace(scales=known.scales._replace(colour=scale))
+        jumped = self._colours.jump(jump_key, design, known, offsets, moved, stars)
+        return _Round(jumped, z)
 
     def _scale_of(self, z: Draw, sites: Draw) -> Array:
         name = self._colour_scale.site(z) if self._colour_scale is not None else None
@@ -264,15 +319,17 @@ class CollapsedKernel:
         """Return the sites of the terms, the offsets' quantities and the rows' expectation."""
         design, _ = data
         offsets: Offsets = draw["offsets"]
-        arguments = (*data, jnp.zeros_like(design.log_factor), draw["colour_precision"])
-        values = constrain_fn(self._model, arguments, {}, draw["z"])
-        values = values | {"colour_precision": draw["colour_precision"]}
-        known, named = self._given(values, design)
+        known, named = self._known(draw["z"], draw["colour_precision"], design)
         rows = {"expected": known.sampled_effect + offsets.at_rows(design), "sigma": known.sigma}
         return named | offsets.quantities(design) | rows
 
-    def _given(self, values: Draw, design: Design) -> tuple[Given, Draw]:
-        """Return what the terms make of values of their sites, and all their sites."""
+    def _known(
+        self, z: Draw, colour_precision: Float[Array, " star"], design: Design
+    ) -> tuple[Given, Draw]:
+        """Return what the terms make of sites in the sampler's units, and all their sites."""
+        of_stars = {"colour_precision": colour_precision}
+        terms = handlers.condition(given, data=of_stars)
+        values = constrain_fn(terms, (design, self._card), {}, z) | of_stars
         model = handlers.trace(handlers.substitute(handlers.seed(given, 0), data=values))
         known = model(design, self._card)
         sites = {name: one["value"] for name, one in model.trace.items() if one["type"] != "plate"}
