@@ -37,7 +37,8 @@ class Known:
 
     def __init__(self) -> None:
         self.coordinates = SimpleNamespace(of_sites=2)
-        self.data = (SimpleNamespace(star=np.array([0, 0]), stars=("a", "b")), None)
+        rows = np.zeros(2, dtype=int)
+        self.data = (SimpleNamespace(star=rows, stars=("a", "b"), visit=rows), None)
 
     def at(self, e: Any, outlier: Any, proposal: Proposal, others: Others) -> Found:
         x = proposal.at(e)
