@@ -18,8 +18,6 @@ from mirical.fast.proposal import Proposal
 from mirical.fast.rounds import Round
 from mirical.fast.target import Found, Others
 from mirical.fast.walk import Points, Walk
-from mirical.model.nesting import make_blocks
-from mirical.model.terms import colour_correlation
 
 POINTS, STEPS = 20_000, 25
 MEAN, WIDTH = np.array([0.7, -0.4, 0.0]), np.array([0.8, 1.3, 1.0])
@@ -104,7 +102,7 @@ def test_standard_numbers_come_back():
 def test_a_vector_is_that_of_its_sites():
     card = load_card("hierarchical", "test", MIRI)
     design = crowded_design(40)
-    places = Coordinates(design, make_blocks(design, colour_correlation(design, card)), card)
+    places = Coordinates.of(design, card)
     x = np.random.default_rng(2).normal(size=len(places))
     sites, precision = places.sites(x), places.colour_precision(x, design)
     assert len(places) == places.of_sites + len(design.stars)
@@ -115,7 +113,7 @@ def test_a_vector_is_that_of_its_sites():
 def test_extreme_colour_precisions_come_back(far: float):
     card = load_card("hierarchical", "test", MIRI)
     design = crowded_design(40)
-    places = Coordinates(design, make_blocks(design, colour_correlation(design, card)), card)
+    places = Coordinates.of(design, card)
     x = np.zeros(len(places))
     x[-1] = far
     back = np.asarray(places.vector(places.sites(x), places.colour_precision(x, design)))

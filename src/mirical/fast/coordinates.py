@@ -7,6 +7,7 @@ normal (Wilson & Hilferty 1931, PNAS 17, 684), bent where it would be negative.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -29,61 +30,65 @@ _BEND = 6.0
 Sites = dict[str, Any]
 
 
+@dataclass(frozen=True)
 class Coordinates:
     """The vector of a card on a design.
 
-    Parameters
-    ----------
-    design, blocks, card : Design, Blocks, Card
-        What is fitted.
-
     Attributes
     ----------
-    names : tuple of str
-        What each number is.
+    card : Card
+        The model.
+    shapes : tuple of (str, tuple of int)
+        Sites of the terms, and the shape of each.
+    n_stars : int
+        How many stars have a colour precision.
     """
 
-    def __init__(self, design: Design, blocks: Blocks, card: Card) -> None:
-        self._card = card
-        self._half_df = card.fixed("colour_tail") / 2 if card.has("star_band_offset") else None
-        shapes = jax.eval_shape(partial(self._sampled, design, blocks))
-        self._shapes = {name: shapes[name].shape for name in sorted(shapes)}
-        sizes = [int(np.prod(shape)) for shape in self._shapes.values()]
-        self._ends = np.cumsum(sizes)
-        stars = design.stars if self._half_df is not None else ()
-        self.names = (
-            *(
-                f"{name}{list(at)}"
-                for name in self._shapes
-                for at in np.ndindex(self._shapes[name])
-            ),
-            *(f"colour_precision[{star}]" for star in stars),
-        )
+    card: Card
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+    n_stars: int
+
+    @classmethod
+    def of(cls, design: Design, card: Card) -> Coordinates:
+        """Return those of a design."""
+        found = jax.eval_shape(partial(_sampled, card=card), design)
+        shapes = tuple((name, tuple(found[name].shape)) for name in sorted(found))
+        return cls(card, shapes, len(design.stars) if card.has("star_band_offset") else 0)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return self.of_sites + self.n_stars
+
+    @property
+    def _ends(self) -> list[int]:
+        return [
+            int(end) for end in np.cumsum([np.prod(shape, dtype=int) for _, shape in self.shapes])
+        ]
+
+    @property
+    def _half_df(self) -> float:
+        return self.card.fixed("colour_tail") / 2
 
     @property
     def of_sites(self) -> int:
         """How many numbers are of sites; those of the stars' colour precisions come behind."""
-        return int(self._ends[-1])
+        return self._ends[-1]
 
     def sites(self, x: Float[Data, " number"]) -> Sites:
         """Return the sites in the sampler's units."""
-        parts = jnp.split(jnp.asarray(x)[: self._ends[-1]], self._ends[:-1])
-        each = zip(self._shapes.items(), parts, strict=True)
+        parts = jnp.split(jnp.asarray(x)[: self.of_sites], self._ends[:-1])
+        each = zip(self.shapes, parts, strict=True)
         return {name: part.reshape(shape) for (name, shape), part in each}
 
     def colour_precision(self, x: Float[Array, " number"], design: Design) -> Float[Array, " star"]:
         """Return the colour precision of each star."""
-        if self._half_df is None:
+        if not self.n_stars:
             return jnp.ones(len(design.stars))
         return self._root(x) ** 3
 
     def vector(self, sites: Sites, colour_precision: Float[Array, " star"]) -> Array:
         """Return the vector of sites in the sampler's units and of the stars' colour precisions."""
-        parts = [jnp.ravel(sites[name]) for name in self._shapes]
-        if self._half_df is not None:
+        parts = [jnp.ravel(sites[name]) for name, _ in self.shapes]
+        if self.n_stars:
             mean, width = self._cube_root()
             bent = _BEND * jnp.cbrt(colour_precision)
             parts.append((bent / _BEND + jnp.log(-jnp.expm1(-bent)) / _BEND - mean) / width)
@@ -100,10 +105,10 @@ class Coordinates:
 
         `added` as in `mirical.model.collapsed.collapsed`.
         """
-        model = partial(collapsed, card=self._card, added=added)
+        model = partial(collapsed, card=self.card, added=added)
         arguments = (*data, outlier, self.colour_precision(x, data[0]))
         density = -potential_energy(model, arguments, {}, self.sites(x))
-        if self._half_df is None:
+        if not self.n_stars:
             return density
         _, width = self._cube_root()
         root, slope = self._root(x), jax.nn.sigmoid(_BEND * self._unbent(x))
@@ -114,27 +119,28 @@ class Coordinates:
         design, _ = data
         of_stars = {"colour_precision": self.colour_precision(x, design)}
         terms = handlers.condition(given, data=of_stars)
-        values = constrain_fn(terms, (design, self._card), {}, self.sites(x)) | of_stars
-        return handlers.substitute(handlers.seed(given, 0), data=values)(design, self._card)
-
-    def _sampled(self, design: Design, blocks: Blocks) -> Sites:
-        model = handlers.trace(handlers.seed(partial(collapsed, card=self._card), 0))
-        nothing = jnp.zeros_like(jnp.asarray(design.log_factor))
-        trace = model.get_trace(design, blocks, nothing, jnp.ones(len(design.stars)))
-        return {
-            name: site["value"]
-            for name, site in trace.items()
-            if site["type"] == "sample" and not site["is_observed"]
-        }
+        values = constrain_fn(terms, (design, self.card), {}, self.sites(x)) | of_stars
+        return handlers.substitute(handlers.seed(given, 0), data=values)(design, self.card)
 
     def _cube_root(self) -> tuple[float, float]:
         """Return mean and width of the cube root of a colour precision under its prior."""
-        assert self._half_df is not None
         return 1 - 1 / (9 * self._half_df), 1 / (3 * np.sqrt(self._half_df))
 
     def _unbent(self, x: Float[Array, " number"]) -> Float[Array, " star"]:
         mean, width = self._cube_root()
-        return mean + width * x[self._ends[-1] :]
+        return mean + width * x[self.of_sites :]
 
     def _root(self, x: Float[Array, " number"]) -> Float[Array, " star"]:
         return jax.nn.softplus(_BEND * self._unbent(x)) / _BEND
+
+
+def _sampled(design: Design, *, card: Card) -> Sites:
+    """Return what the terms sample but the colour precisions."""
+    of_stars = {"colour_precision": jnp.ones(len(design.stars))}
+    terms = handlers.condition(handlers.seed(given, 0), data=of_stars)
+    trace = handlers.trace(terms).get_trace(design, card)
+    return {
+        name: site["value"]
+        for name, site in trace.items()
+        if site["type"] == "sample" and not site["is_observed"]
+    }

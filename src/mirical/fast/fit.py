@@ -70,7 +70,7 @@ class Effort:
     fitting: int = 12
     annealing: tuple[int, ...] = (8, 16, 32)
     settling: int = 12
-    steps: int = 20
+    steps: int = 24
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,16 +12,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from mirical.cards.card import Card
+from mirical.compiled.functions import prepare
 from mirical.fast.coordinates import Coordinates
 from mirical.fast.proposal import Floats, Integers
 from mirical.fast.target import Each, parts_of
 from mirical.inference.colour_moves import State
 from mirical.inference.kernels import CollapsedKernel
 from mirical.model.design import Design
+from mirical.model.nesting import make_blocks
+from mirical.model.terms import colour_correlation
 
 _AT_ONCE = 32  # points of one call
 _ACCEPTANCE = 0.9  # unused where nothing adapts
-_JUMPS = 32  # proposals of each star that may jump
+_JUMPS = 48  # proposals of each star that may jump
 JUMPING = 4
 """Stars that may jump in one round."""
 
@@ -46,6 +50,15 @@ class Round(NamedTuple):
     drawn: Any
 
 
+class _Points(NamedTuple):
+    """Points of one call, their keys' data, and how many of them count."""
+
+    x: Any
+    outlier: Any
+    keys: Any
+    count: Any
+
+
 class Rounds:
     """The round of a card on a design, compiled once.
 
@@ -69,22 +82,23 @@ class Rounds:
         named: Named,
         each: Each = map,
     ) -> None:
-        self._kernel = CollapsedKernel(design, card, _ACCEPTANCE, _JUMPS)
-        self._coordinates, self._named, self._data = coordinates, named, self._kernel.data
-        self._each = each
-        shaped = jax.ShapeDtypeStruct
-        points = (
+        blocks = make_blocks(design, colour_correlation(design, card))
+        self._data, self._each = (design, blocks), each
+        shaped: Any = jax.ShapeDtypeStruct
+        points = _Points(
             shaped((_AT_ONCE, len(coordinates)), float),
             shaped((_AT_ONCE, len(design.rows)), float),
             shaped((_AT_ONCE, 2), np.uint32),
-            shaped((min(JUMPING, len(design.stars)),), np.int32),
+            shaped((), int),
         )
-        self._lowered = jax.jit(self._many).lower(*points, shaped((), int), self._data)
+        stars = shaped((min(JUMPING, len(design.stars)),), np.int32)
+        rounds = partial(_of_points, design=design, coordinates=coordinates, named=named)
+        self._prepared = prepare(rounds, points, stars, self._data)
         self._compiled: Any = None
 
     def compile(self) -> None:
         """Compile the round; call once, in any thread, before the first."""
-        self._compiled = self._lowered.compile()
+        self._compiled = self._prepared.compile()
 
     def moved_to(self, design: Design) -> Rounds:
         """Return the round for other rows of the same stars, bands, subarrays and visits."""
@@ -113,33 +127,42 @@ class Rounds:
 
         def some(part: np.ndarray) -> Round:
             filled = np.resize(part, _AT_ONCE)
-            made = self._compiled(
-                x[filled], outlier[filled], keys[filled], stars, np.array(len(part)), self._data
-            )
+            points = _Points(x[filled], outlier[filled], keys[filled], np.array(len(part)))
+            made = self._compiled(points, stars, self._data)
             return jax.tree.map(lambda leaf: np.asarray(leaf)[: len(part)], made)
 
         made = list(self._each(some, parts))
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *made)
 
-    def _many(
-        self, x: Any, outlier: Any, keys: Any, stars: Any, count: Any, data: tuple[Any, ...]
-    ) -> Round:
-        def one(i: Any) -> Round:
-            return self._one(x[i], outlier[i], jax.random.wrap_key_data(keys[i]), stars, data)
 
-        shapes = jax.eval_shape(one, 0)
-        empty = jax.tree.map(lambda of: jnp.zeros((_AT_ONCE, *of.shape), of.dtype), shapes)
+def _of_points(
+    points: _Points,
+    stars: Any,
+    data: tuple[Any, ...],
+    *,
+    design: Design,
+    coordinates: Coordinates,
+    named: Named,
+) -> Round:
+    """Move points, one after another.
 
-        def put(i: Any, kept: Round) -> Round:
-            return jax.tree.map(lambda all, new: all.at[i].set(new), kept, one(i))
+    The kernel is that of the design's stars, bands, subarrays and visits; `data` have the rows.
+    """
+    x, outlier, keys, count = points
+    with jax.ensure_compile_time_eval():  # of what stands in the design: numbers, no tracers
+        kernel = CollapsedKernel(design, coordinates.card, _ACCEPTANCE, _JUMPS)
 
-        return jax.lax.fori_loop(0, count, put, empty)
+    def one(i: Any) -> Round:
+        before = State(coordinates.colour_precision(x[i], data[0]), outlier[i])
+        sites, key = coordinates.sites(x[i]), jax.random.wrap_key_data(keys[i])
+        after, z, draw = kernel.round(key, data, sites, before, stars)
+        drawn = named(kernel.sites(draw, data), data[0])
+        return Round(coordinates.vector(z, after.colour_precision), after.outlier, drawn)
 
-    def _one(
-        self, x: Any, outlier: Any, key: jax.Array, stars: Any, data: tuple[Any, ...]
-    ) -> Round:
-        place = self._coordinates
-        before = State(place.colour_precision(x, data[0]), outlier)
-        after, z, draw = self._kernel.round(key, data, place.sites(x), before, stars)
-        drawn = self._named(self._kernel.sites(draw, data), data[0])
-        return Round(place.vector(z, after.colour_precision), after.outlier, drawn)
+    shapes = jax.eval_shape(one, 0)
+    empty = jax.tree.map(lambda of: jnp.zeros((_AT_ONCE, *of.shape), of.dtype), shapes)
+
+    def put(i: Any, kept: Round) -> Round:
+        return jax.tree.map(lambda all, new: all.at[i].set(new), kept, one(i))
+
+    return jax.lax.fori_loop(0, count, put, empty)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import copy
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +25,7 @@ from jaxtyping import Array, Float
 from numpy.typing import NDArray
 
 from mirical.cards.card import Card
+from mirical.compiled.functions import prepare
 from mirical.fast.coordinates import Coordinates
 from mirical.fast.proposal import Floats, Proposal
 from mirical.inference.runtime import cores
@@ -77,6 +79,14 @@ class Found(NamedTuple):
         return self.density + self.others
 
 
+class _Points(NamedTuple):
+    """Points of one call, and how many of them count."""
+
+    e: Data
+    outlier: Data
+    count: Data
+
+
 class Target:
     """The density of a card on a design.
 
@@ -89,21 +99,25 @@ class Target:
     """
 
     def __init__(self, design: Design, blocks: Blocks, card: Card, each: Each = map) -> None:
-        self.coordinates = Coordinates(design, blocks, card)
+        self.coordinates = Coordinates.of(design, card)
         self.data, self._each = (design, blocks), each
         numbers, rows = len(self.coordinates), len(design.rows)
         shaped: Any = jax.ShapeDtypeStruct
-        points = shaped((_AT_ONCE, numbers), float), shaped((_AT_ONCE, rows), float)
+        points = _Points(
+            shaped((_AT_ONCE, numbers), float),
+            shaped((_AT_ONCE, rows), float),
+            shaped((), int),
+        )
         vector, row = shaped((numbers,), float), shaped((rows,), float)
         proposal = Proposal(vector, shaped((numbers, numbers), float), vector, vector)
         others = Others(row, row, shaped((), float))
-        count = shaped((), int)
-        self._lowered = jax.jit(self._many).lower(*points, count, proposal, others, self.data)
+        of_points = partial(_of_points, coordinates=self.coordinates)
+        self._prepared = prepare(of_points, points, proposal, others, self.data)
         self._compiled: Any = None
 
     def compile(self) -> None:
         """Compile the density; call once, in any thread, before anything is asked."""
-        self._compiled = self._lowered.compile()
+        self._compiled = self._prepared.compile()
 
     def moved_to(self, design: Design) -> Target:
         """Return the density of other rows of the same stars, bands, subarrays and visits."""
@@ -132,72 +146,74 @@ class Target:
 
         def some(part: np.ndarray) -> Found:
             filled = np.resize(part, _AT_ONCE)
-            count = np.array(len(part))
-            found = self._compiled(e[filled], outlier[filled], count, proposal, others, self.data)
+            points = _Points(e[filled], outlier[filled], np.array(len(part)))
+            found = self._compiled(points, proposal, others, self.data)
             return Found(*(np.asarray(one)[: len(part)] for one in found))
 
         found = list(self._each(some, parts)) if len(parts) > 1 else [some(parts[0])]
         return Found(*(np.concatenate(one) for one in zip(*found, strict=True)))
 
-    def _many(
-        self,
-        e: Array,
-        outlier: Array,
-        count: Array,
-        proposal: Proposal,
-        others: Others,
-        data: tuple[Design, Blocks],
-    ) -> Found:
-        def one(i: Array) -> Found:
-            return self._one(e[i], outlier[i], proposal, others, data)
 
-        kept = jax.tree.map(
-            lambda shape: jnp.zeros((_AT_ONCE, *shape.shape)), jax.eval_shape(one, 0)
-        )
+def _of_points(
+    points: _Points,
+    proposal: Proposal,
+    others: Others,
+    data: tuple[Design, Blocks],
+    *,
+    coordinates: Coordinates,
+) -> Found:
+    """Return the density at points, one after another."""
+    e, outlier, count = points
 
-        def put(i: Array, kept: Found) -> Found:
-            return jax.tree.map(lambda all, new: all.at[i].set(new), kept, one(i))
+    def one(i: Array) -> Found:
+        return _of_point(e[i], outlier[i], proposal, others, data, coordinates)
 
-        return jax.lax.fori_loop(0, count, put, kept)
+    kept = jax.tree.map(lambda shape: jnp.zeros((_AT_ONCE, *shape.shape)), jax.eval_shape(one, 0))
 
-    def _one(
-        self,
-        e: Array,
-        outlier: Array,
-        proposal: Proposal,
-        others: Others,
-        data: tuple[Design, Blocks],
-    ) -> Found:
-        nothing = jnp.zeros_like(outlier)
+    def put(i: Array, kept: Found) -> Found:
+        return jax.tree.map(lambda all, new: all.at[i].set(new), kept, one(i))
 
-        def total(e: Array, added: Array) -> tuple[Array, tuple[Array, Array, Given]]:
-            x, log_slope = proposal.place(e)
-            density = self.coordinates.log_density(x, outlier, data, added) + log_slope
-            known = self.coordinates.known(x, data)
-            summed = _summed(known, outlier, others)
-            return density + others.weight * summed, (density, summed, known)
+    return jax.lax.fori_loop(0, count, put, kept)
 
-        by, (density, summed, known) = jax.grad(total, (0, 1), has_aux=True)(
-            e, jnp.stack([nothing, nothing])
-        )
-        slope, (by_row, by_variance) = by
-        log_share, width = _share(known)
-        precision = by_row**2 - 2 * by_variance
-        checked = precision > _UNCHECKED
-        precision = jnp.where(checked, precision, _UNCHECKED)
-        direction = 1 - 2 * outlier
-        change = direction * width**2
-        wide = 1 + change * precision
-        flip = -0.5 * jnp.log(wide) + 0.5 * change * by_row**2 / wide + direction * log_share
-        own = known.sigma**2 + outlier * width**2
-        return Found(
-            density=density,
-            others=summed,
-            slope=slope,
-            odds=direction * flip,
-            residual=jnp.where(checked, -by_row / precision, 0.0),
-            variance=jnp.maximum(1 / precision - own, 0.0),
-        )
+
+def _of_point(
+    e: Array,
+    outlier: Array,
+    proposal: Proposal,
+    others: Others,
+    data: tuple[Design, Blocks],
+    coordinates: Coordinates,
+) -> Found:
+    nothing = jnp.zeros_like(outlier)
+
+    def total(e: Array, added: Array) -> tuple[Array, tuple[Array, Array, Given]]:
+        x, log_slope = proposal.place(e)
+        density = coordinates.log_density(x, outlier, data, added) + log_slope
+        known = coordinates.known(x, data)
+        summed = _summed(known, outlier, others)
+        return density + others.weight * summed, (density, summed, known)
+
+    by, (density, summed, known) = jax.grad(total, (0, 1), has_aux=True)(
+        e, jnp.stack([nothing, nothing])
+    )
+    slope, (by_row, by_variance) = by
+    log_share, width = _share(known)
+    precision = by_row**2 - 2 * by_variance
+    checked = precision > _UNCHECKED
+    precision = jnp.where(checked, precision, _UNCHECKED)
+    direction = 1 - 2 * outlier
+    change = direction * width**2
+    wide = 1 + change * precision
+    flip = -0.5 * jnp.log(wide) + 0.5 * change * by_row**2 / wide + direction * log_share
+    own = known.sigma**2 + outlier * width**2
+    return Found(
+        density=density,
+        others=summed,
+        slope=slope,
+        odds=direction * flip,
+        residual=jnp.where(checked, -by_row / precision, 0.0),
+        variance=jnp.maximum(1 / precision - own, 0.0),
+    )
 
 
 def _share(known: Given) -> tuple[Array, Array]:

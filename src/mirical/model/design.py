@@ -135,10 +135,9 @@ def filled_up(design: Design, rows: int, visits: int) -> Design:
     """Return the design with so many rows and visits: more of them behind, which say nothing.
 
     The rows are copies of the first with an error without bound, in a visit of their own if there
-    are any. Rows and visits lose their names: code that was compiled for one design then serves
-    others of the same numbers.
+    are any. Code that was compiled for one design then serves others of the same numbers.
     """
-    more = rows - len(design.rows)
+    more, more_visits = rows - len(design.rows), visits - len(design.visits)
 
     def repeated(of_rows: Data) -> NDArray:
         return np.append(of_rows, np.repeat(np.asarray(of_rows)[:1], more))
@@ -151,8 +150,8 @@ def filled_up(design: Design, rows: int, visits: int) -> Design:
         **{name: repeated(getattr(design, name)) for name in columns},
         log_factor_unc=np.append(design.log_factor_unc, np.full(more, UNBOUNDED)),
         visit=np.append(design.visit, np.full(more, len(design.visits), dtype=np.int32)),
-        rows=(0,) * rows,
-        visits=("",) * visits,
+        rows=(*design.rows, *[0] * more),
+        visits=(*design.visits, *[""] * more_visits),
         covariates=replace(seen, **{name: repeated(getattr(seen, name)) for name in described}),
     )
 
