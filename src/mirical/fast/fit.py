@@ -33,8 +33,8 @@ FAST = "fast"
 
 HOW = (
     "The draws were not made by chains that ran until they agreed: a skewed normal was fitted at "
-    "the mode, its points were annealed to the posterior and weighted, and short chains of the "
-    "sampler begin at them."
+    "the mode, its points were annealed to the posterior and weighted, and short chains of "
+    "exact steps begin at them."
 )
 
 FAST_ESS = 200
@@ -56,13 +56,14 @@ class Effort:
     points : int
         Weighted points; even.
     moved : int
-        Of them, by their weights, as many stand for the posterior: a short chain begins at each.
+        Of them, by their weights, as many stand for the posterior: exact steps begin at each.
     fitting : int
         Iterations of the fit of the proposal.
     annealing : tuple of int
-        Steps from it to the posterior; the next number where the weights of one are not usable.
+        Steps from it to the posterior, at least; the next number where the weights of one are not
+        usable.
     settling, steps : int
-        Steps of each chain, exact ones of the sampler, that are left out, and that are kept.
+        Exact steps of each point that are left out, and that are kept.
     """
 
     points: int = 256
