@@ -71,7 +71,7 @@ class Effort:
     fitting: int = 12
     annealing: tuple[int, ...] = (8, 16, 32)
     settling: int = 12
-    steps: int = 24
+    steps: int = 32
 
 
 @dataclass(frozen=True)
