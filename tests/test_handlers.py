@@ -15,6 +15,12 @@ _EVERYTHING = {"Exception", "BaseException"}
 
 ALLOWED: dict[str, str] = {
     "chains/checkpoint.py _opened": "raises again, once the file is closed",
+    "compiled/files.py write": "raises again, once nothing half-written is left",
+    "compiled/functions.py _made": "what cannot be stored has been compiled, and is used",
+    "compiled/functions.py _to_store": "what cannot be stored is compiled as ever",
+    "compiled/functions.py _loaded": "code that cannot be loaded is compiled anew",
+    "compiled/functions.py _key": "what cannot be told for certain is compiled as ever",
+    "compiled/functions.py _found": "a damaged file is compiled anew",
     "many/parcels.py of": "hands what was raised to everyone who waits for the same thing",
     "table_files/fits_tables.py holds_image": "who reads the damaged file next says what is wrong",
     "imaging/image_files.py reading": "raises again what was raised in a module of mirical",
