@@ -66,7 +66,7 @@ def fit(
     instrument : str or Path, optional
         Instrument card: ``"miri"``, ``"wfc3"``, ``"nircam"``, or a folder of your own.
     fast : bool
-        Approximate the posterior in seconds; the run says whether it must not be trusted.
+        Approximate the posterior in about a minute; the run says whether it must not be trusted.
     progress : bool, optional
         Whether to show progress and notes; by default in notebooks alone.
     **options
@@ -178,7 +178,7 @@ def fit_job(
     console : Console
         Where progress and notes are shown.
     fast : bool
-        Whether the posterior is approximated in seconds.
+        Whether the posterior is approximated (`mirical run --fast`).
     kept : Checkpoint, optional
         Where chains go on from and are kept.
     deadline : float

@@ -221,7 +221,7 @@ def _add_run(parsers: argparse._SubParsersAction) -> None:
     how.add_argument(
         "--fast",
         action="store_true",
-        help="an approximation in seconds, which says itself when it must not be trusted",
+        help="an approximation in about a minute, which says itself when it must not be trusted",
     )
     written = parser.add_written()
     written.add_argument("--out", metavar="DIR", type=Path, help=_OUT)

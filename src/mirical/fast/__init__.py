@@ -1,1 +1,1 @@
-"""Posterior in seconds: an approximation at the mode, annealed to the posterior and weighted."""
+"""Fast posterior: an approximation at the mode, annealed to the posterior and weighted."""

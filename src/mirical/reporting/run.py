@@ -155,7 +155,7 @@ def run_fast(
     watch: Callable[[str], None] = lambda doing: None,
     origin: Mapping[str, str | int | float] | None = None,
 ) -> Run:
-    """Approximate the posterior of a job in seconds and make its tables; writes nothing.
+    """Approximate the posterior of a job fast and make its tables; writes nothing.
 
     Parameters
     ----------
