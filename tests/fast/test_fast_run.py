@@ -39,13 +39,15 @@ def test_means_and_errors_are_those_of_chains(folders: dict[str, Path]):
             values = values.reshape(*values.shape[:2], -1)
             pair.append(values[..., np.ptp(values, axis=(0, 1)) > 0])
         means = [values.mean((0, 1)) for values in pair]
-        widths = [values.std((0, 1)) for values in pair]
+        # The printed error: where a band has one row, a few draws far out make the deviation.
+        ends = [np.quantile(values, [0.1587, 0.8413], axis=(0, 1)) for values in pair]
+        widths = [(high - low) / 2 for low, high in ends]
         counts = [np.array([array_stats.ess(v[..., i]) for i in range(v.shape[-1])]) for v in pair]
         noise = np.sqrt(1 / counts[0] + 1 / counts[1])
         off = np.abs(means[0] - means[1]) / widths[1]
         assert np.all(off < 0.1 + 4.5 * noise), (name, off)
         ratio = np.abs(np.log(widths[0] / widths[1]))
-        assert np.all(ratio < 0.1 + 4.5 * noise / np.sqrt(2) * 1.5), (name, ratio)
+        assert np.all(ratio < 0.1 + 4.5 * noise), (name, ratio)
 
 
 def test_the_folder_says_how_its_draws_were_made(
