@@ -175,7 +175,6 @@ _NOT_A_USERS_FILE: dict[str, str] = {
     "figures.stored_tables": "reads tables whose checksums are those that the run recorded",
     "monitoring.history": "reads rows that it wrote itself, whole or not at all",
     "pages.index": "looks for its own mark in a page; the JSON reader tells of damage",
-    "storage.netcdf": "hands out what it has just written, in memory",
     "pages.links": "fills a place in pages that commands wrote, byte by byte",
     "pages.page": "reads its own scripts",
     "reporting.run_folder": "copies the files of a card that was read",

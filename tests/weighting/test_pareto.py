@@ -79,14 +79,3 @@ def test_copies_stay_side_by_side_so_that_effective_draws_do_not_pretend():
     counted = np.asarray(ess).item()
     assert weights.effective < 900
     assert counted < 1.3 * weights.effective
-
-
-@pytest.mark.parametrize(("number", "efficiency"), [(30, 1.0), (400, 0.5), (5000, 0.7)])
-@pytest.mark.parametrize("size", [1e-3, 1.0, 6.0])
-def test_smoothed_weights_are_those_of_arviz(number: int, efficiency: float, size: float):
-    drawn = size * np.random.default_rng(number).standard_normal(number)
-    drawn[:3] = np.sort(drawn)[-3]  # copies
-    found = smooth_weights(drawn, efficiency)
-    logs, k = array_stats.psislw(-drawn, r_eff=efficiency)
-    assert found.k == pytest.approx(float(k), rel=1e-10, abs=1e-12)
-    np.testing.assert_allclose(found.values, np.exp(logs), rtol=1e-9)

@@ -6,13 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import xarray as xr
+from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
-from mirical.chains.effective_draws import ess_mean, ess_tail, rhat_and_bulk
 from mirical.inference.quoted_errors import LEVELS, error_noise, half_width
 from mirical.inference.runtime import cores
 
@@ -24,7 +23,7 @@ MEAN_NOISE_LIMIT = 0.1 / BETWEEN_RUNS
 """Largest Monte-Carlo error of a printed mean, relative to its error: two runs that differ in
 their seeds alone agree within 0.1 sigma."""
 
-_AT_ONCE = 300_000  # draws of all quantities that are looked at together, a few MB
+_TAIL = 0.89  # share of the draws below the upper tail; the library's default
 Floats = NDArray[np.float64]
 
 
@@ -121,8 +120,7 @@ def diagnose(
         shown = np.ravel(printed[name])[wanted] if name in printed else np.zeros(len(wanted), bool)
         found.append(_side_by_side(values, shown))
         places += [(name, int(place)) for place in wanted]
-        of = _labels(variable)
-        labels += [f"{name}{of[place]}" for place in wanted]
+        labels += [f"{name}{_label(variable[0, 0], int(place))}" for place in wanted]
     columns = map(np.concatenate, zip(*found, strict=True)) if found else np.zeros((5, 0))
     return Convergence(tuple(places), tuple(labels), *columns)
 
@@ -142,44 +140,52 @@ def printed_places(drawn: xr.Dataset, printed: Iterable[str]) -> dict[str, NDArr
 
 def _side_by_side(values: Floats, printed: NDArray[np.bool_]) -> list[Floats]:
     """Return the five diagnostics of (chain, draw, quantity) values, on all cores."""
-    each = max(_AT_ONCE // math.prod(values.shape[:2]), 1)
-    parts = max(min(cores(), values.shape[2]), -(-values.shape[2] // each))
-    by_quantity = np.moveaxis(values, 2, 0)
-    with ThreadPoolExecutor(max_workers=cores()) as pool:
-        share = np.array_split(by_quantity, parts), np.array_split(printed, parts)
+    parts = min(cores(), values.shape[2])
+    with ThreadPoolExecutor(max_workers=parts) as pool:
+        share = np.array_split(values, parts, axis=2), np.array_split(printed, parts)
         found = list(pool.map(_diagnostics, *share))
     return [np.concatenate(each) for each in zip(*found, strict=True)]
 
 
 def _diagnostics(values: Floats, printed: NDArray[np.bool_]) -> list[Floats]:
-    """Return the five diagnostics of (quantity, chain, draw) values."""
-    values = np.ascontiguousarray(values)
+    """Return the five diagnostics of (chain, draw, quantity) values."""
     with np.errstate(invalid="ignore", divide="ignore"):  # a quantity that hardly moves
-        return [*rhat_and_bulk(values), ess_tail(values), *_monte_carlo_errors(values, printed)]
+        return [
+            np.asarray(array_stats.rhat(values, chain_axis=0, draw_axis=1)),
+            _ess(values, "bulk"),
+            _ess(values, "tail"),
+            *_monte_carlo_errors(values, printed),
+        ]
+
+
+def _ess(values: Floats, method: str) -> Floats:
+    tail = _TAIL if method == "tail" else None
+    return np.asarray(array_stats.ess(values, chain_axis=0, draw_axis=1, method=method, prob=tail))
 
 
 def _monte_carlo_errors(values: Floats, printed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Return the Monte-Carlo errors of quoted error and mean of what is printed."""
-    errors, means = np.zeros((2, len(values)))
+    errors, means = np.zeros((2, values.shape[2]))
     if not printed.any():
         return errors, means
-    values = values[printed]
-    flat = values.reshape(len(values), -1)
-    low, high = np.quantile(flat, LEVELS, axis=1)[:, :, None, None]
-    of_inside = ess_mean(((values >= low) & (values <= high)).astype(float))
-    of_mean = ess_mean(values)
-    width, spread = half_width(flat, axis=1), flat.std(axis=1, ddof=1)
+    values = values[..., printed]
+    with np.errstate(invalid="ignore"):  # an infinite tau has no width
+        low, high = np.quantile(values, LEVELS, axis=(0, 1))
+    inside = ((values >= low) & (values <= high)).astype(float)
+    of_inside, of_mean = _ess(inside, "mean"), _ess(values, "mean")
+    flat = values.reshape(-1, values.shape[2])
+    width, spread = half_width(flat), flat.std(axis=0, ddof=1)
     errors[printed] = [
         error_noise(one, n) if half > 0 else np.nan
-        for one, n, half in zip(flat, of_inside, width, strict=True)
+        for one, n, half in zip(flat.T, of_inside, width, strict=True)
     ]
     means[printed] = np.where(width > 0, spread / (np.sqrt(of_mean) * width), np.nan)
     return errors, means
 
 
-def _labels(variable: xr.DataArray) -> list[str]:
-    """Return what stands behind the name of a variable for each place in its values of a draw."""
-    dims = [dim for dim in variable.dims if dim not in ("chain", "draw")]
-    if not dims:
-        return [""]
-    return [f"[{', '.join(at)}]" for at in product(*(map(str, variable[d].values) for d in dims))]
+def _label(value: xr.DataArray, place: int) -> str:
+    if value.ndim == 0:
+        return ""
+    where = np.unravel_index(place, value.shape)
+    labels = [str(value[dim].values[i]) for dim, i in zip(value.dims, where, strict=True)]
+    return f"[{', '.join(labels)}]"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from arviz_stats.base.array import array_stats
 
 from mirical.chains.convergence import (
     BFMI_LIMIT,
@@ -197,7 +198,7 @@ def judge(
 def _bfmi(energy: np.ndarray) -> float:
     """Return the E-BFMI of one chain; all draws of one step of the sampler share its energy."""
     of_steps = energy[np.append(True, np.diff(energy) != 0)]
-    return float(np.mean(np.diff(of_steps) ** 2) / np.var(of_steps, ddof=1))
+    return float(np.squeeze(array_stats.bfmi(of_steps[None])))
 
 
 def blame_rows(verdict: Verdict, disagreeing: Sequence[str]) -> Verdict:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import arviz_base
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mirical.inference.schema import DIMS, SAMPLE, Arrays
+from mirical.inference.schema import DIMS, Arrays
 from mirical.laws.departures import curve_effect, step_effect
-from mirical.laws.timelaw import LAWS, amplitude, array_module, log_relative_factor
+from mirical.laws.timelaw import LAWS, amplitude, log_relative_factor
 from mirical.model.covariates import Covariates
 from mirical.model.design import Design
 from mirical.storage.files import whole_file
-from mirical.storage.netcdf import netcdf_bytes
 
 _ROW_SITES = ("expected", "sigma")
 
@@ -75,20 +74,20 @@ def quantities(
 def derived(
     sites: Arrays, law: str, reference: Reference, seen: Covariates | None = None
 ) -> dict[str, Any]:
-    """Return ``B`` and ``C_ref``, which are no sites, as arrays of the sites' kind."""
-    asymptote, loss = sites["A"], sites["loss"]
-    bands = np.arange(loss.shape[-1])
-    elapsed, mjd = (np.full(len(bands), at) for at in (reference.elapsed, reference.mjd))
-    of_law = {name: sites[name] for name in LAWS[law].parameters}
+    """Return ``B`` and ``C_ref``, which are no sites; see `quantities`."""
+    asymptote, loss = (jnp.asarray(sites[name]) for name in ("A", "loss"))
+    bands = jnp.arange(loss.shape[-1])
+    elapsed, mjd = (jnp.full(len(bands), at) for at in (reference.elapsed, reference.mjd))
+    of_law = {name: jnp.asarray(sites[name]) for name in LAWS[law].parameters}
     at_reference = log_relative_factor(law, elapsed, of_law, bands)
     for name, dates, effect in (
         ("step", seen and seen.steps, step_effect),
         ("time_departure", seen and seen.knots, curve_effect),
     ):
         if name in sites and dates:
-            at_reference = at_reference + effect(mjd, dates, sites[name], bands)
-    exp = array_module(at_reference).exp
-    return {"B": amplitude(asymptote, loss), "C_ref": asymptote * exp(at_reference)}
+            shift = effect(mjd, dates, jnp.asarray(sites[name]), bands)
+            at_reference = at_reference + shift
+    return {"B": amplitude(asymptote, loss), "C_ref": asymptote * jnp.exp(at_reference)}
 
 
 def named(sites: Arrays) -> Arrays:
@@ -164,36 +163,15 @@ def build_posterior(
     }
     row_names = (*_ROW_SITES, "log_factor", "elapsed", "log_factor_unc")
     indices = [k for k in groups["constant_data"] if k.endswith("_index")]
-    dims = DIMS | {name: ["row"] for name in (*row_names, *indices)} | {"free": ["star"]}
-    labels = coordinates(design) | {"row": list(design.rows)}
-    made_by = arviz_base.make_attrs()
-    del made_by["created_at"]  # the same draws shall be the same bytes
-    tree = xr.DataTree.from_dict(
-        {
-            group: _dataset(content, () if "data" in group else SAMPLE, dims, labels, made_by)
-            for group, content in groups.items()
-        }
+    tree = arviz_base.from_dict(
+        groups,
+        coords=coordinates(design) | {"row": list(design.rows)},
+        dims=DIMS | {name: ["row"] for name in (*row_names, *indices)} | {"free": ["star"]},
+        attrs={"/": attrs},
     )
-    tree.attrs = attrs
+    for group in tree.children.values():
+        del group.attrs["created_at"]  # the same draws shall be the same bytes
     return tree
-
-
-def _dataset(
-    content: Arrays,
-    sample: tuple[str, ...],
-    dims: Mapping[str, Sequence[str]],
-    labels: Mapping[str, Sequence[Any]],
-    attrs: Mapping[str, Any],
-) -> xr.Dataset:
-    """Return a group of arrays as ArviZ makes it, which looks at the labels once for each array."""
-    variables = {name: ((*sample, *dims.get(name, ())), one) for name, one in content.items()}
-    lengths = {
-        dim: length
-        for of, one in variables.values()
-        for dim, length in zip(of, one.shape, strict=True)
-    }
-    known = {dim: labels.get(dim, np.arange(length)) for dim, length in lengths.items()}
-    return xr.Dataset(variables, known, attrs)
 
 
 def write_posterior(posterior: xr.DataTree, path: Path) -> None:
@@ -205,6 +183,6 @@ def write_posterior(posterior: xr.DataTree, path: Path) -> None:
         If it cannot be written.
     """
     # Made in memory: HDF5 leaves a broken file open on a full disk and crashes at the end.
-    content = netcdf_bytes(posterior)
+    content = posterior.to_netcdf(None, engine="h5netcdf")
     with whole_file(path) as beside:
         beside.write_bytes(content)

@@ -142,7 +142,7 @@ def log_relative_factor(
         Band of each point.
     """
     known = LAWS[law]
-    xp = array_module(*(of[name] for name in known.parameters))
+    xp = _array_module(*(of[name] for name in known.parameters))
     in_bands = [of[name][..., band] for name in known.of_band]
     shared = [xp.asarray(of[name])[..., None] for name in known.common]
     return known.log_relative(xp, elapsed, *in_bands, *shared)
@@ -150,11 +150,11 @@ def log_relative_factor(
 
 def amplitude(asymptote: Any, loss: Any) -> Any:
     """Return B = C(t0) - A of Eq. 4 from A and the log loss: B = A expm1(-L)."""
-    xp = array_module(loss)
+    xp = _array_module(loss)
     return asymptote * xp.expm1(-loss)
 
 
-def array_module(*values: Any) -> Any:
+def _array_module(*values: Any) -> Any:
     """Return NumPy for its arrays, in double precision whatever JAX is set to; JAX for others."""
     if all(isinstance(value, np.ndarray) for value in values):
         return np

@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
+from arviz_stats.base.array import array_stats
 from astropy import units as u
 from astropy.table import QTable
 
 from mirical.calibration.manifest import MANIFEST
 from mirical.calibration.store import StoredRun
-from mirical.chains.effective_draws import ess_mean
 from mirical.chains.running import Course
 from mirical.chains.verdict import Verdict
 from mirical.chains.weighted_verdict import WEIGHTED_ESS, Weighed, judge_weighted
@@ -363,5 +363,5 @@ def _efficiency(log_weight: np.ndarray, chains: int) -> float:
     weight = np.exp(log_weight - np.max(log_weight)).reshape(chains, -1)
     if np.ptp(weight) == 0:
         return 1.0
-    ess = ess_mean(weight[None]).item()
+    ess = np.asarray(array_stats.ess(weight, chain_axis=0, draw_axis=1, method="mean")).item()
     return float(np.clip(ess / weight.size, 1 / weight.size, 1.0))
