@@ -15,9 +15,9 @@ from mirical.cards.card import load_card
 from mirical.fast.coordinates import Coordinates
 from mirical.fast.mode import Mode
 from mirical.fast.proposal import Proposal
-from mirical.fast.rounds import Round
+from mirical.fast.rounds import Points, Round
 from mirical.fast.target import Found, Others
-from mirical.fast.walk import Points, Walk
+from mirical.fast.walk import Walk
 
 POINTS, STEPS = 20_000, 25
 MEAN, WIDTH = np.array([0.7, -0.4, 0.0]), np.array([0.8, 1.3, 1.0])
@@ -54,9 +54,9 @@ class Known:
 class Nothing:
     """A round that moves nothing."""
 
-    def go(self, x: Any, outlier: Any, stars: Any, random: np.random.Generator) -> Round:
+    def go(self, points: Points, stars: Any, random: np.random.Generator) -> Round:
         assert sorted(stars) == [0, 1]
-        return Round(x, outlier, x)
+        return Round(points, points.x)
 
 
 def test_steps_come_to_the_density_and_stay_there():

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from mirical.fast.mode import Mode
 from mirical.fast.proposal import Floats, Proposal
@@ -100,8 +101,8 @@ def anneal(
             e, momentum, found = e[kept], momentum[kept], Found(*(one[kept] for one in found))
             log_weight, weights = -here[kept], np.full(number, 1 / number)
     log_weight = log_weight + found.target
-    odds = np.clip(found.odds, -_SURE, _SURE)
-    outlier = (random.uniform(size=odds.shape) < 1 / (1 + np.exp(-odds))).astype(float)
+    chance = expit(np.clip(found.odds, -_SURE, _SURE))
+    outlier = (random.uniform(size=chance.shape) < chance).astype(float)
     sound = np.isfinite(log_weight)
     return Weighted(e[sound], outlier[sound], log_weight[sound])
 

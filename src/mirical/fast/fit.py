@@ -16,9 +16,9 @@ from mirical.errors import InputError
 from mirical.fast.annealing import anneal
 from mirical.fast.drift import Drift, drift_of
 from mirical.fast.mode import find_mode, fit_proposal
-from mirical.fast.rounds import Named, Rounds
+from mirical.fast.rounds import Named, Points, Rounds
 from mirical.fast.target import Each, Target
-from mirical.fast.walk import Points, Walk, Walked
+from mirical.fast.walk import Walk, Walked
 from mirical.inference.posterior import Reference, derived
 from mirical.inference.runtime import cores, random_key, release_memory
 from mirical.inference.sampling import flux_scale_draws

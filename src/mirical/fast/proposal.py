@@ -9,7 +9,7 @@ with one skewness s and one weight of the tails t for each number (Jones & Pewse
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -56,17 +56,12 @@ class Proposal(NamedTuple):
 
     def place(self, e: Float[Data, " number"]) -> tuple[Float[Array, " number"], Float[Array, ""]]:
         """Return x of standard numbers, and ln|dx/de| but for that of `root`."""
-        weight = jnp.exp(self.tails)
-        u = weight * jnp.arcsinh(e) + self.skewness
-        bent = (jnp.sinh(u) - jnp.sinh(self.skewness)) / (weight * jnp.cosh(self.skewness))
-        slope = jnp.cosh(u) / (jnp.cosh(self.skewness) * jnp.sqrt(1 + e**2))
+        bent, slope = self._bent(jnp.asarray(e), jnp)
         return jnp.asarray(self.mean) + jnp.asarray(self.root) @ bent, jnp.sum(jnp.log(slope))
 
     def at(self, e: Floats) -> Floats:
         """Return x of many points' standard numbers, (point, number)."""
-        weight = np.exp(self.tails)
-        u = weight * np.arcsinh(e) + self.skewness
-        bent = (np.sinh(u) - np.sinh(self.skewness)) / (weight * np.cosh(self.skewness))
+        bent, _ = self._bent(e, np)
         return np.asarray(self.mean + bent @ np.asarray(self.root).T)
 
     def standard(self, x: Floats) -> Floats:
@@ -75,3 +70,10 @@ class Proposal(NamedTuple):
         bent = solve_triangular(self.root, (x - self.mean).T, lower=True).T
         u = np.arcsinh(bent * weight * np.cosh(self.skewness) + np.sinh(self.skewness))
         return np.sinh((u - self.skewness) / weight)
+
+    def _bent(self, e: Any, xp: Any) -> tuple[Any, Any]:
+        """Return S(e) and its slope by an array module, NumPy's or JAX's."""
+        weight = xp.exp(self.tails)
+        u = weight * xp.arcsinh(e) + self.skewness
+        bent = (xp.sinh(u) - xp.sinh(self.skewness)) / (weight * xp.cosh(self.skewness))
+        return bent, xp.cosh(u) / (xp.cosh(self.skewness) * xp.sqrt(1 + e**2))

@@ -14,7 +14,7 @@ import numpy as np
 from mirical.cards.card import Card
 from mirical.compiled.functions import prepare
 from mirical.fast.coordinates import Coordinates
-from mirical.fast.proposal import Floats, Integers
+from mirical.fast.proposal import Integers
 from mirical.fast.target import Each, parts_of
 from mirical.inference.colour_moves import State
 from mirical.inference.kernels import CollapsedKernel
@@ -32,8 +32,8 @@ Named = Callable[[dict[str, Any], Design], Any]
 """What is wanted of a draw: of all its sites, and the design."""
 
 
-class Round(NamedTuple):
-    """Points after a round, and the draw that was made in it.
+class Points(NamedTuple):
+    """Points of the posterior.
 
     Attributes
     ----------
@@ -41,20 +41,31 @@ class Round(NamedTuple):
         The vector.
     outlier : (point, row) array
         One for an outlier.
-    drawn : tree of (point, ...) arrays
-        What is wanted of the draw.
     """
 
     x: Any
     outlier: Any
+
+
+class Round(NamedTuple):
+    """Points after a round, and the draw that was made in it.
+
+    Attributes
+    ----------
+    points : Points
+        Where they are.
+    drawn : tree of (point, ...) arrays
+        What is wanted of the draw.
+    """
+
+    points: Points
     drawn: Any
 
 
-class _Points(NamedTuple):
+class _Call(NamedTuple):
     """Points of one call, their keys' data, and how many of them count."""
 
-    x: Any
-    outlier: Any
+    points: Points
     keys: Any
     count: Any
 
@@ -85,15 +96,17 @@ class Rounds:
         blocks = make_blocks(design, colour_correlation(design, card))
         self._data, self._each = (design, blocks), each
         shaped: Any = jax.ShapeDtypeStruct
-        points = _Points(
-            shaped((_AT_ONCE, len(coordinates)), float),
-            shaped((_AT_ONCE, len(design.rows)), float),
+        call = _Call(
+            Points(
+                shaped((_AT_ONCE, len(coordinates)), float),
+                shaped((_AT_ONCE, len(design.rows)), float),
+            ),
             shaped((_AT_ONCE, 2), np.uint32),
             shaped((), int),
         )
         stars = shaped((min(JUMPING, len(design.stars)),), np.int32)
-        rounds = partial(_of_points, design=design, coordinates=coordinates, named=named)
-        self._prepared = prepare(rounds, points, stars, self._data)
+        rounds = partial(_of_call, design=design, coordinates=coordinates, named=named)
+        self._prepared = prepare(rounds, call, stars, self._data)
         self._compiled: Any = None
 
     def compile(self) -> None:
@@ -106,37 +119,36 @@ class Rounds:
         other._data = (design, *self._data[1:])
         return other
 
-    def go(self, x: Floats, outlier: Floats, stars: Integers, random: np.random.Generator) -> Round:
+    def go(self, points: Points, stars: Integers, random: np.random.Generator) -> Round:
         """Move every point by one round.
 
         Parameters
         ----------
-        x : (point, number) array
-            The vector.
-        outlier : (point, row) array
-            One for an outlier.
+        points : Points
+            Where they are.
         stars : (`JUMPING`,) array
             Stars that may jump from one explanation of their rows to another; all if they are
             fewer.
         random : Generator
             Fixes what is drawn.
         """
-        number = len(x)
+        number = len(points.x)
         keys = random.integers(2**32, size=(number, 2), dtype=np.uint32)
-        parts = parts_of(number, _AT_ONCE)
 
         def some(part: np.ndarray) -> Round:
             filled = np.resize(part, _AT_ONCE)
-            points = _Points(x[filled], outlier[filled], keys[filled], np.array(len(part)))
-            made = self._compiled(points, stars, self._data)
+            taken = Points(*(values[filled] for values in points))
+            made = self._compiled(
+                _Call(taken, keys[filled], np.array(len(part))), stars, self._data
+            )
             return jax.tree.map(lambda leaf: np.asarray(leaf)[: len(part)], made)
 
-        made = list(self._each(some, parts))
+        made = list(self._each(some, parts_of(number, _AT_ONCE)))
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *made)
 
 
-def _of_points(
-    points: _Points,
+def _of_call(
+    call: _Call,
     stars: Any,
     data: tuple[Any, ...],
     *,
@@ -148,7 +160,7 @@ def _of_points(
 
     The kernel is that of the design's stars, bands, subarrays and visits; `data` have the rows.
     """
-    x, outlier, keys, count = points
+    (x, outlier), keys, count = call
     with jax.ensure_compile_time_eval():  # of what stands in the design: numbers, no tracers
         kernel = CollapsedKernel(design, coordinates.card, _ACCEPTANCE, _JUMPS)
 
@@ -157,7 +169,8 @@ def _of_points(
         sites, key = coordinates.sites(x[i]), jax.random.wrap_key_data(keys[i])
         after, z, draw = kernel.round(key, data, sites, before, stars)
         drawn = named(kernel.sites(draw, data), data[0])
-        return Round(coordinates.vector(z, after.colour_precision), after.outlier, drawn)
+        moved = Points(coordinates.vector(z, after.colour_precision), after.outlier)
+        return Round(moved, drawn)
 
     shapes = jax.eval_shape(one, 0)
     empty = jax.tree.map(lambda of: jnp.zeros((_AT_ONCE, *of.shape), of.dtype), shapes)

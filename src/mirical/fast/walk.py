@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from scipy.special import expit
 
 from mirical.fast.mode import Mode
 from mirical.fast.proposal import Floats, Integers, Proposal
-from mirical.fast.rounds import JUMPING, Rounds
+from mirical.fast.rounds import JUMPING, Points, Rounds
 from mirical.fast.target import Found, Target
 
 _STEP = 0.35, 0.55
@@ -34,21 +35,6 @@ _SURE = 30.0  # log odds beyond which an indicator is as good as certain
 _SOME = 0.5  # of the rows that may flip at once
 _ALL_SOUND = 0.5  # chance that a visit's rows are proposed to be all sound
 _LEAST = 0.02  # doubt of a visit that has none
-
-
-class Points(NamedTuple):
-    """Points of the walk.
-
-    Attributes
-    ----------
-    x : (point, number) array
-        The vector.
-    outlier : (point, row) array
-        One for an outlier.
-    """
-
-    x: Floats
-    outlier: Floats
 
 
 class Walked(NamedTuple):
@@ -105,10 +91,9 @@ class Walk:
         points, found, stats = self._trajectory(points)
         outlier, density = self._flipped(points, found)
         if self._of_visits is not None:
-            outlier = self._told(points.x, outlier, density, self._of_visits)
-        made = self._rounds.go(points.x, outlier, self._jumping(), self._random)
-        drawn = jax.tree.map(lambda leaf: leaf[:, None], made.drawn)
-        return Walked(Points(made.x, made.outlier), drawn, stats)
+            outlier = self._of_one_visit(points.x, outlier, density, self._of_visits)
+        made = self._rounds.go(Points(points.x, outlier), self._jumping(), self._random)
+        return Walked(made.points, jax.tree.map(lambda leaf: leaf[:, None], made.drawn), stats)
 
     def _jumping(self) -> Integers:
         """Return the most doubtful stars, and one of the others."""
@@ -159,7 +144,9 @@ class Walk:
         taken = np.log(random.uniform(size=len(to))) < gained
         return np.where(taken[:, None], to, outlier), np.where(taken, there.density, found.density)
 
-    def _told(self, x: Floats, outlier: Floats, density: Floats, of_visits: Floats) -> Floats:
+    def _of_one_visit(
+        self, x: Floats, outlier: Floats, density: Floats, of_visits: Floats
+    ) -> Floats:
         """Return the indicators after those of one visit's rows were proposed together."""
         random, e = self._random, self._metric.standard(x)
         visit = random.choice(len(of_visits), p=of_visits, size=len(x))
@@ -187,8 +174,7 @@ def _most_doubtful_first(target: Target, mode: Mode) -> Integers:
     A star whose colours are off there may as well have outliers, and counts as one that has some.
     """
     design, coordinates = target.data[0], target.coordinates
-    odds = np.clip(mode.odds, -_SURE, _SURE)
-    doubt = np.bincount(design.star, 1 / (1 + np.exp(-odds)), minlength=len(design.stars))
+    doubt = np.bincount(design.star, expit(mode.odds), minlength=len(design.stars))
     off = np.asarray(mode.proposal.mean)[coordinates.of_sites :]
     doubt[: len(off)] += np.maximum(-off, 0.0)
     return np.argsort(-doubt, kind="stable").astype(np.int32)
@@ -202,15 +188,14 @@ def _doubt_of_visits(visit: Integers, mode: Mode) -> Floats | None:
     if np.all(mode.odds == -np.inf):
         return None
     rows = np.bincount(visit)
-    odds = np.clip(mode.odds, -_SURE, _SURE)
-    doubt = np.where(rows > 1, np.bincount(visit, 1 / (1 + np.exp(-odds))) + _LEAST, 0.0)
+    doubt = np.where(rows > 1, np.bincount(visit, expit(mode.odds)) + _LEAST, 0.0)
     return doubt / doubt.sum() if doubt.any() else None
 
 
 def _chance(outlier: Floats, found: Found) -> Floats:
     """Return the chance of each row to flip, given all others."""
     odds = np.clip(found.odds, -_SURE, _SURE)
-    return 1 / (1 + np.exp((2 * outlier - 1) * odds))
+    return expit((1 - 2 * outlier) * odds)
 
 
 def _log_chance(outlier: Floats, found: Found, flips: Any, may: Any) -> Floats:
