@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mirical.inference.jobs import Inputs
+    from mirical.jobs.inputs import Inputs
     from mirical.simulation.simulated_program import SimulatedProgram
 
 
@@ -27,8 +27,9 @@ def alike_programs(
         ``faults`` and ``errors`` of `mirical.simulation.simulated_program.simulate_program`, or a
         function of the seed that returns one.
     """
-    from mirical.inference.jobs import Job, resolve_job
     from mirical.inference.refits import same_rows
+    from mirical.jobs.inputs import resolve_job
+    from mirical.jobs.job import Job
     from mirical.simulation.simulated_program import simulate_program, write_program
 
     found: list[tuple[int, SimulatedProgram, Inputs]] = []

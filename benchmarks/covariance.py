@@ -53,8 +53,8 @@ def run_missing(kept: Path, truth: str, number: int) -> None:
     import jax
     import numpy as np
 
-    from mirical.inference.jobs import Sampler
     from mirical.inference.refits import Refits
+    from mirical.jobs.sampler import Sampler
     from mirical.laws.timelaw import log_relative_factor
     from mirical.simulation.simulated_program import simulate_program
     from mirical.validation.injected_faults import resolved_program

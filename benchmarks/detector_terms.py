@@ -55,8 +55,8 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.inference.jobs import Sampler
     from mirical.inference.refits import Refits
+    from mirical.jobs.sampler import Sampler
     from mirical.simulation.errors_and_faults import Errors, Faults
     from mirical.tables.formats import write_ecsv
 

@@ -47,8 +47,8 @@ def main() -> None:
 
     from mirical.fast.fit import Effort
     from mirical.fast.refits import FastRefits
-    from mirical.inference.jobs import Sampler
     from mirical.inference.refits import Refits
+    from mirical.jobs.sampler import Sampler
     from mirical.tables.formats import write_ecsv
     from mirical.validation.ranked_quantities import tracked
     from mirical.validation.replicates import values_of

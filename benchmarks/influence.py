@@ -46,7 +46,7 @@ def main() -> None:
     from mirical.checking.tables import influence_table
     from mirical.inference.gaussian import Gaussians
     from mirical.inference.gaussian_draws import row_sites
-    from mirical.inference.jobs import Sampler
+    from mirical.jobs.sampler import Sampler
     from mirical.simulation.simulated_program import simulate_program
     from mirical.tables.formats import write_ecsv
     from mirical.validation.injected_faults import resolved_program

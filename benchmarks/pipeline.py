@@ -59,7 +59,8 @@ def fitted(card: str, folder: Path) -> Any:
     from mirical.calibration.store import open_calibration
     from mirical.chains.running import Course
     from mirical.console.progress import ChainWatch
-    from mirical.inference.jobs import load_job, resolve_job, with_options
+    from mirical.jobs.inputs import resolve_job
+    from mirical.jobs.job import load_job, with_options
     from mirical.reporting.run import run_job
     from mirical.reporting.run_folder import write_run
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from mirical.inference.jobs import Inputs
+    from mirical.jobs.inputs import Inputs
 
 BANDS = ("F770W", "F1500W", "F2550W")
 STARS = ("BD+60 1753", "16 Cyg B", "HD 2811", "HD 37962", "HR 6538", "del UMi", "P330-E",
@@ -151,7 +151,8 @@ def ratio_error(fall: float, predicted: float, replicates: int, ess: float) -> f
 
 def program(seed: int) -> Inputs:
     """Return a simulated program in the bands of the study."""
-    from mirical.inference.jobs import Job, resolve_job
+    from mirical.jobs.inputs import resolve_job
+    from mirical.jobs.job import Job
     from mirical.simulation.simulated_program import simulate_program
     from mirical.tables.formats import write_ecsv
 
@@ -190,8 +191,8 @@ def fit(
     import numpy as np
 
     from mirical.inference.gaussian_draws import needed
-    from mirical.inference.jobs import Sampler
     from mirical.inference.refits import Refits, same_rows
+    from mirical.jobs.sampler import Sampler
     from mirical.model.design import Design
 
     card = inputs.card

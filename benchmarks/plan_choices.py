@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mirical.inference.jobs import Inputs
+    from mirical.jobs.inputs import Inputs
     from mirical.planning.greedy import Prospect
     from mirical.planning.moments import Moments
 

@@ -35,7 +35,7 @@ def own_core(cores: multiprocessing.Queue[int]) -> None:
 
 def calibrate(seed: int, disk: bool) -> tuple[int, bool, dict[str, Any]]:
     """Simulate and calibrate one program, with its debris disk by every method or without."""
-    from mirical.inference.jobs import Sampler
+    from mirical.jobs.sampler import Sampler
     from mirical.simulation.errors_and_faults import Faults
     from mirical.validation.recovery import METHODS, recover
 
@@ -50,7 +50,7 @@ def calibrate(seed: int, disk: bool) -> tuple[int, bool, dict[str, Any]]:
 
 def main() -> None:
     """Calibrate the programs that are missing, and write what all of them say."""
-    from mirical.inference.jobs import Sampler
+    from mirical.jobs.sampler import Sampler
     from mirical.validation.recovery import study
     from mirical.validation.recovery_report import write_summary
 

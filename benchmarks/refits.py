@@ -33,8 +33,8 @@ def main() -> None:
     from astropy.table import Table
     from machine import machine
 
-    from mirical.inference.jobs import Sampler
     from mirical.inference.refits import WANTED_ESS, Refits
+    from mirical.jobs.sampler import Sampler
     from mirical.tables.formats import write_ecsv
     from mirical.validation.ranked_quantities import tracked
     from mirical.validation.replicates import values_of

@@ -61,7 +61,7 @@ def _fit_all(job: str, seeds: list[int], folder: Path) -> dict[str, Path]:
     import numpy as np
     from astropy.table import Table
 
-    from mirical.inference.jobs import load_job
+    from mirical.jobs.job import load_job
     from mirical.storage.shipped import data_file
 
     folder.mkdir()

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
     from mirical.cards.card import Card
-    from mirical.inference.jobs import Sampler
+    from mirical.jobs.sampler import Sampler
     from mirical.model.design import Design
 
 PEERS = "pymc", "nutpie"
@@ -122,7 +122,8 @@ def main() -> int:
     runtime.configure()
     from machine import machine
 
-    from mirical.inference.jobs import load_job, resolve_job
+    from mirical.jobs.inputs import resolve_job
+    from mirical.jobs.job import load_job
 
     try:
         job = load_job(options.job)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 STAGES = {
-    "mirical.inference.jobs": ["resolve_job"],
+    "mirical.jobs.inputs": ["resolve_job"],
     "mirical.reporting.run_folder": ["write_run", "write_posterior", "write_report"],
     "mirical.reporting.run": [
         "sample",

@@ -39,7 +39,8 @@ from numpy.typing import NDArray  # noqa: E402
 from mirical.calibration.manifest import MANIFEST  # noqa: E402
 from mirical.calibration.store import StoredRun  # noqa: E402
 from mirical.chains.running import Course  # noqa: E402
-from mirical.inference.jobs import Inputs, Job, load_job, resolve_job  # noqa: E402
+from mirical.jobs.inputs import Inputs, resolve_job  # noqa: E402
+from mirical.jobs.job import Job, load_job  # noqa: E402
 from mirical.reporting.run import Run, run_job  # noqa: E402
 from mirical.reporting.update import (  # noqa: E402
     Update,

@@ -37,7 +37,7 @@ from mirical.inference import runtime
 if TYPE_CHECKING:
     from astropy.table import QTable
 
-    from mirical.inference.jobs import Inputs
+    from mirical.jobs.inputs import Inputs
     from mirical.model.row_gaussian import Gaussian
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -111,7 +111,8 @@ def main() -> None:
     runtime.configure()
     from machine import machine
 
-    from mirical.inference.jobs import load_job, resolve_job
+    from mirical.jobs.inputs import resolve_job
+    from mirical.jobs.job import load_job
     from mirical.tables.formats import write_ecsv
 
     job = replace(load_job("wfc3"), photometry=str(options.photometry.resolve()))

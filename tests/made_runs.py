@@ -17,7 +17,7 @@ from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
 from mirical.cards.card import parse_card
 from mirical.chains.verdict import Verdict
-from mirical.inference.jobs import Job
+from mirical.jobs.job import Job
 from mirical.reporting.forecast import A_YEAR, AFTER
 from mirical.tables.flags import FLAGS
 from verdict import VERDICT

@@ -22,6 +22,7 @@ FLOORS = (
     ("compiled", "laws"),
     ("cards", "plotting", "tables"),
     ("catalogues", "imaging", "model"),
+    ("jobs",),
     ("inference", "simulation"),
     ("chains", "weighting"),
     ("calibration", "fast"),
@@ -119,11 +120,11 @@ def test_imports_point_down(module: str):
         ),
         (
             "mirical.cards.card",
-            "def f():\n    from mirical.inference.jobs import Job",
-            ["mirical.inference.jobs"],
+            "def f():\n    from mirical.jobs.job import Job",
+            ["mirical.jobs.job"],
         ),
         (
-            "mirical.inference.jobs",
+            "mirical.jobs.job",
             "if TYPE_CHECKING:\n    from mirical.reporting.run import Run",
             ["mirical.reporting.run"],
         ),

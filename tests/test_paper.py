@@ -14,8 +14,9 @@ from astropy.table import QTable
 from miri_facts import BANDS, FACTOR, IMAGING_BANDS, MIRI, PIXEL_SOLID_ANGLE
 from mirical.calibration.factors import Query
 from mirical.calibration.published import PublishedCalibration
-from mirical.inference.jobs import load_job, resolve_job
 from mirical.instruments.bandpasses import bandpass
+from mirical.jobs.inputs import resolve_job
+from mirical.jobs.job import load_job
 from mirical.stars import STARS, canonical_star
 from mirical.storage.shipped import data_file
 from mirical.tables.apertures import published_apertures

@@ -11,7 +11,7 @@ import pytest
 from mirical import cli
 from mirical.cards.card import TERMS
 from mirical.cards.priors import FAMILIES
-from mirical.inference.jobs import Sampler
+from mirical.jobs.sampler import Sampler
 from mirical.laws.timelaw import LAWS
 from mirical.tables.flags import FLAGS
 

@@ -15,7 +15,8 @@ from mirical.cards import card as cards
 from mirical.cards.priors import FAMILIES, Prior
 from mirical.cards.published_values import CENTRES
 from mirical.cards.settings import SETTINGS
-from mirical.inference.jobs import Job, Sampler
+from mirical.jobs.job import Job
+from mirical.jobs.sampler import Sampler
 from mirical.instruments import card_entries
 from mirical.instruments.cards import load_instrument
 from mirical.instruments.instrument import Instrument

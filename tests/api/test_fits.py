@@ -15,7 +15,7 @@ from api.conftest import ASKED
 from mirical.api.fits import NUMBERS, TEXTS, chosen_job
 from mirical.api.given_tables import observed
 from mirical.cli import main
-from mirical.inference.jobs import resolve_job
+from mirical.jobs.inputs import resolve_job
 from samples import photometry, write_ecsv
 from small_card import CARD
 

@@ -11,9 +11,10 @@ import pytest
 from miri_facts import MIRI, SUBARRAYS
 from mirical.cards.card import BY_CHOICE, TERMS, load_card, parse_card
 from mirical.errors import InputError
-from mirical.inference.jobs import load_job, resolve_job
 from mirical.inference.sampling import PRIOR_DRAWS, sample_prior
 from mirical.instruments.cards import load_instrument, shipped_instruments
+from mirical.jobs.inputs import resolve_job
+from mirical.jobs.job import load_job
 from samples import card_text
 
 SHIPPED = tuple(term for term in TERMS if term not in BY_CHOICE)

@@ -20,8 +20,10 @@ from mirical.chains.identity import identity
 from mirical.chains.running import Course, Unwatched
 from mirical.chains.sampling import Chains, OutOfTimeError, sample
 from mirical.chains.stopping import Ending
-from mirical.inference.jobs import Inputs, Sampler, load_job, resolve_job
 from mirical.inference.sampling import BLOCK, block_of_draws
+from mirical.jobs.inputs import Inputs, resolve_job
+from mirical.jobs.job import load_job
+from mirical.jobs.sampler import Sampler
 
 SAMPLER = Sampler(chains=2, warmup=100, target_ess=10**6, max_draws=1000, seed=3)
 

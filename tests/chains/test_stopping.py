@@ -7,7 +7,7 @@ import pytest
 
 from mirical.chains.convergence import MEAN_NOISE_LIMIT, Convergence, error_noise_limit
 from mirical.chains.stopping import Ending, growth, neediest, next_length, rule_sentences
-from mirical.inference.jobs import Sampler
+from mirical.jobs.sampler import Sampler
 
 SAMPLER = Sampler(target_ess=1000, target_ess_tail=400)
 NOISE = error_noise_limit(1000)

@@ -146,7 +146,7 @@ def test_a_run_renews_its_own_folder_and_no_other(
     def resolve(job: object) -> None:
         raise InputError("it goes on")
 
-    monkeypatch.setattr("mirical.inference.jobs.resolve_job", resolve)
+    monkeypatch.setattr("mirical.jobs.inputs.resolve_job", resolve)
     assert main(line.split()) == 2
     refusal = "reports/table5: exists and is not empty; choose another path, or --overwrite"
     assert ("it goes on" if goes else refusal) in capsys.readouterr().err

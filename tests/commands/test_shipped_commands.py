@@ -9,8 +9,8 @@ from astropy.table import Table
 
 from mirical.cards.card import load_card
 from mirical.cli import main
-from mirical.inference.jobs import load_job
 from mirical.instruments.cards import load_instrument
+from mirical.jobs.job import load_job
 from mirical.storage.shipped import shipped_names
 from mirical.tables.photometry import load_photometry
 from mirical.tables.predicted_fluxes import read_fluxes

@@ -19,7 +19,7 @@ from mirical.console.progress import (
     WorkWatch,
     watched,
 )
-from mirical.inference.jobs import Sampler
+from mirical.jobs.sampler import Sampler
 from mirical.validation.replicates import Replicate
 
 BARS = "━╸╺█▏\r\x1b"

@@ -43,11 +43,13 @@ from mirical.imaging.encircled_energy import EnergyCurve
 from mirical.imaging.images import Unmeasurable
 from mirical.imaging.model_psf import read_model
 from mirical.imaging.photometry_rows import Settings, row_of
-from mirical.inference.jobs import Inputs, Sampler, load_job, resolve_job
 from mirical.instruments.bandpasses import bandpass
 from mirical.instruments.cards import load_instrument, parse_instrument
 from mirical.instruments.instrument import Instrument
 from mirical.instruments.uses import USES
+from mirical.jobs.inputs import Inputs, resolve_job
+from mirical.jobs.job import load_job
+from mirical.jobs.sampler import Sampler
 from mirical.many.result_files import ResultFolder, encode
 from mirical.many.tasks import Recipe, Task, nothing
 from mirical.planning.candidates import Candidates, read_candidates
@@ -410,7 +412,7 @@ READERS: tuple[Reader, ...] = (
            ("calibration.zero_point_table",)),
     Reader("truth", good.once("truth.ecsv", good.truth), lambda path: read_truth(path, MIRI),
            judge_truth, TEXT, ("validation.truth_file",)),
-    Reader("job", good.job, read_job, judge_inputs, TEXT, ("inference.jobs", "storage.toml_files")),
+    Reader("job", good.job, read_job, judge_inputs, TEXT, ("jobs.job", "storage.toml_files")),
     Reader("ranks", make_ranks, read_ranks, judge_ranks, TEXT, ("validation.rank_file",)),
     Reader("result", make_result, read_result, judge_result, BYTES, ("many.result_files",)),
 )  # fmt: skip

@@ -20,7 +20,8 @@ from miri_facts import MIRI
 from mirical.cli import main
 from mirical.errors import InputError
 from mirical.imaging.model_psf import make_model, read_model
-from mirical.inference.jobs import job_factors, load_job
+from mirical.jobs.inputs import job_factors
+from mirical.jobs.job import load_job
 from mirical.reporting.run_folder import _resolved_job
 from mirical.simulation.scene_images import Target, mosaic
 from mirical.simulation.scene_psf import scene_psf

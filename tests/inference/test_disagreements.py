@@ -9,8 +9,9 @@ import pytest
 
 from mirical.chains.verdict import blame_rows
 from mirical.inference.disagreements import Disagreement, disagreements
-from mirical.inference.jobs import load_job, resolve_job
 from mirical.inference.sampling import sample_prior
+from mirical.jobs.inputs import resolve_job
+from mirical.jobs.job import load_job
 from verdict import VERDICT
 
 

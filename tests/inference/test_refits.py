@@ -13,9 +13,11 @@ import pytest
 from miri_facts import MIRI
 from mirical.cards.card import load_card
 from mirical.inference.gaussian_draws import Packing
-from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.refits import BURN_IN, Fit, Refits
 from mirical.inference.sampling import BLOCK
+from mirical.jobs.inputs import resolve_job
+from mirical.jobs.job import load_job
+from mirical.jobs.sampler import Sampler
 from mirical.model.design import with_rows
 from small_card import CARD
 

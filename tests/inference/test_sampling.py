@@ -10,9 +10,10 @@ import pytest
 
 from miri_facts import MIRI
 from mirical.cards.card import load_card
-from mirical.inference.jobs import load_job, resolve_job
 from mirical.inference.kernels import KERNELS
 from mirical.inference.sampling import BLOCK, block_of_draws, flux_scale_draws
+from mirical.jobs.inputs import resolve_job
+from mirical.jobs.job import load_job
 
 
 @pytest.mark.parametrize("density", KERNELS)

@@ -20,8 +20,9 @@ from detector_card import detector_card_text
 from miri_facts import MIRI
 from mirical.cards.card import MAY_VANISH, Card, load_card, parse_card
 from mirical.cards.priors import Prior
-from mirical.inference.jobs import load_job, resolve_job
 from mirical.inference.outlier_moves import flip_log_odds, flip_some
+from mirical.jobs.inputs import resolve_job
+from mirical.jobs.job import load_job
 from mirical.model.collapsed import collapsed, integrate, row_variance
 from mirical.model.design import without_rows
 from mirical.model.joint import joint, sample_offsets

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax.scipy.linalg import solve_triangular
 
-from mirical.inference.jobs import Sampler
+from mirical.jobs.sampler import Sampler
 from mirical.model.quadratic_forms import few_at_once
 from mirical.simulation.errors_and_faults import NO_FAULTS
 from mirical.validation import oracle_fit

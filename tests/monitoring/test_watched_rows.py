@@ -11,7 +11,8 @@ from astropy.table import Table, vstack
 from detector_card import TERMS
 from miri_facts import MIRI
 from mirical.errors import InputError
-from mirical.inference.jobs import Inputs, load_job, resolve_job
+from mirical.jobs.inputs import Inputs, resolve_job
+from mirical.jobs.job import load_job
 from mirical.monitoring.watched_rows import WatchedRows, watch_rows
 from mirical.storage.shipped import data_file
 from mirical.tables.photometry import load_photometry

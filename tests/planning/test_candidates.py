@@ -10,8 +10,9 @@ import pytest
 from astropy.table import Table
 
 from mirical.errors import InputError
-from mirical.inference.jobs import Inputs, load_job, resolve_job
 from mirical.instruments.card_entries import Overheads
+from mirical.jobs.inputs import Inputs, resolve_job
+from mirical.jobs.job import load_job
 from mirical.planning.assumptions import Known
 from mirical.planning.candidates import Candidates, read_candidates, require_few
 from mirical.planning.costs import unit_hours

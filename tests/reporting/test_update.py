@@ -13,7 +13,8 @@ from xarray import Dataset, DataTree
 from miri_facts import MIRI
 from mirical.calibration.store import StoredRun
 from mirical.calibration.stored_constants import with_fluxes
-from mirical.inference.jobs import Inputs, Job, resolve_job
+from mirical.jobs.inputs import Inputs, resolve_job
+from mirical.jobs.job import Job
 from mirical.reporting import stored_inputs
 from mirical.reporting.update import obstacle, prepare_update
 from mirical.tables.photometry import load_photometry

@@ -12,7 +12,7 @@ import pytest
 from miri_facts import MIRI
 from mirical.cards.card import load_card
 from mirical.errors import InputError
-from mirical.inference.jobs import load_job
+from mirical.jobs.job import load_job
 from mirical.storage.toml_files import MOST_BYTES, parse_toml, read_toml_text
 from samples import card_text
 

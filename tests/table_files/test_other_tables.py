@@ -19,8 +19,8 @@ from mirical.calibration.published import PublishedCalibration
 from mirical.console.points import asked_points
 from mirical.errors import InputError
 from mirical.exports.calibrated_table import calibrate_table
-from mirical.inference.jobs import load_job, with_options
 from mirical.instruments.cards import load_instrument
+from mirical.jobs.job import load_job, with_options
 from mirical.tables.apertures import load_apertures, published_apertures
 from mirical.tables.column_units import settle_units
 from mirical.tables.columns import columns
@@ -158,7 +158,7 @@ JOB = 'photometry = "rows.csv"\nmodel = "hierarchical"\n[columns]\n'
 
 
 def test_a_job_names_the_columns_of_its_table(tmp_path: Path):
-    from mirical.inference.jobs import resolve_job
+    from mirical.jobs.inputs import resolve_job
 
     table = Table.read(Path("src/mirical/data/table5.ecsv"), format="ascii.ecsv")
     table.rename_columns(["iflux", "filter"], ["FLUX_APER", "bp"])

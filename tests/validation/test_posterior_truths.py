@@ -12,8 +12,10 @@ import pytest
 from numpyro import handlers
 from scipy.stats import norm
 
-from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.sampling import without_leverage
+from mirical.jobs.inputs import resolve_job
+from mirical.jobs.job import load_job
+from mirical.jobs.sampler import Sampler
 from mirical.model.joint import joint
 from mirical.validation.posterior_truths import second_program, twice
 from mirical.validation.ranked_quantities import tracked

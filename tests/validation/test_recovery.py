@@ -9,7 +9,7 @@ import pytest
 from astropy.table import Table
 
 from miri_facts import BANDS, IMAGING_BANDS
-from mirical.inference.jobs import Sampler
+from mirical.jobs.sampler import Sampler
 from mirical.simulation.errors_and_faults import NO_FAULTS
 from mirical.validation.recovery import METHODS, recover
 from mirical.validation.recovery_report import (

@@ -17,8 +17,10 @@ from miri_facts import MIRI
 from mirical.cards.card import load_card, parse_card
 from mirical.cli import main
 from mirical.errors import InputError
-from mirical.inference.jobs import Sampler, load_job, resolve_job
 from mirical.inference.sampling import sample_prior
+from mirical.jobs.inputs import resolve_job
+from mirical.jobs.job import load_job
+from mirical.jobs.sampler import Sampler
 from mirical.validation import replicates as replicates_module
 from mirical.validation import sbc
 from mirical.validation.rank_file import RANKS, RankFile

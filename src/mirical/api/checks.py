@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mirical.checking.check import CheckedRun, CheckPlan
-    from mirical.inference.jobs import Inputs
+    from mirical.jobs.inputs import Inputs
 
 
 class Check:

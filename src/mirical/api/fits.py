@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from mirical.api.runs import Run
     from mirical.chains.checkpoint import Checkpoint
-    from mirical.inference.jobs import Inputs, Job
+    from mirical.jobs.inputs import Inputs
+    from mirical.jobs.job import Job
     from mirical.reporting.run import Run as Fitted
 
 NUMBERS = ("seed", "chains", "warmup", "draws", "target_ess", "max_draws")
@@ -100,7 +101,7 @@ def fit(
     from mirical.api.consoles import progress_console
     from mirical.api.given_tables import observed
     from mirical.api.runs import Run
-    from mirical.inference.jobs import resolve_job
+    from mirical.jobs.inputs import resolve_job
     from mirical.tables.formats import IN_MEMORY
 
     known = FitOptions.__annotations__
@@ -152,9 +153,9 @@ def chosen_job(
     Raises
     ------
     InputError
-        As `mirical.inference.jobs.load_job` and ``with_options``.
+        As `mirical.jobs.job.load_job` and ``with_options``.
     """
-    from mirical.inference.jobs import load_job, with_options
+    from mirical.jobs.job import load_job, with_options
 
     usual = _USUAL if texts.get("instrument") is None else _OF_CARD
     return with_options(load_job(name or usual), dict(texts), dict(numbers), mjd, time_limit)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mirical.calibration.calibration import Calibration as Answers
     from mirical.cards.card import Card
     from mirical.chains.verdict import Verdict
-    from mirical.inference.jobs import Inputs
     from mirical.instruments.instrument import Instrument
+    from mirical.jobs.inputs import Inputs
     from mirical.reporting.run import Run as Fitted
 
 

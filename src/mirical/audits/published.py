@@ -30,7 +30,7 @@ from mirical.audits.parts import shared_covariance, table_of_parts, weighted
 from mirical.calibration.provenance import run_record, stamp
 from mirical.calibration.published import PublishedCalibration
 from mirical.errors import InputError
-from mirical.inference.jobs import Inputs
+from mirical.jobs.inputs import Inputs
 from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.number_text import percent, words
 from mirical.staged.averages import StagedRows, clipped_average, star_weights

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from mirical.audits.parts import shared_covariance, table_of_parts, weighted
 from mirical.calibration.provenance import run_record, stamp
 from mirical.calibration.zero_point_table import ZeroPointCalibration
-from mirical.inference.jobs import Inputs
 from mirical.instruments.magnitudes import PER_MAGNITUDE, magnitudes
+from mirical.jobs.inputs import Inputs
 from mirical.laws.timelaw import LAWS, log_relative_factor
 from mirical.number_text import signed, words
 from mirical.staged.averages import clipped_average

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from mirical.cards.card import Card
-from mirical.inference.jobs import Sampler
+from mirical.jobs.sampler import Sampler
 from mirical.model.design import Design
 from mirical.version import __version__
 

@@ -19,12 +19,12 @@ import numpy as np
 from mirical.cards.card import Card
 from mirical.chains.checkpoint import Block, Checkpoint, State
 from mirical.errors import InputError
-from mirical.inference.jobs import Sampler
 from mirical.inference.kernels import KERNELS, Kernel
 from mirical.inference.posterior import Reference, derived
 from mirical.inference.runtime import cores, random_key, release_memory
 from mirical.inference.sampling import BLOCK, compile_steps
 from mirical.inference.schema import Arrays
+from mirical.jobs.sampler import Sampler
 from mirical.model.design import Design
 
 EVERY = 3.0  # s between two writings of the checkpoint: what a killed run has to make again

@@ -14,11 +14,12 @@ from mirical.cards.card import Card
 from mirical.chains.convergence import Convergence, Places, diagnose, printed_places
 from mirical.chains.running import Course, Progress, RunningChains
 from mirical.chains.stopping import DISAGREE, FIRST, WARMUPS, Ending, growth, neediest, next_length
-from mirical.inference.jobs import Sampler, most_draws
 from mirical.inference.posterior import PRINTED, coordinates, named
 from mirical.inference.runtime import random_key
 from mirical.inference.sampling import flux_scale_draws
 from mirical.inference.schema import DIMS, LEAST_DRAWS, Arrays
+from mirical.jobs.inputs import most_draws
+from mirical.jobs.sampler import Sampler
 from mirical.model.design import Design
 
 STATS = ("diverging", "energy", "lp", "n_steps", "acceptance_rate", "step_size")

@@ -22,7 +22,7 @@ from mirical.chains.convergence import (
     Places,
     error_noise_limit,
 )
-from mirical.inference.jobs import Sampler
+from mirical.jobs.sampler import Sampler
 
 FIRST = 400
 """Draws of a chain at the first look."""

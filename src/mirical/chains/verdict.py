@@ -21,7 +21,7 @@ from mirical.chains.convergence import (
 )
 from mirical.chains.stopping import Ending, rule_sentences
 from mirical.errors import InputError
-from mirical.inference.jobs import Sampler
+from mirical.jobs.sampler import Sampler
 
 CHAINS = "chains"
 

@@ -32,7 +32,7 @@ from mirical.checking.tables import (
 from mirical.checking.verdict import sentences
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import row_sites
-from mirical.inference.jobs import Inputs
+from mirical.jobs.inputs import Inputs
 from mirical.many.running import run_here
 from mirical.many.tasks import Runner
 from mirical.pages.page_folder import AboutRun

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mirical.checking.infrared_excess import log_densities
-from mirical.inference.jobs import Inputs
+from mirical.jobs.inputs import Inputs
 from mirical.model.row_gaussian import Gaussian
 
 

@@ -27,8 +27,8 @@ from mirical.checking.score_directions import PARAMETERS, slopes
 from mirical.checking.star_refits import StarRefits, without_stars
 from mirical.checking.step_scan import named_step
 from mirical.checking.verdict import QUESTIONS
-from mirical.inference.jobs import Inputs
 from mirical.inference.leave_one_out import rows_told, stored_leave_one_out
+from mirical.jobs.inputs import Inputs
 from mirical.model.design import Design
 from mirical.number_text import floats
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mirical.chains.checkpoint import Checkpoint
-    from mirical.inference.jobs import Inputs, Job
+    from mirical.jobs.inputs import Inputs
+    from mirical.jobs.job import Job
 
 _OUT = (
     "folder to write [reports/JOB, or the name of the table that is given; a run of the same "
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
     from mirical.api.fits import NUMBERS, TEXTS, chosen_job
     from mirical.chains.checkpoint import Checkpoint, checkpoint_of
-    from mirical.inference.jobs import resolve_job
+    from mirical.jobs.inputs import resolve_job
     from mirical.reporting.stored_inputs import is_run_of
 
     texts, numbers = (

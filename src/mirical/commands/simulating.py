@@ -65,7 +65,8 @@ def sbc(options: argparse.Namespace) -> int:
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
 
-    from mirical.inference.jobs import load_job, resolve_job, with_options
+    from mirical.jobs.inputs import resolve_job
+    from mirical.jobs.job import load_job, with_options
     from mirical.reporting.stored_inputs import open_run
     from mirical.validation.posterior_truths import truths_of
     from mirical.validation.rank_file import RANKS, RankFile

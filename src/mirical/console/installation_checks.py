@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mirical.compiled.files import cache_folder, store_folder
-from mirical.inference.runtime import memory
-from mirical.many.processes import cores
+from mirical.many.processes import cores, memory
 from mirical.version import __version__
 
 GIGABYTE = 1e9

@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from mirical.chains.stopping import FIRST
-from mirical.inference.jobs import Sampler
+from mirical.jobs.sampler import Sampler
 from mirical.validation.replicates import Replicate
 
 _Step = TypeVar("_Step")

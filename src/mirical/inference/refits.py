@@ -22,10 +22,10 @@ from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
 from mirical.cards.card import Card
-from mirical.inference.jobs import Sampler
 from mirical.inference.kernels import CollapsedKernel, CollapsedState
 from mirical.inference.runtime import cores
 from mirical.inference.sampling import BLOCK, block_of_draws, compile_steps
+from mirical.jobs.sampler import Sampler
 from mirical.model.design import Design
 
 SHORT = Sampler(chains=1, warmup=150, draws=300)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 from contextlib import suppress
 from importlib.metadata import version
@@ -63,13 +62,6 @@ def release_memory() -> None:
     """Give back to the system what compilation freed: the C library may keep half a gigabyte."""
     with suppress(OSError, AttributeError):  # another C library than glibc
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def memory() -> float:
-    """Return the bytes of memory of this machine, infinity where the system does not tell."""
-    if not {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(getattr(os, "sysconf_names", ())):
-        return math.inf
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def random_key(seed: int, purpose: str) -> jax.Array:

@@ -1,7 +1,8 @@
-"""Cores of this machine, and worker processes that end with the process that started them."""
+"""Cores and memory of this machine; worker processes that end with the process that began them."""
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -12,6 +13,13 @@ from multiprocessing import get_context, parent_process
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory() -> float:
+    """Return the bytes of memory of this machine, infinity where the system does not tell."""
+    if not {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(getattr(os, "sysconf_names", ())):
+        return math.inf
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:

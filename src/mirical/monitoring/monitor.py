@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from mirical.errors import InputError
-from mirical.inference.jobs import Inputs
+from mirical.jobs.inputs import Inputs
 from mirical.monitoring.alarm_level import FEWEST_ALARMS, AlarmLevel, alarm_level, rate_at
 from mirical.monitoring.cadence import Cadence, cadence
 from mirical.monitoring.changes import YEAR, Change, Watched, changes

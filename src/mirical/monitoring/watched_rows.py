@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mirical.errors import InputError
 from mirical.inference.gaussian import MOST_ROWS
-from mirical.inference.jobs import Inputs, job_factors
+from mirical.jobs.inputs import Inputs, job_factors
 from mirical.model.design import Design, make_design
 from mirical.number_text import words
 from mirical.reporting.stored_inputs import stored_job

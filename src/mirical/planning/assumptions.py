@@ -10,7 +10,7 @@ from astropy import units as u
 from numpy.typing import NDArray
 
 from mirical.errors import InputError
-from mirical.inference.jobs import Inputs
+from mirical.jobs.inputs import Inputs
 from mirical.number_text import words
 from mirical.tables.predicted_fluxes import by_star_band, shipped_fluxes
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from mirical.errors import InputError
 from mirical.inference.gaussian import MOST_ROWS
-from mirical.inference.jobs import Inputs
 from mirical.instruments.instrument import Instrument
+from mirical.jobs.inputs import Inputs
 from mirical.planning.assumptions import Known
 from mirical.planning.costs import unit_hours
 from mirical.stars import canonical_stars, star_hint

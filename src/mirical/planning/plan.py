@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import row_sites
-from mirical.inference.jobs import Inputs
+from mirical.jobs.inputs import Inputs
 from mirical.number_text import measured
 from mirical.pages.page_folder import AboutRun
 from mirical.planning.augmented import augment

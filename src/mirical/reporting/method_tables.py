@@ -17,7 +17,7 @@ from mirical.chains.convergence import (
     mean_noise_limit,
 )
 from mirical.chains.verdict import Verdict
-from mirical.inference.jobs import Job
+from mirical.jobs.job import Job
 from mirical.number_text import Entry, Sheet, count, number, text
 
 PASSES, FAILS = "passes", "FAILS"

@@ -23,10 +23,6 @@ from mirical.chains.weighted_verdict import Weighed, judge_weighted
 from mirical.fast.drift import drift_sentences
 from mirical.fast.fit import FAST, FAST_ESS, HOW, fit_fast
 from mirical.inference.disagreements import disagreements
-from mirical.inference.jobs import (
-    Inputs,
-    Job,
-)
 from mirical.inference.posterior import (
     PRINTED,
     build_posterior,
@@ -39,6 +35,8 @@ from mirical.inference.sampling import sample_prior
 from mirical.inference.schema import Arrays
 from mirical.instruments.cards import DEFAULT, kept_as
 from mirical.instruments.instrument import Instrument
+from mirical.jobs.inputs import Inputs
+from mirical.jobs.job import Job
 from mirical.reporting import curves, run_tables
 from mirical.reporting.forecast import forecast_table
 from mirical.version import __version__

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from mirical.calibration.manifest import write_manifest
 from mirical.calibration.provenance import run_record, stamp
-from mirical.inference.jobs import SHIPPED_FLUXES
 from mirical.inference.posterior import (
     write_posterior,
 )
 from mirical.instruments.cards import DEFAULT, KEPT, card_files, kept_as
 from mirical.instruments.instrument import Instrument
+from mirical.jobs.job import SHIPPED_FLUXES
 from mirical.pages.links import link_pages
 from mirical.reporting.page import write_report
 from mirical.reporting.run import Run

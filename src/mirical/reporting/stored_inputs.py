@@ -20,7 +20,8 @@ from mirical.tables.photometry import EMBEDDED
 if TYPE_CHECKING:
     import xarray as xr
 
-    from mirical.inference.jobs import Inputs, Job
+    from mirical.jobs.inputs import Inputs
+    from mirical.jobs.job import Job
     from mirical.staged.point_fits import StagedCalibration
     from mirical.tables.calibration_factors import CalibrationFactors
 
@@ -69,7 +70,7 @@ def open_run(folder: Path) -> tuple[xr.DataTree, Inputs]:
 
 def open_job(folder: Path) -> tuple[StoredRun, Job, Inputs]:
     """Return a run, its job, and its rows and card as that names them; see `open_run`."""
-    from mirical.inference.jobs import resolve_job
+    from mirical.jobs.inputs import resolve_job
 
     run, job = read_run(folder), stored_job(folder)
     # A run that was updated quotes free stars with the fluxes of the run that it is from.
@@ -80,7 +81,7 @@ def open_job(folder: Path) -> tuple[StoredRun, Job, Inputs]:
 
 def _staged_beside(run: PosteriorCalibration, folder: Path) -> StagedCalibration:
     """Return the staged fits to the very rows a run was fitted to."""
-    from mirical.inference.jobs import job_factors
+    from mirical.jobs.inputs import job_factors
     from mirical.staged.point_fits import fit_staged
 
     factors = job_factors(replace(stored_job(folder), name=run.name))
@@ -96,7 +97,7 @@ def stored_job(folder: Path) -> Job:
     InputError
         If the folder has no job file, or it cannot be used.
     """
-    from mirical.inference.jobs import load_job
+    from mirical.jobs.job import load_job
 
     path = folder / "job.toml"
     if not path.is_file():

@@ -20,10 +20,11 @@ from mirical.chains.running import Course
 from mirical.chains.verdict import Verdict
 from mirical.chains.weighted_verdict import WEIGHTED_ESS, Weighed, judge_weighted
 from mirical.conventions import SIMULATED
-from mirical.inference.jobs import Inputs, Job, resolve_job
 from mirical.inference.posterior import PRINTED, reported
 from mirical.inference.sampling import sample_prior
 from mirical.inference.schema import Arrays
+from mirical.jobs.inputs import Inputs, resolve_job
+from mirical.jobs.job import Job
 from mirical.model.design import Design
 from mirical.model.nesting import roomy_rows
 from mirical.model.terms import colour_correlation

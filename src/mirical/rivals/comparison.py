@@ -11,7 +11,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from mirical.cards.card import Card
-from mirical.inference.jobs import Inputs
+from mirical.jobs.inputs import Inputs
 from mirical.laws.timelaw import LAWS
 from mirical.many.running import run_here
 from mirical.many.tasks import Result, Runner

@@ -16,8 +16,8 @@ from mirical.checking.predictive_pvalues import CheckOutcome, check_outcomes, fi
 from mirical.checking.score_directions import Parameters, families
 from mirical.inference.gaussian import Gaussians
 from mirical.inference.gaussian_draws import Packing
-from mirical.inference.jobs import Sampler
 from mirical.inference.refits import Fit, Refits
+from mirical.jobs.sampler import Sampler
 from mirical.model.design import Design
 from mirical.randomness import generator
 

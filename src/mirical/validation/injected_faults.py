@@ -11,7 +11,8 @@ from astropy.table import QTable
 
 from mirical.checking.score_directions import Parameters
 from mirical.checking.source_parameters import row_parameters
-from mirical.inference.jobs import Inputs, Job, resolve_job
+from mirical.jobs.inputs import Inputs, resolve_job
+from mirical.jobs.job import Job
 from mirical.randomness import generator
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Faults, dust_excess, visit_names
 from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program

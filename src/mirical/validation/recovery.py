@@ -17,11 +17,13 @@ from mirical.calibration.posterior import PosteriorCalibration
 from mirical.cards.card import load_card
 from mirical.chains.sampling import sample
 from mirical.chains.verdict import Verdict, judge
-from mirical.inference.jobs import Inputs, Job, Sampler, job_factors, resolve_job
 from mirical.inference.posterior import named, reported
 from mirical.inference.posterior_predictive import check_rows
 from mirical.inference.schema import DIMS, FLUX_SCALE, Arrays
 from mirical.instruments.miri import miri
+from mirical.jobs.inputs import Inputs, job_factors, resolve_job
+from mirical.jobs.job import Job
+from mirical.jobs.sampler import Sampler
 from mirical.model.design import Design
 from mirical.simulation.errors_and_faults import DUSTY_STAR, Errors, Faults
 from mirical.simulation.simulated_program import SimulatedProgram, simulate_program, write_program

@@ -14,11 +14,11 @@ from numpyro import handlers
 
 from mirical.cards.card import Card, priors_of
 from mirical.fast.refits import FastRefits
-from mirical.inference.jobs import Sampler
 from mirical.inference.refits import Refits, Values
 from mirical.inference.runtime import random_key
 from mirical.inference.sampling import without_leverage
 from mirical.inference.schema import Arrays
+from mirical.jobs.sampler import Sampler
 from mirical.laws.timelaw import log_relative_factor
 from mirical.many.tasks import Perform
 from mirical.model.design import Design, with_rows

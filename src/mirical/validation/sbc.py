@@ -21,8 +21,8 @@ import numpy as np
 from astropy.table import Table
 
 from mirical.errors import InputError
-from mirical.inference.jobs import Sampler
 from mirical.inference.runtime import PACKAGES, configure
+from mirical.jobs.sampler import Sampler
 from mirical.many.running import run_here
 from mirical.many.tasks import Recipe, Result, Runner, Task
 from mirical.randomness import generator

@@ -12,7 +12,9 @@ from astropy.table import Table
 
 from miri_facts import T0_MJD
 from mirical.errors import InputError
-from mirical.inference.jobs import Job, Sampler, load_job, most_draws, resolve_job, with_options
+from mirical.jobs.inputs import most_draws, resolve_job
+from mirical.jobs.job import Job, load_job, with_options
+from mirical.jobs.sampler import Sampler
 from samples import card_text, photometry, with_units, write_ecsv
 
 LEAST = 'photometry = "table5"\nmodel = "hierarchical"\n'
@@ -167,10 +169,10 @@ def test_without_a_number_of_draws_memory_is_their_bound(monkeypatch: pytest.Mon
     job = load_job("table5")
     design = resolve_job(job).design
     assert most_draws(job.sampler, design) == 20000
-    monkeypatch.setattr("mirical.inference.jobs.memory", lambda: 2e7)
+    monkeypatch.setattr("mirical.jobs.inputs.memory", lambda: 2e7)
     with pytest.raises(InputError, match="of 1000 draws of 30 rows need .* lower --chains"):
         resolve_job(job)
-    monkeypatch.setattr("mirical.inference.jobs.memory", lambda: 2e8)
+    monkeypatch.setattr("mirical.jobs.inputs.memory", lambda: 2e8)
     resolve_job(job)
     assert 1000 < most_draws(job.sampler, design) < 20000
 

@@ -1,0 +1,1 @@
+"""Jobs: what is to be fitted, and how long."""
