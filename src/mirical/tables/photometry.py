@@ -16,7 +16,7 @@ from astropy import units as u
 from astropy.table import QTable, Table, vstack
 from numpy.typing import NDArray
 
-from mirical.errors import InputError, did_you_mean
+from mirical.errors import InputError
 from mirical.instruments.instrument import Instrument
 from mirical.stars import canonical_stars, star_hint
 from mirical.storage.shipped import data_file
@@ -26,11 +26,10 @@ from mirical.table_files.parts import find_table
 from mirical.tables.apertures import RADII, stated_apertures
 from mirical.tables.column_units import settle_units
 from mirical.tables.columns import COLUMNS, columns
-from mirical.tables.duplicates import repeat_reason, repeated_rows
-from mirical.tables.flags import FLAGS
+from mirical.tables.flags import own_reasons, set_flags, stated_flags
 from mirical.tables.formats import IN_MEMORY, numbers, read_tables, spell_names, texts
 from mirical.tables.quantities import epochs, errors
-from mirical.tables.visits import visit_starts
+from mirical.tables.visits import named_visits
 from mirical.text import one_line
 
 _TEXT = ("name", "srctype", "filter", "subarray")
@@ -54,7 +53,6 @@ _NO_APERTURES = (
 _OWN_NAMES = "If yours has another name, rename it, or state it under [columns] of a job."
 _HAVE_HEADERS = (ECSV, MRT, ASTROPY)
 _VERSIONS = "cal_ver", "crds_ctx"  # keywords of JWST headers that say how rows were reduced
-_CONTRADICTION = 0.30  # the largest loss (22 %) and subarray term (3.4 %) together stay below
 
 
 NAMED = (*COLUMNS, *RADII, "flag", "reason")
@@ -166,8 +164,8 @@ def _check(
     table.add_column(np.arange(1, len(table) + 1), name="row", index=0)
     _canonicalise(table, source, instrument)
     _refuse_impossible(table, source, instrument)
-    table["visit"] = _visits(table, instrument)
-    _flag(table, instrument)
+    table["visit"] = named_visits(table, instrument)
+    set_flags(table, _REQUIRED, instrument)
     notes += _notes_on_names(table, source, instrument)
     if not any(map(str, table["reduction"])):
         notes += _notes_on_reductions([*raw.values()], source)
@@ -193,7 +191,7 @@ def _converted(
     raw: Table, where: str, optional: Sequence[str], instrument: Instrument, notes: list[str]
 ) -> QTable:
     """Return a table with the contract's columns alone, in its units; a row each."""
-    table, stated, known = QTable(), _stated_flags(raw, where), columns(instrument)
+    table, stated, known = QTable(), stated_flags(raw, where), columns(instrument)
     for column in _TEXT:
         table[column] = _text(raw, column, where, stated)
     table["PID"] = texts(raw["PID"]) if "PID" in raw.colnames else [""] * len(raw)
@@ -208,7 +206,7 @@ def _converted(
             table[column] = np.full(len(raw), np.nan) * known[column].unit
     for column in ("visit", "reduction"):
         table[column] = texts(raw[column]) if column in raw.colnames else [""] * len(raw)
-    table["flag"], table["reason"] = stated, _own_reasons(raw)
+    table["flag"], table["reason"] = stated, own_reasons(raw)
     return table
 
 
@@ -216,29 +214,6 @@ def _in_another_unit(raw: Table, name: str, unit: u.UnitBase | None) -> bool:
     """Return whether a table states a column in a unit that is not of its kind."""
     stated = raw[name].unit if name in raw.colnames else None
     return stated is not None and not u.Unit(stated).is_equivalent(unit)
-
-
-def _stated_flags(raw: Table, source: str) -> list[str]:
-    """Return the flags the table brings along: its rows are kept, and stay unfitted."""
-    stated = texts(raw["flag"]) if "flag" in raw.colnames else [""] * len(raw)
-    for row, flag in enumerate(stated, start=1):
-        if flag not in FLAGS:
-            raise InputError(
-                f"{source} row {row}: flag {flag!r} is unknown"
-                f"{did_you_mean(flag, filter(None, FLAGS))} Leave it blank for a row to be fitted."
-            )
-    return stated
-
-
-def _own_reasons(raw: Table) -> list[str]:
-    """Return the table's words for its flags, with the file each row came from."""
-    columns = (
-        raw[name] if name in raw.colnames else [""] * len(raw) for name in ("file", "reason")
-    )
-    return [
-        ": ".join(filter(None, (file, reason))) if reason else ""
-        for file, reason in zip(*map(texts, columns), strict=True)
-    ]
 
 
 def _text(raw: Table, column: str, source: str, flags: list[str]) -> list[str]:
@@ -366,48 +341,3 @@ def _refuse_where(
             f"{source} row {table['row'][i]}: column {column!r} is {table[column][i]:.10g}; "
             f"expected {expected}. Correct the entry, or blank it to have the row flagged."
         )
-
-
-def _visits(table: QTable, instrument: Instrument) -> list[str]:
-    """Name each row's visit: the table's own, else rows of one star within one day."""
-    found = zip(table["name"], table["visit"], _visits_by_time(table, instrument), strict=True)
-    return [f"{name} {visit}" if visit else by_time for name, visit, by_time in found]
-
-
-def _visits_by_time(table: QTable, instrument: Instrument) -> list[str]:
-    names = list(map(str, table["name"]))
-    starts = visit_starts(names, table["time"].value, instrument.visit_length)
-    return [f"{name} {start:.1f}" for name, start in zip(names, starts, strict=True)]
-
-
-def _flag(table: QTable, instrument: Instrument) -> None:
-    """Give every row its flag, the table's own before those that are found, and its reason."""
-    found = np.full(len(table), "", dtype=f"U{max(map(len, FLAGS))}")
-    found[_contradicts(table)] = "inconsistent"
-    measured = [table[column].value for column in _REQUIRED]
-    found[~np.all(np.isfinite(measured), axis=0)] = "not_measured"
-    flags = [str(own or other) for own, other in zip(table["flag"], found, strict=True)]
-    reasons = list(map(str, table["reason"]))
-    for later, earlier in repeated_rows(table, flags, instrument).items():
-        own = f"{flags[later]}, and " if flags[later] else ""
-        own = f"{reasons[later]}; {own}" if reasons[later] else own
-        reasons[later] = own + repeat_reason(table, later, earlier)
-        flags[later] = "duplicate"
-    table["flag"], table["reason"] = flags, reasons
-
-
-def _contradicts(table: QTable) -> NDArray[np.bool_]:
-    """Find rows whose flux/iflux is unlike that of their band's other rows."""
-    found = np.zeros(len(table), dtype=bool)
-    if "flux" not in table.colnames:
-        return found
-    flux, iflux = table["flux"].value, table["iflux"].value
-    with np.errstate(over="ignore"):  # a ratio beyond all numbers is a contradiction
-        ratio = flux / iflux
-    measured = np.isfinite(flux) & np.isfinite(iflux)
-    found[measured] = ~((ratio[measured] > 0) & np.isfinite(ratio[measured]))
-    for band in dict.fromkeys(table["filter"]):
-        rows = np.flatnonzero((np.asarray(table["filter"]) == band) & measured & ~found)
-        if len(rows) > 1:
-            found[rows] = np.abs(np.log(ratio[rows] / np.median(ratio[rows]))) > _CONTRADICTION
-    return found

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from astropy.table import QTable
 from numpy.typing import NDArray
+
+from mirical.instruments.instrument import Instrument
 
 Floats = NDArray[np.float64]
 
@@ -31,3 +34,15 @@ def visit_starts(names: Sequence[str], mjd: Floats, length: float) -> Floats:
                 start = mjd[i]
             starts[i] = start
     return starts
+
+
+def named_visits(table: QTable, instrument: Instrument) -> list[str]:
+    """Name each row's visit: the table's own, else rows of one star within one day."""
+    found = zip(table["name"], table["visit"], _visits_by_time(table, instrument), strict=True)
+    return [f"{name} {visit}" if visit else by_time for name, visit, by_time in found]
+
+
+def _visits_by_time(table: QTable, instrument: Instrument) -> list[str]:
+    names = list(map(str, table["name"]))
+    starts = visit_starts(names, table["time"].value, instrument.visit_length)
+    return [f"{name} {start:.1f}" for name, start in zip(names, starts, strict=True)]
