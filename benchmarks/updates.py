@@ -42,24 +42,18 @@ from mirical.chains.running import Course  # noqa: E402
 from mirical.jobs.inputs import Inputs, resolve_job  # noqa: E402
 from mirical.jobs.job import Job, load_job  # noqa: E402
 from mirical.reporting.run import Run, run_job  # noqa: E402
-from mirical.reporting.update import (  # noqa: E402
-    Update,
-    fit_again,
-    fit_fast_again,
-    obstacle,
-    prepare_update,
-    update_by_weights,
-    weigh,
-)
 from mirical.storage.shipped import data_file  # noqa: E402
 from mirical.tables.photometry import load_photometry  # noqa: E402
+from mirical.updating.added import Update, obstacle, prepare_update  # noqa: E402
+from mirical.updating.runs import fit_again, fit_fast_again, update_by_weights  # noqa: E402
+from mirical.updating.weighing import weigh  # noqa: E402
 
 MONTH = 30.4  # d
 CHANGE = 0.97
 COMPARED = "C_ref", "A", "D"
 PARTS = "read", "weigh", "make"
 WAYS = "update", "moved", "fast", "fit"
-"""By weights; by weights, and moved; by a fast fit; by chains."""
+"""By weights; by exact steps that begin at weighed draws; by a fast fit; by chains."""
 
 
 def main() -> None:
@@ -186,7 +180,8 @@ def prepared(run: Run, inputs: Inputs, rows: Rows, month: int, change: float = 1
     folder.mkdir(exist_ok=True)
     (folder / MANIFEST).write_text(str(month))
     # The draws a benchmark has time for are too few for the verdict's targets.
-    parent = StoredRun(folder, run.posterior, run.instrument, True, ())
+    fewest = run.verdict.min_ess_bulk
+    parent = StoredRun(folder, run.posterior, run.instrument, True, (), fewest)
     new = load_photometry(str(rows.file(month, month, change)), run.instrument, "benchmark")
     found = prepare_update(parent, run.job, inputs, new, seed=month)
     assert found is not None

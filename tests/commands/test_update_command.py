@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from arviz_stats.base.array import array_stats
 from astropy.table import Table
 
 from believed import believe
 from mirical.calibration.store import read_run
 from mirical.cli import main
-from mirical.reporting import update
+from mirical.fast import taking_in
 from mirical.reporting.stored_inputs import open_job
 from mirical.storage.shipped import data_file
 from mirical.tables.photometry import load_photometry
+from mirical.updating import added, runs, weighing
 from simulated_outputs import silent
 
 SHORT = ["--chains", "2", "--warmup", "150", "--draws", "250"]
@@ -50,7 +51,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Table]:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the few effective draws of short chains be enough: five."""
-    monkeypatch.setattr("mirical.reporting.update.WEIGHTED_ESS", 5)
+    for module in (runs, weighing):
+        monkeypatch.setattr(module, "WEIGHTED_ESS", 5)
 
 
 @pytest.mark.usefixtures("few")
@@ -95,20 +97,34 @@ def test_an_updated_run_is_a_run_that_can_be_updated(
     assert len(Table.read(third / "rows.ecsv", format="ascii.ecsv")) == len(rows)
 
 
-def test_copies_are_moved_apart_where_few_draws_are_left(made: tuple[Path, Table], tmp_path: Path):
+def test_rows_taken_in_one_after_another_tell_what_their_weights_tell(
+    made: tuple[Path, Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Means within 4.5 Monte-Carlo errors (one run in 1000 fails)."""
     run, rows = made
-    new = written(rows[-2:-1], tmp_path / "new.ecsv")
+    new = written(rows[-2:], tmp_path / "new.ecsv")
     parent, job, before = open_job(run)
     observations = load_photometry(new, before.instrument, "test")
-    prepared = update.prepare_update(parent, job, before, observations)
+    prepared = added.prepare_update(parent, job, before, observations)
     assert prepared is not None
-    weighing = update.weigh(prepared)
-    some = np.arange(len(weighing.weights.values)) < 20
-    weights = replace(weighing.weights, values=some / 20)
-    drawn = update.draw_again(prepared, replace(weighing, weights=weights, moved=True))
-    for name in ("loss", "repeatability", "star_scale"):
-        assert len(np.unique(drawn.sites[name].reshape(len(some), -1)[:, 0])) > 300, name
-    assert len(np.unique(drawn.stats["parent_draw"])) == 20
+    weighed = weighing.weigh(prepared)
+    monkeypatch.setattr(taking_in, "_EVEN", 0.9999)
+    said = []
+    moved, doubts = weighing.move(prepared, weighed, said.append)
+    assert "1 of 2 new rows taken in" in said and doubts == ()
+    again = weighing.draw_again(prepared, weighed)
+    for name in ("A", "repeatability", "star_scale", "outlier_width", "expected"):
+        one, two = moved.sites[name], again.sites[name]
+        assert one.shape[2:] == two.shape[2:]
+        error = [each.std((0, 1)) / np.sqrt(_effective(each)) for each in (one, two)]
+        off = np.abs(one.mean((0, 1)) - two.mean((0, 1)))
+        assert np.all(off < 4.5 * np.hypot(*error)), name
+
+
+def _effective(values: np.ndarray) -> np.ndarray:
+    """Return effective draws of (chain, draw, ...) values."""
+    axes = {"chain_axis": 0, "draw_axis": 1, "method": "mean"}
+    return np.asarray(array_stats.ess(values, **axes))  # type: ignore[arg-type]
 
 
 def test_a_plan_for_a_simulated_run_says_so(made: tuple[Path, Table], tmp_path: Path):
@@ -127,9 +143,9 @@ def test_the_same_update_twice_is_the_same_run(made: tuple[Path, Table], tmp_pat
     observations = load_photometry(new, before.instrument, "test")
     draws = []
     for seed in (5, 5, 6):
-        prepared = update.prepare_update(parent, job, before, observations, seed)
+        prepared = added.prepare_update(parent, job, before, observations, seed)
         assert prepared is not None
-        drawn = update.draw_again(prepared, update.weigh(prepared))
+        drawn = weighing.draw_again(prepared, weighing.weigh(prepared))
         draws.append(drawn.sites["A"])
     np.testing.assert_array_equal(draws[0], draws[1])
     assert np.all(draws[0] != draws[2])
@@ -164,7 +180,7 @@ def test_what_cannot_be_weighed_is_said_and_fitted_only_if_allowed(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """Short chains leave too few draws, a fast fit fails, and chains fit all rows."""
+    """Rows are not what the run expects, a fast fit fails, and chains fit all rows."""
     run, rows = made
     doubtful = SimpleNamespace(believable=False, sentences=("Pareto k is large; run again.",))
     told = []
@@ -173,13 +189,13 @@ def test_what_cannot_be_weighed_is_said_and_fitted_only_if_allowed(
         told.append(prepared.origin)
         return SimpleNamespace(verdict=doubtful)
 
-    monkeypatch.setattr(update, "fit_fast_again", not_trusted)
-    monkeypatch.setattr(update, "FEWEST", 500)  # all there are: none is moved
+    monkeypatch.setattr(runs, "fit_fast_again", not_trusted)
+    monkeypatch.setattr(weighing, "LEAST_EXPECTED", 1.0)  # whatever the rows are
     new = written(rows[-2:], tmp_path / "new.ecsv")
     command = ["update", str(run), new, "--out", str(tmp_path / "out")]
     assert main([*command, "--no-full"]) == 1
     said = " ".join(capsys.readouterr().err.split())
-    assert "no update by weights (the weights leave" in said
+    assert "no update by weights (the new rows are not what the run expects" in said
     assert "a fast fit to all rows" in said and told[0]["parent"]
     assert "must not be trusted (Pareto k is large), and --no-full allows no full fit" in said
     assert "nothing is written" in said
@@ -191,7 +207,7 @@ def test_what_cannot_be_weighed_is_said_and_fitted_only_if_allowed(
         asked.append((job, inputs, origin))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(update, "run_job", instead)
+    monkeypatch.setattr(runs, "run_job", instead)
     assert main(command) == 130
     assert "a full fit to all rows" in " ".join(capsys.readouterr().err.split())
     ((job, inputs, origin),) = asked

@@ -19,11 +19,11 @@ def steps(shift: float) -> list[np.ndarray]:
 def test_a_mean_that_moves_beyond_its_noise_is_named():
     drift = {"tau": drift_of(steps(1.0))}
     np.testing.assert_allclose(drift["tau"].shift[1], 1.0, atol=0.25)  # four standard errors
-    (sentence,) = drift_sentences(drift, ("tau", "A"), BANDS)
+    (sentence,) = drift_sentences(drift, ("tau", "A"), BANDS, "run without --fast")
     assert "the mean of tau[F770W], by +" in sentence and "run without --fast" in sentence
 
 
 def test_noise_and_what_is_infinite_do_not_drift():
     still = {"tau": drift_of(steps(0.0)), "A": drift_of([np.full((9, 2, 2), np.inf)] * 2)}
-    assert list(drift_sentences(still, ("tau", "A"), BANDS)) == []
+    assert list(drift_sentences(still, ("tau", "A"), BANDS, "")) == []
     assert np.all(still["A"].shift == 0)

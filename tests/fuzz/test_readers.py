@@ -178,7 +178,7 @@ _NOT_A_USERS_FILE: dict[str, str] = {
     "pages.links": "fills a place in pages that commands wrote, byte by byte",
     "pages.page": "reads its own scripts",
     "reporting.run_folder": "copies the files of a card that was read",
-    "reporting.update": "reads the table it has just written, and a manifest that was read",
+    "updating.added": "reads the table it has just written, and a manifest that was read",
     "many.tasks": "reads its own sources, whose changes make kept results useless",
     "storage.disk": "opens folders, to have them written",
     "storage.files": "copies what a command has just written",

@@ -20,7 +20,6 @@ from detector_card import detector_card_text
 from miri_facts import MIRI
 from mirical.cards.card import MAY_VANISH, Card, load_card, parse_card
 from mirical.cards.priors import Prior
-from mirical.inference.outlier_moves import flip_log_odds, flip_some
 from mirical.jobs.inputs import resolve_job
 from mirical.jobs.job import load_job
 from mirical.model.collapsed import collapsed, integrate, row_variance
@@ -31,6 +30,7 @@ from mirical.model.nesting import Blocks, make_blocks
 from mirical.model.offsets import Offsets, Scales
 from mirical.model.redraw import redraw
 from mirical.model.terms import Given, colour_correlation, given
+from mirical.moves.outliers import flip_log_odds, flip_some
 
 DRAWS = 4000
 

@@ -16,9 +16,9 @@ from mirical.cards.card import Card, load_card, parse_card
 from mirical.compiled.draws import map_draws
 from mirical.inference.runtime import plain_keys
 from mirical.model.joint import joint
-from mirical.model.nesting import Rows, make_blocks
+from mirical.model.nesting import Rows, plain_rows
 from mirical.model.terms import colour_correlation, given_names
-from mirical.weighting.moves import named_sites
+from mirical.moves.round import ExactRound
 from mirical.weighting.sampled_sites import sampled_sites
 
 CARDS = {
@@ -30,7 +30,7 @@ CARDS = {
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS)
 def test_told_sites_are_those_of_which_the_draws_are_made(card: Card):
     design = crowded_design()
-    rows = Rows(design, make_blocks(design, colour_correlation(design, card)))
+    rows = plain_rows(design, colour_correlation(design, card))
     model = partial(joint, card=card, observed=False)
     drawn = Predictive(model, num_samples=6)(jax.random.key(2), design)
     sampled = "_unit", "_volume"
@@ -40,7 +40,7 @@ def test_told_sites_are_those_of_which_the_draws_are_made(card: Card):
     def there_and_back(keyed, rows: Rows):
         key, values = jax.random.wrap_key_data(keyed[0]), keyed[1]
         told = sampled_sites(key, rows.design, card, values)
-        return named_sites(told, values["colour_precision"], rows, card)
+        return ExactRound(card).known(told, values["colour_precision"], rows.design)[1]
 
     again = map_draws(there_and_back, (plain_keys(3, "test", 6), values), rows)
     assert set(values) <= set(again)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirical.calibration.calibration import UNBELIEVABLE, Calibration
 from mirical.calibration.draws import DRAWN, PRIOR, ROWS, Draws, read_draws, refuse_impossible
@@ -48,6 +49,9 @@ class StoredRun:
         Whether its diagnostics say that it may be used.
     doubts : tuple of str
         What a user of it should know, in sentences.
+    fewest_ess : float
+        Effective draws of the reported quantity that has fewest, as its diagnostics have it;
+        infinite where they do not say.
     """
 
     folder: Path
@@ -55,6 +59,7 @@ class StoredRun:
     instrument: Instrument
     believable: bool
     doubts: tuple[str, ...]
+    fewest_ess: float = math.inf
 
 
 def run_folder(name: str) -> Path:
@@ -122,8 +127,9 @@ def read_run(folder: Path) -> StoredRun:
     draws = Draws.of(posterior)
     instrument = instrument_of(draws, folder)
     refuse_impossible(draws, instrument, str(path))
-    believable, reason = _verdict(folder / DIAGNOSTICS, draws)
-    return StoredRun(folder, posterior, instrument, believable, (*reason, *doubts))
+    judged = _verdict(folder / DIAGNOSTICS, draws)
+    doubts = (*judged.reasons, *doubts)
+    return StoredRun(folder, posterior, instrument, judged.believable, doubts, judged.fewest_ess)
 
 
 def _whole(folder: Path) -> tuple[Path, list[str]]:
@@ -176,9 +182,10 @@ def open_calibration(name: str, instrument: Instrument | None = None) -> Calibra
     draws = read_draws(path, _is_asked)
     found = instrument_of(draws, folder)
     refuse_impossible(draws, found, str(path))
-    believable, reason = _verdict(folder / DIAGNOSTICS, draws)
+    judged = _verdict(folder / DIAGNOSTICS, draws)
     called = one_line(folder.resolve().name)
-    return PosteriorCalibration(draws, found, called, believable, (*reason, *doubts))
+    doubts = (*judged.reasons, *doubts)
+    return PosteriorCalibration(draws, found, called, judged.believable, doubts)
 
 
 _OF_ROWS = ("expected", "sigma")
@@ -198,19 +205,28 @@ def _read_attributes(_: str, item: h5py.HLObject) -> None:
     dict(item.attrs)
 
 
-def _verdict(path: Path, draws: Draws) -> tuple[bool, tuple[str, ...]]:
-    """Return whether diagnostics allow to use a run, and why not."""
+class _Judged(NamedTuple):
+    """Whether diagnostics allow to use a run, why not, and its fewest effective draws."""
+
+    believable: bool
+    reasons: tuple[str, ...]
+    fewest_ess: float = math.inf
+
+
+def _verdict(path: Path, draws: Draws) -> _Judged:
     if not path.is_file():
-        return False, (_UNJUDGED.format(reason=f"{path.name} is missing"),)
+        return _Judged(False, (_UNJUDGED.format(reason=f"{path.name} is missing"),))
     try:
         found = read_json(path)
     except InputError:
-        return False, (_UNJUDGED.format(reason=f"{path.name} is damaged"),)
+        return _Judged(False, (_UNJUDGED.format(reason=f"{path.name} is damaged"),))
     _refuse_other_draws(found, draws, path)
     believable = found.get("believable")
     if not isinstance(believable, bool):
-        return False, (_UNJUDGED.format(reason=f"{path.name} has no verdict"),)
-    return believable, () if believable else (UNBELIEVABLE,)
+        return _Judged(False, (_UNJUDGED.format(reason=f"{path.name} has no verdict"),))
+    fewest = found.get("min_ess_bulk")
+    fewest = float(fewest) if isinstance(fewest, int | float) else math.inf
+    return _Judged(believable, () if believable else (UNBELIEVABLE,), fewest)
 
 
 def _refuse_other_draws(found: dict[str, Any], draws: Draws, path: Path) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import xarray as xr
 
 from mirical.chains.convergence import (
     Convergence,
     diagnose,
+    diagnose_values,
     error_noise_limit,
     mean_noise_limit,
     printed_places,
 )
 from mirical.chains.verdict import Verdict
+from mirical.inference.schema import Arrays
 
+_TAIL = 0.4  # of the effective draws asked for, in the tails
 WEIGHTED_ESS = 400
 """Effective draws that weighted draws must leave of every reported quantity. A run draws until it
 has 1000: so many that an update may use up some. The Monte-Carlo error of a mean is then a
@@ -30,8 +34,11 @@ class Weighed:
     ----------
     method : str
         The name of the way.
-    k, limit : float
-        Shape of the weights' tail, and the largest it may have.
+    k : float or None
+        Shape of the weights' tail; None where the draws were moved on since, so that it tells
+        nothing of them.
+    limit : float
+        The largest it may have.
     effective : float or None
         Independent draws that the weights leave; None where the draws were moved on since, so that
         their own effective number tells.
@@ -47,7 +54,7 @@ class Weighed:
     """
 
     method: str
-    k: float
+    k: float | None
     limit: float
     effective: float | None
     remedy: str
@@ -61,7 +68,29 @@ class Weighed:
     @property
     def least_tail(self) -> int:
         """Effective draws that there must be in the tails."""
-        return 2 * self.least // 5
+        return int(_TAIL * self.least)
+
+
+def enough_draws(sites: Arrays, printed: Collection[str], least: int) -> bool:
+    """Return whether draws are as many as `judge_weighted` asks for.
+
+    Parameters
+    ----------
+    sites : dict of {str : (chain, draw, ...) array}
+        The reported quantities.
+    printed : collection of str
+        Those that tables print with errors.
+    least : int
+        As of `Weighed`.
+    """
+    most = error_noise_limit(least), mean_noise_limit(least)
+    for name, values in sites.items():
+        _, bulk, tail, error, mean = diagnose_values(values, printed=name in printed)
+        if not (np.all(bulk >= least) and np.all(tail >= _TAIL * least)):
+            return False
+        if not (np.all(error <= most[0]) and np.all(mean <= most[1])):
+            return False
+    return True
 
 
 def judge_weighted(
@@ -85,11 +114,13 @@ def judge_weighted(
     drawn = posterior["posterior"].to_dataset()[list(quantities)]
     found = diagnose(drawn, printed_places(drawn, printed))
     failed = (*weighed.doubts, *_failures(found, weighed))
+    even = weighed.k is not None
+    said = "The weights are even enough" if even else "The exact steps were enough"
     rhat, error, mean = (found.largest(v) for v in (found.rhat, found.error, found.mean))
     bulk, tail = (found.smallest(v) for v in (found.bulk, found.tail))
     return Verdict(
         believable=not failed,
-        sentences=failed or ("The weights are even enough, and the draws may be used.",),
+        sentences=failed or (f"{said}, and the draws may be used.",),
         worst_rhat=rhat[0],
         worst_rhat_of=rhat[1],
         min_ess_bulk=bulk[0],
@@ -116,7 +147,7 @@ def judge_weighted(
 
 
 def _failures(found: Convergence, weighed: Weighed) -> Iterator[str]:
-    if not weighed.k < weighed.limit:
+    if weighed.k is not None and not weighed.k < weighed.limit:
         yield (
             f"The weights must not be trusted: their Pareto k is {weighed.k:.2f}, expected below "
             f"{weighed.limit:.2f}; {weighed.remedy}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mirical.reporting.run import Run
-    from mirical.reporting.update import Update
     from mirical.tables.added_rows import AddedRows
+    from mirical.updating.added import Update
 
 
 def update(options: argparse.Namespace) -> int:
@@ -31,8 +32,8 @@ def update(options: argparse.Namespace) -> int:
     from mirical.console.progress import WorkWatch
     from mirical.reporting.run_folder import write_run
     from mirical.reporting.stored_inputs import open_job
-    from mirical.reporting.update import prepare_update
     from mirical.tables.photometry import load_photometry
+    from mirical.updating.added import prepare_update
 
     folder = run_folder(options.run)
     if options.out.resolve() == folder.resolve():
@@ -61,25 +62,20 @@ def update(options: argparse.Namespace) -> int:
 def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
     """Return the run of all rows, by weights or a fast fit if they serve; None if neither does."""
     from mirical.console.progress import WorkWatch
-    from mirical.reporting.update import (
-        fit_fast_again,
-        obstacle,
-        update_by_weights,
-        weigh,
-    )
+    from mirical.updating.added import obstacle
+    from mirical.updating.runs import fit_fast_again, update_by_weights
+    from mirical.updating.weighing import weigh
 
     why, found = obstacle(prepared), None
     if why is None:
-        with WorkWatch("the draws are being weighed by the new rows", progress):
+        with WorkWatch("the draws are being weighed by the new rows", progress) as watch:
             weighing = weigh(prepared)
             why = weighing.failure
             if why is None:
-                found = update_by_weights(prepared, weighing)
+                found = update_by_weights(prepared, weighing, watch.turn_to)
         if found is not None and found.verdict.believable:
-            k, left = weighing.weights.k, weighing.effective
-            said = f"updated by weights: Pareto k {k:.2f}, {left:.0f} effective draws left"
             moved = "effective_draws" not in found.posterior.attrs
-            said += ", copies moved apart." if moved else "."
+            said = f"updated by weights: {replace(weighing, moved=moved).said}."
             print_notes([said], progress)
             return found
         if found is not None:
@@ -102,7 +98,7 @@ def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
 def _fitted(prepared: Update, progress: Console) -> Run:
     from mirical.chains.running import Course
     from mirical.console.progress import ChainWatch
-    from mirical.reporting.update import fit_again
+    from mirical.updating.runs import fit_again
 
     with ChainWatch(prepared.job.sampler, progress) as watch:
         return fit_again(prepared, Course(watch), lambda said: print_notes(said, progress))
@@ -118,9 +114,9 @@ def _counted(added: AddedRows, source: str) -> list[str]:
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
     about = (
-        "Take new rows into a stored run: its draws are weighed by the new rows, which takes "
-        "seconds. Where weights must not be trusted, all rows are fitted fast, and where that "
-        "fails with chains."
+        "Take new rows into a stored run: its draws are weighed by the new rows. Where the weights "
+        "are too uneven, draws take in some rows after others, moved between. Rows that the run "
+        "does not expect are fitted fast with all others, and where that fails with chains."
     )
     parser = add_command(
         parsers,

@@ -55,7 +55,10 @@ def drift_of(steps: Sequence[Any]) -> Drift:
 
 
 def drift_sentences(
-    drift: Mapping[str, Drift], printed: Iterable[str], coordinates: Mapping[str, list[str]]
+    drift: Mapping[str, Drift],
+    printed: Iterable[str],
+    coordinates: Mapping[str, list[str]],
+    remedy: str,
 ) -> Iterator[str]:
     """Yield a sentence on the printed quantity that moved most, if one moved too far.
 
@@ -67,6 +70,8 @@ def drift_sentences(
         Quantities that tables print.
     coordinates : mapping
         Names along each dim.
+    remedy : str
+        What to do, the end of a sentence.
     """
     found = [(name, drift[name].certain) for name in printed if name in drift]
     found = [(name, far) for name, far in found if far.size]
@@ -81,5 +86,5 @@ def drift_sentences(
     shift = float(drift[name].shift[place])
     yield (
         f"The exact steps still move the mean of {of}, by {shift:+.2f} of its error from the first "
-        f"to the last; expected at most {MOST_DRIFT}; run without --fast."
+        f"to the last; expected at most {MOST_DRIFT}; {remedy}."
     )

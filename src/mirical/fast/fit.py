@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,20 +12,23 @@ import jax
 import numpy as np
 
 from mirical.cards.card import Card
+from mirical.chains.weighted_verdict import enough_draws
 from mirical.errors import InputError
 from mirical.fast.annealing import anneal
 from mirical.fast.drift import Drift, drift_of
-from mirical.fast.mode import find_mode, fit_proposal
+from mirical.fast.mode import Mode, find_mode, fit_proposal
+from mirical.fast.proposal import Proposal
 from mirical.fast.rounds import Named, Points, Rounds
 from mirical.fast.target import Each, Target
-from mirical.fast.walk import Walk, Walked
-from mirical.inference.posterior import Reference, derived
+from mirical.fast.walk import LEAPFROGS, Walk, Walked
+from mirical.inference.posterior import PRINTED, Reference, derived
 from mirical.inference.runtime import cores, random_key, release_memory
 from mirical.inference.sampling import flux_scale_draws
-from mirical.inference.schema import Arrays
+from mirical.inference.schema import DIMS, Arrays
 from mirical.model.design import Design
-from mirical.model.nesting import make_blocks
+from mirical.model.nesting import Rows, plain_rows, roomy_rows
 from mirical.model.terms import colour_correlation
+from mirical.weighting.padding import cut
 from mirical.weighting.pareto import Weights, resample, smooth_weights
 
 FAST = "fast"
@@ -45,6 +48,8 @@ PARTS = 4
 """Parts in which the draws are stored, as those of so many chains."""
 
 Tell = Callable[[str], None]
+Begin = Callable[[Callable[[Design], Walk], Tell], Points]
+"""Given the exact steps of a design's rows, and whom to tell, returns points."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,10 @@ class Effort:
         usable.
     settling, steps : int
         Exact steps of each point that are left out, and that are kept.
+    most : int
+        Steps that are kept at most, where fewer are not enough.
+    leapfrogs : (int, int)
+        Fewest and most of the trajectory of an exact step.
     """
 
     points: int = 256
@@ -72,6 +81,8 @@ class Effort:
     annealing: tuple[int, ...] = (8, 16, 32)
     settling: int = 12
     steps: int = 32
+    most: int = 96
+    leapfrogs: tuple[int, int] = LEAPFROGS
 
 
 @dataclass(frozen=True)
@@ -84,13 +95,13 @@ class FastFit:
         What was wanted of the draws of each step that is kept.
     stats : list of dict of {str : (point,) array}
         Statistics of those steps.
-    weights : Weights
-        Of the annealed points.
+    weights : Weights or None
+        Of the annealed points; None if the steps began at points that were given.
     """
 
     drawn: list[Any]
     stats: list[dict[str, Any]]
-    weights: Weights
+    weights: Weights | None
 
 
 class FastFits:
@@ -98,7 +109,7 @@ class FastFits:
 
     Parameters
     ----------
-    design, card : Design, Card
+    rows, card : Rows, Card
         What is fitted; other data sets differ in their rows' factors and errors alone.
     named : callable
         What is wanted of a draw.
@@ -106,21 +117,36 @@ class FastFits:
         How much is done.
     each : callable
         As of `mirical.fast.target.Target`.
+    roomy : bool
+        As of `mirical.fast.rounds.Rounds`.
     """
 
     def __init__(
-        self, design: Design, card: Card, named: Named, effort: Effort, each: Each = map
+        self,
+        rows: Rows,
+        card: Card,
+        named: Named,
+        effort: Effort,
+        each: Each = map,
+        *,
+        roomy: bool = False,
     ) -> None:
-        blocks = make_blocks(design, colour_correlation(design, card))
         self._card, self._effort = card, effort
-        self._target = Target(design, blocks, card, each)
-        self._rounds = Rounds(design, card, self._target.coordinates, named, each)
+        self._target = Target(*rows, card, each)
+        self._rounds = Rounds(rows, card, self._target.coordinates, named, each, roomy=roomy)
         with ThreadPoolExecutor(max_workers=2) as pool:
             for done in [pool.submit(each.compile) for each in (self._target, self._rounds)]:
                 done.result()
         release_memory()
 
-    def fit(self, design: Design, seed: int, tell: Tell = lambda said: None) -> FastFit:
+    def fit(
+        self,
+        design: Design,
+        seed: int,
+        tell: Tell = lambda said: None,
+        begin: Begin | None = None,
+        enough: Callable[[list[Any]], bool] = lambda drawn: True,
+    ) -> FastFit:
         """Fit one data set.
 
         Parameters
@@ -131,6 +157,11 @@ class FastFits:
             Fixes every random number.
         tell : callable
             Told what is being done.
+        begin : callable, optional
+            Returns the points of the posterior at which the steps begin, in place of annealed ones.
+        enough : callable
+            Given the draws of all steps that are kept, whether these are enough; as many steps are
+            made again if not.
 
         Raises
         ------
@@ -138,10 +169,42 @@ class FastFits:
             If the density is not finite anywhere near the data.
         """
         effort, random = self._effort, np.random.default_rng(seed)
-        target, rounds = self._target.moved_to(design), self._rounds.moved_to(design)
+        target = self._target.moved_to(design)
         tell("looking for the mode")
         mode = find_mode(target)
         proposal = fit_proposal(target, mode, random, effort.fitting)
+
+        def walk_of(design: Design) -> Walk:
+            target, rounds = self._target.moved_to(design), self._rounds.moved_to(design)
+            return Walk(target, rounds, mode, proposal, random, effort.leapfrogs)
+
+        if begin is not None:
+            weights, points = None, begin(walk_of, tell)
+        else:
+            weights, points = self._annealed(target, mode, proposal, random, seed, tell)
+        walk, walked = walk_of(design), list[Walked]()
+        for step in range(effort.settling + effort.most):
+            kept = step - effort.settling
+            if kept > 0 and kept % effort.steps == 0 and enough([one.drawn for one in walked]):
+                break
+            tell(f"exact step {step + 1}")
+            made = walk.step(points)
+            points = made.points
+            if kept >= 0:
+                walked.append(made)
+        return FastFit([one.drawn for one in walked], [one.stats for one in walked], weights)
+
+    def _annealed(
+        self,
+        target: Target,
+        mode: Mode,
+        proposal: Proposal,
+        random: np.random.Generator,
+        seed: int,
+        tell: Tell,
+    ) -> tuple[Weights, Points]:
+        """Return the weights of annealed points, and points that stand for them."""
+        effort = self._effort
         for steps in effort.annealing:
             tell(f"annealing in {steps} steps")
             found = anneal(target, mode, proposal, random, effort.points, steps)
@@ -155,16 +218,26 @@ class FastFits:
             if weights.usable:
                 break
         which = resample(weights.values, effort.moved, seed)
-        points = Points(proposal.at(found.e[which]), found.outlier[which])
-        walk, walked = Walk(target, rounds, mode, proposal, random), list[Walked]()
-        number = effort.settling + effort.steps
-        for step in range(number):
-            tell(f"exact step {step + 1} of {number}")
-            made = walk.step(points)
-            points = made.points
-            if step >= effort.settling:
-                walked.append(made)
-        return FastFit([one.drawn for one in walked], [one.stats for one in walked], weights)
+        return weights, Points(proposal.at(found.e[which]), found.outlier[which])
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one data set is fitted.
+
+    Attributes
+    ----------
+    effort : Effort
+        How much is done.
+    begin : callable or None
+        As of `FastFits.fit`; of rows with room to spare if `roomy`.
+    roomy : bool
+        Whether what is compiled shall serve fits of a few rows more.
+    """
+
+    effort: Effort = field(default_factory=Effort)
+    begin: Begin | None = None
+    roomy: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,15 +248,15 @@ class FastDraws:
     ----------
     sites, stats : dict of {str : (part, draw, ...) array}
         As `mirical.chains.sampling.Chains`.
-    weights : Weights
-        Of the annealed points.
+    weights : Weights or None
+        As of `FastFit`.
     drift : dict of {str : Drift}
         How far the means moved from the first kept steps to the last.
     """
 
     sites: Arrays
     stats: Arrays
-    weights: Weights
+    weights: Weights | None
     drift: dict[str, Drift]
 
 
@@ -192,7 +265,7 @@ def fit_fast(
     card: Card,
     seed: int,
     reference_mjd: float,
-    effort: Effort | None = None,
+    manner: Manner | None = None,
     tell: Tell = lambda said: None,
 ) -> FastDraws:
     """Return draws of the posterior, all sites and what is derived of them.
@@ -200,28 +273,56 @@ def fit_fast(
     Draws of one point stand side by side, and points of one origin do, so that an
     autocorrelation counts them as what they are.
 
+    Parameters
+    ----------
+    design, card : Design, Card
+        What is fitted.
+    seed : int
+        Fixes every random number.
+    reference_mjd : float
+        Epoch of ``C_ref``, MJD in days.
+    manner : Manner, optional
+        How it is fitted.
+    tell : callable
+        Told what is being done.
+
     Raises
     ------
     InputError
         If the density is not finite anywhere near the data.
     """
-    effort = effort or Effort()
+    manner = manner or Manner()
+    effort = manner.effort
     reference = Reference(reference_mjd, design.t0)
     named = partial(_with_derived, law=card.law, reference=reference)
+    correlation = colour_correlation(design, card)
+    rows = roomy_rows(design, correlation) if manner.roomy else plain_rows(design, correlation)
     tell("compiling")
     with ThreadPoolExecutor(max_workers=cores()) as pool:
-        fit = FastFits(design, card, named, effort, pool.map).fit(design, seed, tell)
-    drawn = jax.tree.map(lambda *steps: np.concatenate(steps, axis=1), *fit.drawn)
-    each = next(iter(drawn.values())).shape[1] // effort.steps
+        fits = FastFits(rows, card, named, effort, pool.map, roomy=manner.roomy)
+        enough = partial(_enough, design=design)
+        fit = fits.fit(rows.design, seed, tell, manner.begin, enough)
     stats = {
-        name: np.stack([np.asarray(of[name]) for of in fit.stats], axis=1).repeat(each, axis=1)
+        name: _in_parts(np.stack([np.asarray(of[name]) for of in fit.stats], axis=1))
         for name in fit.stats[0]
     }
-    sites = {name: _in_parts(value) for name, value in drawn.items()}
-    stats = {name: _in_parts(value) for name, value in stats.items()}
+    sites = _of_steps(fit.drawn, design)
     scale = flux_scale_draws(card, random_key(seed, "flux scale"), stats["lp"].shape)
-    drift = {name: drift_of([step[name] for step in fit.drawn]) for name in sites}
+    steps = [cut(step, design, axes=2) for step in fit.drawn]
+    drift = {name: drift_of([step[name] for step in steps]) for name in sites}
     return FastDraws(sites | scale, stats, fit.weights, drift)
+
+
+def _enough(drawn: list[Any], design: Design) -> bool:
+    """Return whether there are as many draws of every reported quantity as there must be."""
+    reported = [{n: v for n, v in step.items() if n in DIMS} for step in drawn]
+    return enough_draws(_of_steps(reported, design), PRINTED, FAST_ESS)
+
+
+def _of_steps(drawn: list[Any], design: Design) -> Arrays:
+    """Return the draws of all steps, (part, draw, ...) arrays."""
+    joined = jax.tree.map(lambda *steps: np.concatenate(steps, axis=1), *drawn)
+    return {name: _in_parts(value) for name, value in cut(joined, design, axes=2).items()}
 
 
 def _in_parts(values: Any) -> np.ndarray:

@@ -12,8 +12,19 @@ from mirical.cards.card import Card
 from mirical.fast.fit import Effort, FastFits
 from mirical.inference.refits import Fit, Values, diagnose_short
 from mirical.model.design import Design
+from mirical.model.nesting import plain_rows
+from mirical.model.terms import colour_correlation
 
-SMALL = Effort(points=128, moved=20, fitting=8, annealing=(8, 16, 32), settling=6, steps=8)
+SMALL = Effort(
+    points=128,
+    moved=20,
+    fitting=8,
+    annealing=(8, 16, 32),
+    settling=6,
+    steps=8,
+    most=8,
+    leapfrogs=(3, 4),
+)
 """Of a fit whose draws are ranked, a hundred at most."""
 
 
@@ -58,7 +69,8 @@ class FastRefits:
     """
 
     def __init__(self, design: Design, card: Card, values: Values, effort: Effort = SMALL) -> None:
-        self._fits = FastFits(design, card, values, effort)
+        rows = plain_rows(design, colour_correlation(design, card))
+        self._fits = FastFits(rows, card, values, effort)
 
     def fit(self, key: jax.Array, design: Design, stop: threading.Event) -> WeightedFit | None:
         """Fit one data set; None if stopped before."""
@@ -69,4 +81,5 @@ class FastRefits:
         values = drawn.reshape(-1, drawn.shape[-1])
         diverged = sum(int(np.sum(np.asarray(step["diverging"]))) for step in fit.stats)
         rhat, ess = diagnose_short(values)
+        assert fit.weights is not None
         return WeightedFit(values, diverged, rhat, ess, fit.weights.k, fit.weights.limit)

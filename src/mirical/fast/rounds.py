@@ -16,14 +16,12 @@ from mirical.compiled.functions import prepare
 from mirical.fast.coordinates import Coordinates
 from mirical.fast.proposal import Integers
 from mirical.fast.target import Each, parts_of
-from mirical.inference.colour_moves import State
-from mirical.inference.kernels import CollapsedKernel
 from mirical.model.design import Design
-from mirical.model.nesting import make_blocks
-from mirical.model.terms import colour_correlation
+from mirical.model.nesting import Rows
+from mirical.moves.colours import State
+from mirical.moves.round import ExactRound, RoundData, round_data
 
 _AT_ONCE = 32  # points of one call
-_ACCEPTANCE = 0.9  # unused where nothing adapts
 _JUMPS = 48  # proposals of each star that may jump
 JUMPING = 4
 """Stars that may jump in one round."""
@@ -71,11 +69,11 @@ class _Call(NamedTuple):
 
 
 class Rounds:
-    """The round of a card on a design, compiled once.
+    """The round of a card on rows, compiled once.
 
     Parameters
     ----------
-    design, card : Design, Card
+    rows, card : Rows, Card
         What is fitted.
     coordinates : Coordinates
         Of the points' vectors.
@@ -83,18 +81,22 @@ class Rounds:
         What is wanted of a draw.
     each : callable
         As of `mirical.fast.target.Target`.
+    roomy : bool
+        Whether the rows have room to spare (`mirical.model.nesting.roomy_rows`).
     """
 
     def __init__(
         self,
-        design: Design,
+        rows: Rows,
         card: Card,
         coordinates: Coordinates,
         named: Named,
         each: Each = map,
+        *,
+        roomy: bool = False,
     ) -> None:
-        blocks = make_blocks(design, colour_correlation(design, card))
-        self._data, self._each = (design, blocks), each
+        self._data, self._each = round_data(rows, card, _JUMPS, roomy=roomy), each
+        design = rows.design
         shaped: Any = jax.ShapeDtypeStruct
         call = _Call(
             Points(
@@ -105,7 +107,7 @@ class Rounds:
             shaped((), int),
         )
         stars = shaped((min(JUMPING, len(design.stars)),), np.int32)
-        rounds = partial(_of_call, design=design, coordinates=coordinates, named=named)
+        rounds = partial(_of_call, coordinates=coordinates, named=named)
         self._prepared = prepare(rounds, call, stars, self._data)
         self._compiled: Any = None
 
@@ -116,7 +118,7 @@ class Rounds:
     def moved_to(self, design: Design) -> Rounds:
         """Return the round for other rows of the same stars, bands, subarrays and visits."""
         other = copy(self)
-        other._data = (design, *self._data[1:])
+        other._data = self._data._replace(design=design)
         return other
 
     def go(self, points: Points, stars: Integers, random: np.random.Generator) -> Round:
@@ -150,25 +152,20 @@ class Rounds:
 def _of_call(
     call: _Call,
     stars: Any,
-    data: tuple[Any, ...],
+    data: RoundData,
     *,
-    design: Design,
     coordinates: Coordinates,
     named: Named,
 ) -> Round:
-    """Move points, one after another.
-
-    The kernel is that of the design's stars, bands, subarrays and visits; `data` have the rows.
-    """
+    """Move points, one after another."""
     (x, outlier), keys, count = call
-    with jax.ensure_compile_time_eval():  # of what stands in the design: numbers, no tracers
-        kernel = CollapsedKernel(design, coordinates.card, _ACCEPTANCE, _JUMPS)
+    of_card = ExactRound(coordinates.card)
 
     def one(i: Any) -> Round:
-        before = State(coordinates.colour_precision(x[i], data[0]), outlier[i])
+        before = State(coordinates.colour_precision(x[i], data.design), outlier[i])
         sites, key = coordinates.sites(x[i]), jax.random.wrap_key_data(keys[i])
-        after, z, draw = kernel.round(key, data, sites, before, stars)
-        drawn = named(kernel.sites(draw, data), data[0])
+        after, z, draw = of_card.alone(key, data, sites, before, stars)
+        drawn = named(of_card.sites(draw, data.design), data.design)
         moved = Points(coordinates.vector(z, after.colour_precision), after.outlier)
         return Round(moved, drawn)
 

@@ -7,7 +7,7 @@ other rows, kept from one place of the vector:
     ln sum_o p(x, o) ~ ln p(x, o*) + sum_i ln(1 + odds of row i of not being as in o*),
     odds_i = f / (1 - f) N(e_i; h_i + s_i^2 + w^2) / N(e_i; h_i + s_i^2).
 
-The points are weighted for this density; the sampler's exact steps (`mirical.fast.particles`) then
+The points are weighted for this density; the sampler's exact steps (`mirical.fast.walk`) then
 tell the indicators that hang together, such as several rows of one star.
 """
 
@@ -29,7 +29,7 @@ from mirical.compiled.functions import prepare
 from mirical.fast.coordinates import Coordinates
 from mirical.fast.proposal import Floats, Proposal
 from mirical.inference.runtime import cores
-from mirical.model.design import Data, Design
+from mirical.model.design import Data, Design, says_something
 from mirical.model.nesting import Blocks
 from mirical.model.terms import Given
 
@@ -61,7 +61,8 @@ class Found(NamedTuple):
     slope : (point, number) array
         Derivatives by e of the sum of both, of the first alone where they are not summed over.
     odds : (point, row) array
-        Log odds that a row is an outlier, given the indicators of all others.
+        Log odds that a row is an outlier, given the indicators of all others; -inf of rows that
+        only fill up.
     residual, variance : (point, row) array
         As in `Others`.
     """
@@ -190,7 +191,7 @@ def _of_point(
         x, log_slope = proposal.place(e)
         density = coordinates.log_density(x, outlier, data, added) + log_slope
         known = coordinates.known(x, data)
-        summed = _summed(known, outlier, others)
+        summed = _summed(known, outlier, others, jnp.asarray(says_something(data[0])))
         return density + others.weight * summed, (density, summed, known)
 
     by, (density, summed, known) = jax.grad(total, (0, 1), has_aux=True)(
@@ -210,7 +211,7 @@ def _of_point(
         density=density,
         others=summed,
         slope=slope,
-        odds=direction * flip,
+        odds=jnp.where(says_something(data[0]), direction * flip, -jnp.inf),
         residual=jnp.where(checked, -by_row / precision, 0.0),
         variance=jnp.maximum(1 / precision - own, 0.0),
     )
@@ -224,15 +225,16 @@ def _share(known: Given) -> tuple[Array, Array]:
     return jnp.log(fraction) - jnp.log1p(-fraction), jnp.asarray(known.outlier_width)
 
 
-def _summed(known: Given, outlier: Array, others: Others) -> Array:
-    """Return what the sum over the indicators adds to the log density."""
+def _summed(known: Given, outlier: Array, others: Others, counts: Array) -> Array:
+    """Return what the sum over the indicators of rows that count adds to the log density."""
     if known.outlier_fraction is None:
         return jnp.zeros(())
     log_share, width = _share(known)
     narrow = others.variance + known.sigma**2
     wide = narrow + width**2
     ratio = 0.5 * (others.residual**2 * (1 / narrow - 1 / wide) + jnp.log(narrow / wide))
-    return jnp.sum(jax.nn.softplus((1 - 2 * outlier) * (log_share + ratio)))
+    added = jax.nn.softplus((1 - 2 * outlier) * (log_share + ratio))
+    return jnp.sum(jnp.where(counts, added, 0.0))
 
 
 def parts_of(number: int, most: int) -> list[NDArray[np.intp]]:

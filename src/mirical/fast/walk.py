@@ -28,8 +28,9 @@ from mirical.fast.target import Found, Target
 
 _STEP = 0.35, 0.55
 """Shortest and longest leapfrog, in units in which the posterior is about one wide."""
-_LEAPFROGS = 3, 4
-"""Fewest and most of a trajectory: a quarter of a circle in the mean."""
+LEAPFROGS = 5, 9
+"""Fewest and most of a trajectory: half a circle in the mean, and a quarter where the posterior is
+twice as wide as at the mode, as in bands of few rows."""
 _DIVERGED = 1000.0  # of energy, as NumPyro has it
 _SURE = 30.0  # log odds beyond which an indicator is as good as certain
 _SOME = 0.5  # of the rows that may flip at once
@@ -68,6 +69,8 @@ class Walk:
         Sets the widths of a trajectory.
     random : Generator
         Fixes the steps.
+    leapfrogs : (int, int)
+        Fewest and most of a trajectory.
     """
 
     def __init__(
@@ -77,7 +80,9 @@ class Walk:
         mode: Mode,
         proposal: Proposal,
         random: np.random.Generator,
+        leapfrogs: tuple[int, int] = LEAPFROGS,
     ) -> None:
+        self._leapfrogs = leapfrogs
         moving = target.coordinates.of_sites
         self._target, self._rounds, self._random = target, rounds, random
         self._metric = proposal.of_first(moving)
@@ -107,7 +112,7 @@ class Walk:
         """Move the standard numbers; return the density where the points are as well."""
         random, (x, outlier) = self._random, points
         start = e = self._metric.standard(x)
-        number = int(random.integers(_LEAPFROGS[0], _LEAPFROGS[1] + 1))
+        number = int(random.integers(self._leapfrogs[0], self._leapfrogs[1] + 1))
         length = random.uniform(*_STEP)
         momentum = random.normal(size=e.shape) * self._moving
         begun = found = self._at(e, outlier)

@@ -27,6 +27,7 @@ from mirical.inference.runtime import cores
 from mirical.inference.sampling import BLOCK, block_of_draws, compile_steps
 from mirical.jobs.sampler import Sampler
 from mirical.model.design import Design
+from mirical.moves.round import RoundData
 
 SHORT = Sampler(chains=1, warmup=150, draws=300)
 """Settings of a chain that is to be believed by its effective draws, `MORE` of which it may add."""
@@ -170,7 +171,7 @@ class Refits:
             finally:
                 stop.set()
 
-    def _block(self, state: CollapsedState, data: tuple[Any, ...]) -> tuple[Any, Any]:
+    def _block(self, state: CollapsedState, data: RoundData) -> tuple[Any, Any]:
         """Return the state after a block of draws, and the quantities of its draws alone."""
         state, (draws, stats) = block_of_draws(self._kernel, state, data)
 
@@ -179,13 +180,13 @@ class Refits:
 
         return state, (jax.lax.map(of_draw, draws), stats["diverging"])
 
-    def _data(self, design: Design) -> tuple[Any, ...]:
+    def _data(self, design: Design) -> RoundData:
         if not same_rows(design, self._kernel.data[0]):
             raise ValueError("the data set's rows are not those of the design")
-        return design, *self._kernel.data[1:]
+        return self._kernel.data._replace(design=design)
 
     def _run(
-        self, state: CollapsedState, data: tuple[Any, ...], discarded: int, stop: threading.Event
+        self, state: CollapsedState, data: RoundData, discarded: int, stop: threading.Event
     ) -> Fit | None:
         if not np.isfinite(self._kernel.log_density(state)):
             return Fit(np.empty((0, 0)), 0, np.empty(0), np.empty(0))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from mirical.cards.card import Card
@@ -154,6 +154,11 @@ def filled_up(design: Design, rows: int, visits: int) -> Design:
         visits=(*design.visits, *[""] * more_visits),
         covariates=replace(seen, **{name: repeated(getattr(seen, name)) for name in described}),
     )
+
+
+def says_something(design: Design) -> Bool[Data, " row"]:
+    """Return which rows are not there to fill up (`filled_up`)."""
+    return design.log_factor_unc < UNBOUNDED
 
 
 def unnamed(design: Design) -> Design:

@@ -139,6 +139,11 @@ class Rows(NamedTuple):
     blocks: Blocks
 
 
+def plain_rows(design: Design, colour_correlation: Float[Data, "band band"]) -> Rows:
+    """Return the rows of a design as they are."""
+    return Rows(design, make_blocks(design, colour_correlation))
+
+
 def roomy_rows(design: Design, colour_correlation: Float[Data, "band band"]) -> Rows:
     """Return rows among others that say nothing, in blocks with room to spare.
 

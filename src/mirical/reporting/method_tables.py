@@ -80,15 +80,17 @@ def _of_chains(v: Verdict) -> tuple[_Check, ...]:
 
 
 def _of_weights(v: Verdict) -> tuple[_Check, ...]:
-    k, limit, left = (
-        np.nan if value is None else value
-        for value in (v.pareto_k, v.pareto_k_limit, v.effective_draws)
-    )
-    return (
-        ("Pareto k of the weights", number(k, 2), "all draws", f"below {limit:.2f}", k < limit),
-        ("Effective draws of the weights", number(left, 0), "all draws",
-         f"at least {v.target_ess}", left >= v.target_ess),
-    )  # fmt: skip
+    limit = np.nan if v.pareto_k_limit is None else v.pareto_k_limit
+    found: list[_Check] = []
+    if v.pareto_k is not None:
+        k = v.pareto_k
+        found.append(("Pareto k of the weights", number(k, 2), "all draws", f"below {limit:.2f}",
+                      k < limit))  # fmt: skip
+    if v.effective_draws is not None:
+        left = v.effective_draws
+        found.append(("Effective draws of the weights", number(left, 0), "all draws",
+                      f"at least {v.target_ess}", left >= v.target_ess))  # fmt: skip
+    return tuple(found)
 
 
 def prior_sheet(card: Card) -> Sheet:

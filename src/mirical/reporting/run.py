@@ -21,7 +21,7 @@ from mirical.chains.sampling import sample
 from mirical.chains.verdict import Verdict, blame_rows, judge
 from mirical.chains.weighted_verdict import Weighed, judge_weighted
 from mirical.fast.drift import drift_sentences
-from mirical.fast.fit import FAST, FAST_ESS, HOW, fit_fast
+from mirical.fast.fit import FAST, FAST_ESS, HOW, FastDraws, Manner, fit_fast
 from mirical.inference.disagreements import disagreements
 from mirical.inference.posterior import (
     PRINTED,
@@ -152,6 +152,8 @@ def run_fast(
     tell: Callable[[Sequence[str]], None] = lambda sentences: None,
     watch: Callable[[str], None] = lambda doing: None,
     origin: Mapping[str, str | int | float] | None = None,
+    *,
+    roomy: bool = False,
 ) -> Run:
     """Approximate the posterior of a job fast and make its tables; writes nothing.
 
@@ -165,22 +167,25 @@ def run_fast(
         Told what is being done.
     origin : mapping, optional
         Provenance beside the method.
+    roomy : bool
+        As of `mirical.fast.fit.Manner`.
 
     Raises
     ------
     InputError
         If the density is not finite anywhere near the data.
     """
-    design = inputs.design
     prior, disagreeing, mjd = _begun(job, inputs, tell)
-    fast = fit_fast(design, inputs.card, job.sampler.seed, mjd, tell=watch)
+    seed, manner = job.sampler.seed, Manner(roomy=roomy)
+    fast = fit_fast(inputs.design, inputs.card, seed, mjd, manner, watch)
+    assert fast.weights is not None
     weighed = Weighed(
         method=FAST,
         k=fast.weights.k,
         limit=fast.weights.limit,
         effective=None,
         remedy="run without --fast",
-        doubts=tuple(drift_sentences(fast.drift, PRINTED, coordinates(design))),
+        doubts=drifts(fast, inputs, "run without --fast"),
         least=FAST_ESS,
         how=HOW,
     )
@@ -192,6 +197,11 @@ def run_fast(
     watch("checking the rows")
     told = {**(origin or {}), "method": FAST, "pareto_k": fast.weights.k}
     return complete(job, inputs, Drawn(fast.sites, fast.stats, prior), judged, origin=told)
+
+
+def drifts(fast: FastDraws, inputs: Inputs, remedy: str) -> tuple[str, ...]:
+    """Return sentences on what the exact steps of draws still move, the remedy at their end."""
+    return tuple(drift_sentences(fast.drift, PRINTED, coordinates(inputs.design), remedy))
 
 
 def complete(

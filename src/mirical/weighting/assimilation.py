@@ -101,8 +101,33 @@ def weigh_draws(sites: Arrays, design: Design, old: int, card: Card, seed: int) 
     seed : int
         Fixes what is drawn.
     """
+    asked = asked_draws(sites, design, old, card, seed)
+    of_draw = partial(_of_draw, card=card)
+    return DrawnBeside(*map_draws(of_draw, asked.draws, asked.rows, asked.new))
+
+
+class AskedDraws(NamedTuple):
+    """What is asked of each draw, and the rows.
+
+    Attributes
+    ----------
+    draws : tree of (draw, ...) arrays
+        For `expect_draw`.
+    rows : Rows
+        All rows, with room to spare.
+    new : New
+        Which are new.
+    """
+
+    draws: Any
+    rows: Rows
+    new: New
+
+
+def asked_draws(sites: Arrays, design: Design, old: int, card: Card, seed: int) -> AskedDraws:
+    """Return what is asked of draws when new rows come; arguments as of `weigh_draws`."""
     rows = roomy_rows(design, colour_correlation(design, card))
-    new = _new(rows.design, len(design.rows), old)
+    new = new_rows(rows.design, len(design.rows), old)
     number, n_rows = len(sites["sigma"]), len(rows.design.rows)
     names = [name for name in given_names(design, card) if name != "colour_precision"]
     draws = {name: sites[name] for name in names if name in sites}
@@ -112,8 +137,7 @@ def weigh_draws(sites: Arrays, design: Design, old: int, card: Card, seed: int) 
         draws["star_band_offset"] = _filled(sites["star_band_offset"], shape)
         random = np.random.default_rng(seed)
         draws["gamma"] = random.standard_gamma(_gamma_shape(rows.design, new, card), shape[:2])
-    keys = plain_keys(seed, "assimilate", number)
-    return DrawnBeside(*map_draws(partial(_of_draw, card=card), (keys, draws), rows, new))
+    return AskedDraws((plain_keys(seed, "assimilate", number), draws), rows, new)
 
 
 def _filled(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]:
@@ -122,7 +146,8 @@ def _filled(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]
     return found
 
 
-def _new(padded: Design, n_rows: int, old: int) -> New:
+def new_rows(padded: Design, n_rows: int, old: int) -> New:
+    """Return which rows of a design with room to spare are new: those from `old` to `n_rows`."""
     place = np.arange(len(padded.rows))
     star, band = np.asarray(padded.star), np.asarray(padded.band)
     cell = star * len(padded.bands) + band
@@ -140,18 +165,63 @@ def _new(padded: Design, n_rows: int, old: int) -> New:
     )
 
 
-def _of_draw(
-    keyed: tuple[jax.Array, dict[str, Any]], rows: Rows, new: New, *, card: Card
-) -> tuple[Array, Array, Array]:
-    key, values = jax.random.wrap_key_data(keyed[0]), keyed[1]
-    design, blocks = rows
+def _of_draw(draw: Any, rows: Rows, new: New, *, card: Card) -> tuple[Array, Array, Array]:
+    key, known, outlier, expected, precision = expect_draw(draw, rows, new, card)
+    density, wrong = row_by_row(key, *expected, known, new.counts)
+    return jnp.sum(density), with_new(outlier, wrong, new), precision
+
+
+def expect_draw(
+    draw: tuple[jax.Array, dict[str, Any]], rows: Rows, new: New, card: Card
+) -> tuple[jax.Array, Given, Array, ExpectedRows, Array]:
+    """Draw what a draw's offsets tell of, and return what it then expects of the new rows.
+
+    Returns
+    -------
+    key
+        Another one.
+    Given
+        What makes the rest of the model linear.
+    (row,) array
+        One for an outlier, of the rows that are given.
+    ExpectedRows
+        The new rows.
+    (star,) array
+        Colour precisions.
+    """
+    key, values = jax.random.wrap_key_data(draw[0]), draw[1]
     old_key, new_key = jax.random.split(key)
-    precision = jnp.ones(len(design.stars))
+    precision = jnp.ones(len(rows.design.stars))
     if card.has("star_band_offset"):
         precision = _colour_precision(rows, card, values, new)
         values = values | {"colour_precision": precision}
-    known, _ = known_at(design, card, values)
-    outlier = _old_outliers(old_key, design, known, values["expected"], new)
+    known, _ = known_at(rows.design, card, values)
+    outlier = _old_outliers(old_key, rows.design, known, values["expected"], new)
+    return new_key, known, outlier, expect_rows(rows, known, outlier, new), precision
+
+
+class ExpectedRows(NamedTuple):
+    """New rows given others: observed less expected, and their covariance if all are sound."""
+
+    off: Float[Array, " asked"]
+    covariance: Float[Array, "asked asked"]
+
+
+def expect_rows(rows: Rows, known: Given, outlier: Float[Array, " row"], new: New) -> ExpectedRows:
+    """Return new rows about what is expected of them given those that are given.
+
+    Parameters
+    ----------
+    rows : Rows
+        All rows.
+    known : Given
+        What makes the rest of the model linear.
+    outlier : (row,) array
+        One for an outlier, of the rows that are given.
+    new : New
+        Which rows are given, and which are asked for.
+    """
+    design, blocks = rows
     variance = jnp.where(new.given, row_variance(known, outlier), _UNBOUNDED)
     y = jnp.asarray(design.log_factor) - known.sampled_effect
     integrated = integrate(design, blocks, known.scales, y, variance)
@@ -159,10 +229,15 @@ def _of_draw(
     covariance = predicted.covariance + jnp.diag(known.sigma[new.asked] ** 2)
     off = jnp.where(new.counts, y[new.asked] - predicted.mean, 0.0)
     both = jnp.asarray(new.counts)[:, None] & new.counts
-    covariance = jnp.where(both, covariance, jnp.eye(len(off)))
-    log_weight, wrong = row_by_row(new_key, off, covariance, known, new.counts)
-    # A place that is no row's is filled up with the first row's, which is old.
-    return log_weight, outlier.at[new.asked].add(wrong), precision
+    return ExpectedRows(off, jnp.where(both, covariance, jnp.eye(len(off))))
+
+
+def with_new(
+    outlier: Float[Array, " row"], wrong: Float[Array, " asked"], new: New
+) -> Float[Array, " row"]:
+    """Return which rows are outliers, those of the new rows put among the others."""
+    # A place that is no row's is filled up with the first row's, which is given.
+    return outlier.at[new.asked].add(wrong)
 
 
 def _gamma_shape(design: Design, new: New, card: Card) -> NDArray[np.float64]:
@@ -200,8 +275,8 @@ def row_by_row(
     covariance: Float[Array, "row row"],
     known: Given,
     counts: Bool[Data, " row"],
-) -> tuple[Float[Array, ""], Float[Array, " row"]]:
-    """Return the product of the rows' densities, each given those before it, and the outliers.
+) -> tuple[Float[Array, " row"], Float[Array, " row"]]:
+    """Return the log densities of the rows, each given those before it, and which are outliers.
 
     Parameters
     ----------
@@ -220,7 +295,7 @@ def row_by_row(
     fraction, width = known.outlier_fraction, known.outlier_width
 
     def take(i: int, now: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        total, outlier, off, covariance = now
+        found, outlier, off, covariance = now
         variance = covariance[i, i]
         if fraction is None or width is None:
             density, wrong = _log_normal(off[i], variance), jnp.zeros(())
@@ -232,15 +307,15 @@ def row_by_row(
             variance += wrong * jnp.square(width)
         gain = covariance[:, i] / variance
         return (
-            total + counted[i] * density,
+            found.at[i].set(counted[i] * density),
             outlier.at[i].set(wrong),
             off - gain * off[i],
             covariance - gain[:, None] * covariance[i],
         )
 
-    start = jnp.zeros(()), jnp.zeros_like(off), off, covariance
-    total, outlier, *_ = jax.lax.fori_loop(0, len(off), take, start)
-    return total, outlier
+    start = jnp.zeros_like(off), jnp.zeros_like(off), off, covariance
+    found, outlier, *_ = jax.lax.fori_loop(0, len(off), take, start)
+    return found, outlier
 
 
 def _log_normal(off: Array, variance: Array) -> Array:

@@ -19,9 +19,15 @@ from numpyro.distributions import biject_to
 from mirical.cards.card import Card
 from mirical.model.design import Design
 from mirical.model.detector_terms import DETECTOR_TERMS
-from mirical.model.terms import Scatter, given, loss_per_year_unit, loss_unit, tau_unit
+from mirical.model.terms import Scatter, given, given_names, loss_per_year_unit, loss_unit, tau_unit
 
 Values = dict[str, Any]
+
+
+def told_names(design: Design, card: Card) -> list[str]:
+    """Return the names of what tells the sampler's sites in whatever units."""
+    of_units = "_unit", "_volume"
+    return [name for name in given_names(design, card) if not name.endswith(of_units)]
 
 
 def sampled_sites(key: jax.Array, design: Design, card: Card, values: Values) -> Values:

@@ -12,10 +12,10 @@ from scipy.stats import gamma, multivariate_normal
 from designs import crowded_design, some_rows
 from miri_facts import MIRI
 from mirical.cards.card import load_card
-from mirical.inference.colour_moves import Colours, State, star_rows
 from mirical.model.joint import sample_offsets
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
+from mirical.moves.colours import Colours, State, star_rows
 
 CARD = load_card("hierarchical", "test", MIRI)
 FRACTION, WIDTH = 0.2, 0.05
@@ -23,7 +23,7 @@ FRACTION, WIDTH = 0.2, 0.05
 
 def colours_of(design) -> Colours:
     blocks = make_blocks(design, colour_correlation(design, CARD))
-    return Colours(design, CARD, blocks, n_jumps=2)
+    return Colours.of(design, CARD, blocks, n_jumps=2)
 
 
 def conditions(design):

@@ -12,11 +12,11 @@ from scipy.stats import norm
 from designs import crowded_design
 from miri_facts import MIRI
 from mirical.cards.card import load_card
-from mirical.inference.colour_moves import Colours
-from mirical.inference.scale_moves import ColourScale, metropolis, move_repeatability
 from mirical.model.joint import sample_offsets
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import Scatter, colour_correlation, given
+from mirical.moves.colours import Colours
+from mirical.moves.scales import ColourScale, metropolis, move_repeatability
 
 CARD = load_card("hierarchical", "test", MIRI)
 CHAINS, LENGTH = 64, 300
@@ -101,7 +101,7 @@ def test_the_colour_scale_follows_its_density_with_precisions_integrated_out():
     """Two stars: ln colour_scale is N(ln .007, .5) a priori, the colours' t has 3 degrees."""
     design = crowded_design()
     _, offsets = conditions(design)
-    colours = Colours(design, CARD, make_blocks(design, colour_correlation(design, CARD)))
+    colours = Colours.of(design, CARD, make_blocks(design, colour_correlation(design, CARD)))
     count, square = (np.asarray(part) for part in colours.squares(design, offsets))
     grid = np.linspace(-6, 8, 3000)
     scale = 0.007 * np.exp(0.5 * grid[:, None])

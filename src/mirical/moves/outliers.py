@@ -17,24 +17,25 @@ their indicators row by row in random order,
 
     o_i ~ p(o_i | y_1 .. y_i, o_1 .. o_i-1),
 
-with the flux integrated out, and accepts as `mirical.inference.colour_moves` does: target over
+with the flux integrated out, and accepts as `mirical.moves.colours` does: target over
 proposal is prod_i p(y_i | y_1 .. y_i-1, o_1 .. o_i-1), each summed over o_i; of the first row it
 is one, for a flat prior predicts it as well wherever it is.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from mirical.model.collapsed import integrate, row_variance
-from mirical.model.design import Design
-from mirical.model.nesting import Blocks
+from mirical.model.design import Data, Design, says_something
+from mirical.model.nesting import Blocks, room
 from mirical.model.offsets import Offsets
 from mirical.model.terms import Given
 
@@ -97,23 +98,34 @@ class _Filtered(NamedTuple):
     log_weight: Float[Array, " cell"]
 
 
+@dataclass(frozen=True)
 class FreeStars:
     """The moves of free stars on a design.
 
-    Parameters
+    Attributes
     ----------
-    design : Design
-        With stars of unknown flux.
+    rows : (cell, slot) int array
+        Rows of each star and band, padded with -1.
     """
 
-    def __init__(self, design: Design) -> None:
+    rows: Int[Data, "cell slot"]
+
+    @classmethod
+    def of(cls, design: Design, *, roomy: bool = False) -> FreeStars:
+        """Return the moves on a design with stars of unknown flux, with room for more if `roomy`.
+
+        Where there is none of their rows, they move nothing.
+        """
         star, band = np.asarray(design.star), np.asarray(design.band)
-        rows = np.flatnonzero(np.asarray(design.free)[star] > 0)
+        free = (np.asarray(design.free)[star] > 0) & np.asarray(says_something(design))
+        rows = np.flatnonzero(free)
         cell = star[rows] * len(design.bands) + band[rows]
         each = [rows[cell == of] for of in np.unique(cell)]
-        self._rows = np.full((len(each), max(map(len, each))), -1, dtype=np.int32)
-        for table, of in zip(self._rows, each, strict=True):
-            table[: len(of)] = of
+        shape = max(len(each), 1), max(map(len, each), default=1)
+        table = np.full([room(size) for size in shape] if roomy else shape, -1, dtype=np.int32)
+        for slots, of in zip(table, each, strict=False):
+            slots[: len(of)] = of
+        return cls(table)
 
     def move(
         self,
@@ -127,8 +139,8 @@ class FreeStars:
         others = offsets._replace(flux=(1 - jnp.asarray(design.free))[:, None] * offsets.flux)
         left = jnp.asarray(design.log_factor) - known.sampled_effect - others.at_rows(design)
         order_key, rows_key, accept_key = jax.random.split(key, 3)
-        order = jax.random.uniform(order_key, self._rows.shape) + (self._rows < 0)
-        rows = jnp.take_along_axis(jnp.asarray(self._rows), jnp.argsort(order, axis=1), axis=1)
+        order = jax.random.uniform(order_key, self.rows.shape) + (self.rows < 0)
+        rows = jnp.take_along_axis(jnp.asarray(self.rows), jnp.argsort(order, axis=1), axis=1)
 
         def weigh(uniform: Array, forced: Array) -> tuple[Array, Array]:
             nothing = jnp.zeros(len(rows))
@@ -154,6 +166,9 @@ class FreeStars:
         uniform = jax.random.uniform(accept_key, (_PROPOSALS, len(rows)))
         (wrong, _), _ = jax.lax.scan(accept, (wrong, weight[0]), (chosen[1:], weight[1:], uniform))
         return outlier.at[jnp.where(rows >= 0, rows, len(left))].set(wrong, mode="drop")
+
+
+jax.tree_util.register_dataclass(FreeStars, data_fields=["rows"], meta_fields=[])
 
 
 def _observe(

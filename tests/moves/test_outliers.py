@@ -14,9 +14,9 @@ from scipy.stats import norm
 from designs import crowded_design, some_rows
 from miri_facts import MIRI
 from mirical.cards.card import load_card
-from mirical.inference.outlier_moves import FreeStars
 from mirical.model.joint import sample_offsets
 from mirical.model.terms import given
+from mirical.moves.outliers import FreeStars
 
 CARD = load_card("hierarchical", "test", MIRI)
 FRACTION, WIDTH = 0.2, 0.05
@@ -50,7 +50,7 @@ def test_two_rows_of_a_free_star_that_disagree_take_turns_as_the_outlier():
         probable.append(flat + np.sum(np.log(np.where(state, FRACTION, 1 - FRACTION))))
     probable = np.exp(probable - np.logaddexp.reduce(probable))
 
-    moves = FreeStars(design)
+    moves = FreeStars.of(design)
 
     def chain(key):
         def step(outlier, key):

@@ -19,6 +19,7 @@ needs those sums for the star as proposed and as it is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -29,8 +30,8 @@ from jaxtyping import Array, Float, Int
 
 from mirical.cards.card import Card
 from mirical.model.collapsed import own_unc
-from mirical.model.design import Data, Design
-from mirical.model.nesting import Blocks, StarGroup
+from mirical.model.design import Data, Design, says_something
+from mirical.model.nesting import Blocks, StarGroup, room
 from mirical.model.offsets import Offsets
 from mirical.model.quadratic_forms import few_at_once, solve
 from mirical.model.terms import Given
@@ -82,8 +83,10 @@ def star_rows(design: Design) -> Int[Data, "star slot"]:
     None of a busy star, nor of one of unknown flux, which has no colour offsets.
     """
     star = np.asarray(design.star)
+    # Rows that only fill up come last.
+    star = np.where(says_something(design), star, len(design.stars))
     order = np.lexsort((np.asarray(design.elapsed), np.asarray(design.band), star))
-    count = np.bincount(star, minlength=len(design.stars))
+    count = np.bincount(star, minlength=len(design.stars))[: len(design.stars)]
     first = np.cumsum(count) - count
     kept = np.where((count <= _MOST_ROWS) & (np.asarray(design.free) == 0), count, 0)
     slot = np.arange(max(int(kept.max()), 1))
@@ -99,6 +102,14 @@ def _sequence(design: Design, group: StarGroup, correlation: Float[Data, "band b
     padded = np.pad(np.asarray(correlation), (0, 1))
     among = padded[group.own_band[:, :, None], group.own_band[:, None, :]]
     return _Sequence(group.star, rows, place, among, np.asarray(own_unc(design, group)))
+
+
+def _with_room(sequence: _Sequence) -> _Sequence:
+    """Return the sequence with more slots, which hold no row."""
+    slots = (room(sequence.rows.shape[1]),)
+    return sequence._replace(
+        rows=_filled(sequence.rows, slots, -1), place=_filled(sequence.place, slots)
+    )
 
 
 def _together(sequences: list[_Sequence]) -> _Sequence:
@@ -126,27 +137,51 @@ def _filled(values: Data, sizes: tuple[int, ...], filler: int = 0) -> Data:
     return np.pad(np.asarray(values), [(0, 0), *space], constant_values=filler)
 
 
+@dataclass(frozen=True)
 class Colours:
     """The moves of a card's stars on a design of given blocks.
 
-    Parameters
+    Attributes
     ----------
-    design, card, blocks : Design, Card, Blocks
-        What is fitted.
+    correlation : (band, band) array
+        Of a star's colours.
+    sequences : tuple of _Sequence
+        Rows of the stars of each group.
+    every : _Sequence
+        Those of all stars together.
+    half_df : float
+        Half of the degrees of freedom of the colours' distribution.
     n_jumps : int
         Proposals of each star for every draw of the offsets.
     """
 
-    def __init__(self, design: Design, card: Card, blocks: Blocks, n_jumps: int = JUMPS) -> None:
-        self._n_jumps = n_jumps
-        self._half_df = card.fixed("colour_tail") / 2
-        self._correlation = blocks.colour_correlation
-        self._sequences = [_sequence(design, group, self._correlation) for group in blocks.groups]
-        self._every = _together(self._sequences)
+    correlation: Float[Data, "band band"]
+    sequences: tuple[_Sequence, ...]
+    every: _Sequence
+    half_df: float
+    n_jumps: int
+
+    @classmethod
+    def of(
+        cls,
+        design: Design,
+        card: Card,
+        blocks: Blocks,
+        n_jumps: int = JUMPS,
+        *,
+        roomy: bool = False,
+    ) -> Colours:
+        """Return the moves on a design, in tables with room for more rows if `roomy`."""
+        correlation = np.asarray(blocks.colour_correlation)
+        sequences = [_sequence(design, group, correlation) for group in blocks.groups]
+        if roomy:
+            sequences = [_with_room(sequence) for sequence in sequences]
+        every = _together(sequences)
+        return cls(correlation, tuple(sequences), every, card.fixed("colour_tail") / 2, n_jumps)
 
     def prior(self, key: jax.Array, design: Design) -> Float[Array, " star"]:
         """Draw each star's colour precision from its prior."""
-        return jax.random.gamma(key, self._half_df, (len(design.stars),)) / self._half_df
+        return jax.random.gamma(key, self.half_df, (len(design.stars),)) / self.half_df
 
     def squares(
         self, design: Design, offsets: Offsets
@@ -158,7 +193,7 @@ class Colours:
         seen = jnp.zeros_like(offsets.star_band).at[design.star, design.band].set(1.0)
         if design.has_free:
             seen = (1 - jnp.asarray(design.free))[:, None] * seen
-        masked = seen[:, :, None] * self._correlation * seen[:, None, :]
+        masked = seen[:, :, None] * self.correlation * seen[:, None, :]
         masked = masked + (1 - seen)[:, :, None] * jnp.eye(len(design.bands))
         root = few_at_once(lambda each: jnp.linalg.cholesky(each[0]), (masked, seen))
         return seen.sum(1), jnp.sum(solve(root, seen * offsets.star_band) ** 2, axis=1)
@@ -171,8 +206,8 @@ class Colours:
         square: Float[Array, " star"],
     ) -> Float[Array, " star"]:
         """Draw each star's colour precision given its colours; `common` is colour_scale squared."""
-        rate = self._half_df + 0.5 * square / common
-        return jax.random.gamma(key, self._half_df + 0.5 * count) / rate
+        rate = self.half_df + 0.5 * square / common
+        return jax.random.gamma(key, self.half_df + 0.5 * count) / rate
 
     def jump(
         self,
@@ -197,9 +232,9 @@ class Colours:
         )
         expected = known.sampled_effect + without_star.at_rows(design)
         left = jnp.asarray(design.log_factor) - expected
-        sequences = self._sequences
+        sequences = self.sequences
         if stars is not None:
-            sequences = [_Sequence(*(jnp.asarray(part)[stars] for part in self._every))]
+            sequences = (_Sequence(*(jnp.asarray(part)[stars] for part in self.every)),)
         for number, sequence in enumerate(sequences):
             its_key = jax.random.fold_in(key, number)
             state = self._jump(its_key, known, common, left, sequence, state)
@@ -223,7 +258,7 @@ class Colours:
         def weigh(tight: Array, uniform: Array, forced: Array) -> tuple[Array, Array]:
             """Return the log of target over proposal and the indicators, by star."""
             # In ln colour precision, up to a constant.
-            gamma = self._half_df * (jnp.log(tight) - tight)
+            gamma = self.half_df * (jnp.log(tight) - tight)
             colour = (common / tight)[:, None, None] * sequence.correlation
             start = _Filtered(jnp.zeros_like(stated), own + colour, gamma)
             slots = rows.T, jnp.asarray(sequence.place).T, uniform, forced.T
@@ -243,16 +278,16 @@ class Colours:
 
         # A proposal does not depend on the state: they are weighed side by side, with the state.
         tight_key, rows_key, accept_key = jax.random.split(key, 3)
-        each = self._n_jumps, len(star)
+        each = self.n_jumps, len(star)
         proposed = jnp.exp(jax.random.uniform(tight_key, each, minval=low, maxval=high))
         colour_precision, wrong = (
             state.colour_precision[star],
             state.outlier[jnp.maximum(rows, 0)],
         )
         tight = jnp.concatenate([colour_precision[None], proposed])
-        forced = jnp.full((self._n_jumps, *rows.shape), _FREE)
+        forced = jnp.full((self.n_jumps, *rows.shape), _FREE)
         forced = jnp.concatenate([wrong[None], forced])
-        uniform = jax.random.uniform(rows_key, (1 + self._n_jumps, *rows.T.shape))
+        uniform = jax.random.uniform(rows_key, (1 + self.n_jumps, *rows.T.shape))
         weight, chosen = jax.vmap(weigh)(tight, uniform, forced)
         uniform = jax.random.uniform(accept_key, each)
         to = proposed, chosen[1:], weight[1:], uniform
@@ -264,6 +299,13 @@ class Colours:
             state.colour_precision.at[star].set(colour_precision),
             state.outlier.at[place].set(wrong, mode="drop"),
         )
+
+
+jax.tree_util.register_dataclass(
+    Colours,
+    data_fields=["correlation", "sequences", "every"],
+    meta_fields=["half_df", "n_jumps"],
+)
 
 
 def _observe(

@@ -16,8 +16,8 @@ from mirical.calibration.stored_constants import with_fluxes
 from mirical.jobs.inputs import Inputs, resolve_job
 from mirical.jobs.job import Job
 from mirical.reporting import stored_inputs
-from mirical.reporting.update import obstacle, prepare_update
 from mirical.tables.photometry import load_photometry
+from mirical.updating.added import obstacle, prepare_update
 from samples import repeated, write_ecsv
 
 

@@ -1,0 +1,195 @@
+"""Draws of a run weighed by new rows: drawn again, or moved if the weights are too uneven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from arviz_stats.base.array import array_stats
+from numpy.typing import NDArray
+
+from mirical.chains.weighted_verdict import WEIGHTED_ESS
+from mirical.fast.fit import Effort, Manner, fit_fast
+from mirical.fast.taking_in import Earlier, take_in
+from mirical.inference.sampling import sample_prior
+from mirical.inference.schema import Arrays
+from mirical.model.design import Design
+from mirical.model.nesting import roomy_rows
+from mirical.model.terms import colour_correlation
+from mirical.reporting.run import Drawn, drifts
+from mirical.updating.added import Update
+from mirical.weighting.assimilation import DrawnBeside, new_rows, weigh_draws
+from mirical.weighting.padding import cut
+from mirical.weighting.pareto import Weights, resample, smooth_weights
+from mirical.weighting.redrawn import redrawn_sites
+from mirical.weighting.surprise import REPLICATES, share_as_surprising
+
+_OF_ROWS = "expected", "sigma"
+_DRAWN_AGAIN = (*_OF_ROWS, "star_band_offset", "flux_scale")
+MOST = 4000
+"""Draws at most: all that is made of a run takes the longer the more there are, and draws of chains
+beyond these tell little more."""
+
+LEAST_EXPECTED = 1 / (REPLICATES + 1)
+"""Share of sets of rows as little expected at which new ones are refused: one month in 200, if they
+are what the run expects."""
+REMEDY = "run the job again on all rows"
+
+Watch = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """Draws of a run, weighed by new rows.
+
+    Attributes
+    ----------
+    chains : int
+        In how many the draws are stored.
+    sites : dict of {str : (draw, ...) array}
+        The draws, chain behind chain.
+    drawn : Weighed
+        What was drawn beside.
+    weights : Weights
+        Of the draws.
+    effective : float
+        Independent draws left, as the weights tell.
+    moved : bool
+        Whether the weights are too uneven, so that the draws take in some rows after others and
+        are moved between.
+    expected : float
+        Share of sets of rows, drawn from the run itself, that it expects as little as the new ones;
+        one where the weights are even.
+    """
+
+    chains: int
+    sites: Arrays
+    drawn: DrawnBeside
+    weights: Weights
+    effective: float
+    moved: bool
+    expected: float
+
+    @property
+    def failure(self) -> str | None:
+        """Why the draws cannot take in the rows, None if they can."""
+        if self.expected > LEAST_EXPECTED:
+            return None
+        return (
+            "the new rows are not what the run expects: less so than all of "
+            f"{REPLICATES} sets of rows that it draws itself; Pareto k of the weights is "
+            f"{self.weights.k:.2f}"
+        )
+
+    @property
+    def said(self) -> str:
+        """How the draws take in the rows, in words."""
+        k = self.weights.k
+        if not self.moved:
+            return f"Pareto k {k:.2f}, {self.effective:.0f} effective draws left"
+        return f"some rows after others, with exact steps between (Pareto k of all is {k:.2f})"
+
+
+def weigh(update: Update) -> Weighing:
+    """Weigh the draws of a run by new rows."""
+    chains, sites = _flat(update.parent.posterior)
+    old, card = len(update.before.design.rows), update.inputs.card
+    drawn = weigh_draws(sites, update.inputs.design, old, card, update.seed)
+    weights = smooth_weights(drawn.log_weight, _efficiency(drawn.log_weight, chains))
+    left = update.parent.posterior.attrs.get("effective_draws")
+    effective = weights.effective
+    if left is not None:  # a draw that was weighed before may stand there many times
+        effective = min(effective, float(left) / len(weights.values) * weights.kish)
+    fewest = update.parent.fewest_ess / len(weights.values) * weights.kish
+    moved = not weights.usable or min(effective, fewest) < WEIGHTED_ESS
+    expected = 1.0
+    if not weights.usable:
+        expected = share_as_surprising(sites, update.inputs.design, old, card, update.seed)
+    return Weighing(chains, sites, drawn, weights, effective, moved, expected)
+
+
+def draw_again(update: Update, weighing: Weighing) -> Drawn:
+    """Return draws of equal weights, with all offsets drawn anew, and the prior's."""
+    design, card, weights = update.inputs.design, update.inputs.card, weighing.weights
+    mjd = float(update.parent.posterior.attrs["reference_mjd"])
+    chains = weighing.chains
+    number = min(len(weights.values), MOST // chains * chains)
+    draw = resample(weights.values, number, update.seed)
+    rows = roomy_rows(design, colour_correlation(design, card))
+    kept, outlier = _stand_for(update, weighing, draw)
+    sites = cut(redrawn_sites(kept, outlier, rows, card, update.seed, mjd), design)
+    stats = {"parent_draw": draw, "log_weight": np.log(np.maximum(weights.values[draw], 1e-300))}
+    return Drawn(
+        {name: values.reshape(chains, -1, *values.shape[1:]) for name, values in sites.items()},
+        {name: values.reshape(chains, -1) for name, values in stats.items()},
+        _prior(update, rows.design),
+    )
+
+
+def move(update: Update, weighing: Weighing, watch: Watch) -> tuple[Drawn, tuple[str, ...]]:
+    """Return draws of exact steps after the new rows were taken in, and what speaks against them.
+
+    Some of the run's draws take in the rows, some after others (`mirical.fast.taking_in`).
+    """
+    design, card, seed = update.inputs.design, update.inputs.card, update.seed
+    rows = roomy_rows(design, colour_correlation(design, card))
+    new = new_rows(rows.design, len(design.rows), len(update.before.design.rows))
+    number = len(weighing.weights.values)
+    draw = resample(np.full(number, 1 / number), Effort().moved, seed)
+    kept, outlier = _stand_for(update, weighing, draw)
+    earlier = Earlier(kept, outlier * new.given, rows, new, card, seed)
+    mjd = float(update.parent.posterior.attrs["reference_mjd"])
+    manner = Manner(begin=partial(take_in, earlier), roomy=True)
+    found = fit_fast(design, card, seed, mjd, manner, watch)
+    drawn = Drawn(found.sites, found.stats, _prior(update, rows.design))
+    return drawn, drifts(found, update.inputs, REMEDY)
+
+
+def _stand_for(
+    update: Update, weighing: Weighing, draw: NDArray[np.intp]
+) -> tuple[Arrays, NDArray[np.float64]]:
+    """Return what is kept of draws that stand for the weighed ones, and which rows are outliers."""
+    kept = {n: v[draw] for n, v in weighing.sites.items() if n not in _DRAWN_AGAIN}
+    if update.inputs.card.has("star_band_offset"):
+        kept["colour_precision"] = weighing.drawn.colour_precision[draw]
+    return kept, weighing.drawn.outlier[draw]
+
+
+def _prior(update: Update, full: Design) -> Arrays:
+    """Return draws from the prior: the run's, with more visits, or new ones if stars are new."""
+    before, design = update.before.design, update.inputs.design
+    seed, prior = update.job.sampler.seed, update.parent.posterior["prior"].to_dataset()
+    if (before.stars, before.types) != (design.stars, design.types):
+        return cut(sample_prior(full, update.inputs.card, seed), design)
+    drawn = {str(name): values.values[0] for name, values in prior.data_vars.items()}
+    if "visit_offset" in drawn:
+        known = drawn["visit_offset"]
+        more = np.random.default_rng(update.seed).normal(
+            size=(len(known), len(design.visits) - known.shape[1])
+        )
+        scale = drawn.get("visit_scale", np.zeros(len(known)))
+        drawn["visit_offset"] = np.concatenate([known, scale[:, None] * more], axis=1)
+    return drawn
+
+
+def _flat(posterior: xr.DataTree) -> tuple[int, Arrays]:
+    """Return how many chains there are, and all draws by name, chain behind chain."""
+    drawn = posterior["posterior"].to_dataset()
+    sites = {}
+    for name, variable in drawn.data_vars.items():
+        values = variable.transpose("chain", "draw", ...).values
+        if values.dtype.kind == "f":
+            sites[str(name)] = values.reshape(-1, *values.shape[2:])
+    return drawn.sizes["chain"], sites
+
+
+def _efficiency(log_weight: np.ndarray, chains: int) -> float:
+    """Return how many independent draws a draw is worth to a mean of the weights, at most one."""
+    weight = np.exp(log_weight - np.max(log_weight)).reshape(chains, -1)
+    if np.ptp(weight) == 0:
+        return 1.0
+    ess = np.asarray(array_stats.ess(weight, chain_axis=0, draw_axis=1, method="mean")).item()
+    return float(np.clip(ess / weight.size, 1 / weight.size, 1.0))
