@@ -20,7 +20,7 @@ from mirical.fast.mode import Mode, find_mode, fit_proposal
 from mirical.fast.proposal import Proposal
 from mirical.fast.rounds import Named, Points, Rounds
 from mirical.fast.target import Each, Target
-from mirical.fast.walk import LEAPFROGS, Walk, Walked
+from mirical.fast.walk import HALF, QUARTER, Walk, Walked
 from mirical.inference.posterior import PRINTED, Reference, derived
 from mirical.inference.runtime import cores, random_key, release_memory
 from mirical.inference.sampling import flux_scale_draws
@@ -72,7 +72,7 @@ class Effort:
     most : int
         Steps that are kept at most, where fewer are not enough.
     leapfrogs : (int, int)
-        Fewest and most of the trajectory of an exact step.
+        Fewest and most of the trajectory of an exact step, until these were not enough.
     """
 
     points: int = 256
@@ -82,7 +82,7 @@ class Effort:
     settling: int = 12
     steps: int = 32
     most: int = 96
-    leapfrogs: tuple[int, int] = LEAPFROGS
+    leapfrogs: tuple[int, int] = QUARTER
 
 
 @dataclass(frozen=True)
@@ -174,9 +174,9 @@ class FastFits:
         mode = find_mode(target)
         proposal = fit_proposal(target, mode, random, effort.fitting)
 
-        def walk_of(design: Design) -> Walk:
+        def walk_of(design: Design, leapfrogs: tuple[int, int] = effort.leapfrogs) -> Walk:
             target, rounds = self._target.moved_to(design), self._rounds.moved_to(design)
-            return Walk(target, rounds, mode, proposal, random, effort.leapfrogs)
+            return Walk(target, rounds, mode, proposal, random, leapfrogs)
 
         if begin is not None:
             weights, points = None, begin(walk_of, tell)
@@ -185,8 +185,10 @@ class FastFits:
         walk, walked = walk_of(design), list[Walked]()
         for step in range(effort.settling + effort.most):
             kept = step - effort.settling
-            if kept > 0 and kept % effort.steps == 0 and enough([one.drawn for one in walked]):
-                break
+            if kept > 0 and kept % effort.steps == 0:
+                if enough([one.drawn for one in walked]):
+                    break
+                walk = walk_of(design, HALF)
             tell(f"exact step {step + 1}")
             made = walk.step(points)
             points = made.points

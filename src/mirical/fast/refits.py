@@ -15,16 +15,7 @@ from mirical.model.design import Design
 from mirical.model.nesting import plain_rows
 from mirical.model.terms import colour_correlation
 
-SMALL = Effort(
-    points=128,
-    moved=20,
-    fitting=8,
-    annealing=(8, 16, 32),
-    settling=6,
-    steps=8,
-    most=8,
-    leapfrogs=(3, 4),
-)
+SMALL = Effort(points=128, moved=20, fitting=8, annealing=(8, 16, 32), settling=6, steps=8, most=8)
 """Of a fit whose draws are ranked, a hundred at most."""
 
 

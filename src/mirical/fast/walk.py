@@ -28,9 +28,9 @@ from mirical.fast.target import Found, Target
 
 _STEP = 0.35, 0.55
 """Shortest and longest leapfrog, in units in which the posterior is about one wide."""
-LEAPFROGS = 5, 9
-"""Fewest and most of a trajectory: half a circle in the mean, and a quarter where the posterior is
-twice as wide as at the mode, as in bands of few rows."""
+QUARTER, HALF = (3, 4), (5, 9)
+"""Fewest and most leapfrogs of a trajectory: a quarter of a circle in the mean, or half of one,
+which is a quarter where the posterior is twice as wide as at the mode, as in bands of few rows."""
 _DIVERGED = 1000.0  # of energy, as NumPyro has it
 _SURE = 30.0  # log odds beyond which an indicator is as good as certain
 _SOME = 0.5  # of the rows that may flip at once
@@ -80,7 +80,7 @@ class Walk:
         mode: Mode,
         proposal: Proposal,
         random: np.random.Generator,
-        leapfrogs: tuple[int, int] = LEAPFROGS,
+        leapfrogs: tuple[int, int] = QUARTER,
     ) -> None:
         self._leapfrogs = leapfrogs
         moving = target.coordinates.of_sites

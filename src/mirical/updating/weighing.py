@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mirical.chains.weighted_verdict import WEIGHTED_ESS
 from mirical.fast.fit import Effort, Manner, fit_fast
 from mirical.fast.taking_in import Earlier, take_in
+from mirical.fast.walk import HALF
 from mirical.inference.sampling import sample_prior
 from mirical.inference.schema import Arrays
 from mirical.model.design import Design
@@ -138,11 +139,12 @@ def move(update: Update, weighing: Weighing, watch: Watch) -> tuple[Drawn, tuple
     rows = roomy_rows(design, colour_correlation(design, card))
     new = new_rows(rows.design, len(design.rows), len(update.before.design.rows))
     number = len(weighing.weights.values)
-    draw = resample(np.full(number, 1 / number), Effort().moved, seed)
+    effort = Effort(leapfrogs=HALF)
+    draw = resample(np.full(number, 1 / number), effort.moved, seed)
     kept, outlier = _stand_for(update, weighing, draw)
     earlier = Earlier(kept, outlier * new.given, rows, new, card, seed)
     mjd = float(update.parent.posterior.attrs["reference_mjd"])
-    manner = Manner(begin=partial(take_in, earlier), roomy=True)
+    manner = Manner(effort, partial(take_in, earlier), roomy=True)
     found = fit_fast(design, card, seed, mjd, manner, watch)
     drawn = Drawn(found.sites, found.stats, _prior(update, rows.design))
     return drawn, drifts(found, update.inputs, REMEDY)
