@@ -45,15 +45,15 @@ from mirical.reporting.run import Run, run_job  # noqa: E402
 from mirical.storage.shipped import data_file  # noqa: E402
 from mirical.tables.photometry import load_photometry  # noqa: E402
 from mirical.updating.added import Update, obstacle, prepare_update  # noqa: E402
-from mirical.updating.runs import fit_again, fit_fast_again, update_by_weights  # noqa: E402
+from mirical.updating.runs import fit_again, fit_fast_again, update_draws  # noqa: E402
 from mirical.updating.weighing import weigh  # noqa: E402
 
 MONTH = 30.4  # d
 CHANGE = 0.97
 COMPARED = "C_ref", "A", "D"
 PARTS = "read", "weigh", "make"
-WAYS = "update", "moved", "fast", "fit"
-"""By weights; by exact steps that begin at weighed draws; by a fast fit; by chains."""
+WAYS = "weights", "batches", "fast", "fit"
+"""By weights; in batches of rows; by a fast fit; by chains."""
 
 
 def main() -> None:
@@ -203,20 +203,20 @@ def step(run: Run, inputs: Inputs, rows: Rows, month: int) -> tuple[dict[str, ob
         "fewest_ess": -1,
         "fit_seconds": -1,
     }
-    moved = False
+    in_batches = False
     if why is None:
         weighing = weigh(update)
         clock.append(time.perf_counter())
         line |= {"pareto_k": weighing.weights.k, "effective_draws": weighing.effective}
         why = weighing.failure
     if why is None:
-        made = update_by_weights(update, weighing)
+        made = update_draws(update, weighing)
         clock.append(time.perf_counter())
         processor = time.process_time() - processor
         line["fewest_ess"] = round(made.verdict.min_ess_bulk)
-        moved = "effective_draws" not in made.posterior.attrs
+        in_batches = made.verdict.pareto_k is None
         why = None if made.verdict.believable else made.verdict.sentences[0]
-    how = "moved" if moved else "update"
+    how = WAYS[in_batches]
     if why is not None:
         clock += [np.nan] * (4 - len(clock))
         processor = np.nan

@@ -15,11 +15,11 @@ from mirical.cards import card as cards
 from mirical.cards.priors import FAMILIES, Prior
 from mirical.cards.published_values import CENTRES
 from mirical.cards.settings import SETTINGS
-from mirical.jobs.job import Job
-from mirical.jobs.sampler import Sampler
 from mirical.instruments import card_entries
 from mirical.instruments.cards import load_instrument
 from mirical.instruments.instrument import Instrument
+from mirical.jobs.job import Job
+from mirical.jobs.sampler import Sampler
 from mirical.laws.timelaw import LAWS
 from mirical.storage.shipped import resolve_shipped, shipped_names
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from mirical.chains.weighted_verdict import WEIGHTED_ESS, Weighed, judge_weighted
+from mirical.chains.weighted_verdict import WEIGHTED_ESS, Weighed, enough_draws, judge_weighted
 
 SOUND = Weighed("update", 0.3, 0.7, 3000.0, "run the job again")
 
@@ -56,3 +56,12 @@ def test_parts_that_differ_by_chance_of_few_draws_are_not_judged_by_r_hat():
     shifted = independent() + np.array([0.12, 0.0, 0.0, -0.12])[:, None]
     found = judge_weighted(posterior(shifted), ["A"], [], SOUND)
     assert found.worst_rhat > 1.003 and not any("R-hat" in one for one in found.sentences)
+
+
+def test_enough_draws_are_those_that_the_verdict_asks_for():
+    many = independent()[..., None]
+    few = np.repeat(many[:, :20], 50, axis=1)
+    assert enough_draws({"A": many, "tau": many}, ["A"], 400)
+    assert not enough_draws({"A": many, "tau": few}, ["A"], 400)
+    assert enough_draws({"A": many[:, :60]}, [], 200)  # 240 draws; their errors are not judged
+    assert not enough_draws({"A": np.exp(3 * many[:, :60])}, ["A"], 200)

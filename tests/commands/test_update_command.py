@@ -15,11 +15,17 @@ from astropy.table import Table
 from believed import believe
 from mirical.calibration.store import read_run
 from mirical.cli import main
-from mirical.fast import taking_in
+from mirical.fast import batches, fit
+from mirical.fast.coordinates import Coordinates
+from mirical.fast.fit import Effort
+from mirical.model.nesting import roomy_rows
+from mirical.model.terms import colour_correlation
 from mirical.reporting.stored_inputs import open_job
 from mirical.storage.shipped import data_file
 from mirical.tables.photometry import load_photometry
 from mirical.updating import added, runs, weighing
+from mirical.weighting.assimilation import new_rows
+from mirical.weighting.sampled_sites import told_names
 from simulated_outputs import silent
 
 SHORT = ["--chains", "2", "--warmup", "150", "--draws", "250"]
@@ -77,6 +83,7 @@ def test_an_updated_run_is_a_run_that_can_be_updated(
     manifest = json.loads((second / "manifest.json").read_text())
     assert manifest["parent_sha256"] == digest and "photometry.ecsv" in manifest["sha256"]
     diagnostics = json.loads((second / "diagnostics.json").read_text())
+    assert found.fewest_ess == diagnostics["min_ess_bulk"]
     assert diagnostics["method"] == "update" and diagnostics["pareto_k"] == attrs["pareto_k"]
     assert digest in (second / "report.html").read_text()
 
@@ -97,21 +104,30 @@ def test_an_updated_run_is_a_run_that_can_be_updated(
     assert len(Table.read(third / "rows.ecsv", format="ascii.ecsv")) == len(rows)
 
 
-def test_rows_taken_in_one_after_another_tell_what_their_weights_tell(
+def two_new_rows(made: tuple[Path, Table], folder: Path, brighter: float = 1.0) -> added.Update:
+    run, rows = made
+    new = rows[-2:]
+    new["iflux"] *= brighter
+    parent, job, before = open_job(run)
+    observations = load_photometry(written(new, folder / "new.ecsv"), before.instrument, "test")
+    prepared = added.prepare_update(parent, job, before, observations)
+    assert prepared is not None
+    return prepared
+
+
+def test_batches_give_the_posterior_that_weights_give(
     made: tuple[Path, Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Means within 4.5 Monte-Carlo errors (one run in 1000 fails)."""
-    run, rows = made
-    new = written(rows[-2:], tmp_path / "new.ecsv")
-    parent, job, before = open_job(run)
-    observations = load_photometry(new, before.instrument, "test")
-    prepared = added.prepare_update(parent, job, before, observations)
-    assert prepared is not None
+    prepared = two_new_rows(made, tmp_path)
     weighed = weighing.weigh(prepared)
-    monkeypatch.setattr(taking_in, "_EVEN", 0.9999)
+    monkeypatch.setattr(batches, "_EVEN", 0.9999)
+    enough = iter([False, True])
+    monkeypatch.setattr(fit, "_enough", lambda drawn, design: next(enough))
     said = []
-    moved, doubts = weighing.move(prepared, weighed, said.append)
-    assert "1 of 2 new rows taken in" in said and doubts == ()
+    moved, doubts = weighing.assimilate_in_batches(prepared, weighed, said.append)
+    assert "1 of 2 new rows assimilated" in said and doubts == ()
+    assert moved.sites["A"].shape[:2] == (4, 16 * 2 * Effort().steps)  # once more as many steps
     again = weighing.draw_again(prepared, weighed)
     for name in ("A", "repeatability", "star_scale", "outlier_width", "expected"):
         one, two = moved.sites[name], again.sites[name]
@@ -119,6 +135,36 @@ def test_rows_taken_in_one_after_another_tell_what_their_weights_tell(
         error = [each.std((0, 1)) / np.sqrt(_effective(each)) for each in (one, two)]
         off = np.abs(one.mean((0, 1)) - two.mean((0, 1)))
         assert np.all(off < 4.5 * np.hypot(*error)), name
+
+
+@pytest.mark.parametrize("brighter", [1.02, 1.3])
+def test_two_batches_without_steps_are_the_weights_of_all_rows(
+    made: tuple[Path, Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brighter: float
+):
+    """Rows a little brighter, so that means differ without weights; and much, so that both are
+    outliers. Limits are 4.5 times the noise of two resamplings."""
+    monkeypatch.setattr(batches, "_EVEN", 0.9999)
+    monkeypatch.setattr(batches, "_STEPS", 0)
+    prepared = two_new_rows(made, tmp_path, brighter)
+    weighed = weighing.weigh(prepared)
+    design, card = prepared.inputs.design, prepared.inputs.card
+    rows = roomy_rows(design, colour_correlation(design, card))
+    new = new_rows(rows.design, len(design.rows), len(prepared.before.design.rows))
+    sites, drawn, weights = weighed.sites, weighed.drawn, weighed.weights.values
+    sites = {n: v for n, v in sites.items() if n != "star_band_offset"}
+    sites["colour_precision"] = drawn.colour_precision
+    old = batches.OfOldRows(sites, drawn.outlier * new.given, rows, new, card, seed=4)
+    found = batches.assimilate_batches(old, lambda design: None, [].append)  # type: ignore[arg-type,return-value]
+    names = {n: v for n, v in sites.items() if n in told_names(rows.design, card)}
+    coordinates = Coordinates.of(rows.design, card)
+    x = batches._told(names, rows.design, coordinates, seed=5)
+    noise = x.std(0) * np.sqrt(2 / len(x))
+    off, without = (np.abs(each.mean(0) - weights @ x) / noise for each in (found.x, x))
+    wrong = weights @ drawn.outlier
+    assert np.any(without > 7) if brighter < 1.1 else np.all(wrong[new.asked[:2]] > 0.5)
+    assert np.all(off < 4.5)
+    noise = np.sqrt(2 * (wrong + 1 / len(x)) / len(x))
+    assert np.all(np.abs(found.outlier.mean(0) - wrong) < 4.5 * noise)
 
 
 def _effective(values: np.ndarray) -> np.ndarray:
@@ -190,12 +236,12 @@ def test_what_cannot_be_weighed_is_said_and_fitted_only_if_allowed(
         return SimpleNamespace(verdict=doubtful)
 
     monkeypatch.setattr(runs, "fit_fast_again", not_trusted)
-    monkeypatch.setattr(weighing, "LEAST_EXPECTED", 1.0)  # whatever the rows are
+    monkeypatch.setattr(weighing, "LEAST_P_VALUE", 1.0)  # whatever the rows are
     new = written(rows[-2:], tmp_path / "new.ecsv")
     command = ["update", str(run), new, "--out", str(tmp_path / "out")]
     assert main([*command, "--no-full"]) == 1
     said = " ".join(capsys.readouterr().err.split())
-    assert "no update by weights (the new rows are not what the run expects" in said
+    assert "no update of the draws (the new rows are not what the run expects" in said
     assert "a fast fit to all rows" in said and told[0]["parent"]
     assert "must not be trusted (Pareto k is large), and --no-full allows no full fit" in said
     assert "nothing is written" in said

@@ -12,6 +12,7 @@ from scipy.stats import gamma, multivariate_normal
 from designs import crowded_design, some_rows
 from miri_facts import MIRI
 from mirical.cards.card import load_card
+from mirical.model.design import filled_up
 from mirical.model.joint import sample_offsets
 from mirical.model.nesting import make_blocks
 from mirical.model.terms import colour_correlation, given
@@ -49,6 +50,12 @@ def test_rows_of_a_star_are_in_order_of_wavelength_and_a_busy_star_has_none():
             assert sorted(mine[:count]) == np.flatnonzero(design.star == star).tolist()
             assert np.all(np.diff(design.band[mine[:count]]) >= 0)
     assert np.any(rows == -1)
+
+
+def test_rows_that_fill_up_are_no_rows_of_a_star():
+    design = crowded_design(60)
+    rows, filled = star_rows(design), star_rows(filled_up(design, 120, len(design.visits) + 1))
+    np.testing.assert_array_equal(filled, rows)
 
 
 def test_a_free_star_has_no_rows_that_tell_of_its_colours():

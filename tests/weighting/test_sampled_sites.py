@@ -18,7 +18,7 @@ from mirical.inference.runtime import plain_keys
 from mirical.model.joint import joint
 from mirical.model.nesting import Rows, plain_rows
 from mirical.model.terms import colour_correlation, given_names
-from mirical.moves.round import ExactRound
+from mirical.moves.round import GibbsRound
 from mirical.weighting.sampled_sites import sampled_sites
 
 CARDS = {
@@ -40,7 +40,7 @@ def test_told_sites_are_those_of_which_the_draws_are_made(card: Card):
     def there_and_back(keyed, rows: Rows):
         key, values = jax.random.wrap_key_data(keyed[0]), keyed[1]
         told = sampled_sites(key, rows.design, card, values)
-        return ExactRound(card).known(told, values["colour_precision"], rows.design)[1]
+        return GibbsRound(card).known(told, values["colour_precision"], rows.design)[1]
 
     again = map_draws(there_and_back, (plain_keys(3, "test", 6), values), rows)
     assert set(values) <= set(again)

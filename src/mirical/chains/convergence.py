@@ -125,23 +125,6 @@ def diagnose(
     return Convergence(tuple(places), tuple(labels), *columns)
 
 
-def diagnose_values(values: Floats, *, printed: bool) -> list[Floats]:
-    """Return R-hat, effective draws (bulk, tail) and Monte-Carlo errors (of errors, of means).
-
-    Parameters
-    ----------
-    values : (chain, draw, ...) array
-        Those that are constant are left out.
-    printed : bool
-        Whether tables print them with errors; else there are no Monte-Carlo errors.
-    """
-    flat = values.reshape(*values.shape[:2], -1)
-    flat = flat[..., np.any(flat != flat[:1, :1], axis=(0, 1))]
-    if not flat.shape[2]:
-        return [np.empty(0)] * 5
-    return _side_by_side(flat, np.full(flat.shape[2], printed))
-
-
 def printed_places(drawn: xr.Dataset, printed: Iterable[str]) -> dict[str, NDArray[np.bool_]]:
     """Return all quantities of some variables, as those whose printed errors are judged.
 

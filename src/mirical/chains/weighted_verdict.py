@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,12 @@ import xarray as xr
 from mirical.chains.convergence import (
     Convergence,
     diagnose,
-    diagnose_values,
     error_noise_limit,
     mean_noise_limit,
     printed_places,
 )
 from mirical.chains.verdict import Verdict
-from mirical.inference.schema import Arrays
+from mirical.inference.schema import DIMS, SAMPLE, Arrays
 
 _TAIL = 0.4  # of the effective draws asked for, in the tails
 WEIGHTED_ESS = 400
@@ -71,26 +70,22 @@ class Weighed:
         return int(_TAIL * self.least)
 
 
-def enough_draws(sites: Arrays, printed: Collection[str], least: int) -> bool:
+def enough_draws(sites: Arrays, printed: Iterable[str], least: int) -> bool:
     """Return whether draws are as many as `judge_weighted` asks for.
 
     Parameters
     ----------
     sites : dict of {str : (chain, draw, ...) array}
         The reported quantities.
-    printed : collection of str
+    printed : iterable of str
         Those that tables print with errors.
     least : int
         As of `Weighed`.
     """
-    most = error_noise_limit(least), mean_noise_limit(least)
-    for name, values in sites.items():
-        _, bulk, tail, error, mean = diagnose_values(values, printed=name in printed)
-        if not (np.all(bulk >= least) and np.all(tail >= _TAIL * least)):
-            return False
-        if not (np.all(error <= most[0]) and np.all(mean <= most[1])):
-            return False
-    return True
+    variables = {name: ((*SAMPLE, *DIMS[name]), values) for name, values in sites.items()}
+    drawn = xr.Dataset(variables)
+    asked = Weighed("", k=None, limit=np.inf, effective=None, remedy="", least=least)
+    return not list(_failures(diagnose(drawn, printed_places(drawn, printed)), asked))
 
 
 def judge_weighted(

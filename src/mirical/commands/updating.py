@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +62,7 @@ def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
     """Return the run of all rows, by weights or a fast fit if they serve; None if neither does."""
     from mirical.console.progress import WorkWatch
     from mirical.updating.added import obstacle
-    from mirical.updating.runs import fit_fast_again, update_by_weights
+    from mirical.updating.runs import fit_fast_again, how_updated, update_draws
     from mirical.updating.weighing import weigh
 
     why, found = obstacle(prepared), None
@@ -72,15 +71,13 @@ def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
             weighing = weigh(prepared)
             why = weighing.failure
             if why is None:
-                found = update_by_weights(prepared, weighing, watch.turn_to)
+                found = update_draws(prepared, weighing, watch.turn_to)
         if found is not None and found.verdict.believable:
-            moved = "effective_draws" not in found.posterior.attrs
-            said = f"updated by weights: {replace(weighing, moved=moved).said}."
-            print_notes([said], progress)
+            print_notes([how_updated(weighing, found)], progress)
             return found
         if found is not None:
             why = found.verdict.sentences[0].split(";")[0]
-    print_notes([f"no update by weights ({why}): a fast fit to all rows."], progress)
+    print_notes([f"no update of the draws ({why}): a fast fit to all rows."], progress)
     with WorkWatch("a fast fit to all rows", progress) as watch:
         tell = partial(print_notes, cautions=progress)
         found = fit_fast_again(prepared, tell, watch.turn_to)
@@ -115,8 +112,8 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
     about = (
         "Take new rows into a stored run: its draws are weighed by the new rows. Where the weights "
-        "are too uneven, draws take in some rows after others, moved between. Rows that the run "
-        "does not expect are fitted fast with all others, and where that fails with chains."
+        "are too uneven, draws assimilate the rows in batches and are moved after each. Rows that "
+        "the run does not expect are fitted fast with all others, and where that fails with chains."
     )
     parser = add_command(
         parsers,

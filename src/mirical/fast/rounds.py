@@ -19,7 +19,7 @@ from mirical.fast.target import Each, parts_of
 from mirical.model.design import Design
 from mirical.model.nesting import Rows
 from mirical.moves.colours import State
-from mirical.moves.round import ExactRound, RoundData, round_data
+from mirical.moves.round import GibbsRound, RoundData, round_data
 
 _AT_ONCE = 32  # points of one call
 _JUMPS = 48  # proposals of each star that may jump
@@ -159,7 +159,7 @@ def _of_call(
 ) -> Round:
     """Move points, one after another."""
     (x, outlier), keys, count = call
-    of_card = ExactRound(coordinates.card)
+    of_card = GibbsRound(coordinates.card)
 
     def one(i: Any) -> Round:
         before = State(coordinates.colour_precision(x[i], data.design), outlier[i])

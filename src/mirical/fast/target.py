@@ -29,7 +29,7 @@ from mirical.compiled.functions import prepare
 from mirical.fast.coordinates import Coordinates
 from mirical.fast.proposal import Floats, Proposal
 from mirical.inference.runtime import cores
-from mirical.model.design import Data, Design, says_something
+from mirical.model.design import Data, Design, has_weight
 from mirical.model.nesting import Blocks
 from mirical.model.terms import Given
 
@@ -191,7 +191,7 @@ def _of_point(
         x, log_slope = proposal.place(e)
         density = coordinates.log_density(x, outlier, data, added) + log_slope
         known = coordinates.known(x, data)
-        summed = _summed(known, outlier, others, jnp.asarray(says_something(data[0])))
+        summed = _summed(known, outlier, others, jnp.asarray(has_weight(data[0])))
         return density + others.weight * summed, (density, summed, known)
 
     by, (density, summed, known) = jax.grad(total, (0, 1), has_aux=True)(
@@ -211,7 +211,7 @@ def _of_point(
         density=density,
         others=summed,
         slope=slope,
-        odds=jnp.where(says_something(data[0]), direction * flip, -jnp.inf),
+        odds=jnp.where(has_weight(data[0]), direction * flip, -jnp.inf),
         residual=jnp.where(checked, -by_row / precision, 0.0),
         variance=jnp.maximum(1 / precision - own, 0.0),
     )

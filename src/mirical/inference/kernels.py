@@ -19,7 +19,7 @@ from mirical.model.nesting import plain_rows
 from mirical.model.terms import colour_correlation
 from mirical.moves.colours import State
 from mirical.moves.outliers import flip_some
-from mirical.moves.round import Draw, ExactRound, Now, RoundData, round_data
+from mirical.moves.round import Draw, GibbsRound, RoundData, RoundState, round_data
 
 _LENGTH = 0.5, 4.0
 """Shortest and longest trajectory, in the sampler's units, in which the posterior is about one
@@ -111,7 +111,7 @@ class CollapsedKernel:
     def __init__(self, design: Design, card: Card, target_accept: float) -> None:
         rows = plain_rows(design, colour_correlation(design, card))
         self.data: RoundData = round_data(rows, card)
-        self._round = ExactRound(card)
+        self._round = GibbsRound(card)
         self._hmc = HMC(
             partial(collapsed, card=card),
             trajectory_length=_LENGTH[1],
@@ -149,12 +149,12 @@ class CollapsedKernel:
         if known.outlier_fraction is not None:
             outlier = flip_some(flip_key, design, blocks, known, outlier)
 
-        def go_round(before: Now, key: jax.Array) -> tuple[Now, Draw]:
+        def go_round(before: RoundState, key: jax.Array) -> tuple[RoundState, Draw]:
             after, offsets = self._round.go(key, data, known, sites, before)
             kept = {"offsets": offsets, "colour_precision": before.state.colour_precision}
             return after, kept | {"z": hmc.z | before.z}
 
-        start = Now(State(state.colour_precision, outlier), self._round.moved_sites(hmc.z))
+        start = RoundState(State(state.colour_precision, outlier), self._round.moved_sites(hmc.z))
         after, drawn = jax.lax.scan(go_round, start, jax.random.split(rounds_key, _ROUNDS))
         kept = jax.tree.map(lambda values: values[_EVERY - 1 :: _EVERY], drawn)
         moved = hmc._replace(z=hmc.z | after.z)

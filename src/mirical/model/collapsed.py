@@ -43,7 +43,7 @@ from jaxtyping import Array, Float
 from numpyro import handlers
 
 from mirical.cards.card import Card
-from mirical.model.design import Data, Design, says_something
+from mirical.model.design import Data, Design, has_weight
 from mirical.model.nesting import Blocks, StarGroup
 from mirical.model.offsets import Scales
 from mirical.model.outermost import Units, conclude, gather, places, widths
@@ -102,7 +102,7 @@ def collapsed(
     known = handlers.condition(given, data={"colour_precision": colour_precision})(design, card)
     if known.outlier_fraction is not None:
         chosen = dist.Bernoulli(probs=known.outlier_fraction).log_prob(outlier)
-        numpyro.factor("outlier", jnp.sum(jnp.where(says_something(design), chosen, 0.0)))
+        numpyro.factor("outlier", jnp.sum(jnp.where(has_weight(design), chosen, 0.0)))
     rows, variance = design.log_factor - known.sampled_effect, row_variance(known, outlier)
     if added is not None:
         rows, variance = rows + added[0], variance + added[1]

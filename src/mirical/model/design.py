@@ -156,8 +156,8 @@ def filled_up(design: Design, rows: int, visits: int) -> Design:
     )
 
 
-def says_something(design: Design) -> Bool[Data, " row"]:
-    """Return which rows are not there to fill up (`filled_up`)."""
+def has_weight(design: Design) -> Bool[Data, " row"]:
+    """Return which rows have a bounded error; others fill up (`filled_up`) or are yet to come."""
     return design.log_factor_unc < UNBOUNDED
 
 

@@ -1,1 +1,1 @@
-"""Exact moves of a step given the offsets: scatter, outliers, the stars' colours."""
+"""Gibbs and Metropolis moves of a step: offsets, scatter, outliers, the stars' colours."""

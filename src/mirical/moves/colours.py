@@ -30,7 +30,7 @@ from jaxtyping import Array, Float, Int
 
 from mirical.cards.card import Card
 from mirical.model.collapsed import own_unc
-from mirical.model.design import Data, Design, says_something
+from mirical.model.design import Data, Design, has_weight
 from mirical.model.nesting import Blocks, StarGroup, room
 from mirical.model.offsets import Offsets
 from mirical.model.quadratic_forms import few_at_once, solve
@@ -84,7 +84,7 @@ def star_rows(design: Design) -> Int[Data, "star slot"]:
     """
     star = np.asarray(design.star)
     # Rows that only fill up come last.
-    star = np.where(says_something(design), star, len(design.stars))
+    star = np.where(has_weight(design), star, len(design.stars))
     order = np.lexsort((np.asarray(design.elapsed), np.asarray(design.band), star))
     count = np.bincount(star, minlength=len(design.stars))[: len(design.stars)]
     first = np.cumsum(count) - count

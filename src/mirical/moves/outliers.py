@@ -34,7 +34,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from mirical.model.collapsed import integrate, row_variance
-from mirical.model.design import Data, Design, says_something
+from mirical.model.design import Data, Design, has_weight
 from mirical.model.nesting import Blocks, room
 from mirical.model.offsets import Offsets
 from mirical.model.terms import Given
@@ -117,7 +117,7 @@ class FreeStars:
         Where there is none of their rows, they move nothing.
         """
         star, band = np.asarray(design.star), np.asarray(design.band)
-        free = (np.asarray(design.free)[star] > 0) & np.asarray(says_something(design))
+        free = (np.asarray(design.free)[star] > 0) & np.asarray(has_weight(design))
         rows = np.flatnonzero(free)
         cell = star[rows] * len(design.bands) + band[rows]
         each = [rows[cell == of] for of in np.unique(cell)]

@@ -1,4 +1,4 @@
-"""One round of exact moves: the offsets drawn, and what depends on them given these.
+"""One round of Gibbs and Metropolis moves: offsets drawn, and what depends on them given these.
 
 The rows, and which of them hang together, are arguments, and no part of a round: what is compiled
 for one design serves others of the same shapes.
@@ -16,7 +16,7 @@ from numpyro.infer.util import constrain_fn
 
 from mirical.cards.card import Card
 from mirical.model.collapsed import integrate, row_variance
-from mirical.model.design import Design, says_something
+from mirical.model.design import Design, has_weight
 from mirical.model.likelihood import outlier_probability, row_distribution
 from mirical.model.nesting import Blocks, Rows
 from mirical.model.offsets import Offsets
@@ -72,14 +72,14 @@ def round_data(rows: Rows, card: Card, n_jumps: int = JUMPS, *, roomy: bool = Fa
     )
 
 
-class Now(NamedTuple):
+class RoundState(NamedTuple):
     """What one round hands to the next: outliers and colour precisions, and moved sites."""
 
     state: State
     z: Draw
 
 
-class ExactRound:
+class GibbsRound:
     """The round of a card.
 
     Parameters
@@ -120,7 +120,9 @@ class ExactRound:
             The draw, for `sites`.
         """
         known, sites = self.known(z, state.colour_precision, data.design)
-        after, offsets = self.go(key, data, known, sites, Now(state, self.moved_sites(z)), stars)
+        after, offsets = self.go(
+            key, data, known, sites, RoundState(state, self.moved_sites(z)), stars
+        )
         draw = {"offsets": offsets, "colour_precision": state.colour_precision, "z": z}
         return after.state, z | after.z, draw
 
@@ -156,16 +158,16 @@ class ExactRound:
         data: RoundData,
         known: Given,
         sites: Draw,
-        now: Now,
+        now: RoundState,
         stars: Int[Array, " some"] | None = None,
-    ) -> tuple[Now, Offsets]:
+    ) -> tuple[RoundState, Offsets]:
         """Draw the offsets, and given them the scatter, the outliers and the colours.
 
         Parameters
         ----------
         known, sites : Given, dict of {str : array}
             As `known` returns them.
-        now : Now
+        now : RoundState
             Outliers and colour precisions, and the sites that a round moves.
         stars : (some,) int array, optional
             The stars that may jump, distinct ones; all by default.
@@ -199,10 +201,12 @@ class ExactRound:
         state = State(now.state.colour_precision, outlier)
         if data.colours is not None:
             known = known._replace(scales=known.scales._replace(colour=self._scale_of(z, sites)))
-            state, z = self._redraw_colours(colour_key, data, known, offsets, Now(state, z), stars)
-        # A row that says nothing is taken for a sound one.
-        sound = jnp.where(says_something(design), state.outlier, 0.0)
-        return Now(state._replace(outlier=sound), z), offsets
+            state, z = self._redraw_colours(
+                colour_key, data, known, offsets, RoundState(state, z), stars
+            )
+        # A row without weight is never an outlier.
+        sound = jnp.where(has_weight(design), state.outlier, 0.0)
+        return RoundState(state._replace(outlier=sound), z), offsets
 
     def _redraw_colours(
         self,
@@ -210,9 +214,9 @@ class ExactRound:
         data: RoundData,
         known: Given,
         offsets: Offsets,
-        now: Now,
+        now: RoundState,
         stars: Int[Array, " some"] | None,
-    ) -> Now:
+    ) -> RoundState:
         """Draw the colours' scale and precisions given the offsets, then let the stars jump.
 
         The colour scale of `known` is the one that all stars have in common.
@@ -229,7 +233,7 @@ class ExactRound:
         moved = State(precision, now.state.outlier)
         known = known._replace(scales=known.scales._replace(colour=scale))
         jumped = data.colours.jump(jump_key, data.design, known, offsets, moved, stars)
-        return Now(jumped, z)
+        return RoundState(jumped, z)
 
     def _scale_of(self, z: Draw, sites: Draw) -> Array:
         name = self._colour_scale.site(z) if self._colour_scale is not None else None

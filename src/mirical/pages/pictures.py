@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mirical.plotting.canvas import png, svg
 
-LARGEST = 800_000
+LARGEST = 300_000
 """Bytes of vector graphics above which a page carries pixels: it must stay small enough to mail."""
 
 

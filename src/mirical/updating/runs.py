@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import xarray as xr
@@ -14,44 +14,43 @@ from mirical.fast.fit import FAST_ESS
 from mirical.inference.posterior import PRINTED, reported
 from mirical.reporting.run import Drawn, Run, complete, run_fast, run_job
 from mirical.updating.added import Update
-from mirical.updating.weighing import REMEDY, Watch, Weighing, draw_again, move
+from mirical.updating.weighing import REMEDY, Watch, Weighing, assimilate_in_batches, draw_again
 
 UPDATED, REFITTED = "update", "fit of all rows"
 """How the draws of an updated run were made."""
 
-_HOW_MOVED = (
+_IN_BATCHES = (
     "The draws were not made by chains that ran until they agreed: some draws of the earlier run "
-    "took in the new rows, some rows after others, weighted and moved by exact steps between, and "
-    "short chains of exact steps begin at them."
+    "assimilated the new rows in batches, weighted and moved by exact steps after each, and short "
+    "chains of exact steps begin at them."
 )
 
 Tell = Callable[[Sequence[str]], None]
 
 
-def update_by_weights(update: Update, weighing: Weighing, watch: Watch = lambda doing: None) -> Run:
-    """Make of weighed draws the run of all rows, moved if they would not do as they are."""
-    if not weighing.moved:
-        run = assimilate(update, weighing, draw_again(update, weighing))
+def update_draws(update: Update, weighing: Weighing, watch: Watch = lambda doing: None) -> Run:
+    """Make of a run's draws the run of all rows: by weights, or in batches if these do not do."""
+    k, limit, effective = weighing.weights.k, weighing.weights.limit, weighing.effective
+    if weighing.enough:
+        how = Weighed(UPDATED, k, limit, effective, REMEDY, least=WEIGHTED_ESS)
+        told = {"pareto_k": k, "effective_draws": effective}
+        run = _complete(update, draw_again(update, weighing), how, told)
         if run.verdict.believable:
             return run
-    drawn, doubts = move(update, weighing, watch)
-    return assimilate(update, replace(weighing, moved=True), drawn, doubts)
+    drawn, doubts = assimilate_in_batches(update, weighing, watch)
+    how = Weighed(UPDATED, None, limit, None, REMEDY, doubts, FAST_ESS, _IN_BATCHES)
+    return _complete(update, drawn, how, {})
 
 
-def assimilate(
-    update: Update, weighing: Weighing, drawn: Drawn, doubts: tuple[str, ...] = ()
-) -> Run:
-    """Make of draws that were weighed, and drawn again or moved, the run of all rows.
+def how_updated(weighing: Weighing, run: Run) -> str:
+    """Return in words how draws of a run became those of all rows."""
+    k = weighing.weights.k
+    if run.verdict.pareto_k is None:
+        return f"updated in batches of new rows: Pareto k of all at once is {k:.2f}."
+    return f"updated by weights: Pareto k {k:.2f}, {weighing.effective:.0f} effective draws left."
 
-    `doubts` are sentences of what speaks against them.
-    """
-    k, limit, effective = weighing.weights.k, weighing.weights.limit, weighing.effective
-    how = Weighed(UPDATED, k, limit, effective, REMEDY, doubts, least=WEIGHTED_ESS)
-    told: dict[str, str | int | float] = {"pareto_k": k, "effective_draws": effective}
-    if weighing.moved:  # draws that were moved tell by themselves how many they are worth
-        how = Weighed(UPDATED, None, limit, None, REMEDY, doubts, FAST_ESS, _HOW_MOVED)
-        told = {}
 
+def _complete(update: Update, drawn: Drawn, how: Weighed, told: Mapping[str, float]) -> Run:
     def judged(made: xr.DataTree) -> Verdict:
         return judge_weighted(made, reported(made), PRINTED, how)
 

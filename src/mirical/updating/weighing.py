@@ -1,4 +1,4 @@
-"""Draws of a run weighed by new rows: drawn again, or moved if the weights are too uneven."""
+"""Draws of a run weighed by new rows: resampled, or in batches if the weights are too uneven."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
 from mirical.chains.weighted_verdict import WEIGHTED_ESS
+from mirical.fast.batches import OfOldRows, assimilate_batches
 from mirical.fast.fit import Effort, Manner, fit_fast
-from mirical.fast.taking_in import Earlier, take_in
 from mirical.fast.walk import HALF
 from mirical.inference.sampling import sample_prior
 from mirical.inference.schema import Arrays
@@ -25,8 +25,8 @@ from mirical.updating.added import Update
 from mirical.weighting.assimilation import DrawnBeside, new_rows, weigh_draws
 from mirical.weighting.padding import cut
 from mirical.weighting.pareto import Weights, resample, smooth_weights
+from mirical.weighting.predictive_p_value import REPLICATES, predictive_p
 from mirical.weighting.redrawn import redrawn_sites
-from mirical.weighting.surprise import REPLICATES, share_as_surprising
 
 _OF_ROWS = "expected", "sigma"
 _DRAWN_AGAIN = (*_OF_ROWS, "star_band_offset", "flux_scale")
@@ -34,9 +34,8 @@ MOST = 4000
 """Draws at most: all that is made of a run takes the longer the more there are, and draws of chains
 beyond these tell little more."""
 
-LEAST_EXPECTED = 1 / (REPLICATES + 1)
-"""Share of sets of rows as little expected at which new ones are refused: one month in 200, if they
-are what the run expects."""
+LEAST_P_VALUE = 1 / (REPLICATES + 1)
+"""Predictive p-value at which new rows are refused: one update in 200 by chance."""
 REMEDY = "run the job again on all rows"
 
 Watch = Callable[[str], None]
@@ -52,18 +51,16 @@ class Weighing:
         In how many the draws are stored.
     sites : dict of {str : (draw, ...) array}
         The draws, chain behind chain.
-    drawn : Weighed
+    drawn : DrawnBeside
         What was drawn beside.
     weights : Weights
         Of the draws.
     effective : float
-        Independent draws left, as the weights tell.
-    moved : bool
-        Whether the weights are too uneven, so that the draws take in some rows after others and
-        are moved between.
-    expected : float
-        Share of sets of rows, drawn from the run itself, that it expects as little as the new ones;
-        one where the weights are even.
+        Effective draws that the weights leave.
+    fewest : float
+        The same of the reported quantity that has fewest in the run.
+    p_value : float
+        Predictive p-value of the new rows; one where the weights may be used and it was not asked.
     """
 
     chains: int
@@ -71,27 +68,24 @@ class Weighing:
     drawn: DrawnBeside
     weights: Weights
     effective: float
-    moved: bool
-    expected: float
+    fewest: float
+    p_value: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether the weights of all new rows at once may be used and leave enough draws."""
+        return self.weights.usable and min(self.effective, self.fewest) >= WEIGHTED_ESS
 
     @property
     def failure(self) -> str | None:
-        """Why the draws cannot take in the rows, None if they can."""
-        if self.expected > LEAST_EXPECTED:
+        """Why the new rows cannot be assimilated, None if they can."""
+        if self.p_value > LEAST_P_VALUE:
             return None
         return (
-            "the new rows are not what the run expects: less so than all of "
-            f"{REPLICATES} sets of rows that it draws itself; Pareto k of the weights is "
+            f"the new rows are not what the run expects: none of {REPLICATES} sets of rows "
+            f"simulated from the run is as improbable; Pareto k of the weights is "
             f"{self.weights.k:.2f}"
         )
-
-    @property
-    def said(self) -> str:
-        """How the draws take in the rows, in words."""
-        k = self.weights.k
-        if not self.moved:
-            return f"Pareto k {k:.2f}, {self.effective:.0f} effective draws left"
-        return f"some rows after others, with exact steps between (Pareto k of all is {k:.2f})"
 
 
 def weigh(update: Update) -> Weighing:
@@ -100,16 +94,16 @@ def weigh(update: Update) -> Weighing:
     old, card = len(update.before.design.rows), update.inputs.card
     drawn = weigh_draws(sites, update.inputs.design, old, card, update.seed)
     weights = smooth_weights(drawn.log_weight, _efficiency(drawn.log_weight, chains))
+    evenness = weights.kish / len(weights.values)
     left = update.parent.posterior.attrs.get("effective_draws")
     effective = weights.effective
     if left is not None:  # a draw that was weighed before may stand there many times
-        effective = min(effective, float(left) / len(weights.values) * weights.kish)
-    fewest = update.parent.fewest_ess / len(weights.values) * weights.kish
-    moved = not weights.usable or min(effective, fewest) < WEIGHTED_ESS
-    expected = 1.0
+        effective = min(effective, float(left) * evenness)
+    fewest = update.parent.fewest_ess * evenness
+    p_value = 1.0
     if not weights.usable:
-        expected = share_as_surprising(sites, update.inputs.design, old, card, update.seed)
-    return Weighing(chains, sites, drawn, weights, effective, moved, expected)
+        p_value = predictive_p(sites, update.inputs.design, old, card, update.seed)
+    return Weighing(chains, sites, drawn, weights, effective, fewest, p_value)
 
 
 def draw_again(update: Update, weighing: Weighing) -> Drawn:
@@ -130,21 +124,22 @@ def draw_again(update: Update, weighing: Weighing) -> Drawn:
     )
 
 
-def move(update: Update, weighing: Weighing, watch: Watch) -> tuple[Drawn, tuple[str, ...]]:
-    """Return draws of exact steps after the new rows were taken in, and what speaks against them.
+def assimilate_in_batches(
+    update: Update, weighing: Weighing, watch: Watch
+) -> tuple[Drawn, tuple[str, ...]]:
+    """Return draws after some of the run's assimilated the new rows batch by batch, and doubts.
 
-    Some of the run's draws take in the rows, some after others (`mirical.fast.taking_in`).
+    Doubts are sentences of what speaks against the draws.
     """
     design, card, seed = update.inputs.design, update.inputs.card, update.seed
     rows = roomy_rows(design, colour_correlation(design, card))
     new = new_rows(rows.design, len(design.rows), len(update.before.design.rows))
-    number = len(weighing.weights.values)
-    effort = Effort(leapfrogs=HALF)
+    effort, number = Effort(leapfrogs=HALF), len(weighing.weights.values)
     draw = resample(np.full(number, 1 / number), effort.moved, seed)
     kept, outlier = _stand_for(update, weighing, draw)
-    earlier = Earlier(kept, outlier * new.given, rows, new, card, seed)
+    begun = OfOldRows(kept, outlier * new.given, rows, new, card, seed)
     mjd = float(update.parent.posterior.attrs["reference_mjd"])
-    manner = Manner(effort, partial(take_in, earlier), roomy=True)
+    manner = Manner(effort, partial(assimilate_batches, begun), roomy=True)
     found = fit_fast(design, card, seed, mjd, manner, watch)
     drawn = Drawn(found.sites, found.stats, _prior(update, rows.design))
     return drawn, drifts(found, update.inputs, REMEDY)

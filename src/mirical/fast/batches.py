@@ -1,9 +1,9 @@
-"""New rows taken in by points of a posterior of the old ones, some rows after others.
+"""New rows assimilated in batches by points of the posterior of the old rows.
 
-The points get the density of the next rows given those before as weights (as in
-`mirical.weighting.assimilation`): so many rows at a time as leave the weights even. Then they are
-resampled, and moved by exact steps in the posterior of the rows so far. A sequential Monte Carlo
-sampler (Chopin 2002, Biometrika 89, 539); each step leaves its posterior as it is.
+A sequential Monte Carlo sampler (Chopin 2002, Biometrika 89, 539): the points are weighted by the
+density of the next rows given those before (`mirical.weighting.assimilation`), as many rows in a
+batch as leave the weights even, then resampled and moved by exact steps in the posterior of the
+rows so far.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from mirical.inference.runtime import plain_keys
 from mirical.inference.schema import Arrays
 from mirical.model.design import UNBOUNDED, Design
 from mirical.model.nesting import Rows
-from mirical.moves.round import ExactRound
+from mirical.moves.round import GibbsRound
 from mirical.weighting.assimilation import New, expect_rows, row_by_row
 from mirical.weighting.pareto import resample
 from mirical.weighting.redrawn import known_at
 from mirical.weighting.sampled_sites import sampled_sites, told_names
 
-_EVEN = 0.5  # of the points: so many effective ones the weights of some rows leave
-_BETWEEN = 2  # exact steps after some rows
+_EVEN = 0.5  # of the points: as many effective ones the weights of a batch leave at least
+_STEPS = 2  # exact steps after a batch
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """Points of a posterior of the old rows, and the rows to take in.
+class OfOldRows:
+    """Points of the posterior of the old rows, and the new rows.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Earlier:
     rows : Rows
         All rows, with room to spare.
     new : New
-        Which are given, and which are to be taken in.
+        Which are given, and which are to be assimilated.
     card : Card
         The model.
     seed : int
@@ -69,54 +69,54 @@ class Earlier:
     seed: int
 
 
-def take_in(earlier: Earlier, walk_of: Callable[[Design], Walk], tell: Tell) -> Points:
+def assimilate_batches(old: OfOldRows, walk_of: Callable[[Design], Walk], tell: Tell) -> Points:
     """Return points of the posterior of all rows.
 
     Parameters
     ----------
-    earlier : Earlier
-        Where they begin, and what they take in.
+    old : OfOldRows
+        Where they begin, and the new rows.
     walk_of : callable
-        Exact steps in the posterior of a design; rows not yet taken in say nothing.
+        Exact steps in the posterior of a design; rows to come have no weight in it.
     tell : callable
-        Told how many rows are taken in.
+        Told how many rows are assimilated.
     """
-    rows, card = earlier.rows, earlier.card
-    random = np.random.default_rng(earlier.seed)
+    rows, card = old.rows, old.card
+    random = np.random.default_rng(old.seed)
     coordinates = Coordinates.of(rows.design, card)
     weigh = partial(_weigh, coordinates=coordinates)
-    new, left = earlier.new, np.asarray(earlier.new.asked)[np.asarray(earlier.new.counts)]
+    new, left = old.new, np.asarray(old.new.asked)[np.asarray(old.new.counts)]
     number = len(left)
-    sites = {n: earlier.sites[n] for n in told_names(rows.design, card) if n in earlier.sites}
+    sites = {n: old.sites[n] for n in told_names(rows.design, card) if n in old.sites}
     design = _given(rows.design, new)
-    points = Points(_told(sites, design, coordinates, earlier.seed), np.asarray(earlier.outlier))
+    points = Points(_told(sites, design, coordinates, old.seed), np.asarray(old.outlier))
     while len(left):
-        tell(f"{number - len(left)} of {number} new rows taken in")
-        keys = plain_keys(int(random.integers(2**31)), "take in", len(points.x))
+        tell(f"{number - len(left)} of {number} new rows assimilated")
+        keys = plain_keys(int(random.integers(2**31)), "batches", len(points.x))
         density, wrong, sites = map_draws(weigh, (keys, *points), design, rows, new)
-        few, weights = _some_rows(density[:, : len(left)])
+        size, weights = _batch(density[:, : len(left)])
         kept = resample(weights, len(points.x), int(random.integers(2**31)))
         outlier = np.array(points.outlier[kept])
-        outlier[:, left[:few]] = wrong[kept, :few]
-        new, left = _next(new, left[:few], left[few:]), left[few:]
+        outlier[:, left[:size]] = wrong[kept, :size]
+        new, left = _next(new, left[:size], left[size:]), left[size:]
         design = _given(rows.design, new)
         sites = {name: values[kept] for name, values in sites.items()}
         told = _told(sites, design, coordinates, int(random.integers(2**31)))
         points = Points(told, outlier)
         walk = walk_of(design)
-        for _ in range(_BETWEEN if len(left) else 0):
+        for _ in range(_STEPS if len(left) else 0):
             points = walk.step(points).points
     return points
 
 
 def _given(design: Design, new: New) -> Design:
-    """Return the design in which rows that are not given say nothing."""
+    """Return the design in which rows that are not given have no weight."""
     unc = np.where(new.given, np.asarray(design.log_factor_unc), UNBOUNDED)
     return replace(design, log_factor_unc=unc)
 
 
-def _some_rows(density: Floats) -> tuple[int, Floats]:
-    """Return how many rows leave the weights even, one at least, and the weights they give.
+def _batch(density: Floats) -> tuple[int, Floats]:
+    """Return how many rows leave the weights even, one at least, and their weights.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _some_rows(density: Floats) -> tuple[int, Floats]:
 
 
 def _next(new: New, taken: NDArray[np.integer], left: NDArray[np.integer]) -> New:
-    """Return what is given when some rows were taken in, and what is still to be."""
+    """Return what is given after a batch, and which rows are still to come."""
     given, asked = np.array(new.given), np.zeros_like(np.asarray(new.asked))
     given[taken] = True
     asked[: len(left)] = left
@@ -165,7 +165,7 @@ def _weigh(
     """Return the new rows' log densities, which are outliers, and the point as it is named."""
     key, (x, outlier), card = jax.random.wrap_key_data(keyed[0]), keyed[1:], coordinates.card
     precision = coordinates.colour_precision(x, design)
-    _, sites = ExactRound(card).known(coordinates.sites(x), precision, design)
+    _, sites = GibbsRound(card).known(coordinates.sites(x), precision, design)
     values = {name: sites[name] for name in told_names(design, card) if name in sites}
     values["colour_precision"] = precision
     known, _ = known_at(rows.design, card, values)

@@ -1,9 +1,9 @@
-"""Whether new rows are what a posterior expects, among so many sets of rows that it draws itself.
+"""Predictive p-value of new rows: how often rows simulated from a posterior are as improbable.
 
 Large importance weights have two causes: the new rows tell much (the first ones of a star or of a
 band), or they are not what was expected. Here the log density of the rows, predicted by some draws,
-is compared with that of rows replicated from other draws. If the rows are what the posterior
-expects, each of these sets is the least expected one equally often: once in `REPLICATES` + 1.
+is compared with that of rows simulated from other draws. If the new rows are what the posterior
+expects, each of these sets is the least probable one equally often, once in `REPLICATES` + 1.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ REPLICATES = 199
 _PREDICTING = 100  # draws
 
 
-def share_as_surprising(sites: Arrays, design: Design, old: int, card: Card, seed: int) -> float:
-    """Return the share of sets of rows, the new ones among them, expected as little as these.
+def predictive_p(sites: Arrays, design: Design, old: int, card: Card, seed: int) -> float:
+    """Return the share of sets of rows, the new ones among them, that are as improbable as these.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ def share_as_surprising(sites: Arrays, design: Design, old: int, card: Card, see
     Returns
     -------
     float
-        1 / (`REPLICATES` + 1) if no replicated set is expected less.
+        1 / (`REPLICATES` + 1) if no simulated set is less probable.
     """
     number = len(sites["sigma"])
-    # Draws that came from one another stand side by side: those that predict tell nothing of those
-    # that make rows.
+    # Neighbours are correlated: draws that predict must not stand beside those that are simulated
+    # from.
     third = number // 3
     predicting = np.linspace(0, third - 1, _PREDICTING).astype(int)
     some = np.append(predicting, np.linspace(third, number - 1, REPLICATES).astype(int))
