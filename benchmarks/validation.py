@@ -18,7 +18,7 @@ from mirical.inference import runtime
 
 STUDIES = {
     "sbc": (["sbc"], 1000, True),
-    "sbc-program": (["program", "--draws", "300"], 200, True),
+    "sbc-program": (["program", "--draws", "300", "--warmup", "150"], 100, True),
     "sbc-scatter": (["sbc", "--distort", "scatter"], 120, False),
     "sbc-no-star-offset": (["sbc", "--distort", "no-star-offset"], 120, False),
 }

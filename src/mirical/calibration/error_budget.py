@@ -275,7 +275,7 @@ def _aperture(query: Query, errors: Mapping[str, float]) -> Floats:
 
 
 def _percent(fraction: Floats) -> u.Quantity:
-    return np.round(100.0 * fraction, 4) * u.percent
+    return np.round(100.0 * fraction, 6) * u.percent
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -58,14 +58,14 @@ def plan(options: argparse.Namespace) -> int:
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
     about = (
-        "Rank candidate observations by how far each would lower the error of what you want to "
-        "know, an hour of telescope time, and choose a set within an amount of hours."
+        "Rank candidate observations by the expected fall of the variance of what you want to "
+        "know, per hour of telescope time, and choose a set within an amount of hours."
     )
     parser = add_command(
         parsers,
         "plan",
         plan,
-        ("what to observe next: candidates by what they tell of a goal an hour", about),
+        ("what to observe next: candidates ranked by what they tell per hour", about),
         "mirical plan table5 --candidates next.ecsv --goal 'F2550W at MJD 61500' --hours 8",
     )
     what = parser.add_argument_group("what is planned")

@@ -111,15 +111,16 @@ def _counted(added: AddedRows, source: str) -> list[str]:
 def add_parsers(parsers: argparse._SubParsersAction) -> None:
     """Add the command of this module to the command line."""
     about = (
-        "Take new rows into a stored run: its draws are weighed by the new rows. Where the weights "
-        "are too uneven, draws assimilate the rows in batches and are moved after each. Rows that "
-        "the run does not expect are fitted fast with all others, and where that fails with chains."
+        "Add new rows to a stored run: its draws are reweighted by the new rows (importance "
+        "sampling). Where the weights are too uneven, draws assimilate the rows in batches and are "
+        "moved after each. Rows that the run does not expect are fitted fast with all others, and "
+        "where that fails with chains."
     )
     parser = add_command(
         parsers,
         "update",
         update,
-        ("assimilate new rows in a run by weighing its draws; a fit where that fails", about),
+        ("add new rows to a run by reweighting its draws; a fit where that fails", about),
         "mirical update table5 new_rows.ecsv --out reports/updated",
     )
     what = parser.add_argument_group("what is updated")

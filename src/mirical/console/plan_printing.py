@@ -18,7 +18,7 @@ _SHOWN = 10  # candidates not chosen that are printed
 
 
 def print_plan(made: Plan, folder: Path, console: Console) -> None:
-    """Print the chosen set, the candidates that tell most an hour, and where the page is."""
+    """Print the chosen set, the candidates that tell most per hour, and where the page is."""
     about = f"{'SIMULATED DATA · ' if made.simulated else ''}{made.name}: {made.goal}"
     of = ("candidate", "name", "filter", "subarray")
     heads = (*of, "MJD", "hours")
@@ -48,7 +48,7 @@ def print_plan(made: Plan, folder: Path, console: Console) -> None:
         )
         for row in made.tables["plan"][:_SHOWN]
     ]
-    heads_all = ("rank", *heads, "variance falls by (%)", "an hour (%)")
+    heads_all = ("rank", *heads, "variance falls by (%)", "per hour (%)")
     title = f"{about}, each candidate alone"
     print_sheet(title, heads_all, lines, console, keys=2, table=made.tables["plan"])
     for sentence in made.sentences:

@@ -84,7 +84,7 @@ class Addition:
 def choose(
     prospect: Prospect, units: Sequence[Rows], hours: Sequence[float], budget: float
 ) -> list[Addition]:
-    """Add the unit that lowers the goal's variance most an hour, as long as one fits the budget.
+    """Add the unit that lowers the goal's variance most per hour, as long as one fits the budget.
 
     Parameters
     ----------

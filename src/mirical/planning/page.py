@@ -75,7 +75,7 @@ def set_sheet(made: Plan) -> Sheet:
 
 
 def ranked_sheet(made: Plan) -> Sheet:
-    """Return the candidates that tell most an hour."""
+    """Return the candidates that tell most per hour."""
     lines = tuple(
         (
             count(row["rank"]),
@@ -97,7 +97,7 @@ def ranked_sheet(made: Plan) -> Sheet:
 
 @rc_context(STYLE)
 def plan_figure(made: Plan) -> Figure:
-    """Draw the error against the hours spent, and the candidates that tell most an hour."""
+    """Draw the error against the hours spent, and the candidates that tell most per hour."""
     figure = blank(4.6, made.simulated)
     spent, ranked = figure.subplots(1, 2, width_ratios=(1.2, 1))
     steps, top = made.tables["set"], made.tables["plan"][:_DRAWN]
@@ -125,5 +125,5 @@ def plan_figure(made: Plan) -> Figure:
     ranked.set_yticks(place, labels, fontsize=9)
     ranked.invert_yaxis()
     ranked.set_xlim(left=0)
-    ranked.set_xlabel("Fall of the variance an hour (%)")
+    ranked.set_xlabel("Fall of the variance per hour (%)")
     return figure

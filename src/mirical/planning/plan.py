@@ -1,4 +1,4 @@
-"""A plan: candidates ranked by the fall of a goal's variance an hour, and a greedy set of them."""
+"""A plan: candidates ranked by the fall of a goal's variance per hour, and a greedy set of them."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def _sentences(
         f"{last['error_after_pct'].value:.3g} %: the variance falls by {fall:.3g} %."
     )
     said.append(
-        f"Most an hour: {first['name']} in {first['filter']} at MJD {first['mjd'].value:.0f} "
+        f"Most per hour: {first['name']} in {first['filter']} at MJD {first['mjd'].value:.0f} "
         f"({first['candidate']}), which alone lowers the variance by "
         f"{measured(first['fall_pct'].value, first['fall_pct_mc'].value).text} % for "
         f"{first['cost_hours'].value:.3g} h."

@@ -1,1 +1,1 @@
-"""Updates of a run by new rows: draws weighed, exact steps from them, or a fit of all rows."""
+"""Updates of a run by new rows: draws reweighted, rows assimilated in batches, or a fit."""

@@ -1,4 +1,4 @@
-"""Runs of all rows: by weighed draws, by a fast fit, or by chains."""
+"""Runs of all rows: by reweighted draws, in batches, by a fast fit, or by chains."""
 
 from __future__ import annotations
 
