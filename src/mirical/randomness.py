@@ -1,4 +1,4 @@
-"""Random number generators of a simulation: one for each purpose, all from one seed."""
+"""Random number generators: one for each purpose, all from one seed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mirical.errors import InputError
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """Return the generator of one purpose.
 
-    What one purpose draws never moves the numbers of another, so an effect
-    that is switched off leaves the rest of a simulation as it was.
+    What one purpose draws never moves the numbers of another, so that, say,
+    an effect that is switched off leaves the rest of a simulation as it was.
 
     Parameters
     ----------
     seed : int
-        Seed of the whole simulation, not negative.
+        Seed of all purposes, not negative.
     purpose : str
         What the numbers are for, such as ``"star offsets"``.
 

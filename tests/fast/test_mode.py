@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mirical.errors import InputError
 from mirical.fast import mode
 from mirical.fast.target import Found
 
@@ -43,3 +44,25 @@ def test_the_mode_of_the_larger_integral_is_kept(better: bool, monkeypatch: pyte
     best = mode.find_mode(target)
     np.testing.assert_array_equal(starts, [TOLD, [0, 0, 0, 1, 0, 0]])
     assert best.outlier is starts[1 if better else 0]
+
+
+class Named(list[int]):
+    card = SimpleNamespace(name="toy")
+
+
+class Nowhere(Certain):
+    """A density that is nowhere a number."""
+
+    nothing = SimpleNamespace(weight=0.0)
+    coordinates = Named([0])
+
+    def at(self, e: Any, outlier: Any, proposal: Any, others: Any) -> Found:
+        lost = np.full(len(e), np.nan)
+        none = np.zeros((len(e), len(VISIT)))
+        return Found(lost, lost, np.full((len(e), 1), np.nan), none, none, none)
+
+
+def test_a_density_that_is_nowhere_finite_is_said():
+    target: Any = Nowhere()
+    with pytest.raises(InputError, match="density is not finite .* priors of card 'toy'"):
+        mode.find_mode(target)

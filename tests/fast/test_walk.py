@@ -36,7 +36,8 @@ class Known:
     def __init__(self) -> None:
         self.coordinates = SimpleNamespace(of_sites=2)
         rows = np.zeros(2, dtype=int)
-        self.data = (SimpleNamespace(star=rows, stars=("a", "b"), visit=rows), None)
+        known = {"star": rows, "stars": ("a", "b"), "visit": rows, "log_factor_unc": np.ones(2)}
+        self.data = (SimpleNamespace(**known), None)
 
     def at(self, e: Any, outlier: Any, proposal: Proposal, others: Others) -> Found:
         x = proposal.at(e)

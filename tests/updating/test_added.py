@@ -8,11 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from astropy import units as u
 from xarray import Dataset, DataTree
 
+from detector_card import detector_card_text
 from miri_facts import MIRI
 from mirical.calibration.store import StoredRun
 from mirical.calibration.stored_constants import with_fluxes
+from mirical.errors import InputError
 from mirical.jobs.inputs import Inputs, resolve_job
 from mirical.jobs.job import Job
 from mirical.reporting import stored_inputs
@@ -62,18 +65,39 @@ def test_rows_of_the_run_stay_what_they_are_fitted_to(tmp_path: Path):
     assert after.visits[:4] == before.visits and after.rows == (1, 2, 3, 4, 5, 6)
 
 
+RATE = 1000 * u.DN / u.s
+
+
 @pytest.mark.parametrize(
     ("later", "said"),
     [
         ({"filter": "F560W"}, "the run has no rows of F560W"),
-        ({"reduction": "1.15"}, "the new rows change the reductions"),
+        ({"pixrate": np.nan * RATE}, "rows of F770W state no pixrate, which the card's term rate_"),
+        ({"reduction": "1.15"}, "term reduction_offset has no rows of reduction 1.15 in the run"),
+        ({}, "term time_departure reaches to other dates"),
     ],
 )
 def test_what_is_no_update_is_said(later: dict[str, object], said: str, tmp_path: Path):
-    found = prepared(tmp_path, later)
+    card = tmp_path / "detector.toml"
+    card.write_text(detector_card_text(rate_bands='["F770W"]'))
+    found = prepared(tmp_path, {"pixrate": RATE} | later, str(card), pixrate=RATE)
     assert said in str(obstacle(found))
     unbelieved = replace(found, parent=replace(found.parent, believable=False))
     assert obstacle(unbelieved) == "the run itself must not be believed"
+
+
+@pytest.mark.parametrize("later", [{"reduction": "1.15"}, {"pixrate": np.nan * RATE}])
+def test_what_no_term_of_the_card_needs_is_no_obstacle(later: dict[str, object], tmp_path: Path):
+    assert obstacle(prepared(tmp_path, later, pixrate=RATE)) is None
+
+
+def test_rows_that_contradict_the_run_are_named_as_their_tables_count_them(tmp_path: Path):
+    message = (
+        r"^new\.ecsv, beside the rows of the run: star .* has two predicted fluxes, .* "
+        r"\(row 1 of the run\) and .* \(row 1 of new\.ecsv\)"
+    )
+    with pytest.raises(InputError, match=message):
+        prepared(tmp_path, {"model_flux": 9.0})
 
 
 def test_a_star_of_unknown_flux_keeps_the_flux_it_is_quoted_with(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def update(options: argparse.Namespace) -> int:
-    """Weigh the draws of a run by new rows, or fit all rows where that must not be trusted."""
+    """Add new rows to a run: its draws are reweighted, or assimilate them in batches, or a fit."""
     from mirical.inference import runtime
 
     runtime.configure()  # before anything loads JAX or a linear algebra library
@@ -59,7 +59,11 @@ def update(options: argparse.Namespace) -> int:
 
 
 def _updated(prepared: Update, progress: Console, *, full: bool) -> Run | None:
-    """Return the run of all rows, by weights or a fast fit if they serve; None if neither does."""
+    """Return the run of all rows: by weights, in batches, by a fast fit or by chains.
+
+    It is the first that may be believed, or that of chains; None if these are needed and not
+    `full`.
+    """
     from mirical.console.progress import WorkWatch
     from mirical.updating.added import obstacle
     from mirical.updating.runs import fit_fast_again, how_updated, update_draws

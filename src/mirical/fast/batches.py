@@ -30,6 +30,7 @@ from mirical.inference.schema import Arrays
 from mirical.model.design import UNBOUNDED, Design
 from mirical.model.nesting import Rows
 from mirical.moves.round import GibbsRound
+from mirical.randomness import generator
 from mirical.weighting.assimilation import New, expect_rows, row_by_row
 from mirical.weighting.pareto import resample
 from mirical.weighting.redrawn import known_at
@@ -82,7 +83,7 @@ def assimilate_batches(old: OfOldRows, walk_of: Callable[[Design], Walk], tell: 
         Told how many rows are assimilated.
     """
     rows, card = old.rows, old.card
-    random = np.random.default_rng(old.seed)
+    random = generator(old.seed, "batches")
     coordinates = Coordinates.of(rows.design, card)
     weigh = partial(_weigh, coordinates=coordinates)
     new, left = old.new, np.asarray(old.new.asked)[np.asarray(old.new.counts)]

@@ -16,7 +16,7 @@ from mirical.chains.weighted_verdict import enough_draws
 from mirical.errors import InputError
 from mirical.fast.annealing import anneal
 from mirical.fast.drift import Drift, drift_of
-from mirical.fast.mode import Mode, find_mode, fit_proposal
+from mirical.fast.mode import NO_DENSITY, Mode, find_mode, fit_proposal
 from mirical.fast.proposal import Proposal
 from mirical.fast.rounds import Named, Points, Rounds
 from mirical.fast.target import Each, Target
@@ -211,11 +211,7 @@ class FastFits:
             tell(f"annealing in {steps} steps")
             found = anneal(target, mode, proposal, random, effort.points, steps)
             if not len(found.e):
-                raise InputError(
-                    "the fast fit cannot start: the model's density is not finite anywhere near "
-                    f"the data; check the priors of card {self._card.name!r} and the table's "
-                    "errors."
-                )
+                raise InputError(NO_DENSITY.format(self._card.name))
             weights = smooth_weights(found.log_weight)
             if weights.usable:
                 break

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from mirical.errors import InputError
 from mirical.fast.proposal import Floats, Integers, Proposal
 from mirical.fast.target import Found, Others, Target
 
@@ -27,6 +28,10 @@ _LIGHTEST, _HEAVIEST = 0.3, np.log(1.5)
 """Of the tails: the logarithms of small scales fall off more slowly than a normal everywhere."""
 _MOST_SKEW = 1.0
 _CLIP = 6.0
+NO_DENSITY = (
+    "the fast fit cannot start: the model's density is not finite anywhere near the data; check "
+    "the priors of card {!r} and the table's errors."
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,11 @@ def find_mode(target: Target) -> Mode:
     ----------
     target : Target
         The density.
+
+    Raises
+    ------
+    InputError
+        If the density is not finite where it should be highest.
     """
     number = len(target.coordinates)
     plain = Proposal.normal(np.zeros(number), np.eye(number))
@@ -147,6 +157,8 @@ def _width(target: Target, plain: Proposal, x: Floats, outlier: Floats, others: 
     steps = _STEP * np.eye(len(x))
     slope = target.at(np.concatenate([x + steps, x - steps]), outlier, plain, others).slope
     curvature = -(slope[: len(x)] - slope[len(x) :]) / (2 * _STEP)
+    if not np.all(np.isfinite(curvature)):
+        raise InputError(NO_DENSITY.format(target.coordinates.card.name))
     values, axes = np.linalg.eigh(0.5 * (curvature + curvature.T))
     width = 1 / np.sqrt(np.clip(values, _WIDEST**-2, _NARROWEST**-2))
     return np.asarray(np.linalg.cholesky((axes * width**2) @ axes.T), dtype=float)

@@ -8,7 +8,7 @@ other rows, kept from one place of the vector:
     odds_i = f / (1 - f) N(e_i; h_i + s_i^2 + w^2) / N(e_i; h_i + s_i^2).
 
 The points are weighted for this density; the sampler's exact steps (`mirical.fast.walk`) then
-tell the indicators that hang together, such as several rows of one star.
+sample the indicators that are correlated, such as several rows of one star.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ once, each with its own chance given all others,
     P(row i flips) = odds_i / (1 + odds_i),
 
 accepted with the ratio of the densities and of the chances there and back (Zanella 2020, JASA 115,
-852; of rows that do not hang together it is one); then the same for all rows of one visit, which
-are proposed to be sound, or told by their chances if they were sound: several outliers of a visit
-may as well be its offset; then a round of the sampler (`mirical.fast.rounds`), in which indicators
-and colours of a star that hang together are told. Each leaves the posterior as it is.
+852; of uncorrelated rows it is one); then the same for all rows of one visit, which are proposed
+to be sound, or told by their chances if they were sound: several outliers of a visit may as well
+be its offset; then a round of the sampler (`mirical.fast.rounds`), in which indicators and colours
+of a star are drawn together. Each leaves the posterior as it is.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from mirical.fast.mode import Mode
 from mirical.fast.proposal import Floats, Integers, Proposal
 from mirical.fast.rounds import JUMPING, Points, Rounds
 from mirical.fast.target import Found, Target
+from mirical.model.design import has_weight
 
 _STEP = 0.35, 0.55
 """Shortest and longest leapfrog, in units in which the posterior is about one wide."""
@@ -89,7 +90,7 @@ class Walk:
         self._moving = np.arange(len(proposal.mean)) < moving
         self._doubtful = _most_doubtful_first(target, mode)
         self._visit = np.asarray(target.data[0].visit)
-        self._of_visits = _doubt_of_visits(self._visit, mode)
+        self._of_visits = _doubt_of_visits(self._visit, has_weight(target.data[0]), mode)
 
     def step(self, points: Points) -> Walked:
         """Move every point by one step."""
@@ -185,14 +186,14 @@ def _most_doubtful_first(target: Target, mode: Mode) -> Integers:
     return np.argsort(-doubt, kind="stable").astype(np.int32)
 
 
-def _doubt_of_visits(visit: Integers, mode: Mode) -> Floats | None:
+def _doubt_of_visits(visit: Integers, counts: Any, mode: Mode) -> Floats | None:
     """Return with which chance a visit is chosen; None if no row may be an outlier.
 
     The more outliers it has at the mode the higher; none of one row.
     """
     if np.all(mode.odds == -np.inf):
         return None
-    rows = np.bincount(visit)
+    rows = np.bincount(visit, counts)
     doubt = np.where(rows > 1, np.bincount(visit, expit(mode.odds)) + _LEAST, 0.0)
     return doubt / doubt.sum() if doubt.any() else None
 

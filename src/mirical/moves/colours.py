@@ -1,4 +1,4 @@
-r"""Exact Gibbs moves of the stars' colour scales and outlier indicators.
+r"""Gibbs and Metropolis moves of the stars' colour precisions and outlier indicators.
 
 A star's colour offsets are normal with variance colour_scale^2 / colour precision,
 and the colour precision, one number a star, is Gamma(df/2, df/2): together Student's t.
@@ -72,7 +72,7 @@ _RANGE = float(np.log(1e-5)), float(np.log(20.0))
 JUMPS = 6
 """For every draw of the offsets; a tenth to a third are accepted where it matters."""
 _MOST_ROWS = 48
-"""Stars with more rows are left out: bands seen again and again cannot all have gone wrong."""
+"""Stars with more rows are left out: rows in so many bands cannot all be outliers."""
 _FREE = -1.0  # a row whose indicator is drawn and not given
 _LOG_2PI = float(np.log(2 * np.pi))
 

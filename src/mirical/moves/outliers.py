@@ -1,4 +1,4 @@
-"""Exact Gibbs moves of the outlier indicators.
+"""Gibbs and Metropolis moves of the outlier indicators.
 
 With S the covariance of the rows, all offsets integrated out, widening row i
 from variance r_i to r_i + d changes the log density by

@@ -1,6 +1,6 @@
 """One round of Gibbs and Metropolis moves: offsets drawn, and what depends on them given these.
 
-The rows, and which of them hang together, are arguments, and no part of a round: what is compiled
+The rows, and which of them are correlated, are arguments, and no part of a round: what is compiled
 for one design serves others of the same shapes.
 """
 
@@ -30,7 +30,7 @@ Draw = dict[str, Any]
 
 
 class RoundData(NamedTuple):
-    """Rows to fit, and which of them hang together.
+    """Rows to fit, and which of them are correlated.
 
     Attributes
     ----------

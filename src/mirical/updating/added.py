@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,9 +14,12 @@ from astropy.table import QTable
 
 from mirical.calibration.manifest import MANIFEST
 from mirical.calibration.store import StoredRun
+from mirical.cards.card import Card
 from mirical.conventions import SIMULATED
+from mirical.errors import InputError
 from mirical.jobs.inputs import Inputs, resolve_job
 from mirical.jobs.job import Job
+from mirical.model.covariates import Covariates
 from mirical.model.design import Design
 from mirical.reporting.run_folder import PHOTOMETRY
 from mirical.tables.added_rows import AddedRows, added_rows
@@ -57,7 +61,7 @@ class Update:
 
     @property
     def seed(self) -> int:
-        """Of what is drawn in the update; another one in every update of a succession."""
+        """Of draws reweighted or in batches; another one in every update of a succession."""
         told = self.job.sampler.seed, self.origin["parent_sha256"], self.origin["new_rows_sha256"]
         return int.from_bytes(hashlib.sha256(repr(told).encode()).digest()[:4], "big")
 
@@ -95,7 +99,13 @@ def prepare_update(
         content = path.read_bytes()
         # Whatever flux its factors are quoted with, a free star says the same: a flux that the run
         # has stays, so that its rows stay what they are.
-        inputs = resolve_job(replace(job, photometry=str(path)), before.factors.nominal_fluxes())
+        try:
+            inputs = resolve_job(
+                replace(job, photometry=str(path)), before.factors.nominal_fluxes()
+            )
+        except InputError as error:
+            said = _of_both_tables(str(error), len(observations.table), new, added)
+            raise InputError(said) from None
     origin: dict[str, str | int | float] = {
         "parent": parent.folder.resolve().name,
         "parent_sha256": hashlib.sha256((parent.folder / MANIFEST).read_bytes()).hexdigest(),
@@ -103,6 +113,19 @@ def prepare_update(
         "new_rows_sha256": new.data_hash,
     }
     return Update(parent, before, job, inputs, added, content, origin)
+
+
+def _of_both_tables(said: str, old: int, new: Observations, added: AddedRows) -> str:
+    """Return a sentence on all rows with each row named as the run or the new table counts it."""
+
+    def place(row: re.Match[str]) -> str:
+        number = int(row[1])
+        if number <= old:
+            return f"row {number} of the run"
+        return f"row {added.fresh[number - old - 1]} of {new.source}"
+
+    named = re.sub(r"\brow (\d+)", place, said.removeprefix(PHOTOMETRY).lstrip(": "))
+    return f"{new.source}, beside the rows of the run: {named}"
 
 
 def _table(run: Observations, new: Observations, added: AddedRows) -> QTable:
@@ -152,11 +175,29 @@ def obstacle(update: Update) -> str | None:
     if after.rows[:old] != before.rows or not _alike(before, after):
         return "the new rows change what the run's own rows are taken for"
     if len(after.rows) - old > MOST_ROWS:
-        return f"{len(after.rows) - old} rows are more than {MOST_ROWS}"
-    one, two = before.covariates, after.covariates
-    for name in ("rated", "welled", "reductions", "steps", "knots"):
-        if getattr(one, name) != getattr(two, name):
-            return f"the new rows change the {name} that the card's detector terms rest on"
+        return (
+            f"an update takes {MOST_ROWS} new rows at most, and these are {len(after.rows) - old}: "
+            "split the table to update twice"
+        )
+    return _changed_term(before.covariates, after.covariates, update.inputs.card)
+
+
+def _changed_term(before: Covariates, after: Covariates, card: Card) -> str | None:
+    """Return why a detector term of the card is another one with the new rows, None if none is."""
+    slopes = (
+        ("rate_slope", "pixrate", before.rated, after.rated),
+        ("well_slope", "pixwelldepth", before.welled, after.welled),
+    )
+    for term, column, was, now in slopes:
+        of_term = card.settings[term] if card.has(term) else ()
+        lost = [band for band in of_term if band in was and band not in now]
+        if lost:
+            return f"new rows of {lost[0]} state no {column}, which the card's term {term} needs"
+    if card.has("reduction_offset") and before.reductions != after.reductions:
+        more = ", ".join(name for name in after.reductions if name not in before.reductions)
+        return f"the card's term reduction_offset has no rows of reduction {more} in the run"
+    if card.has("time_departure") and before.knots != after.knots:
+        return "the card's term time_departure reaches to other dates with the new rows"
     return None
 
 

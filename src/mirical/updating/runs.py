@@ -46,7 +46,7 @@ def how_updated(weighing: Weighing, run: Run) -> str:
     """Return in words how draws of a run became those of all rows."""
     k = weighing.weights.k
     if run.verdict.pareto_k is None:
-        return f"updated in batches of new rows: Pareto k of all at once is {k:.2f}."
+        return f"updated in batches of new rows: {weighing.shortage}."
     return f"updated by weights: Pareto k {k:.2f}, {weighing.effective:.0f} effective draws left."
 
 

@@ -11,7 +11,9 @@ import xarray as xr
 from arviz_stats.base.array import array_stats
 from numpy.typing import NDArray
 
+from mirical.calibration.store import POSTERIOR
 from mirical.chains.weighted_verdict import WEIGHTED_ESS
+from mirical.errors import InputError
 from mirical.fast.batches import OfOldRows, assimilate_batches
 from mirical.fast.fit import Effort, Manner, fit_fast
 from mirical.fast.walk import HALF
@@ -20,6 +22,7 @@ from mirical.inference.schema import Arrays
 from mirical.model.design import Design
 from mirical.model.nesting import roomy_rows
 from mirical.model.terms import colour_correlation
+from mirical.randomness import generator
 from mirical.reporting.run import Drawn, drifts
 from mirical.updating.added import Update
 from mirical.weighting.assimilation import DrawnBeside, new_rows, weigh_draws
@@ -27,6 +30,7 @@ from mirical.weighting.padding import cut
 from mirical.weighting.pareto import Weights, resample, smooth_weights
 from mirical.weighting.predictive_p_value import REPLICATES, predictive_p
 from mirical.weighting.redrawn import redrawn_sites
+from mirical.weighting.sampled_sites import told_names
 
 _OF_ROWS = "expected", "sigma"
 _DRAWN_AGAIN = (*_OF_ROWS, "star_band_offset", "flux_scale")
@@ -77,6 +81,20 @@ class Weighing:
         return self.weights.usable and min(self.effective, self.fewest) >= WEIGHTED_ESS
 
     @property
+    def shortage(self) -> str:
+        """Why the weights of all new rows at once do not do."""
+        if not self.weights.usable:
+            return (
+                f"Pareto k of the weights of all at once is {self.weights.k:.2f}, "
+                f"its limit {self.weights.limit:.2f}"
+            )
+        left = min(self.effective, self.fewest)
+        return (
+            f"the weights of all at once leave {left:.0f} effective draws of what the run knows "
+            f"least, and {WEIGHTED_ESS} are needed"
+        )
+
+    @property
     def failure(self) -> str | None:
         """Why the new rows cannot be assimilated, None if they can."""
         if self.p_value > LEAST_P_VALUE:
@@ -89,9 +107,21 @@ class Weighing:
 
 
 def weigh(update: Update) -> Weighing:
-    """Weigh the draws of a run by new rows."""
+    """Weigh the draws of a run by new rows.
+
+    Raises
+    ------
+    InputError
+        If the posterior lacks a variable that the card samples.
+    """
     chains, sites = _flat(update.parent.posterior)
     old, card = len(update.before.design.rows), update.inputs.card
+    kept = {*told_names(update.before.design, card), *_OF_ROWS} - {"colour_precision"}
+    if lacking := sorted(kept - set(sites)):
+        raise InputError(
+            f"{update.parent.folder / POSTERIOR}: has no variable {lacking[0]!r}, which the card "
+            f"samples; another version of mirical wrote it: {REMEDY}."
+        )
     drawn = weigh_draws(sites, update.inputs.design, old, card, update.seed)
     weights = smooth_weights(drawn.log_weight, _efficiency(drawn.log_weight, chains))
     evenness = weights.kish / len(weights.values)
@@ -164,7 +194,7 @@ def _prior(update: Update, full: Design) -> Arrays:
     drawn = {str(name): values.values[0] for name, values in prior.data_vars.items()}
     if "visit_offset" in drawn:
         known = drawn["visit_offset"]
-        more = np.random.default_rng(update.seed).normal(
+        more = generator(update.seed, "visit offsets").normal(
             size=(len(known), len(design.visits) - known.shape[1])
         )
         scale = drawn.get("visit_scale", np.zeros(len(known)))

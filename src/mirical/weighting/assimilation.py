@@ -33,6 +33,7 @@ from mirical.model.likelihood import outlier_probability, row_distribution
 from mirical.model.nesting import Rows, room, roomy_rows
 from mirical.model.predicted import predict_rows
 from mirical.model.terms import Given, colour_correlation, given_names
+from mirical.randomness import generator
 from mirical.weighting.redrawn import known_at
 
 _UNBOUNDED = 1e200  # variance of a row that is not yet given
@@ -135,7 +136,7 @@ def asked_draws(sites: Arrays, design: Design, old: int, card: Card, seed: int) 
     if card.has("star_band_offset"):
         shape = number, len(design.stars), len(design.bands)
         draws["star_band_offset"] = _filled(sites["star_band_offset"], shape)
-        random = np.random.default_rng(seed)
+        random = generator(seed, "colour precisions")
         draws["gamma"] = random.standard_gamma(_gamma_shape(rows.design, new, card), shape[:2])
     return AskedDraws((plain_keys(seed, "assimilate", number), draws), rows, new)
 
