@@ -82,21 +82,21 @@ def anneal(
     e = np.concatenate([e, -e])
     momentum = random.normal(size=e.shape)
     found = target.at(e, mode.outlier, proposal, mode.others)
-    log_weight, warm = 0.5 * np.sum(e**2, axis=1), 0.0
+    log_weight, beta = 0.5 * np.sum(e**2, axis=1), 0.0
     weights = np.full(number, 1 / number)
-    while warm < 1:
-        warm = _warmer(warm, weights, found.target + 0.5 * np.sum(e**2, axis=1), steps)
+    while beta < 1:
+        beta = _next_beta(beta, weights, found.target + 0.5 * np.sum(e**2, axis=1), steps)
         fresh = random.normal(size=e.shape)
         momentum = _KEPT * momentum + np.sqrt(1 - _KEPT**2) * fresh
         log_weight += 0.5 * np.sum(momentum**2, axis=1)
-        momentum = momentum + 0.5 * _STEP * (warm * found.slope - (1 - warm) * e)
+        momentum = momentum + 0.5 * _STEP * (beta * found.slope - (1 - beta) * e)
         e = e + _STEP * momentum
         found = target.at(e, mode.outlier, proposal, mode.others)
-        momentum = momentum + 0.5 * _STEP * (warm * found.slope - (1 - warm) * e)
+        momentum = momentum + 0.5 * _STEP * (beta * found.slope - (1 - beta) * e)
         log_weight -= 0.5 * np.sum(momentum**2, axis=1)
-        here = warm * found.target - (1 - warm) * 0.5 * np.sum(e**2, axis=1)
+        here = beta * found.target - (1 - beta) * 0.5 * np.sum(e**2, axis=1)
         weights = _weights(log_weight + here)
-        if warm < 1 and 1 / np.sum(weights**2) < _EVEN * number:
+        if beta < 1 and 1 / np.sum(weights**2) < _EVEN * number:
             kept = resample(weights, number, int(random.integers(2**32)))
             e, momentum, found = e[kept], momentum[kept], Found(*(one[kept] for one in found))
             log_weight, weights = -here[kept], np.full(number, 1 / number)
@@ -107,12 +107,12 @@ def anneal(
     return Weighted(e[sound], outlier[sound], log_weight[sound])
 
 
-def _warmer(warm: float, weights: Floats, ratio: Floats, steps: int) -> float:
+def _next_beta(beta: float, weights: Floats, ratio: Floats, steps: int) -> float:
     """Return the next b: a step changes the evenness of the weights by less than so much.
 
     Parameters
     ----------
-    warm : float
+    beta : float
         Where b is.
     weights : (point,) array
         Of sum one.
@@ -122,14 +122,14 @@ def _warmer(warm: float, weights: Floats, ratio: Floats, steps: int) -> float:
         At least as many there are in all.
     """
     ratio = np.where(weights > 0, ratio, -np.inf)
-    largest = min(1 / steps, 1 - warm)
+    largest = min(1 / steps, 1 - beta)
     for _ in range(_HALVINGS):
         gained = _weights(largest * ratio) * len(ratio)
         # Effective share of the weighted points after the step (Zhou, Johansen & Aston 2016).
         if np.sum(weights * gained) ** 2 >= (1 - _CHANGE / steps) * np.sum(weights * gained**2):
             break
         largest /= 2
-    return 1.0 if 1 - warm - largest < 1e-9 else warm + largest
+    return 1.0 if 1 - beta - largest < 1e-9 else beta + largest
 
 
 def _weights(log_weight: Floats) -> Floats:

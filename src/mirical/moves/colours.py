@@ -255,11 +255,11 @@ class Colours:
         stated = jnp.asarray(sequence.stated)
         own = known.scales.star**2 + stated[:, :, None] ** 2 * jnp.eye(stated.shape[1])
 
-        def weigh(tight: Array, uniform: Array, forced: Array) -> tuple[Array, Array]:
+        def weigh(precision: Array, uniform: Array, forced: Array) -> tuple[Array, Array]:
             """Return the log of target over proposal and the indicators, by star."""
             # In ln colour precision, up to a constant.
-            gamma = self.half_df * (jnp.log(tight) - tight)
-            colour = (common / tight)[:, None, None] * sequence.correlation
+            gamma = self.half_df * (jnp.log(precision) - precision)
+            colour = (common / precision)[:, None, None] * sequence.correlation
             start = _Filtered(jnp.zeros_like(stated), own + colour, gamma)
             slots = rows.T, jnp.asarray(sequence.place).T, uniform, forced.T
             end, chosen = jax.lax.scan(partial(_observe, known, left), start, slots)
@@ -277,18 +277,16 @@ class Colours:
             ), None
 
         # A proposal does not depend on the state: they are weighed side by side, with the state.
-        tight_key, rows_key, accept_key = jax.random.split(key, 3)
+        precision_key, rows_key, accept_key = jax.random.split(key, 3)
         each = self.n_jumps, len(star)
-        proposed = jnp.exp(jax.random.uniform(tight_key, each, minval=low, maxval=high))
-        colour_precision, wrong = (
-            state.colour_precision[star],
-            state.outlier[jnp.maximum(rows, 0)],
-        )
-        tight = jnp.concatenate([colour_precision[None], proposed])
+        proposed = jnp.exp(jax.random.uniform(precision_key, each, minval=low, maxval=high))
+        colour_precision = state.colour_precision[star]
+        wrong = state.outlier[jnp.maximum(rows, 0)]
+        precision = jnp.concatenate([colour_precision[None], proposed])
         forced = jnp.full((self.n_jumps, *rows.shape), _FREE)
         forced = jnp.concatenate([wrong[None], forced])
         uniform = jax.random.uniform(rows_key, (1 + self.n_jumps, *rows.T.shape))
-        weight, chosen = jax.vmap(weigh)(tight, uniform, forced)
+        weight, chosen = jax.vmap(weigh)(precision, uniform, forced)
         uniform = jax.random.uniform(accept_key, each)
         to = proposed, chosen[1:], weight[1:], uniform
         (colour_precision, wrong, _), _ = jax.lax.scan(

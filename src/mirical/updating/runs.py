@@ -10,11 +10,11 @@ import xarray as xr
 from mirical.chains.running import Course
 from mirical.chains.verdict import Verdict
 from mirical.chains.weighted_verdict import WEIGHTED_ESS, Weighed, judge_weighted
-from mirical.fast.fit import FAST_ESS
+from mirical.fast.fit import FAST_ESS, Tell
 from mirical.inference.posterior import PRINTED, reported
 from mirical.reporting.run import Drawn, Run, complete, run_fast, run_job
 from mirical.updating.added import Update
-from mirical.updating.weighing import REMEDY, Watch, Weighing, assimilate_in_batches, draw_again
+from mirical.updating.weighing import REMEDY, Weighing, assimilate_in_batches, draw_again
 
 UPDATED, REFITTED = "update", "fit of all rows"
 """How the draws of an updated run were made."""
@@ -25,10 +25,10 @@ _IN_BATCHES = (
     "chains of exact steps begin at them."
 )
 
-Tell = Callable[[Sequence[str]], None]
+Notes = Callable[[Sequence[str]], None]
 
 
-def update_draws(update: Update, weighing: Weighing, watch: Watch = lambda doing: None) -> Run:
+def update_draws(update: Update, weighing: Weighing, watch: Tell = lambda doing: None) -> Run:
     """Make of a run's draws the run of all rows: by weights, or in batches if these do not do."""
     k, limit, effective = weighing.weights.k, weighing.weights.limit, weighing.effective
     if weighing.enough:
@@ -59,13 +59,13 @@ def _complete(update: Update, drawn: Drawn, how: Weighed, told: Mapping[str, flo
     return replace(run, photometry=update.content)
 
 
-def fit_fast_again(update: Update, tell: Tell, watch: Watch) -> Run:
+def fit_fast_again(update: Update, tell: Notes, watch: Tell) -> Run:
     """Approximate the posterior of all rows (`mirical.fast`)."""
     run = run_fast(update.job, update.inputs, tell, watch, update.origin, roomy=True)
     return replace(run, photometry=update.content)
 
 
-def fit_again(update: Update, course: Course, tell: Tell) -> Run:
+def fit_again(update: Update, course: Course, tell: Notes) -> Run:
     """Fit the job to all rows."""
     origin = {"method": REFITTED, **update.origin}
     run = run_job(update.job, update.inputs, course, tell, origin)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +14,7 @@ from mirical.calibration.store import POSTERIOR
 from mirical.chains.weighted_verdict import WEIGHTED_ESS
 from mirical.errors import InputError
 from mirical.fast.batches import OfOldRows, assimilate_batches
-from mirical.fast.fit import Effort, Manner, fit_fast
+from mirical.fast.fit import Effort, Manner, Tell, fit_fast
 from mirical.fast.walk import HALF
 from mirical.inference.sampling import sample_prior
 from mirical.inference.schema import Arrays
@@ -41,8 +40,6 @@ beyond these tell little more."""
 LEAST_P_VALUE = 1 / (REPLICATES + 1)
 """Predictive p-value at which new rows are refused: one update in 200 by chance."""
 REMEDY = "run the job again on all rows"
-
-Watch = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -155,7 +152,7 @@ def draw_again(update: Update, weighing: Weighing) -> Drawn:
 
 
 def assimilate_in_batches(
-    update: Update, weighing: Weighing, watch: Watch
+    update: Update, weighing: Weighing, watch: Tell
 ) -> tuple[Drawn, tuple[str, ...]]:
     """Return draws after some of the run's assimilated the new rows batch by batch, and doubts.
 
