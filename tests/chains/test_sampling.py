@@ -91,6 +91,7 @@ def same(one: Chains, two: Chains) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_interrupted_again_and_again_the_draws_are_those_of_an_unbroken_run(
     inputs: Inputs, unbroken: Chains, tmp_path: Path
 ):
@@ -110,6 +111,7 @@ def test_interrupted_again_and_again_the_draws_are_those_of_an_unbroken_run(
     kept.close()
 
 
+@pytest.mark.slow
 def test_time_ends_sampling_with_the_draws_there_are(inputs: Inputs, tmp_path: Path):
     sampler = replace(SAMPLER, draws=800)
     late = time.monotonic() - 1

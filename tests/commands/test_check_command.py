@@ -100,6 +100,7 @@ def test_a_band_of_one_star_is_said_to_be(checked: tuple[int, Path]):
     }
 
 
+@pytest.mark.slow
 def test_a_check_in_shares_leaves_the_same_bytes(
     run: Path, checked: tuple[int, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -110,6 +111,7 @@ def test_a_check_in_shares_leaves_the_same_bytes(
     assert content(tmp_path) == {f"out/{name}": of for name, of in content(checked[1]).items()}
 
 
+@pytest.mark.slow
 def test_what_the_draws_cannot_tell_is_fitted_again(
     run: Path, checked: tuple[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -126,6 +126,7 @@ def test_compare_prints_both_calibrations(run, capsys):
     assert "published" in printed and all(band in printed for band in IMAGING_BANDS)
 
 
+@pytest.mark.slow
 def test_removing_the_deviant_row_hardly_moves_the_factor(run, tmp_path):
     rows = Table.read(data_file("table5"), format="ascii.ecsv")
     keep = ~((rows["filter"] == "F560W") & (rows["time"] == 59724.4))

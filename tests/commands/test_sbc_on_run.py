@@ -18,6 +18,7 @@ def run(short_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copytree(short_run, tmp_path_factory.mktemp("run") / short_run.name))
 
 
+@pytest.mark.slow
 def test_command_on_a_run(run: Path, capsys: pytest.CaptureFixture[str]):
     command = ["sbc", str(run), "--replicates", "4", "--warmup", "100", "--draws", "40"]
     assert main(command) == 1  # the run has too few draws to be believed

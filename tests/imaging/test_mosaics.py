@@ -211,6 +211,7 @@ def test_the_settings_are_those_of_section_2():
     assert (step.kernel, step.weight_type, step.pixel_scale) == ("square", "exptime", 0.11)
 
 
+@pytest.mark.slow
 def test_radii_measured_on_mosaics_make_up_for_the_broadening(tmp_path: Path):
     """F1000W loses 0.6 % in Table 4's aperture; 0.15 % covers the phases of four dithers."""
     star = scene(shape=(128, 128))

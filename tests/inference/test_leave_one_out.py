@@ -123,6 +123,7 @@ def test_rows_left_out_set_no_units():
         np.testing.assert_allclose(found, getattr(expected, name), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_star_is_fitted_without_and_a_band_of_its_own_is_unknown():
     design, sites = prior_draws(DRAWS)
     rows = sites["expected"][1] + 0.3 * (np.asarray(design.star) == 4)

@@ -97,6 +97,7 @@ def test_dithers_share_background_and_dead_pixels_and_move_the_star(tmp_path: Pa
     assert same > 0.99
 
 
+@pytest.mark.slow
 def test_a_program_as_images_is_recovered(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Images of one band, measured, are the rows the truth gives: 62 pulls of the flux.
 

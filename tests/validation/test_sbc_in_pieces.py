@@ -56,6 +56,7 @@ def kept(out: Path) -> int:
     return len(list(out.with_name("out.unfinished").glob("*.npz")))
 
 
+@pytest.mark.slow
 def test_shares_two_of_which_are_killed_make_the_same_bytes(
     command: list[str], whole: dict[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture
 ):
