@@ -12,6 +12,7 @@ import pytest
 from designs import crowded_design
 from miri_facts import MIRI
 from mirical.cards.card import load_card
+from mirical.fast import walk
 from mirical.fast.coordinates import Coordinates
 from mirical.fast.mode import Mode
 from mirical.fast.proposal import Proposal
@@ -119,3 +120,12 @@ def test_extreme_colour_precisions_come_back(far: float):
     x[-1] = far
     back = np.asarray(places.vector(places.sites(x), places.colour_precision(x, design)))
     assert back[-1] == pytest.approx(far, rel=1e-6)
+
+
+def test_visits_are_chosen_by_doubt_and_not_for_rows_without_weight():
+    """Of one row nothing can be confused with its visit's offset; padding rows are none."""
+    visit, counts = np.array([0, 0, 1, 2, 2, 2]), np.array([1, 1, 1, 1, 0, 0], dtype=bool)
+    mode: Any = SimpleNamespace(odds=np.array([0.0, -50.0, 9.0, -50.0, -50.0, -50.0]))
+    np.testing.assert_allclose(walk._doubt_of_visits(visit, counts, mode), [1, 0, 0])
+    of_all = walk._doubt_of_visits(visit, np.ones(6, dtype=bool), mode)
+    np.testing.assert_allclose(of_all, np.array([0.52, 0, 0.02]) / 0.54, atol=1e-12)

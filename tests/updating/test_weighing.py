@@ -35,10 +35,12 @@ def test_a_variable_that_a_posterior_lacks_is_named_and_not_made_up():
     [
         (0.9, 10.0, r"Pareto k of the weights of all at once is 0\.90, its limit 0\.70"),
         (0.1, 320.0, "leave 320 effective draws of what the run knows least, and 400 are needed"),
+        (0.1, 800.0, "leave too few effective draws of a reported quantity"),
     ],
 )
 def test_why_the_weights_do_not_do_is_said(k: float, effective: float, said: str):
     nothing: Any = None
     weights = Weights(np.full(4000, 1 / 4000), k, effective)
     found = Weighing(4, {}, nothing, weights, effective, fewest=900.0, p_value=1.0)
-    assert not found.enough and re.search(said, found.shortage)
+    # Where the weights themselves leave enough, it is the verdict on the run that refuses it.
+    assert found.enough == (effective > 400) and re.search(said, found.shortage)

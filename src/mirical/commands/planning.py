@@ -65,7 +65,7 @@ def add_parsers(parsers: argparse._SubParsersAction) -> None:
         parsers,
         "plan",
         plan,
-        ("what to observe next: candidates ranked by what they tell per hour", about),
+        ("what to observe next: candidates ranked by the fall of a variance per hour", about),
         "mirical plan table5 --candidates next.ecsv --goal 'F2550W at MJD 61500' --hours 8",
     )
     what = parser.add_argument_group("what is planned")

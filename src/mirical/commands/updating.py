@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def update(options: argparse.Namespace) -> int:
-    """Add new rows to a run: its draws are reweighted, or assimilate them in batches, or a fit."""
+    """Add new rows to a run: by reweighting its draws, in batches, or by a fit of all rows."""
     from mirical.inference import runtime
 
     runtime.configure()  # before anything loads JAX or a linear algebra library

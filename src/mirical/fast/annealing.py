@@ -108,12 +108,12 @@ def anneal(
 
 
 def _next_beta(beta: float, weights: Floats, ratio: Floats, steps: int) -> float:
-    """Return the next b: a step changes the evenness of the weights by less than so much.
+    """Return the next exponent b, such that the weights stay even enough.
 
     Parameters
     ----------
     beta : float
-        Where b is.
+        The exponent b now.
     weights : (point,) array
         Of sum one.
     ratio : (point,) array

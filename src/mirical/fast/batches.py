@@ -22,6 +22,7 @@ from scipy.special import softmax
 from mirical.cards.card import Card
 from mirical.compiled.draws import map_draws
 from mirical.fast.coordinates import Coordinates
+from mirical.fast.fit import Tell
 from mirical.fast.proposal import Floats
 from mirical.fast.rounds import Points
 from mirical.fast.walk import Walk
@@ -38,8 +39,6 @@ from mirical.weighting.sampled_sites import sampled_sites, told_names
 
 _EVEN = 0.5  # of the points: as many effective ones the weights of a batch leave at least
 _STEPS = 2  # exact steps after a batch
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)

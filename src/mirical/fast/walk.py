@@ -8,7 +8,7 @@ once, each with its own chance given all others,
 
 accepted with the ratio of the densities and of the chances there and back (Zanella 2020, JASA 115,
 852; of uncorrelated rows it is one); then the same for all rows of one visit, which are proposed
-to be sound, or told by their chances if they were sound: several outliers of a visit may as well
+to be no outliers, or each to be one with its own chance: several outliers of a visit may as well
 be its offset; then a round of the sampler (`mirical.fast.rounds`), in which indicators and colours
 of a star are drawn together. Each leaves the posterior as it is.
 """

@@ -61,7 +61,7 @@ class Update:
 
     @property
     def seed(self) -> int:
-        """Of draws reweighted or in batches; another one in every update of a succession."""
+        """Seed of an update by weights or in batches; successive updates have different ones."""
         told = self.job.sampler.seed, self.origin["parent_sha256"], self.origin["new_rows_sha256"]
         return int.from_bytes(hashlib.sha256(repr(told).encode()).digest()[:4], "big")
 
@@ -116,7 +116,7 @@ def prepare_update(
 
 
 def _of_both_tables(said: str, old: int, new: Observations, added: AddedRows) -> str:
-    """Return a sentence on all rows with each row named as the run or the new table counts it."""
+    """Return an error message with its row numbers changed to those of the run or the new table."""
 
     def place(row: re.Match[str]) -> str:
         number = int(row[1])
@@ -183,7 +183,7 @@ def obstacle(update: Update) -> str | None:
 
 
 def _changed_term(before: Covariates, after: Covariates, card: Card) -> str | None:
-    """Return why a detector term of the card is another one with the new rows, None if none is."""
+    """Return how the new rows change a detector term of the card, None if they change none."""
     slopes = (
         ("rate_slope", "pixrate", before.rated, after.rated),
         ("well_slope", "pixwelldepth", before.welled, after.welled),

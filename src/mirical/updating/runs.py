@@ -29,7 +29,7 @@ Notes = Callable[[Sequence[str]], None]
 
 
 def update_draws(update: Update, weighing: Weighing, watch: Tell = lambda doing: None) -> Run:
-    """Make of a run's draws the run of all rows: by weights, or in batches if these do not do."""
+    """Return the run of all rows: by weights, or in batches where the weights cannot be used."""
     k, limit, effective = weighing.weights.k, weighing.weights.limit, weighing.effective
     if weighing.enough:
         how = Weighed(UPDATED, k, limit, effective, REMEDY, least=WEIGHTED_ESS)

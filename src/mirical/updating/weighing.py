@@ -79,13 +79,15 @@ class Weighing:
 
     @property
     def shortage(self) -> str:
-        """Why the weights of all new rows at once do not do."""
+        """Why the weights of all new rows at once cannot be used."""
         if not self.weights.usable:
             return (
                 f"Pareto k of the weights of all at once is {self.weights.k:.2f}, "
                 f"its limit {self.weights.limit:.2f}"
             )
         left = min(self.effective, self.fewest)
+        if left >= WEIGHTED_ESS:
+            return "the weights of all at once leave too few effective draws of a reported quantity"
         return (
             f"the weights of all at once leave {left:.0f} effective draws of what the run knows "
             f"least, and {WEIGHTED_ESS} are needed"
